@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEG_PLAN_BUILD_H
+#define SEG_PLAN_BUILD_H
+
+/*
+ * policy -> plan. Pure: the same arguments give the same bytes.
+ */
+
+#include "plan/plan.h"
+
+/* Which number each permit goes by: a permit whose meaning (anything that moves a packet: zones,
+ * addresses, services, MACs; not its hours, owner or title) is unchanged keeps it, any other takes
+ * a new one. Numbers are never used again. */
+struct seg_numbering {
+	const char *id;       /* permit id, or "intra:ZONE" */
+	bool bound;
+	uint32_t number;
+	char digest[33];      /* of the meaning, hex */
+};
+struct seg_registry {
+	const struct seg_numbering *entry;
+	size_t n;
+	uint32_t next;        /* first number never used; starts at 1 */
+};
+struct seg_registry seg_registry_update(const struct seg_registry *old, const struct seg_policy *policy,
+					struct seg_arena *arena);
+
+struct seg_build_options {
+	uint32_t generation;
+	bool observe;         /* count, mark and report, drop nothing */
+	time_t now;           /* windows: who is in force, for how long */
+	/* Existing interfaces, so that wildcard zones have their flows on the fast road too. */
+	const char *const *interface;
+	size_t interfaces;
+	/* Addresses cut off at once (segctl isolate). */
+	struct seg_ranges isolated;
+};
+
+struct seg_plan *seg_plan_build(const struct seg_policy *policy, const struct seg_registry *registry,
+				const struct seg_build_options *options);
+/* The plan before any policy: everything between zones, to and from the gateway is denied. */
+struct seg_plan *seg_plan_sealed(uint32_t generation, bool observe);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEG_POLICY_GUARD_H
+#define SEG_POLICY_GUARD_H
+
+/*
+ * The rule book "municipal": G1-G9 of policy.md over a loaded policy (G10 belongs
+ * to loading, because nothing can be judged while an address has two zones).
+ * One function a rule; each error points at the offending value, says the rule's
+ * number and reason in one sentence, and hints what would be allowed.
+ */
+
+#include "policy/policy.h"
+
+/* Adds errors to diags; does nothing for guard: none. */
+void seg_guard_check(const struct seg_policy *policy, struct seg_diags *diags);
+
+#endif

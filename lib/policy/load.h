@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEG_POLICY_LOAD_H
+#define SEG_POLICY_LOAD_H
+
+/*
+ * policy.yaml -> libfyaml nodes (with line and column) -> struct seg_policy.
+ *
+ * Collects every diagnostic of a run. The model is returned only when there was
+ * no error; diags holds the sources and the places a policy refers to, and must
+ * outlive it. No clock: warnings that need today's date are policy/advice.h's.
+ *
+ * Reading files is the one thing done through a callback, so that a stored
+ * version (whose lists come from the store) and a fuzzer (no files) load the same way.
+ */
+
+#include "policy/policy.h"
+
+struct seg_reader {
+	/* Text of a file named in the policy (relative names are relative to the policy's folder),
+	 * on the heap, NUL-ended; NULL and *error (a static or strerror text) on failure. */
+	char *(*read)(void *context, const char *path, size_t *len, const char **error);
+	void *context;
+};
+
+#define SEG_POLICY_MAX_BYTES (64u << 20)
+
+/* name: as shown in diagnostics. */
+struct seg_policy *seg_policy_load(const char *name, const char *text, size_t len,
+				   const struct seg_reader *reader, struct seg_diags *diags);
+/* Reads the file and its lists from disk ("-" is standard input). */
+struct seg_policy *seg_policy_load_file(const char *path, struct seg_diags *diags);
+
+#endif
