@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEGD_KERNEL_CONNTRACK_H
+#define SEGD_KERNEL_CONNTRACK_H
+
+/*
+ * The thin edge to conntrack: events (NEW, DESTROY), dumps, deletes, each on its
+ * own socket. Decodes into struct seg_flow, decides nothing.
+ *
+ * Events: NETLINK_BROADCAST_ERROR so that the kernel delivers again what did not
+ * fit, SO_RCVBUFFORCE, bounded work per read. ENOBUFS is returned, never hidden.
+ */
+
+#include "flow/flow.h"
+
+typedef void (*seg_flow_fn)(void *context, enum seg_flow_event event, const struct seg_flow *flow);
+
+struct seg_conntrack;
+int seg_conntrack_open(struct seg_conntrack **ct, size_t receive_buffer, seg_flow_fn fn, void *context);
+void seg_conntrack_close(struct seg_conntrack *ct);
+
+int seg_conntrack_event_fd(const struct seg_conntrack *ct);
+/* When readable. 0; -ENOBUFS: events were lost since the last read (start a dump). */
+int seg_conntrack_read_events(struct seg_conntrack *ct);
+
+/* A dump of both families, read in slices: start, then read whenever the fd is readable until it
+ * returns 1 (complete). One at a time (-EBUSY). mask != 0: only entries with (mark & mask) == value. */
+int seg_conntrack_dump_start(struct seg_conntrack *ct, uint32_t value, uint32_t mask);
+int seg_conntrack_dump_fd(const struct seg_conntrack *ct);
+int seg_conntrack_dump_read(struct seg_conntrack *ct, seg_flow_fn fn, void *context);
+
+/* Deletes entries (by tuple and id), batched; *gone counts those that existed. */
+int seg_conntrack_delete(struct seg_conntrack *ct, const struct seg_flow *flow, size_t n, size_t *gone);
+/* Entries in the table and its limit. */
+int seg_conntrack_fill(unsigned *count, unsigned *max);
+/* Decodes one ctnetlink message (exposed for the fuzzer); 0 or -errno. */
+int seg_conntrack_decode(const void *message, size_t len, enum seg_flow_event *event, struct seg_flow *flow);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEGD_KERNEL_NFT_H
+#define SEGD_KERNEL_NFT_H
+
+/*
+ * The thin edge to nf_tables: brings the table "inet segd" from one plan to
+ * another, reads it back, and owns it where the kernel can (OWNER and PERSIST,
+ * 6.9). No decision is taken here.
+ *
+ * One netlink socket for all commits, because ownership belongs to the socket;
+ * it may come from systemd's descriptor store and be put there. Dumps use a
+ * socket of their own.
+ *
+ * Every function returns 0 or a negative errno. A refusal by the kernel is also
+ * put into diags (code SEG_KERNEL), at the place of the permit whose rule or
+ * element the kernel named (extended ACK offset), with what the kernel said.
+ */
+
+#include "plan/diff.h"
+
+struct seg_nft;
+
+enum seg_ownership { SEG_UNOWNED, SEG_OWNED, SEG_OWNED_PERSIST };
+
+/* fd: a socket kept from an earlier life, or -1. Probes what the kernel offers. */
+int seg_nft_open(struct seg_nft **nft, int fd);
+void seg_nft_close(struct seg_nft *nft); /* rules stay (a table owned without persist is never made) */
+int seg_nft_fd(const struct seg_nft *nft);             /* for the descriptor store */
+uint32_t seg_nft_portid(const struct seg_nft *nft);    /* to tell our own notifications */
+enum seg_ownership seg_nft_ownership(const struct seg_nft *nft);
+
+/* Goes from old (NULL: nothing there) to new: dry run first, then the batches of plan/diff.h, each
+ * with the generation check (-ERESTART is retried a few times, then returned). With owner and persist
+ * available the table is created or adopted (flags 6) in the same batch. Also keeps the keeper table.
+ * On failure before the switch nothing has changed; leftovers of A are removed again. */
+int seg_nft_commit(struct seg_nft *nft, const struct seg_plan *old, const struct seg_plan *new,
+		   struct seg_diags *diags);
+
+/* What is in the kernel, as a plan: sets with their elements (dynamic ones without), chains with
+ * rules. *image NULL and 0 where the table is not there. Rules that hold expressions segd never writes
+ * become a rule with no statement and the kernel's text as comment, so that they differ from any of ours. */
+int seg_nft_read(struct seg_nft *nft, struct seg_plan **image);
+/* The differences between what should be and what is, as sentences: kinds as in cli.md (verify). */
+struct seg_finding {
+	const char *kind;   /* "missing", "extra", "changed" */
+	const char *object; /* "set fast", "chain forward", "element 10.1.0.20 . ... (SC-13)" */
+	const char *detail;
+};
+struct seg_findings {
+	struct seg_finding *finding;
+	size_t n;
+	struct seg_arena *arena;
+};
+void seg_nft_compare(const struct seg_plan *want, const struct seg_plan *have, struct seg_findings *findings);
+
+/* Counters of one set's elements, as they are now. */
+typedef void (*seg_counter_fn)(void *context, const struct seg_elem *elem);
+int seg_nft_read_elements(struct seg_nft *nft, const struct seg_set *set, seg_counter_fn each, void *context);
+
+/* Takes table and keeper out (segctl disarm). */
+int seg_nft_remove(struct seg_nft *nft);
+
+#endif

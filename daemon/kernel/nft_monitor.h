@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEGD_KERNEL_NFT_MONITOR_H
+#define SEGD_KERNEL_NFT_MONITOR_H
+
+/*
+ * Who changed the ruleset: NFNLGRP_NFTABLES notifications, one call per committed
+ * transaction, with the process that committed it as far as the kernel tells.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct seg_nft_transaction {
+	uint32_t generation;
+	uint32_t portid;        /* compare with seg_nft_portid() */
+	uint32_t pid;           /* of the process; 0 unknown */
+	char process[16];       /* comm: it can lie */
+	bool ours;              /* touches table inet segd */
+	bool keeper;            /* touches the keeper table */
+	bool ours_gone;         /* deletes table inet segd */
+	char what[128];         /* "deleted chain forward of table inet segd", first change named, escaped */
+	char bypass[160];       /* a way round us that this transaction adds (flowtable, notrack, netdev fwd), else "" */
+};
+typedef void (*seg_nft_monitor_fn)(void *context, const struct seg_nft_transaction *transaction);
+
+struct seg_nft_monitor;
+int seg_nft_monitor_open(struct seg_nft_monitor **monitor, seg_nft_monitor_fn fn, void *context);
+void seg_nft_monitor_close(struct seg_nft_monitor *monitor);
+int seg_nft_monitor_fd(const struct seg_nft_monitor *monitor);
+/* Call when readable: bounded work. 0, -ENOBUFS when notifications were lost (verify everything), or -errno. */
+int seg_nft_monitor_read(struct seg_nft_monitor *monitor);
+
+#endif
