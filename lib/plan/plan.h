@@ -34,7 +34,11 @@ enum seg_field {
 	SEG_F_MARK,         /* ct mark, 4, host order */
 	SEG_F_CT_DIR,       /* 1: 0 original, 1 reply */
 	SEG_F_NFPROTO,      /* 1 */
-	SEG_F_FIB_TYPE      /* fib ... type, 4, host order: RTN_* */
+	SEG_F_FIB_TYPE,     /* fib ... type, 4, host order: RTN_* */
+	/* Compared, never a key of a set: */
+	SEG_F_CT_STATE,     /* 4, host order, bit mask */
+	SEG_F_TCP_FLAGS,    /* 1, bit mask */
+	SEG_F_INTEGER       /* 1 */
 };
 #define SEG_KEY_FIELDS 5
 #define SEG_KEY_MAX 64
@@ -168,10 +172,17 @@ const struct seg_chain *seg_plan_chain(const struct seg_plan *plan, const char *
 const struct seg_number *seg_plan_number(const struct seg_plan *plan, uint32_t number);  /* NULL */
 
 /* Field and load properties shared by the printer, the encoder and the reader. */
-unsigned seg_field_len(enum seg_field field);  /* bytes, unpadded */
+unsigned seg_field_len(enum seg_field field);    /* bytes, unpadded */
+unsigned seg_field_padded(enum seg_field field); /* what it takes in a concatenated key */
 const char *seg_field_name(enum seg_field field); /* nft's type name: "ipv4_addr" */
 enum seg_field seg_load_field(enum seg_load load);
 const char *seg_load_text(enum seg_load load); /* "ip saddr", "meta l4proto", "th dport" */
+
+/* The names in the kernel: "name", or "name.GENERATION" where it is not kept. Return buf. */
+#define SEG_NAME_MAX 256 /* NFT_NAME_MAXLEN */
+const char *seg_set_kernel_name(const struct seg_set *set, uint32_t generation, char buf[static SEG_NAME_MAX]);
+const char *seg_chain_kernel_name(const struct seg_chain *chain, uint32_t generation,
+				  char buf[static SEG_NAME_MAX]);
 
 /* nft text of the whole table, readable by `nft -c -f`. */
 void seg_plan_print(const struct seg_plan *plan, struct seg_strbuf *out);
