@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEGD_ENGINE_H
+#define SEGD_ENGINE_H
+
+/*
+ * The state machine: which policy is in force, which one would come back, what
+ * the kernel holds, who is isolated, what was seen. Takes events and the time,
+ * acts through a table of kernel operations and a store, returns facts.
+ *
+ * Knows no libevent, no clock, no file descriptor and no environment: the time is
+ * an argument, the kernel is struct seg_kernel_ops (tests put a simulated kernel
+ * and clock there), alerts and streams leave through callbacks. daemon/loop.c
+ * connects it to the real world.
+ *
+ * Invariants:
+ *  - `running` is what the kernel holds: it changes only after a commit succeeded.
+ *  - What boots is the last confirmed version; an unconfirmed one never is.
+ *  - The numbering of permits is on disk before a plan that uses it is committed.
+ *
+ * Owned here: engine.c (life, start, ticks), apply.c (policy road), windows.c
+ * (hours and dates), watch.c (flow road), usage.c (counters of permits),
+ * emergency.c (isolation, stages), answers.c (what segctl asks).
+ */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "flow/alert.h"
+#include "kernel/conntrack.h"
+#include "kernel/nflog.h"
+#include "kernel/nft.h"
+#include "kernel/nft_monitor.h"
+#include "policy/load.h"
+
+struct seg_engine;
+struct seg_store;
+
+/* The kernel as the engine sees it; `kernel` is handed through. Results as in daemon/kernel. */
+struct seg_kernel_ops {
+	int (*commit)(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
+		      struct seg_diags *diags);
+	int (*read)(void *kernel, struct seg_plan **image);
+	int (*elements)(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context);
+	int (*remove)(void *kernel);
+	enum seg_ownership (*ownership)(void *kernel);
+	/* All entries with (mark & mask) == value now, blocking: for answers and revocations. */
+	int (*flows)(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn fn, void *context);
+	/* Starts a dump in slices: entries come by seg_engine_flow(), the end by seg_engine_dumped(). */
+	int (*dump)(void *kernel);
+	int (*delete)(void *kernel, const struct seg_flow *flow, size_t n, size_t *gone);
+	int (*fill)(void *kernel, unsigned *count, unsigned *max);
+	/* What stands that packets could go round us by, one sentence each. */
+	int (*bypass)(void *kernel, void (*each)(void *context, const char *text), void *context);
+};
+
+struct seg_engine_options {
+	const char *policy_file;      /* as shown; read through reader */
+	/* The policy file and its lists, read in a way that survives the drop of privileges. */
+	struct seg_reader reader;
+	bool observe;
+	unsigned denied_window;       /* seconds */
+	/* Every alert, for the sinks. */
+	void (*alert)(void *context, const struct seg_alert *alert);
+	/* STATUS= for the service manager: one line. */
+	void (*say)(void *context, const char *status);
+	void *context;
+};
+
+struct seg_engine *seg_engine_new(const struct seg_engine_options *options, const struct seg_kernel_ops *ops,
+				  void *kernel, struct seg_store *store);
+void seg_engine_free(struct seg_engine *engine); /* rules stay */
+
+/* Gateway's own addresses and the interfaces that exist: before start and at every change. */
+void seg_engine_links(struct seg_engine *engine, const struct seg_gateway *gateway,
+		      const char *const *interface, size_t interfaces, time_t now);
+
+/* seal -> load -> commit. 0 also when the gateway stays sealed (status says why); -errno only
+ * where the kernel took nothing at all. Adopts a right table without writing. */
+int seg_engine_start(struct seg_engine *engine, time_t now);
+/* Work that is due; returns when to call next (at most an hour ahead). stepped: the clock was set. */
+time_t seg_engine_tick(struct seg_engine *engine, time_t now, bool stepped);
+/* Stop: usage and history are saved, `stopped` is said; rules stay. */
+void seg_engine_stop(struct seg_engine *engine, time_t now);
+/* SIGHUP. */
+void seg_engine_reload(struct seg_engine *engine, time_t now);
+/* What `segctl status` calls the state: "enforcing", "observing", "sealed", "disarmed". */
+const char *seg_engine_state(const struct seg_engine *engine);
+
+/* Flow road, as the edges see it. */
+void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const struct seg_flow *flow,
+		     time_t now);
+void seg_engine_events_lost(struct seg_engine *engine, time_t now); /* ENOBUFS: a dump is started */
+void seg_engine_dumped(struct seg_engine *engine, int result, time_t now); /* the dump is complete */
+void seg_engine_refused(struct seg_engine *engine, const struct seg_refused *refused, time_t now);
+/* A transaction that was not ours; NULL: notifications were lost, verify everything. */
+void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_transaction *transaction,
+			    time_t now);
+
+/*
+ * What segctl asks. One function a method, facts in exactly the keys of cli.md.
+ *
+ * Returns 0 and *out = the document; or a negative errno and *out = {"code", "message"} (the
+ * caller makes {"error": ...} of it). SEG_LATER: the answer comes through request->done, once;
+ * a client that goes away before that is taken back with seg_engine_forget().
+ * The caller of a method frees *out.
+ *
+ * errno -> exit status of segctl: EPERM, EACCES 4; EINVAL 2; every other 5.
+ * Codes: invalid-parameter, refused (the policy has errors: "errors" and "warnings" as of `check`
+ * stand beside the message), kernel, not-found, not-allowed, nothing-pending, would-cut-session,
+ * no-policy, disarmed, store, confirmation-missing.
+ */
+#define SEG_LATER 1
+struct seg_request {
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+	const json_t *params;   /* an object, or NULL */
+	time_t now;
+	void (*done)(void *context, int result, json_t *out); /* takes out over */
+	void *context;
+};
+typedef int (*seg_method_fn)(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+
+/* No parameters unless named; durations in seconds, times and addresses as text. */
+int seg_engine_status(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+/* {unused: days} */
+int seg_engine_permits(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+/* {zone} */
+int seg_engine_flows(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+int seg_engine_denials(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+int seg_engine_violations(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+/* {src, dst, proto, in, mac, at}: texts as typed, proto as "tcp/443" */
+int seg_engine_explain(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+int seg_engine_matrix(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+/* {name, text, files: {path: text}}: another policy's text and lists; left out: the policy file again */
+int seg_engine_diff(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+int seg_engine_verify(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+int seg_engine_history(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+int seg_engine_isolated(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+/* {"stages": [{stage, title, active}]} */
+int seg_engine_stages(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+
+/* {confirm-within: seconds, comment, ticket, force, session: "SSH_CONNECTION's four words"} */
+int seg_engine_apply(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+int seg_engine_confirm(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+/* {version, comment} */
+int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+/* {target, for: seconds, reason} */
+int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+/* {target} */
+int seg_engine_release(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+/* {stage} or {stage: null}: back to none */
+int seg_engine_stage(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+/* {yes: true} */
+int seg_engine_disarm(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+
+/* All of the above by the name of segctl's command ("status", "apply", ...; "stages" for stage --list). */
+struct seg_method {
+	const char *name;
+	bool changes;           /* not for readers: the caller must be allowed to change state */
+	seg_method_fn call;
+};
+extern const struct seg_method seg_methods[];
+extern const size_t seg_methods_count;
+
+/* The client of a request that was answered SEG_LATER is gone: done is not called any more. */
+void seg_engine_forget(struct seg_engine *engine, const void *context);
+
+/*
+ * Streams (segctl watch): every alert, and what no alert says: each permitted crossing as it
+ * begins and ends. event is an object with "event" and "at"; borrowed, only for the call.
+ * The callback must not block nor call back into the engine, except to unsubscribe itself.
+ */
+enum seg_stream {
+	SEG_STREAM_VIOLATIONS = 1 << 0, /* violation, violation-ended */
+	SEG_STREAM_DENIALS = 1 << 1,    /* denied, spoofed */
+	SEG_STREAM_FLOWS = 1 << 2,      /* flow-begun, flow-ended: the keys of `flows` */
+	SEG_STREAM_OTHER = 1 << 3       /* every other alert */
+};
+typedef void (*seg_watch_fn)(void *context, enum seg_stream stream, const json_t *event);
+struct seg_subscription;
+struct seg_subscription *seg_engine_subscribe(struct seg_engine *engine, unsigned streams, seg_watch_fn fn,
+					      void *context);
+void seg_engine_unsubscribe(struct seg_engine *engine, struct seg_subscription *subscription);
+
+#endif
