@@ -4,7 +4,8 @@
 # make check-unit unit, golden and fuzz-corpus tests, also under sanitizers (no root)
 # make check      everything, on real packets too  (root: installs what is missing)
 # make demo       segd at work between namespaces  (root: installs what is missing)
-# make install    PREFIX and DESTDIR are honoured
+# make install    PREFIX and DESTDIR are honoured; /etc/segd is filled only where it is empty
+# make uninstall  the same files out again; /etc/segd and /var/lib/segd stay
 #
 # Sources are found by folder: a new .c file needs no line here.
 
@@ -17,7 +18,11 @@ VERSION    := 0.1.0
 sbindir  := $(PREFIX)/sbin
 bindir   := $(PREFIX)/bin
 mandir   := $(PREFIX)/share/man
+docdir   := $(PREFIX)/share/doc/segd
+localedir := $(PREFIX)/share/locale
+completiondir := $(PREFIX)/share/bash-completion/completions
 unitdir  := $(PREFIX)/lib/systemd/system
+confdir  := $(SYSCONFDIR)/segd
 
 WARNINGS  := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 HARDENING ?= -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
@@ -28,7 +33,7 @@ PKG_CFLAGS  = $(shell pkg-config --cflags $(PKG_LIB) $(PKG_DAEMON) 2>/dev/null)
 
 CFLAGS   ?= -g
 ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(HARDENING) $(CFLAGS) -Ilib -Idaemon -D_GNU_SOURCE \
-	     -DSEG_VERSION='"$(VERSION)"' -DSEG_SYSCONFDIR='"$(SYSCONFDIR)"' -DSEG_LOCALEDIR='"$(PREFIX)/share/locale"' \
+	     -DSEG_VERSION='"$(VERSION)"' -DSEG_SYSCONFDIR='"$(SYSCONFDIR)"' -DSEG_LOCALEDIR='"$(localedir)"' \
 	     $(PKG_CFLAGS) -MMD -MP
 LIBS_LIB    = $(shell pkg-config --libs $(PKG_LIB))
 LIBS_DAEMON = $(shell pkg-config --libs $(PKG_DAEMON))
@@ -43,10 +48,15 @@ LIB_OBJ    := $(call obj,$(LIB_SRC))
 DAEMON_OBJ := $(call obj,$(filter-out daemon/main.c,$(DAEMON_SRC)))
 UNIT_BIN   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 
-.PHONY: all check check-unit demo deps install clean
+MO         := $(patsubst po/%.po,$(BUILD)/mo/%.mo,$(wildcard po/*.po))
+UNITS      := $(wildcard systemd/*.service systemd/*.socket systemd/*.target)
+MAN        := $(wildcard man/*.[1-8])
+EXAMPLES   := $(wildcard conf/*.yaml conf/*.yml conf/*.json conf/examples/*.yaml conf/examples/*.tsv)
+
+.PHONY: all check check-unit check-floors check-ja lint demo deps install uninstall clean
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/segd $(BUILD)/segctl
+all: $(BUILD)/segd $(BUILD)/segctl $(MO)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -72,6 +82,68 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libsegd.a $(BUILD)/libseg.a
 
 check-unit: $(UNIT_BIN)
 	@set -e; for t in $(UNIT_BIN); do $$t; done
+
+# Everything; the last line sums all runners. tests/run NAME runs one suite alone.
+check: deps
+	@$(MAKE) -s all
+	@tests/run
+
+demo: deps
+	@$(MAKE) -s all
+	@tests/demo/run
+
+deps:
+	@.ci/deps
+
+check-floors:
+	@tests/floors
+
+# The pages say what the manual of mdoc asks for, and nothing is left in a temporary state.
+lint:
+	@mandoc -Tlint -W warning $(MAN) </dev/null && echo "lint: $(words $(MAN)) pages"
+
+# Japanese: every message a person can meet in lib/ and segctl/ is in po/ja.po, translated, none fuzzy.
+$(BUILD)/segd.pot: $(LIB_SRC) $(SEGCTL_SRC)
+	@mkdir -p $(@D)
+	@xgettext --from-code=UTF-8 -k_ -kN_ --add-comments=TRANSLATORS --package-name=segd -o $@ $^
+	@test -e $@ || printf 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n' >$@
+check-ja: $(BUILD)/segd.pot
+	@msgcmp po/ja.po $<
+	@msgfmt --check -o /dev/null po/ja.po
+	@echo "check-ja: every message is translated"
+
+$(BUILD)/mo/%.mo: po/%.po
+	@mkdir -p $(@D)
+	msgfmt -o $@ $<
+
+install: all
+	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(unitdir) $(DESTDIR)$(completiondir) \
+		$(DESTDIR)$(docdir)/examples/lists $(DESTDIR)$(confdir)
+	install -m 755 $(BUILD)/segd $(DESTDIR)$(sbindir)/segd
+	install -m 755 $(BUILD)/segctl $(DESTDIR)$(bindir)/segctl
+	set -e; for m in $(MAN); do \
+		install -D -m 644 $$m $(DESTDIR)$(mandir)/man$${m##*.}/$${m##*/}; done
+	set -e; for u in $(notdir $(UNITS)); do \
+		sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@bindir@|$(bindir)|g' -e 's|@confdir@|$(confdir)|g' \
+			-e 's|/usr/sbin/segd|$(sbindir)/segd|g' systemd/$$u >$(DESTDIR)$(unitdir)/$$u; \
+		chmod 644 $(DESTDIR)$(unitdir)/$$u; done
+	set -e; for c in $(wildcard segctl/*.bash); do \
+		install -m 644 $$c $(DESTDIR)$(completiondir)/segctl; done
+	set -e; for m in $(MO); do l=$${m##*/}; \
+		install -D -m 644 $$m $(DESTDIR)$(localedir)/$${l%.mo}/LC_MESSAGES/segd.mo; done
+	install -m 644 README.md README.ja.md HACKING.md LICENSE $(DESTDIR)$(docdir)
+	install -m 644 $(EXAMPLES) $(DESTDIR)$(docdir)/examples
+	install -m 644 $(wildcard conf/lists/*.txt) $(DESTDIR)$(docdir)/examples/lists
+	# A city's own policy is never overwritten; what is there first denies everything (segd-policy(5)).
+	set -e; for f in segd.yaml; do test -e $(DESTDIR)$(confdir)/$$f || test ! -e conf/$$f || \
+		install -m 640 conf/$$f $(DESTDIR)$(confdir)/$$f; done
+
+uninstall:
+	rm -f $(DESTDIR)$(sbindir)/segd $(DESTDIR)$(bindir)/segctl $(DESTDIR)$(completiondir)/segctl
+	rm -f $(foreach m,$(notdir $(MAN)),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(m)))/$(m))
+	rm -f $(addprefix $(DESTDIR)$(unitdir)/,$(notdir $(UNITS)))
+	rm -f $(foreach m,$(MO),$(DESTDIR)$(localedir)/$(basename $(notdir $(m)))/LC_MESSAGES/segd.mo)
+	rm -rf $(DESTDIR)$(docdir)
 
 clean:
 	rm -rf $(BUILD)
