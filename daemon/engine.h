@@ -122,7 +122,7 @@ struct seg_request {
 	void (*done)(void *context, int result, json_t *out); /* takes out over */
 	void *context;
 };
-typedef int (*seg_method_fn)(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+typedef int (*seg_command_fn)(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 
 /* No parameters unless named; durations in seconds, times and addresses as text. */
 int seg_engine_status(struct seg_engine *engine, const struct seg_request *request, json_t **out);
@@ -158,13 +158,13 @@ int seg_engine_stage(struct seg_engine *engine, const struct seg_request *reques
 int seg_engine_disarm(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 
 /* All of the above by the name of segctl's command ("status", "apply", ...; "stages" for stage --list). */
-struct seg_method {
+struct seg_command {
 	const char *name;
 	bool changes;           /* not for readers: the caller must be allowed to change state */
-	seg_method_fn call;
+	seg_command_fn call;
 };
-extern const struct seg_method seg_methods[];
-extern const size_t seg_methods_count;
+extern const struct seg_command seg_commands[];
+extern const size_t seg_commands_count;
 
 /* The client of a request that was answered SEG_LATER is gone: done is not called any more. */
 void seg_engine_forget(struct seg_engine *engine, const void *context);
