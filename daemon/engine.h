@@ -135,7 +135,8 @@ int seg_engine_violations(struct seg_engine *engine, const struct seg_request *r
 /* {src, dst, proto, in, mac, at}: texts as typed, proto as "tcp/443" */
 int seg_engine_explain(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 int seg_engine_matrix(struct seg_engine *engine, const struct seg_request *request, json_t **out);
-/* {name, text, files: {path: text}}: another policy's text and lists; left out: the policy file again */
+/* {name, text, files: [{path, text}]}: another policy's text and lists (an array, since on the wire no
+ * key may be made of data); left out: the policy file again */
 int seg_engine_diff(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 int seg_engine_verify(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 int seg_engine_history(struct seg_engine *engine, const struct seg_request *request, json_t **out);
