@@ -9,7 +9,8 @@
  * A place is a piece of one line of one source; lines and columns count from 1,
  * columns in characters (not bytes), end_column is the column behind the last.
  * Sources are kept with the list, so that a caret can be drawn later without
- * reading the file again. At most SEG_DIAG_MAX errors are kept, the rest counted.
+ * reading the file again. At most SEG_DIAG_MAX errors and SEG_DIAG_MAX_WARNINGS
+ * warnings are kept, the rest counted.
  */
 
 #include <stdbool.h>
@@ -18,13 +19,15 @@
 #include "base/strbuf.h"
 
 #define SEG_DIAG_MAX 20
+#define SEG_DIAG_MAX_WARNINGS 500
 
 struct seg_source {
 	const char *name; /* as the user wrote it */
 	const char *text; /* whole content, NUL-ended */
 	size_t len;
-	/* private to diag.c: start offsets of the lines */
+	/* private to diag.c: start offsets of the lines; which source of its list it is */
 	const size_t *line;
+	unsigned order;
 	size_t lines;
 };
 
@@ -60,7 +63,8 @@ struct seg_diag {
 struct seg_diags {
 	struct seg_arena *arena;
 	struct seg_diag *first, **tail;
-	size_t errors, warnings; /* all that occurred, also beyond SEG_DIAG_MAX */
+	size_t errors, warnings; /* all that occurred, also beyond the limits */
+	unsigned sources;
 };
 
 void seg_diags_init(struct seg_diags *diags); /* owns its arena */
@@ -84,8 +88,11 @@ void seg_diag_relate(struct seg_diags *diags, struct seg_diag *diag, struct seg_
 /* "unknown-key", "G2", ...: stable, used in JSON. */
 const char *seg_diag_code_name(enum seg_diag_code code);
 
+/* Errors before warnings, each by source (in the order they were made), line and column. */
+void seg_diags_sort(struct seg_diags *diags);
+
 /*
- * For people: "file:line:column: error: message", the source line, a caret under
+ * For people: "file:line:column: error[code]: message", the source line, a caret under
  * the text, each related place the same way. Control characters of the source
  * are shown as \xNN; wide (East Asian) characters count two cells for the caret.
  */

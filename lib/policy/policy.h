@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "base/calendar.h"
 #include "base/diag.h"
+#include "base/map.h"
 #include "base/ranges.h"
 
 enum seg_tier {
@@ -172,9 +173,10 @@ struct seg_policy {
 	/* Everything read, the policy first: what is stored so that an old version means what it meant. */
 	const struct seg_source *const *source;
 	size_t sources;
-	/* private to policy.c: lookup from address to zone */
+	/* private to policy.c and the loader: lookup from address to zone, and by name */
 	const struct seg_zone_net *net;
 	size_t nets;
+	struct seg_map zone_by_id, permit_by_id;
 };
 
 void seg_policy_free(struct seg_policy *policy); /* NULL allowed */
@@ -186,7 +188,8 @@ const struct seg_zone *seg_policy_zone(const struct seg_policy *policy, const ch
 const struct seg_permit *seg_policy_permit(const struct seg_policy *policy, const char *id); /* NULL */
 /* Does the zone own an interface of this name? */
 bool seg_zone_has_interface(const struct seg_zone *zone, const char *name);
-/* Is this address of a side of the permit (bound ones included)? mac NULL: any will do. */
+/* Is this address of a side of the permit (bound ones included)? mac NULL: any will do. The whole
+ * gateway takes every address: whether it is the gateway's own is classify's to know. */
 bool seg_side_has(const struct seg_side *side, seg_addr addr, const uint8_t *mac);
 
 /* "tcp/443", "udp/3478-3481", "icmp/8", "proto/112", "any". */

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/utf8.h"
+
+size_t seg_utf8_decode(const char *text, size_t len, uint32_t *code)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	const unsigned char *s = (const unsigned char *)text;
+	size_t size;
+	uint32_t c;
+
+	if (s[0] < 0x80) {
+		*code = s[0];
+		return 1;
+	}
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	size = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	if (size > len)
+		return 0;
+	c = s[0] & (0xffu >> (size + 1));
+	for (size_t i = 1; i < size; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3fu);
+	}
+	if (c < least[size] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*code = c;
+	return size;
+}
+
+size_t seg_utf8_count(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t at = 0; at < len; n++) {
+		uint32_t code;
+		size_t size = seg_utf8_decode(text + at, len - at, &code);
+
+		at += size ? size : 1;
+	}
+	return n;
+}
+
+struct span {
+	uint32_t lo, hi;
+};
+
+static bool within(const struct span *span, size_t n, uint32_t code)
+{
+	for (size_t i = 0; i < n; i++)
+		if (code >= span[i].lo && code <= span[i].hi)
+			return true;
+	return false;
+}
+
+#define WITHIN(table, code) within(table, sizeof(table) / sizeof(*(table)), code)
+
+unsigned seg_utf8_cells(uint32_t code)
+{
+	/* Unicode's East Asian Width W and F, whole blocks at a time. */
+	static const struct span wide[] = {
+	    {0x1100, 0x115f},	{0x2e80, 0x303e},   {0x3041, 0xa4cf},	{0xa960, 0xa97f},
+	    {0xac00, 0xd7a3},	{0xf900, 0xfaff},   {0xfe30, 0xfe6f},	{0xff01, 0xff60},
+	    {0xffe0, 0xffe6},	{0x16fe0, 0x18cff}, {0x1b000, 0x1b2ff}, {0x1f300, 0x1f64f},
+	    {0x1f680, 0x1f6ff}, {0x1f900, 0x1faff}, {0x20000, 0x3fffd},
+	};
+	static const struct span combining[] = {
+	    {0x300, 0x36f},   {0x200b, 0x200d}, {0x20d0, 0x20ff}, {0x302a, 0x302d},
+	    {0x3099, 0x309a}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}, {0xe0100, 0xe01ef},
+	};
+
+	if (code < 0x300)
+		return 1;
+	if (WITHIN(combining, code))
+		return 0;
+	return WITHIN(wide, code) ? 2 : 1;
+}
+
+bool seg_utf8_is_control(uint32_t code)
+{
+	static const struct span control[] = {
+	    {0, 0x1f},	      {0x7f, 0x9f},	{0x61c, 0x61c},	  {0x200e, 0x200f},   {0x2028, 0x202e},
+	    {0x2066, 0x2069}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f},
+	};
+
+	return WITHIN(control, code);
+}
+
+size_t seg_utf8_show(struct seg_strbuf *out, const char *text, size_t len)
+{
+	size_t cells = 0;
+
+	for (size_t at = 0; at < len;) {
+		uint32_t code;
+		size_t size = seg_utf8_decode(text + at, len - at, &code);
+
+		if (size && !seg_utf8_is_control(code)) {
+			seg_strbuf_add_n(out, text + at, size);
+			cells += seg_utf8_cells(code);
+			at += size;
+			continue;
+		}
+		for (size_t end = at + (size ? size : 1); at < end; at++, cells += 4)
+			seg_strbuf_printf(out, "\\x%02x", (unsigned char)text[at]);
+	}
+	return cells;
+}
