@@ -67,7 +67,7 @@ $(BUILD)/libseg.a: $(LIB_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
 $(BUILD)/libsegd.a: $(DAEMON_OBJ)
-	@rm -f $@
+	@mkdir -p $(@D) && rm -f $@
 	ar rcs $@ $^
 
 $(BUILD)/segd: $(BUILD)/daemon/main.o $(BUILD)/libsegd.a $(BUILD)/libseg.a

@@ -19,6 +19,10 @@
 
 __extension__ typedef unsigned __int128 seg_addr;
 
+/* The block of IPv4 on the number line. */
+#define SEG_V4_FIRST ((seg_addr)0xffff << 32)
+#define SEG_V4_LAST (SEG_V4_FIRST | UINT32_MAX)
+
 #define SEG_ADDR_STRLEN 46 /* INET6_ADDRSTRLEN */
 #define SEG_MAC_LEN 6
 #define SEG_MAC_STRLEN 18

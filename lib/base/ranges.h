@@ -5,9 +5,11 @@
 /*
  * Sets of addresses as sorted lists of disjoint ranges.
  *
- * A value of type seg_ranges is immutable and normal: sorted, no two ranges
- * overlap or touch, no range spans both families. Operations return new values
- * in the arena given; equal sets have equal representations.
+ * A value of type seg_ranges is immutable and normal: sorted (IPv4 first, then
+ * IPv6), no two ranges overlap or touch, no range spans both families: the whole
+ * of IPv6 is two ranges, below and above IPv4's place on the number line.
+ * Operations return new values in the arena given, or one of their arguments;
+ * equal sets have equal representations.
  */
 
 #include "base/addr.h"
@@ -22,7 +24,8 @@ struct seg_ranges {
 	size_t n;
 };
 
-/* Normalises any list (unsorted, overlapping). */
+/* Normalises any list (unsorted, overlapping). A range of IPv6 holds nothing of IPv4, even where
+ * it spans its place, such as ::/0. */
 struct seg_ranges seg_ranges_from(struct seg_arena *arena, const struct seg_range *list, size_t n);
 struct seg_ranges seg_ranges_all(void);                       /* both families, whole */
 struct seg_ranges seg_ranges_family(enum seg_family family);  /* one family, whole */

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CHUNK ((size_t)4096)
+#define LAST_CHUNK ((size_t)1 << 20)
+
+/* Chunks come zeroed from calloc and are never handed out twice. */
+struct chunk {
+	struct chunk *next;
+	size_t size, used;
+	alignas(max_align_t) unsigned char bytes[];
+};
+
+struct seg_arena {
+	struct chunk *chunks; /* the first one is the one being filled */
+	size_t next_size;     /* of the next chunk; grows, so that few chunks serve a large policy */
+	size_t taken;
+};
+
+static void *zeroed(size_t size)
+{
+	void *memory = calloc(1, size);
+
+	if (!memory)
+		abort();
+	return memory;
+}
+
+static struct chunk *chunk_new(size_t size)
+{
+	struct chunk *chunk;
+
+	if (size > SIZE_MAX - sizeof(*chunk))
+		abort();
+	chunk = zeroed(sizeof(*chunk) + size);
+	chunk->size = size;
+	return chunk;
+}
+
+struct seg_arena *seg_arena_new(void)
+{
+	struct seg_arena *arena = zeroed(sizeof(*arena));
+
+	arena->next_size = FIRST_CHUNK;
+	return arena;
+}
+
+void seg_arena_free(struct seg_arena *arena)
+{
+	struct chunk *chunk, *next;
+
+	if (!arena)
+		return;
+	for (chunk = arena->chunks; chunk; chunk = next) {
+		next = chunk->next;
+		free(chunk);
+	}
+	free(arena);
+}
+
+/* What is too large to share a chunk gets its own, behind the one being filled. */
+static void *alloc_large(struct seg_arena *arena, size_t size)
+{
+	struct chunk *chunk = chunk_new(size);
+
+	chunk->used = size;
+	if (arena->chunks) {
+		chunk->next = arena->chunks->next;
+		arena->chunks->next = chunk;
+	} else {
+		arena->chunks = chunk;
+	}
+	return chunk->bytes;
+}
+
+void *seg_arena_alloc(struct seg_arena *arena, size_t size)
+{
+	const size_t mask = alignof(max_align_t) - 1;
+	struct chunk *chunk = arena->chunks;
+	void *memory;
+
+	if (size > SIZE_MAX - mask)
+		abort();
+	/* Even nothing takes a place: pointers from an arena are never NULL and never equal. */
+	size = size ? (size + mask) & ~mask : mask + 1;
+	arena->taken += size;
+	if (!chunk || chunk->size - chunk->used < size) {
+		if (size > arena->next_size / 4)
+			return alloc_large(arena, size);
+		chunk = chunk_new(arena->next_size);
+		chunk->next = arena->chunks;
+		arena->chunks = chunk;
+		if (arena->next_size < LAST_CHUNK)
+			arena->next_size *= 2;
+	}
+	memory = chunk->bytes + chunk->used;
+	chunk->used += size;
+	return memory;
+}
+
+void *seg_arena_copy(struct seg_arena *arena, const void *bytes, size_t size)
+{
+	void *copy = seg_arena_alloc(arena, size);
+
+	if (size)
+		memcpy(copy, bytes, size);
+	return copy;
+}
+
+char *seg_arena_strdup(struct seg_arena *arena, const char *text)
+{
+	return text ? seg_arena_copy(arena, text, strlen(text) + 1) : NULL;
+}
+
+char *seg_arena_strndup(struct seg_arena *arena, const char *text, size_t len)
+{
+	char *copy = seg_arena_alloc(arena, len + 1);
+
+	if (len)
+		memcpy(copy, text, len);
+	return copy;
+}
+
+char *seg_arena_printf(struct seg_arena *arena, const char *format, ...)
+{
+	va_list args, again;
+	char *text;
+	int len;
+
+	va_start(args, format);
+	va_copy(again, args);
+	len = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (len < 0)
+		abort();
+	text = seg_arena_alloc(arena, (size_t)len + 1);
+	vsnprintf(text, (size_t)len + 1, format, again);
+	va_end(again);
+	return text;
+}
+
+size_t seg_arena_size(const struct seg_arena *arena)
+{
+	return arena->taken;
+}
+
+void *seg_arena_grow(struct seg_arena *arena, void *items, size_t n, size_t *cap, size_t item)
+{
+	size_t bytes;
+	void *grown;
+
+	if (n < *cap)
+		return items;
+	*cap = n ? n * 2 : 8;
+	if (__builtin_mul_overflow(*cap, item, &bytes))
+		abort();
+	grown = seg_arena_alloc(arena, bytes);
+	if (n)
+		memcpy(grown, items, n * item);
+	return grown;
+}
