@@ -12,7 +12,7 @@
  * force wins. A verdict never depends on anything but its arguments.
  */
 
-#include "policy/policy.h"
+#include "flow/index.h"
 
 /* The gateway's own addresses, each on the interfaces of a zone. */
 struct seg_gateway_addr {
@@ -56,6 +56,11 @@ struct seg_verdict {
 
 struct seg_verdict seg_classify(const struct seg_policy *policy, const struct seg_gateway *gateway,
 				const struct seg_packet *packet, time_t at);
+
+/* The same verdict through an index of the policy, for whoever judges many. */
+struct seg_verdict seg_classify_indexed(const struct seg_policy *policy, const struct seg_index *index,
+					const struct seg_gateway *gateway, const struct seg_packet *packet,
+					time_t at);
 
 /* One sentence for people: what passes or which part failed and what the permit allows instead:
  * "port 444, SC-13 permits tcp/443"; "outside hours, opens 2026-11-24T08:00:00+09:00";
