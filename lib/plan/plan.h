@@ -38,7 +38,9 @@ enum seg_field {
 	/* Compared, never a key of a set: */
 	SEG_F_CT_STATE,     /* 4, host order, bit mask */
 	SEG_F_TCP_FLAGS,    /* 1, bit mask */
-	SEG_F_INTEGER       /* 1 */
+	SEG_F_INTEGER,      /* 1 */
+	SEG_F_IFACE_TYPE,   /* 2, host order: ARPHRD_* */
+	SEG_F_ETHER_TYPE    /* 2: ETH_P_* */
 };
 #define SEG_KEY_FIELDS 5
 #define SEG_KEY_MAX 64
@@ -53,7 +55,10 @@ enum seg_load {
 	SEG_L_FIB_DADDR_IIF_TYPE, /* fib daddr . iif type */
 	SEG_L_CT_STATE,           /* 4, host order, bit mask */
 	SEG_L_TCP_FLAGS,          /* 1 */
-	SEG_L_IP6_HOPLIMIT        /* 1 */
+	SEG_L_IP6_HOPLIMIT,       /* 1 */
+	/* Only as what other loads depend on (plan/rule.h): */
+	SEG_L_IIFTYPE,            /* 2, host order */
+	SEG_L_ETHER_TYPE          /* 2 */
 };
 
 enum seg_verdict_code { SEG_V_ACCEPT, SEG_V_DROP, SEG_V_RETURN, SEG_V_JUMP, SEG_V_GOTO };
@@ -67,7 +72,7 @@ struct seg_elem {
 	const uint8_t *end;      /* interval sets: the last key included; NULL: equal to key */
 	uint32_t mark;           /* maps to mark: the number */
 	struct seg_action action; /* maps to verdict */
-	const char *comment;     /* the permit's id; NULL */
+	const char *comment;     /* the permit's id; NULL. No quote or control character, < 128 bytes */
 	uint64_t timeout_ms;     /* 0: for ever */
 	uint64_t packets, bytes; /* as read from the kernel; initial values otherwise */
 	const struct seg_place *place; /* for the kernel's complaints; NULL */
@@ -186,5 +191,11 @@ const char *seg_chain_kernel_name(const struct seg_chain *chain, uint32_t genera
 
 /* nft text of the whole table, readable by `nft -c -f`. */
 void seg_plan_print(const struct seg_plan *plan, struct seg_strbuf *out);
+/* One rule, or one element's key: "10.2.1.0/25 . 10.4.0.4 . tcp . 400-443". */
+void seg_rule_print(const struct seg_rule *rule, uint32_t generation, struct seg_strbuf *out);
+void seg_elem_print_key(const struct seg_set *set, const struct seg_elem *elem, struct seg_strbuf *out);
+/* What a map gives for it: "0x00000009", "jump at-mn.3"; nothing for sets. */
+void seg_elem_print_data(const struct seg_set *set, const struct seg_elem *elem, uint32_t generation,
+			 struct seg_strbuf *out);
 
 #endif
