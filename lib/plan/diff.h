@@ -8,7 +8,12 @@
  * switch (kept sets element by element, base chains' rules); delete the old.
  *
  * Two plans of the same structure have the same generation and need only the
- * switch, in one batch. An equal plan gives an empty change.
+ * switch, in one batch. An equal plan gives an empty change. Objects are matched by
+ * their names in the kernel, so that leftovers of other generations in an image are
+ * deleted too; a chain whose rules somebody else changed is refilled.
+ *
+ * The definition of a kept set never changes under one name, that of any other only
+ * together with the generation: the kernel would refuse it (EEXIST).
  */
 
 #include "plan/plan.h"
@@ -21,11 +26,11 @@ struct seg_set_change {
 
 struct seg_change {
 	bool empty;
-	bool switches;                       /* generations differ: A and C are not empty */
+	bool switches;                       /* A or C is not empty */
 	/* A */ const struct seg_set *const *new_set;   size_t new_sets;
-	/* A */ const struct seg_chain *const *new_chain; size_t new_chains;
+	/* A */ const struct seg_chain *const *new_chain; size_t new_chains; /* no base chains */
 	/* B */ const struct seg_set_change *set;       size_t sets;
-	/* B */ const struct seg_chain *const *base;    size_t bases;  /* flush, then these rules */
+	/* B */ const struct seg_chain *const *base;    size_t bases;  /* make where missing, flush, these rules */
 	/* C */ const struct seg_chain *const *old_chain; size_t old_chains;
 	/* C */ const struct seg_set *const *old_set;   size_t old_sets;
 };
@@ -34,5 +39,11 @@ struct seg_change {
 bool seg_plan_same_structure(const struct seg_plan *old, const struct seg_plan *new);
 /* old NULL: an empty kernel. Lives in arena. Element timeouts differ when more than a second apart. */
 struct seg_change seg_plan_diff(const struct seg_plan *old, const struct seg_plan *new, struct seg_arena *arena);
+
+/* One set's elements; false: none to change. An element that only changed keeps its counters. */
+bool seg_set_diff(const struct seg_set *old, const struct seg_set *new, struct seg_arena *arena,
+		  struct seg_set_change *change);
+/* Same key, data, comment and (nearly) timeout; counters do not matter. */
+bool seg_elem_equal(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b);
 
 #endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "plan/diff.h"
+
+#include <string.h>
+
+#include "base/map.h"
+#include "plan/rule.h"
+
+#define TIMEOUT_SLACK_MS 1000
+
+/* -- elements ---------------------------------------------------------- */
+
+/* The old elements by key: open addressing, at most half full. */
+struct elem_index {
+	const struct seg_set *set;
+	const struct seg_elem **slot;
+	size_t mask;
+};
+
+static const uint8_t *elem_end(const struct seg_elem *elem)
+{
+	return elem->end ? elem->end : elem->key;
+}
+
+static size_t hash_bytes(size_t hash, const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i += sizeof(uint32_t)) {
+		uint32_t word;
+
+		memcpy(&word, bytes + i, sizeof(word));
+		hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+		hash ^= hash >> 29;
+	}
+	return hash;
+}
+
+static size_t hash_elem(const struct seg_set *set, const struct seg_elem *elem)
+{
+	size_t hash = hash_bytes(set->key_len, elem->key, set->key_len);
+
+	return set->interval ? hash_bytes(hash, elem_end(elem), set->key_len) : hash;
+}
+
+static bool same_key(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b)
+{
+	return memcmp(a->key, b->key, set->key_len) == 0 &&
+	       (!set->interval || memcmp(elem_end(a), elem_end(b), set->key_len) == 0);
+}
+
+/* Where an element of this key is, or would go. */
+static size_t find_slot(const struct elem_index *index, const struct seg_elem *elem)
+{
+	size_t i = hash_elem(index->set, elem) & index->mask;
+
+	while (index->slot[i] && !same_key(index->set, index->slot[i], elem))
+		i = (i + 1) & index->mask;
+	return i;
+}
+
+static struct elem_index index_elems(const struct seg_set *set, struct seg_arena *arena)
+{
+	struct elem_index index = {.set = set};
+	size_t size = 8;
+
+	while (size < 2 * set->elems + 1)
+		size *= 2;
+	index.slot = SEG_NEW_N(arena, const struct seg_elem *, size);
+	index.mask = size - 1;
+	for (size_t i = 0; i < set->elems; i++)
+		index.slot[find_slot(&index, &set->elem[i])] = &set->elem[i];
+	return index;
+}
+
+static bool same_timeout(uint64_t a, uint64_t b)
+{
+	if (!a || !b)
+		return a == b;
+	return (a > b ? a - b : b - a) <= TIMEOUT_SLACK_MS;
+}
+
+bool seg_elem_equal(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b)
+{
+	if (!same_key(set, a, b) || !same_timeout(a->timeout_ms, b->timeout_ms))
+		return false;
+	if (!!a->comment != !!b->comment || (a->comment && strcmp(a->comment, b->comment) != 0))
+		return false;
+	if (set->data == SEG_DATA_MARK)
+		return a->mark == b->mark;
+	return set->data != SEG_DATA_VERDICT || seg_action_equal(&a->action, &b->action);
+}
+
+/* A changed element is deleted and added: it takes its counters along. */
+static const struct seg_elem *with_counters(const struct seg_elem *new, const struct seg_elem *old,
+					    struct seg_arena *arena)
+{
+	struct seg_elem *elem;
+
+	if (old->packets <= new->packets && old->bytes <= new->bytes)
+		return new;
+	elem = seg_arena_copy(arena, new, sizeof(*new));
+	elem->packets = old->packets;
+	elem->bytes = old->bytes;
+	return elem;
+}
+
+bool seg_set_diff(const struct seg_set *old, const struct seg_set *new, struct seg_arena *arena,
+		  struct seg_set_change *change)
+{
+	struct elem_index index;
+	const struct seg_elem **add = NULL, **del = NULL;
+	size_t adds_cap = 0, dels_cap = 0;
+	uint8_t *kept; /* by slot */
+
+	*change = (struct seg_set_change){.set = new};
+	if (new->dynamic || (!old->elems && !new->elems))
+		return false;
+	index = index_elems(old, arena);
+	kept = seg_arena_alloc(arena, index.mask + 1);
+	for (size_t i = 0; i < new->elems; i++) {
+		const struct seg_elem *elem = &new->elem[i];
+		size_t at = find_slot(&index, elem);
+		const struct seg_elem *was = index.slot[at];
+
+		if (was && seg_elem_equal(new, was, elem)) {
+			kept[at] = 1;
+			continue;
+		}
+		SEG_PUSH(arena, add, change->adds, adds_cap) = was ? with_counters(elem, was, arena) : elem;
+	}
+	for (size_t i = 0; i <= index.mask; i++)
+		if (index.slot[i] && !kept[i])
+			SEG_PUSH(arena, del, change->dels, dels_cap) = index.slot[i];
+	change->add = add;
+	change->del = del;
+	return change->adds || change->dels;
+}
+
+/* -- objects ----------------------------------------------------------- */
+
+/* The objects of a plan by the name they have in the kernel. */
+struct object_index {
+	struct seg_map sets, chains;
+};
+
+static void index_objects(const struct seg_plan *plan, struct seg_arena *arena, struct object_index *index)
+{
+	char name[SEG_NAME_MAX];
+
+	*index = (struct object_index){0};
+	for (size_t i = 0; i < plan->sets; i++) {
+		seg_set_kernel_name(plan->set[i], plan->generation, name);
+		seg_map_add(&index->sets, arena, seg_arena_strdup(arena, name), (void *)plan->set[i], NULL);
+	}
+	for (size_t i = 0; i < plan->chains; i++) {
+		seg_chain_kernel_name(plan->chain[i], plan->generation, name);
+		seg_map_add(&index->chains, arena, seg_arena_strdup(arena, name), (void *)plan->chain[i], NULL);
+	}
+}
+
+static const struct seg_set *find_set(const struct object_index *index, const struct seg_set *set,
+				      uint32_t generation)
+{
+	char name[SEG_NAME_MAX];
+
+	return seg_map_get(&index->sets, seg_set_kernel_name(set, generation, name));
+}
+
+static const struct seg_chain *find_chain(const struct object_index *index, const struct seg_chain *chain,
+					  uint32_t generation)
+{
+	char name[SEG_NAME_MAX];
+
+	return seg_map_get(&index->chains, seg_chain_kernel_name(chain, generation, name));
+}
+
+struct differ {
+	const struct seg_plan *old, *new;
+	struct object_index was, is;
+	struct seg_arena *arena;
+	struct seg_change change;
+};
+
+/* A set whose definition changed under one name goes to new_set as well: the kernel refuses it. */
+static void diff_sets(struct differ *d)
+{
+	const struct seg_set **added = SEG_NEW_N(d->arena, const struct seg_set *, d->new->sets);
+	const struct seg_set **gone = SEG_NEW_N(d->arena, const struct seg_set *, d->old->sets);
+	struct seg_set_change *changed = SEG_NEW_N(d->arena, struct seg_set_change, d->new->sets);
+
+	for (size_t i = 0; i < d->new->sets; i++) {
+		const struct seg_set *set = d->new->set[i];
+		const struct seg_set *was = find_set(&d->was, set, d->new->generation);
+
+		if (!was || !seg_set_same_definition(was, set))
+			added[d->change.new_sets++] = set;
+		else if (seg_set_diff(was, set, d->arena, &changed[d->change.sets]))
+			d->change.sets++;
+	}
+	for (size_t i = 0; i < d->old->sets; i++)
+		if (!find_set(&d->is, d->old->set[i], d->old->generation))
+			gone[d->change.old_sets++] = d->old->set[i];
+	d->change.new_set = added;
+	d->change.old_set = gone;
+	d->change.set = changed;
+}
+
+/* A base chain appears together with its rules, in B: with the policy alone it would only drop. */
+static void diff_chains(struct differ *d)
+{
+	const struct seg_chain **added = SEG_NEW_N(d->arena, const struct seg_chain *, d->new->chains);
+	const struct seg_chain **gone = SEG_NEW_N(d->arena, const struct seg_chain *, d->old->chains);
+	const struct seg_chain **refilled = SEG_NEW_N(d->arena, const struct seg_chain *, d->new->chains);
+	bool same_names = d->old->generation == d->new->generation;
+
+	for (size_t i = 0; i < d->new->chains; i++) {
+		const struct seg_chain *chain = d->new->chain[i];
+		const struct seg_chain *was = find_chain(&d->was, chain, d->new->generation);
+
+		if (!was && chain->hook == SEG_HOOK_NONE)
+			added[d->change.new_chains++] = chain;
+		else if (!was || !same_names || !seg_chain_equal(was, chain, d->arena))
+			refilled[d->change.bases++] = chain;
+	}
+	for (size_t i = 0; i < d->old->chains; i++)
+		if (!find_chain(&d->is, d->old->chain[i], d->old->generation))
+			gone[d->change.old_chains++] = d->old->chain[i];
+	d->change.new_chain = added;
+	d->change.old_chain = gone;
+	d->change.base = refilled;
+}
+
+struct seg_change seg_plan_diff(const struct seg_plan *old, const struct seg_plan *new, struct seg_arena *arena)
+{
+	const struct seg_plan nothing = {.generation = new->generation};
+	struct differ d = {.old = old ? old : &nothing, .new = new, .arena = arena};
+	struct seg_change *c = &d.change;
+
+	index_objects(d.old, arena, &d.was);
+	index_objects(new, arena, &d.is);
+	diff_sets(&d);
+	diff_chains(&d);
+	c->switches = c->new_sets || c->new_chains || c->old_sets || c->old_chains;
+	c->empty = !c->switches && !c->sets && !c->bases;
+	return *c;
+}
+
+/* -- structure --------------------------------------------------------- */
+
+bool seg_plan_same_structure(const struct seg_plan *old, const struct seg_plan *new)
+{
+	struct seg_arena *scratch = seg_arena_new();
+	struct seg_map sets = {0}, chains = {0};
+	bool same = old->sets == new->sets && old->chains == new->chains;
+
+	for (size_t i = 0; i < old->sets; i++)
+		seg_map_add(&sets, scratch, old->set[i]->name, (void *)old->set[i], NULL);
+	for (size_t i = 0; i < old->chains; i++)
+		seg_map_add(&chains, scratch, old->chain[i]->name, (void *)old->chain[i], NULL);
+	for (size_t i = 0; same && i < new->sets; i++) {
+		const struct seg_set *was = seg_map_get(&sets, new->set[i]->name);
+
+		same = was && seg_set_same_definition(was, new->set[i]);
+	}
+	for (size_t i = 0; same && i < new->chains; i++) {
+		const struct seg_chain *was = seg_map_get(&chains, new->chain[i]->name);
+
+		same = was && seg_chain_equal(was, new->chain[i], scratch);
+	}
+	seg_arena_free(scratch);
+	return same;
+}
