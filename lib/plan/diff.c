@@ -153,7 +153,8 @@ static void index_objects(const struct seg_plan *plan, struct seg_arena *arena, 
 	}
 	for (size_t i = 0; i < plan->chains; i++) {
 		seg_chain_kernel_name(plan->chain[i], plan->generation, name);
-		seg_map_add(&index->chains, arena, seg_arena_strdup(arena, name), (void *)plan->chain[i], NULL);
+		seg_map_add(&index->chains, arena, seg_arena_strdup(arena, name), (void *)plan->chain[i],
+			    NULL);
 	}
 }
 
@@ -229,7 +230,8 @@ static void diff_chains(struct differ *d)
 	d->change.base = refilled;
 }
 
-struct seg_change seg_plan_diff(const struct seg_plan *old, const struct seg_plan *new, struct seg_arena *arena)
+struct seg_change seg_plan_diff(const struct seg_plan *old, const struct seg_plan *new,
+				struct seg_arena *arena)
 {
 	const struct seg_plan nothing = {.generation = new->generation};
 	struct differ d = {.old = old ? old : &nothing, .new = new, .arena = arena};

@@ -49,7 +49,7 @@ static const char *proto_name(uint8_t proto)
 	}
 }
 
-static const char *const fib_types[] = {"unspec",    "unicast",	  "local",	 "broadcast",  "anycast",
+static const char *const fib_types[] = {"unspec",    "unicast",	  "local",	 "broadcast", "anycast",
 					"multicast", "blackhole", "unreachable", "prohibit"};
 static const char *const tcp_flags[] = {"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"};
 static const char *const event_names[] = {"new", "related", "destroy"};
@@ -214,8 +214,8 @@ static void print_set_name(struct printer *p, const struct seg_set *set)
 static void print_action(struct printer *p, const struct seg_action *action)
 {
 	static const char *const names[] = {
-		[SEG_V_ACCEPT] = "accept", [SEG_V_DROP] = "drop", [SEG_V_RETURN] = "return",
-		[SEG_V_JUMP] = "jump",	   [SEG_V_GOTO] = "goto",
+	    [SEG_V_ACCEPT] = "accept", [SEG_V_DROP] = "drop", [SEG_V_RETURN] = "return",
+	    [SEG_V_JUMP] = "jump",     [SEG_V_GOTO] = "goto",
 	};
 	char name[SEG_NAME_MAX];
 
@@ -397,7 +397,8 @@ static void print_cmp(struct seg_strbuf *out, const struct seg_stmt *stmt)
 
 static void print_limit(struct seg_strbuf *out, const struct seg_stmt *stmt)
 {
-	seg_strbuf_printf(out, "limit rate %" PRIu32 "/second burst %" PRIu32 " packets", stmt->rate, stmt->burst);
+	seg_strbuf_printf(out, "limit rate %" PRIu32 "/second burst %" PRIu32 " packets", stmt->rate,
+			  stmt->burst);
 }
 
 static void print_add(struct printer *p, const struct seg_stmt *stmt)
@@ -469,7 +470,8 @@ static void print_stmt(struct printer *p, const struct seg_stmt *stmt)
 		print_log(p->out, stmt);
 		break;
 	case SEG_S_REJECT:
-		seg_strbuf_add(p->out, stmt->reset ? "reject with tcp reset" : "reject with icmpx admin-prohibited");
+		seg_strbuf_add(p->out,
+			       stmt->reset ? "reject with tcp reset" : "reject with icmpx admin-prohibited");
 		break;
 	case SEG_S_ACTION:
 		print_action(p, &stmt->action);
@@ -493,13 +495,14 @@ void seg_rule_print(const struct seg_rule *rule, uint32_t generation, struct seg
 static void print_chain(struct printer *p, const struct seg_chain *chain)
 {
 	static const char *const hooks[] = {
-		[SEG_HOOK_INPUT] = "input", [SEG_HOOK_FORWARD] = "forward", [SEG_HOOK_OUTPUT] = "output"};
+	    [SEG_HOOK_INPUT] = "input", [SEG_HOOK_FORWARD] = "forward", [SEG_HOOK_OUTPUT] = "output"};
 	char name[SEG_NAME_MAX];
 
 	seg_strbuf_printf(p->out, "\tchain %s {\n", seg_chain_kernel_name(chain, p->generation, name));
 	if (chain->hook != SEG_HOOK_NONE)
-		seg_strbuf_printf(p->out, "\t\ttype filter hook %s priority %d; policy %s;\n", hooks[chain->hook],
-				  chain->priority, chain->policy_drop ? "drop" : "accept");
+		seg_strbuf_printf(p->out, "\t\ttype filter hook %s priority %d; policy %s;\n",
+				  hooks[chain->hook], chain->priority,
+				  chain->policy_drop ? "drop" : "accept");
 	for (size_t i = 0; i < chain->rules; i++) {
 		seg_strbuf_add(p->out, "\t\t");
 		seg_rule_print(&chain->rule[i], p->generation, p->out);

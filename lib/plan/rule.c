@@ -15,7 +15,7 @@ struct context {
 	size_t n, cap;
 	bool ether;
 	enum seg_family family; /* 0: not known */
-	int proto;              /* -1: not known */
+	int proto;		/* -1: not known */
 };
 
 static void learn(struct context *c, const struct seg_stmt *stmt)
@@ -115,18 +115,34 @@ static void need(struct context *c, enum seg_load load)
 	}
 }
 
+/* A reset is for TCP: nft says so at the head of the rule, so that a limit counts only what it answers. */
+static bool needs_tcp_first(const struct seg_rule *rule)
+{
+	bool reset = false;
+
+	for (size_t i = 0; i < rule->stmts; i++) {
+		const struct seg_stmt *stmt = &rule->stmt[i];
+
+		if (stmt->kind == SEG_S_CMP &&
+		    (stmt->load[0] == SEG_L_L4PROTO || stmt->load[0] == SEG_L_TCP_FLAGS))
+			return false;
+		reset |= stmt->kind == SEG_S_REJECT && stmt->reset;
+	}
+	return reset;
+}
+
 struct seg_rule seg_rule_complete(const struct seg_rule *rule, struct seg_arena *arena)
 {
 	struct context c = {.arena = arena, .proto = -1};
 	struct seg_rule complete = *rule;
 
+	if (needs_tcp_first(rule))
+		need_proto(&c, IPPROTO_TCP);
 	for (size_t i = 0; i < rule->stmts; i++) {
 		const struct seg_stmt *stmt = &rule->stmt[i];
 
 		for (unsigned j = 0; j < stmt->loads; j++)
 			need(&c, stmt->load[j]);
-		if (stmt->kind == SEG_S_REJECT && stmt->reset)
-			need_proto(&c, IPPROTO_TCP);
 		append(&c, stmt);
 	}
 	complete.stmt = c.stmt;
@@ -141,7 +157,8 @@ static bool text_equal(const char *a, const char *b)
 
 bool seg_action_equal(const struct seg_action *a, const struct seg_action *b)
 {
-	return a->code == b->code && text_equal(a->chain ? a->chain->name : NULL, b->chain ? b->chain->name : NULL);
+	return a->code == b->code &&
+	       text_equal(a->chain ? a->chain->name : NULL, b->chain ? b->chain->name : NULL);
 }
 
 static bool loads_equal(const struct seg_stmt *a, const struct seg_stmt *b)

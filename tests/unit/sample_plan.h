@@ -20,8 +20,8 @@ struct sample {
 	struct seg_chain *chain[32];
 };
 
-static inline struct seg_set *sample_set(struct sample *s, const char *name, bool kept, enum seg_set_data data,
-					 unsigned fields, const enum seg_field *field)
+static inline struct seg_set *sample_set(struct sample *s, const char *name, bool kept,
+					 enum seg_set_data data, unsigned fields, const enum seg_field *field)
 {
 	struct seg_set *set = SEG_NEW(s->arena, struct seg_set);
 
@@ -34,8 +34,11 @@ static inline struct seg_set *sample_set(struct sample *s, const char *name, boo
 	return set;
 }
 
-#define SAMPLE_FIELDS(...)                                                                                   \
-	sizeof((enum seg_field[]){__VA_ARGS__}) / sizeof(enum seg_field), (enum seg_field[]){__VA_ARGS__}
+#define SAMPLE_FIELDS(...)                                                                   \
+	sizeof((enum seg_field[]){__VA_ARGS__}) / sizeof(enum seg_field), (enum seg_field[]) \
+	{                                                                                    \
+		__VA_ARGS__                                                                  \
+	}
 
 /* A key from text, field by field: "10.0.0.1", "tcp", "443", "lg0", "00:00:5e:00:53:01", "7". */
 static inline const uint8_t *sample_key(struct sample *s, const struct seg_set *set, const char *const *text)
@@ -122,28 +125,69 @@ static inline struct seg_rule *sample_rule(struct sample *s, struct seg_chain *c
 	chain->rule = rules;
 	return &rules[chain->rules++];
 }
-#define RULE(s, chain, ...)                                                                                  \
-	sample_rule(s, chain, sizeof((struct seg_stmt[]){__VA_ARGS__}) / sizeof(struct seg_stmt),            \
+#define RULE(s, chain, ...)                                                                       \
+	sample_rule(s, chain, sizeof((struct seg_stmt[]){__VA_ARGS__}) / sizeof(struct seg_stmt), \
 		    (struct seg_stmt[]){__VA_ARGS__})
 
-#define LOADS(...)                                                                                           \
+#define LOADS(...) \
 	.load = {__VA_ARGS__}, .loads = sizeof((enum seg_load[]){__VA_ARGS__}) / sizeof(enum seg_load)
-#define CMP(l, size, ...) {.kind = SEG_S_CMP, .load = {l}, .loads = 1, .len = (size), .value = {__VA_ARGS__}}
-#define NOT(l, size, ...)                                                                                    \
-	{.kind = SEG_S_CMP, .load = {l}, .loads = 1, .len = (size), .invert = true, .value = {__VA_ARGS__}}
-#define STATE(bits)                                                                                          \
-	{.kind = SEG_S_CMP, .load = {SEG_L_CT_STATE}, .loads = 1, .len = 4, .invert = true, .mask_len = 4,   \
-	 .mask = {bits}}
-#define LOOKUP(s, ...) {.kind = SEG_S_LOOKUP, .set = (s), LOADS(__VA_ARGS__)}
-#define VMAP(s, ...) {.kind = SEG_S_VMAP, .set = (s), LOADS(__VA_ARGS__)}
-#define MARK(s, ...) {.kind = SEG_S_MAP_MARK, .set = (s), LOADS(__VA_ARGS__)}
-#define ADD(s, ...) {.kind = SEG_S_ADD, .set = (s), LOADS(__VA_ARGS__)}
-#define UPDATE(s, ...) {.kind = SEG_S_ADD, .set = (s), .update = true, .rate = 10, .burst = 5, LOADS(__VA_ARGS__)}
-#define ACCEPT {.kind = SEG_S_ACTION, .action = {SEG_V_ACCEPT, NULL}}
-#define DROP {.kind = SEG_S_ACTION, .action = {SEG_V_DROP, NULL}}
-#define RETURN {.kind = SEG_S_ACTION, .action = {SEG_V_RETURN, NULL}}
-#define GOTO(c) {.kind = SEG_S_ACTION, .action = {SEG_V_GOTO, c}}
-#define JUMP(c) {.kind = SEG_S_ACTION, .action = {SEG_V_JUMP, c}}
+#define CMP(l, size, ...)                                                                           \
+	{                                                                                           \
+		.kind = SEG_S_CMP, .load = {l}, .loads = 1, .len = (size), .value = { __VA_ARGS__ } \
+	}
+#define NOT(l, size, ...)                                                                             \
+	{                                                                                             \
+		.kind = SEG_S_CMP, .load = {l}, .loads = 1, .len = (size), .invert = true, .value = { \
+			__VA_ARGS__                                                                   \
+		}                                                                                     \
+	}
+#define STATE(bits)                                                                                \
+	{                                                                                          \
+		.kind = SEG_S_CMP, .load = {SEG_L_CT_STATE}, .loads = 1, .len = 4, .invert = true, \
+		.mask_len = 4, .mask = {                                                           \
+			bits                                                                       \
+		}                                                                                  \
+	}
+#define LOOKUP(s, ...)                                               \
+	{                                                            \
+		.kind = SEG_S_LOOKUP, .set = (s), LOADS(__VA_ARGS__) \
+	}
+#define VMAP(s, ...)                                               \
+	{                                                          \
+		.kind = SEG_S_VMAP, .set = (s), LOADS(__VA_ARGS__) \
+	}
+#define MARK(s, ...)                                                   \
+	{                                                              \
+		.kind = SEG_S_MAP_MARK, .set = (s), LOADS(__VA_ARGS__) \
+	}
+#define ADD(s, ...)                                               \
+	{                                                         \
+		.kind = SEG_S_ADD, .set = (s), LOADS(__VA_ARGS__) \
+	}
+#define UPDATE(s, ...)                                                                                    \
+	{                                                                                                 \
+		.kind = SEG_S_ADD, .set = (s), .update = true, .rate = 10, .burst = 5, LOADS(__VA_ARGS__) \
+	}
+#define ACCEPT                                                         \
+	{                                                              \
+		.kind = SEG_S_ACTION, .action = { SEG_V_ACCEPT, NULL } \
+	}
+#define DROP                                                         \
+	{                                                            \
+		.kind = SEG_S_ACTION, .action = { SEG_V_DROP, NULL } \
+	}
+#define RETURN                                                         \
+	{                                                              \
+		.kind = SEG_S_ACTION, .action = { SEG_V_RETURN, NULL } \
+	}
+#define GOTO(c)                                                   \
+	{                                                         \
+		.kind = SEG_S_ACTION, .action = { SEG_V_GOTO, c } \
+	}
+#define JUMP(c)                                                   \
+	{                                                         \
+		.kind = SEG_S_ACTION, .action = { SEG_V_JUMP, c } \
+	}
 
 static inline void sample_rules_refused(struct sample *s, struct seg_chain *refused, struct seg_set *denied,
 					struct seg_set *logged)
@@ -151,7 +195,8 @@ static inline void sample_rules_refused(struct sample *s, struct seg_chain *refu
 	RULE(s, refused, ADD(denied, SEG_L_IP_SADDR, SEG_L_IP_DADDR));
 	RULE(s, refused, UPDATE(logged, SEG_L_IP_SADDR),
 	     {.kind = SEG_S_LOG, .number = 5350, .prefix = "segd denied", .threshold = 16, .snaplen = 128});
-	RULE(s, refused, {.kind = SEG_S_LIMIT, .rate = 10, .burst = 7}, {.kind = SEG_S_REJECT, .reset = true});
+	RULE(s, refused, {.kind = SEG_S_LIMIT, .rate = 10, .burst = 7},
+	     {.kind = SEG_S_REJECT, .reset = true});
 	RULE(s, refused, {.kind = SEG_S_LIMIT, .rate = 10, .burst = 7}, {.kind = SEG_S_REJECT});
 	RULE(s, refused, {.kind = SEG_S_COUNTER}, DROP)->comment = "the rest";
 }
@@ -198,7 +243,8 @@ static inline void sample_sets(struct sample *s, struct seg_chain *target)
 	struct seg_set *set;
 	struct seg_elem *elem;
 
-	set = sample_set(s, "fast", true, SEG_DATA_NONE, SAMPLE_FIELDS(SEG_F_CT_DIR, SEG_F_IFNAME, SEG_F_MARK));
+	set =
+	    sample_set(s, "fast", true, SEG_DATA_NONE, SAMPLE_FIELDS(SEG_F_CT_DIR, SEG_F_IFNAME, SEG_F_MARK));
 	set->timeout = set->counter = true;
 	elem = sample_elem(s, set, SAMPLE_KEY("0", "lg0", "7"), NULL);
 	elem->comment = "S-1";
@@ -215,17 +261,20 @@ static inline void sample_sets(struct sample *s, struct seg_chain *target)
 			 SAMPLE_FIELDS(SEG_F_ETHER_ADDR, SEG_F_IPV4_ADDR, SEG_F_MARK));
 	set->timeout = true;
 	sample_elem(s, set, SAMPLE_KEY("00:00:5e:00:53:01", "10.1.0.20", "7"), NULL)->comment = "S-1";
-	set = sample_set(s, "exact-ports4", true, SEG_DATA_MARK,
-			 SAMPLE_FIELDS(SEG_F_IPV4_ADDR, SEG_F_IPV4_ADDR, SEG_F_INET_PROTO, SEG_F_INET_SERVICE));
+	set =
+	    sample_set(s, "exact-ports4", true, SEG_DATA_MARK,
+		       SAMPLE_FIELDS(SEG_F_IPV4_ADDR, SEG_F_IPV4_ADDR, SEG_F_INET_PROTO, SEG_F_INET_SERVICE));
 	elem = sample_elem(s, set, SAMPLE_KEY("10.1.0.20", "172.30.5.10", "6", "443"), NULL);
 	elem->comment = "S-1";
 	elem->mark = 7;
-	set = sample_set(s, "exact-ports6", true, SEG_DATA_MARK,
-			 SAMPLE_FIELDS(SEG_F_IPV6_ADDR, SEG_F_IPV6_ADDR, SEG_F_INET_PROTO, SEG_F_INET_SERVICE));
+	set =
+	    sample_set(s, "exact-ports6", true, SEG_DATA_MARK,
+		       SAMPLE_FIELDS(SEG_F_IPV6_ADDR, SEG_F_IPV6_ADDR, SEG_F_INET_PROTO, SEG_F_INET_SERVICE));
 	elem = sample_elem(s, set, SAMPLE_KEY("2001:db8::1", "2001:db8:1::1", "17", "53"), NULL);
 	elem->mark = 8;
-	set = sample_set(s, "lg-ports4", false, SEG_DATA_MARK,
-			 SAMPLE_FIELDS(SEG_F_IPV4_ADDR, SEG_F_IPV4_ADDR, SEG_F_INET_PROTO, SEG_F_INET_SERVICE));
+	set =
+	    sample_set(s, "lg-ports4", false, SEG_DATA_MARK,
+		       SAMPLE_FIELDS(SEG_F_IPV4_ADDR, SEG_F_IPV4_ADDR, SEG_F_INET_PROTO, SEG_F_INET_SERVICE));
 	set->interval = true;
 	elem = sample_elem(s, set, SAMPLE_KEY("10.2.1.0", "10.4.0.4", "6", "400"),
 			   SAMPLE_KEY("10.2.1.199", "10.4.0.4", "6", "443"));
@@ -239,7 +288,7 @@ static inline void sample_sets(struct sample *s, struct seg_chain *target)
 	set = sample_set(s, "origin4", false, SEG_DATA_VERDICT, SAMPLE_FIELDS(SEG_F_IPV4_ADDR));
 	set->interval = true;
 	sample_elem(s, set, SAMPLE_KEY("10.1.0.0"), SAMPLE_KEY("10.1.0.255"))->action =
-		(struct seg_action){SEG_V_JUMP, target};
+	    (struct seg_action){SEG_V_JUMP, target};
 	elem = sample_elem(s, set, SAMPLE_KEY("10.1.1.0"), SAMPLE_KEY("10.1.1.9"));
 	elem->action = (struct seg_action){SEG_V_GOTO, target};
 	elem->comment = "next to it";
@@ -254,7 +303,8 @@ static inline void sample_sets(struct sample *s, struct seg_chain *target)
 	sample_elem(s, set, SAMPLE_KEY("255.255.255.255"), NULL);
 	set = sample_set(s, "dispatch", false, SEG_DATA_VERDICT,
 			 SAMPLE_FIELDS(SEG_F_NFPROTO, SEG_F_CT_DIR, SEG_F_INET_PROTO));
-	sample_elem(s, set, SAMPLE_KEY("2", "0", "6"), NULL)->action = (struct seg_action){SEG_V_GOTO, target};
+	sample_elem(s, set, SAMPLE_KEY("2", "0", "6"), NULL)->action =
+	    (struct seg_action){SEG_V_GOTO, target};
 	set = sample_set(s, "denied4", true, SEG_DATA_NONE, SAMPLE_FIELDS(SEG_F_IPV4_ADDR, SEG_F_IPV4_ADDR));
 	set->dynamic = set->timeout = true;
 	set->size = 65536;
@@ -278,15 +328,20 @@ static inline void sample_rules_maps(struct sample *s, struct seg_chain *maps)
 	RULE(s, maps, VMAP(sample_find(s, "origin4"), SEG_L_IP_SADDR));
 	RULE(s, maps, MARK(ports, SEG_L_IP_SADDR, SEG_L_IP_DADDR, SEG_L_L4PROTO, SEG_L_TH_DPORT));
 	RULE(s, maps, MARK(ports, SEG_L_IP_DADDR, SEG_L_IP_SADDR, SEG_L_L4PROTO, SEG_L_TH_SPORT));
+	RULE(
+	    s, maps,
+	    MARK(sample_find(s, "lg-ports4"), SEG_L_IP_SADDR, SEG_L_IP_DADDR, SEG_L_L4PROTO, SEG_L_TH_DPORT));
 	RULE(s, maps,
-	     MARK(sample_find(s, "lg-ports4"), SEG_L_IP_SADDR, SEG_L_IP_DADDR, SEG_L_L4PROTO, SEG_L_TH_DPORT));
-	RULE(s, maps,
-	     MARK(sample_find(s, "exact-ports6"), SEG_L_IP6_SADDR, SEG_L_IP6_DADDR, SEG_L_L4PROTO, SEG_L_TH_DPORT));
+	     MARK(sample_find(s, "exact-ports6"), SEG_L_IP6_SADDR, SEG_L_IP6_DADDR, SEG_L_L4PROTO,
+		  SEG_L_TH_DPORT));
 	RULE(s, maps, LOOKUP(sample_find(s, "own-types"), SEG_L_FIB_DADDR_IIF_TYPE), ACCEPT);
 	RULE(s, maps, CMP(SEG_L_FIB_DADDR_TYPE, 4, 2), DROP);
-	RULE(s, maps, LOOKUP(sample_find(s, "nd"), SEG_L_ICMPV6_TYPE), CMP(SEG_L_IP6_HOPLIMIT, 1, 255), ACCEPT);
-	RULE(s, maps, LOOKUP(sample_find(s, "bound4"), SEG_L_ETHER_SADDR, SEG_L_IP_SADDR, SEG_L_CT_MARK), ACCEPT);
-	RULE(s, maps, {.kind = SEG_S_LOOKUP, .invert = true, .set = sample_find(s, "group4"), LOADS(SEG_L_IP_DADDR)},
+	RULE(s, maps, LOOKUP(sample_find(s, "nd"), SEG_L_ICMPV6_TYPE), CMP(SEG_L_IP6_HOPLIMIT, 1, 255),
+	     ACCEPT);
+	RULE(s, maps, LOOKUP(sample_find(s, "bound4"), SEG_L_ETHER_SADDR, SEG_L_IP_SADDR, SEG_L_CT_MARK),
+	     ACCEPT);
+	RULE(s, maps,
+	     {.kind = SEG_S_LOOKUP, .invert = true, .set = sample_find(s, "group4"), LOADS(SEG_L_IP_DADDR)},
 	     CMP(SEG_L_ICMP_TYPE, 1, 8), ACCEPT);
 	RULE(s, maps, LOOKUP(sample_find(s, "everything6"), SEG_L_IP6_DADDR), DROP)->comment = "no IPv6";
 }

@@ -60,8 +60,8 @@ START_TEST(test_element)
 	struct seg_elem *added;
 	struct seg_change c;
 
-	added = sample_elem(new, sample_find(new, "exact-ports4"), SAMPLE_KEY("10.1.0.21", "10.2.0.1", "6", "22"),
-			    NULL);
+	added = sample_elem(new, sample_find(new, "exact-ports4"),
+			    SAMPLE_KEY("10.1.0.21", "10.2.0.1", "6", "22"), NULL);
 	elem(old, "fast", 1)->packets = 17;
 	elem(old, "fast", 1)->bytes = 1700;
 	elem(new, "fast", 1)->timeout_ms = 60000;
@@ -94,7 +94,7 @@ START_TEST(test_element_parts)
 	elem(new, "lg-ports4", 0)->comment = "Z-1";
 	ck_assert(diff().empty);
 	elem(new, "lg-ports4", 0)->end =
-		sample_key(new, ports, SAMPLE_KEY("10.2.1.199", "10.4.0.4", "6", "444"));
+	    sample_key(new, ports, SAMPLE_KEY("10.2.1.199", "10.4.0.4", "6", "444"));
 	ck_assert_uint_eq(diff().sets, 1);
 	elem(new, "lg-ports4", 0)->end = elem(old, "lg-ports4", 0)->end;
 	elem(new, "origin4", 0)->action.code = SEG_V_GOTO;
@@ -152,7 +152,8 @@ END_TEST
 START_TEST(test_leftovers)
 {
 	struct seg_change c;
-	struct seg_set *set = sample_set(old, "origin4.2", true, SEG_DATA_NONE, SAMPLE_FIELDS(SEG_F_IPV4_ADDR));
+	struct seg_set *set =
+	    sample_set(old, "origin4.2", true, SEG_DATA_NONE, SAMPLE_FIELDS(SEG_F_IPV4_ADDR));
 
 	sample_chain(old, "maps.2")->kept = true;
 	c = diff();
@@ -192,7 +193,8 @@ END_TEST
 START_TEST(test_many)
 {
 	struct seg_set *a = sample_find(old, "open"), *b = sample_find(new, "open");
-	struct seg_elem *x = SEG_NEW_N(arena, struct seg_elem, 5000), *y = SEG_NEW_N(arena, struct seg_elem, 5000);
+	struct seg_elem *x = SEG_NEW_N(arena, struct seg_elem, 5000),
+			*y = SEG_NEW_N(arena, struct seg_elem, 5000);
 	struct seg_change c;
 
 	for (uint32_t i = 0; i < 5000; i++) {
