@@ -131,31 +131,50 @@ static void add_mac(struct seg_strbuf *out, const struct seg_packet *packet, con
 				  bound);
 }
 
+time_t seg_permit_opens(const struct seg_policy *policy, const struct seg_permit *permit, time_t at)
+{
+	/* Not yet, closed, open: two changes at most, and a state that ended is never left. */
+	for (int changes = 0; changes < 3; changes++) {
+		at = seg_schedule_next(&permit->schedule, at, policy->timezone);
+		if (at == 0 || seg_schedule_state(&permit->schedule, at, policy->timezone) == SEG_OPEN)
+			return at;
+	}
+	return 0;
+}
+
+static void add_opens(struct seg_strbuf *out, const struct seg_policy *policy,
+		      const struct seg_permit *permit, time_t at)
+{
+	time_t next = seg_permit_opens(policy, permit, at);
+	char text[SEG_TIME_STRLEN];
+
+	if (next)
+		seg_strbuf_printf(out, _(", opens %s"), seg_time_format(next, policy->timezone, text));
+	else
+		seg_strbuf_add(out, _(", does not open again"));
+}
+
 static void add_dates(struct seg_strbuf *out, const struct seg_policy *policy,
 		      const struct seg_permit *permit, time_t at)
 {
 	const struct seg_schedule *schedule = &permit->schedule;
 	char date[11];
 
-	if (seg_schedule_state(schedule, at, policy->timezone) == SEG_NOT_YET)
-		seg_strbuf_printf(out, _("%s begins %s"), permit->id, seg_date_format(schedule->from, date));
-	else
+	if (seg_schedule_state(schedule, at, policy->timezone) == SEG_EXPIRED) {
 		seg_strbuf_printf(out, _("%s expired %s"), permit->id,
 				  seg_date_format(schedule->until, date));
+		return;
+	}
+	seg_strbuf_printf(out, _("%s begins %s"), permit->id, seg_date_format(schedule->from, date));
+	add_opens(out, policy, permit, at);
 }
 
 static void add_closed(struct seg_strbuf *out, const struct seg_policy *policy,
 		       const struct seg_permit *permit, time_t at)
 {
-	time_t next = seg_schedule_next(&permit->schedule, at, policy->timezone);
-	char text[SEG_TIME_STRLEN];
-
 	seg_strbuf_printf(out, _("outside the hours of %s, "), permit->id);
 	add_hours(out, &permit->schedule);
-	if (next && seg_schedule_state(&permit->schedule, next, policy->timezone) == SEG_OPEN)
-		seg_strbuf_printf(out, _(", opens %s"), seg_time_format(next, policy->timezone, text));
-	else
-		seg_strbuf_add(out, _(", does not open again"));
+	add_opens(out, policy, permit, at);
 }
 
 /* --- Sentences --- */

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "flow/answer.h"
+
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/i18n.h"
+#include "base/utf8.h"
+
+/* --- Questions --- */
+
+static bool wrong(struct seg_strbuf *problem, const char *text, const char *why)
+{
+	seg_utf8_show(problem, text, strlen(text));
+	seg_strbuf_add(problem, why);
+	return false;
+}
+
+static bool ask_addr(const char *text, seg_addr *addr, struct seg_strbuf *problem)
+{
+	return seg_addr_parse(text, strlen(text), addr) ||
+	       wrong(problem, text, _(" is not an address (10.1.0.20, 2001:db8::7)"));
+}
+
+static bool ask_interface(const char *text, struct seg_strbuf *problem)
+{
+	bool possible = !text || (*text && strlen(text) < IF_NAMESIZE);
+
+	for (const char *c = text; c && *c; c++)
+		possible = possible && *c > ' ' && *c < 0x7f && *c != '/';
+	return possible || wrong(problem, text, _(" is not the name of an interface (eth1.140)"));
+}
+
+static bool ask_mac(const char *text, struct seg_asked *asked, struct seg_strbuf *problem)
+{
+	if (!text)
+		return true;
+	asked->packet.mac = asked->mac;
+	return seg_mac_parse(text, strlen(text), asked->mac) ||
+	       wrong(problem, text, _(" is not a MAC address (00:00:5e:00:53:20)"));
+}
+
+static bool ask_time(const struct seg_policy *policy, const char *text, time_t now, time_t *at,
+		     struct seg_strbuf *problem)
+{
+	*at = now;
+	return !text || seg_time_parse(text, policy->timezone, at) ||
+	       wrong(problem, text, _(" is not a time (2026-11-24T10:00, 2026-11-24T01:00Z)"));
+}
+
+static bool ask_proto(const char *text, struct seg_packet *packet, struct seg_strbuf *problem)
+{
+	return seg_proto_parse(text, &packet->proto, &packet->dport) ||
+	       wrong(problem, text, _(" is not a protocol and port (tcp/443, udp/53, icmp/8, proto/112)"));
+}
+
+bool seg_answer_ask(const struct seg_policy *policy, const struct seg_query *query, time_t now,
+		    struct seg_asked *asked, struct seg_strbuf *problem)
+{
+	struct seg_packet *packet = &asked->packet;
+
+	*asked = (struct seg_asked){.packet.in = query->in};
+	if (!ask_interface(query->in, problem) || !ask_addr(query->src, &packet->src, problem) ||
+	    !ask_addr(query->dst, &packet->dst, problem) || !ask_proto(query->proto, packet, problem) ||
+	    !ask_mac(query->mac, asked, problem) || !ask_time(policy, query->at, now, &asked->at, problem))
+		return false;
+	if (seg_addr_family(packet->src) != seg_addr_family(packet->dst)) {
+		seg_strbuf_printf(problem, _("%s and %s are not of one address family"), query->src,
+				  query->dst);
+		return false;
+	}
+	return true;
+}
+
+/* --- explain --- */
+
+static void set_text(json_t *doc, const char *key, const char *text)
+{
+	json_object_set_new(doc, key, text ? json_string(text) : json_null());
+}
+
+static void set_zone(json_t *doc, const char *key, const char *title_key, const struct seg_zone *zone)
+{
+	set_text(doc, key, zone ? zone->id : NULL);
+	set_text(doc, title_key, zone ? zone->title : NULL);
+}
+
+static json_t *failed_parts(const struct seg_verdict *verdict)
+{
+	json_t *list = json_array();
+
+	for (enum seg_reason reason = SEG_REASON_PERMIT; reason <= SEG_REASON_UNKNOWN_ZONE; reason++)
+		if (verdict->failed & (1u << reason))
+			json_array_append_new(list, json_string(seg_reason_name(reason)));
+	return list;
+}
+
+/* When a permit that is right but for the time is open next; null: never, or time is not what fails. */
+static void set_next(json_t *doc, const struct seg_policy *policy, const struct seg_verdict *verdict,
+		     time_t at)
+{
+	const unsigned times = 1u << SEG_REASON_HOURS | 1u << SEG_REASON_DATES;
+	char text[SEG_TIME_STRLEN];
+	time_t next = 0;
+
+	if (verdict->failed && !(verdict->failed & ~times))
+		next = seg_permit_opens(policy, verdict->nearest, at);
+	set_text(doc, "next", next ? seg_time_format(next, policy->timezone, text) : NULL);
+}
+
+json_t *seg_answer_explain(const struct seg_policy *policy, const struct seg_packet *packet,
+			   const struct seg_verdict *verdict, time_t at)
+{
+	const struct seg_permit *permit = verdict->by ? verdict->by : verdict->nearest;
+	char src[SEG_ADDR_STRLEN], dst[SEG_ADDR_STRLEN], service[SEG_SERVICE_STRLEN], time[SEG_TIME_STRLEN];
+	char *detail = seg_verdict_detail(policy, packet, verdict, at);
+	json_t *doc = json_object();
+
+	set_text(doc, "verdict", verdict->permit ? "permit" : "deny");
+	set_text(doc, "reason", seg_reason_name(verdict->reason));
+	set_text(doc, "permit", verdict->by ? verdict->by->id : NULL);
+	set_text(doc, "nearest", verdict->nearest ? verdict->nearest->id : NULL);
+	set_zone(doc, "from", "from-title", verdict->from);
+	set_zone(doc, "to", "to-title", verdict->to);
+	set_text(doc, "detail", detail);
+	set_text(doc, "at", seg_time_format(at, policy->timezone, time));
+	json_object_set_new(doc, "failed", failed_parts(verdict));
+	set_next(doc, policy, verdict, at);
+	set_text(doc, "title", permit ? permit->title : NULL);
+	set_text(doc, "file", permit && permit->place.id.source ? permit->place.id.source->name : NULL);
+	json_object_set_new(doc, "line", permit ? json_integer(permit->place.id.line) : json_null());
+	set_text(doc, "src", seg_addr_format(packet->src, src));
+	set_text(doc, "dst", seg_addr_format(packet->dst, dst));
+	set_text(doc, "service", seg_proto_format(packet->proto, packet->dport, service));
+	set_text(doc, "in", packet->in);
+	free(detail);
+	return doc;
+}
+
+/* --- matrix --- */
+
+static const struct seg_zone *zone_at(const struct seg_policy *policy, size_t index)
+{
+	return index < policy->zones ? &policy->zone[index] : policy->gateway_zone;
+}
+
+static void add_cell(json_t *cells, const struct seg_policy *policy, const struct seg_index *index,
+		     const struct seg_zone *from, const struct seg_zone *to)
+{
+	bool intra = from == to && from->intra_allow;
+	struct seg_pairs walk;
+	struct seg_pair pair;
+	json_t *permits;
+	bool some;
+
+	seg_pairs_begin(&walk, policy, index, from, to);
+	some = seg_pairs_next(&walk, &pair);
+	if (!some && !intra)
+		return;
+	permits = json_array();
+	for (; some; some = seg_pairs_next(&walk, &pair))
+		json_array_append_new(permits, json_string(pair.permit->id));
+	json_array_append_new(cells, json_pack("{s:s, s:s, s:o, s:b}", "from", from->id, "to", to->id,
+					       "permits", permits, "intra", intra));
+}
+
+json_t *seg_answer_matrix(const struct seg_policy *policy)
+{
+	struct seg_index *index = seg_index_new(policy);
+	json_t *zones = json_array(), *cells = json_array();
+
+	for (size_t f = 0; f <= policy->zones; f++) {
+		json_array_append_new(zones, json_string(zone_at(policy, f)->id));
+		for (size_t t = 0; t <= policy->zones; t++)
+			add_cell(cells, policy, index, zone_at(policy, f), zone_at(policy, t));
+	}
+	seg_index_free(index);
+	return json_pack("{s:o, s:o}", "zones", zones, "cells", cells);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEG_FLOW_ANSWER_H
+#define SEG_FLOW_ANSWER_H
+
+/*
+ * What people ask of a policy, as documents: `explain` and `matrix` in the keys
+ * of cli.md. The daemon answers with them, and segctl does so alone on a file;
+ * one place makes both, so that they never differ. The caller owns the document.
+ */
+
+#include <jansson.h>
+
+#include "base/strbuf.h"
+#include "flow/classify.h"
+
+/* A question as typed. in, mac and at may be NULL. */
+struct seg_query {
+	const char *in, *mac, *at;
+	const char *src, *dst, *proto;
+};
+/* The same understood. packet.in and packet.mac point into the query and the struct itself. */
+struct seg_asked {
+	struct seg_packet packet;
+	uint8_t mac[SEG_MAC_LEN];
+	time_t at;
+};
+/* Times without an offset are in the policy's timezone; at NULL: now. False: what is wrong, for
+ * people, in `problem`. */
+bool seg_answer_ask(const struct seg_policy *policy, const struct seg_query *query, time_t now,
+		    struct seg_asked *asked, struct seg_strbuf *problem);
+
+/* Beside the keys of cli.md: what a person wants to see of it, "failed" [reason] and "next". */
+json_t *seg_answer_explain(const struct seg_policy *policy, const struct seg_packet *packet,
+			   const struct seg_verdict *verdict, time_t at);
+json_t *seg_answer_matrix(const struct seg_policy *policy);
+
+#endif
