@@ -35,7 +35,7 @@ bool seg_hours_parse(const char *text, size_t len, struct seg_hours *hours, cons
 #define SEG_HOURS_STRLEN 48
 const char *seg_hours_format(const struct seg_hours *hours, char buf[static SEG_HOURS_STRLEN]);
 
-/* True where the tz database has the name (no "..", no absolute path). */
+/* True where the tz database has the name (no "..", no absolute path); TZDIR is respected. */
 bool seg_timezone_known(const char *zone);
 
 struct seg_local {
@@ -67,6 +67,7 @@ enum seg_schedule_state seg_schedule_state(const struct seg_schedule *s, time_t 
 /* The first instant after `at` at which the state differs, exact to the minute through
  * daylight-saving changes; 0 where it never will again. */
 time_t seg_schedule_next(const struct seg_schedule *s, time_t at, const char *zone);
+/* The same state at every instant, however the hours are written. */
 bool seg_schedule_equal(const struct seg_schedule *a, const struct seg_schedule *b);
 /* Every instant open in inner is open in outer, judged by meaning (weekly minutes and days). */
 bool seg_schedule_subset(const struct seg_schedule *inner, const struct seg_schedule *outer);
