@@ -109,30 +109,35 @@ static const struct {
 	{"Mon-Fri  08:00-20:00", "mon-fri 08:00-20:00", 0x1f, 480, 1200},
 };
 
+static void ck_same_hours(struct seg_hours a, struct seg_hours b)
+{
+	ck_assert_uint_eq(a.days, b.days);
+	ck_assert_uint_eq(a.start, b.start);
+	ck_assert_uint_eq(a.end, b.end);
+}
+
 START_TEST(hours_parse)
 {
-	struct seg_hours h = hours(good_hours[_i].text), again;
+	struct seg_hours h = hours(good_hours[_i].text);
 	char buf[SEG_HOURS_STRLEN];
 
 	ck_assert_uint_eq(h.days, good_hours[_i].days);
 	ck_assert_int_eq(h.start, good_hours[_i].start);
 	ck_assert_int_eq(h.end, good_hours[_i].end);
 	ck_assert_str_eq(seg_hours_format(&h, buf), good_hours[_i].shown);
-	again = hours(buf);
-	ck_assert_mem_eq(&again, &h, sizeof(h));
+	ck_same_hours(hours(buf), h);
 }
 END_TEST
 
 START_TEST(hours_format_every_set_of_days)
 {
-	struct seg_hours h = {.start = 60, .end = 120}, again;
+	struct seg_hours h = {.start = 60, .end = 120};
 	char buf[SEG_HOURS_STRLEN];
 	uint8_t days;
 
 	for (days = 1; days < 0x80; days++) {
 		h.days = days;
-		again = hours(seg_hours_format(&h, buf));
-		ck_assert_mem_eq(&again, &h, sizeof(h));
+		ck_same_hours(hours(seg_hours_format(&h, buf)), h);
 	}
 }
 END_TEST
@@ -423,7 +428,7 @@ static struct seg_schedule random_schedule(struct seg_hours list[static 3], seg_
 
 START_TEST(next_is_what_brute_force_finds)
 {
-	enum { MINUTES = 8 * 24 * 60, ROUNDS = 60 };
+	enum { MINUTES = 8 * 24 * 60, ROUNDS = 15 };
 	static enum seg_schedule_state state[MINUTES];
 	const char *zone = walks[_i].zone;
 	time_t start = instant(walks[_i].start, zone), next, found;
