@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/netlink.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#define ACK_TIMEOUT_MS 2000 /* the kernel answers within the send; this is for a broken one */
+
+int seg_netlink_open(struct mnl_socket **sock, int bus, uint32_t groups, size_t receive_buffer)
+{
+	int size = receive_buffer > INT_MAX ? INT_MAX : (int)receive_buffer;
+	struct mnl_socket *opened = mnl_socket_open2(bus, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int error;
+
+	if (!opened)
+		return -errno;
+	if (mnl_socket_bind(opened, groups, MNL_SOCKET_AUTOPID) < 0)
+		goto fail;
+	/* Without the privilege the system's limit has to do. */
+	if (size && setsockopt(mnl_socket_get_fd(opened), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0 &&
+	    setsockopt(mnl_socket_get_fd(opened), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0)
+		goto fail;
+	*sock = opened;
+	return 0;
+fail:
+	error = -errno;
+	mnl_socket_close(opened);
+	return error;
+}
+
+ssize_t seg_netlink_receive(const struct mnl_socket *sock, void *buffer, size_t size)
+{
+	for (;;) {
+		struct sockaddr_nl from = {0};
+		struct iovec iov = {.iov_base = buffer, .iov_len = size};
+		struct msghdr msg = {
+		    .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1};
+		ssize_t len = recvmsg(mnl_socket_get_fd(sock), &msg, MSG_DONTWAIT);
+
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len < 0)
+			return -errno;
+		if (from.nl_pid != 0)
+			continue;
+		if (msg.msg_flags & MSG_TRUNC)
+			return -EMSGSIZE;
+		return len;
+	}
+}
+
+int seg_netlink_error(const struct nlmsghdr *message)
+{
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(int))
+		return 0;
+	/* struct nlmsgerr and the end of a dump both begin with it. */
+	return *(const int *)mnl_nlmsg_get_payload(message);
+}
+
+/* 1: the acknowledgement of `seq` is in the buffer, *error set. */
+static int find_ack(const void *buffer, ssize_t len, uint32_t seq, int *error)
+{
+	const struct nlmsghdr *message = buffer;
+	int left = (int)len;
+
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		if (message->nlmsg_type == NLMSG_ERROR && message->nlmsg_seq == seq) {
+			*error = seg_netlink_error(message);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+int seg_netlink_request(const struct mnl_socket *sock, struct nlmsghdr *request)
+{
+	struct pollfd wait = {.fd = mnl_socket_get_fd(sock), .events = POLLIN};
+	_Alignas(struct nlmsghdr) char buffer[8192];
+	int error = 0;
+
+	request->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
+	if (mnl_socket_sendto(sock, request, request->nlmsg_len) < 0)
+		return -errno;
+	for (;;) {
+		ssize_t len = seg_netlink_receive(sock, buffer, sizeof(buffer));
+
+		if (len == -EAGAIN) {
+			int ready = poll(&wait, 1, ACK_TIMEOUT_MS);
+
+			if (ready == 0)
+				return -ETIMEDOUT;
+			if (ready < 0 && errno != EINTR)
+				return -errno;
+			continue;
+		}
+		if (len < 0)
+			return (int)len;
+		if (find_ack(buffer, len, request->nlmsg_seq, &error))
+			return error;
+	}
+}

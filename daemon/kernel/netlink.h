@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEGD_KERNEL_NETLINK_H
+#define SEGD_KERNEL_NETLINK_H
+
+/*
+ * What every netlink edge does the same way: sockets that never block, receive
+ * buffers beyond the system's limit, and an ear for the kernel alone (any process
+ * may send to a netlink socket; what does not come from the kernel is passed over).
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <libmnl/libmnl.h>
+
+/* bus: NETLINK_*; groups: bit mask of multicast groups, bit (group - 1); receive_buffer: bytes,
+ * 0 for the system's default. 0 or -errno. */
+int seg_netlink_open(struct mnl_socket **sock, int bus, uint32_t groups, size_t receive_buffer);
+/* One datagram from the kernel: its length, or -EAGAIN, -ENOBUFS (messages were lost), -EMSGSIZE
+ * (did not fit), another -errno. */
+ssize_t seg_netlink_receive(const struct mnl_socket *sock, void *buffer, size_t size);
+/* Sends one request whole and reads up to its acknowledgement (NLM_F_ACK is set here). 0 or -errno. */
+int seg_netlink_request(const struct mnl_socket *sock, struct nlmsghdr *request);
+/* The errno an NLMSG_ERROR or NLMSG_DONE carries, negative; 0: acknowledged, or too short to say. */
+int seg_netlink_error(const struct nlmsghdr *message);
+
+/* mnl_attr_for_each and its nested kind, without their narrowing conversions. */
+#define seg_attr_ok(attr, end) mnl_attr_ok((attr), (int)((const char *)(end) - (const char *)(attr)))
+#define seg_attr_each(attr, message, header)                                                       \
+	for ((attr) = mnl_nlmsg_get_payload_offset((message), (header));                           \
+	     seg_attr_ok((attr), mnl_nlmsg_get_payload_tail(message)); (attr) = mnl_attr_next(attr))
+#define seg_attr_each_nested(attr, nest)                                                           \
+	for ((attr) = mnl_attr_get_payload(nest);                                                  \
+	     seg_attr_ok((attr), (const char *)mnl_attr_get_payload(nest) + mnl_attr_get_payload_len(nest)); \
+	     (attr) = mnl_attr_next(attr))
+
+#endif
