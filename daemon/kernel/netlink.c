@@ -4,9 +4,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 
-#define ACK_TIMEOUT_MS 2000 /* the kernel answers within the send; this is for a broken one */
+#define ANSWER_TIMEOUT_MS 2000 /* the kernel answers within the send; this is for a broken one */
 
 int seg_netlink_open(struct mnl_socket **sock, int bus, uint32_t groups, size_t receive_buffer)
 {
@@ -59,45 +60,75 @@ int seg_netlink_error(const struct nlmsghdr *message)
 	return *(const int *)mnl_nlmsg_get_payload(message);
 }
 
-/* 1: the acknowledgement of `seq` is in the buffer, *error set. */
-static int find_ack(const void *buffer, ssize_t len, uint32_t seq, int *error)
+/* Like seg_netlink_receive(), but waits for the kernel's answer. */
+static ssize_t await(const struct mnl_socket *sock, void *buffer, size_t size)
+{
+	struct pollfd wait = {.fd = mnl_socket_get_fd(sock), .events = POLLIN};
+
+	for (;;) {
+		ssize_t len = seg_netlink_receive(sock, buffer, size);
+		int ready;
+
+		if (len != -EAGAIN)
+			return len;
+		ready = poll(&wait, 1, ANSWER_TIMEOUT_MS);
+		if (ready == 0)
+			return -ETIMEDOUT;
+		if (ready < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+/* Gives the messages that answer `seq` to each (NULL: nobody) up to the one that ends the answer:
+ * then true, and *error is what it says. */
+static bool answer(const void *buffer, ssize_t len, uint32_t seq, seg_netlink_fn each, void *context, int *error)
 {
 	const struct nlmsghdr *message = buffer;
 	int left = (int)len;
 
 	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
-		if (message->nlmsg_type == NLMSG_ERROR && message->nlmsg_seq == seq) {
-			*error = seg_netlink_error(message);
-			return 1;
+		if (message->nlmsg_seq != seq)
+			continue;
+		if (message->nlmsg_flags & NLM_F_DUMP_INTR)
+			*error = -EINTR;
+		if (message->nlmsg_type == NLMSG_ERROR || message->nlmsg_type == NLMSG_DONE) {
+			int said = seg_netlink_error(message);
+
+			*error = said ? said : *error;
+			return true;
 		}
+		if (each)
+			each(context, message);
 	}
-	return 0;
+	return false;
+}
+
+static int converse(const struct mnl_socket *sock, const struct nlmsghdr *request, seg_netlink_fn each,
+		    void *context)
+{
+	_Alignas(struct nlmsghdr) char buffer[32768];
+	int error = 0;
+
+	if (mnl_socket_sendto(sock, request, request->nlmsg_len) < 0)
+		return -errno;
+	for (;;) {
+		ssize_t len = await(sock, buffer, sizeof(buffer));
+
+		if (len < 0)
+			return (int)len;
+		if (answer(buffer, len, request->nlmsg_seq, each, context, &error))
+			return error;
+	}
 }
 
 int seg_netlink_request(const struct mnl_socket *sock, struct nlmsghdr *request)
 {
-	struct pollfd wait = {.fd = mnl_socket_get_fd(sock), .events = POLLIN};
-	_Alignas(struct nlmsghdr) char buffer[8192];
-	int error = 0;
-
 	request->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-	if (mnl_socket_sendto(sock, request, request->nlmsg_len) < 0)
-		return -errno;
-	for (;;) {
-		ssize_t len = seg_netlink_receive(sock, buffer, sizeof(buffer));
+	return converse(sock, request, NULL, NULL);
+}
 
-		if (len == -EAGAIN) {
-			int ready = poll(&wait, 1, ACK_TIMEOUT_MS);
-
-			if (ready == 0)
-				return -ETIMEDOUT;
-			if (ready < 0 && errno != EINTR)
-				return -errno;
-			continue;
-		}
-		if (len < 0)
-			return (int)len;
-		if (find_ack(buffer, len, request->nlmsg_seq, &error))
-			return error;
-	}
+int seg_netlink_dump(const struct mnl_socket *sock, struct nlmsghdr *request, seg_netlink_fn each, void *context)
+{
+	request->nlmsg_flags |= NLM_F_REQUEST | NLM_F_DUMP;
+	return converse(sock, request, each, context);
 }

@@ -21,6 +21,11 @@ int seg_netlink_open(struct mnl_socket **sock, int bus, uint32_t groups, size_t 
 ssize_t seg_netlink_receive(const struct mnl_socket *sock, void *buffer, size_t size);
 /* Sends one request whole and reads up to its acknowledgement (NLM_F_ACK is set here). 0 or -errno. */
 int seg_netlink_request(const struct mnl_socket *sock, struct nlmsghdr *request);
+/* Sends one dump request and gives every message of the answer to `each`, waiting for it: for short
+ * answers. 0, -EINTR (changed while it was read: do not trust it), or -errno. */
+typedef void (*seg_netlink_fn)(void *context, const struct nlmsghdr *message);
+int seg_netlink_dump(const struct mnl_socket *sock, struct nlmsghdr *request, seg_netlink_fn each,
+		     void *context);
 /* The errno an NLMSG_ERROR or NLMSG_DONE carries, negative; 0: acknowledged, or too short to say. */
 int seg_netlink_error(const struct nlmsghdr *message);
 

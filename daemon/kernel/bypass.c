@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/bypass.h"
+
+#include <errno.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/strbuf.h"
+#include "kernel/links.h"
+#include "kernel/netlink.h"
+#include "kernel/sysctl.h"
+
+#define DUMP_TIMEOUT_MS 2000
+#define TRIES 3 /* a dump that changes under our eyes is asked for again */
+
+struct search {
+	const char *const *interface;
+	size_t interfaces;
+	seg_bypass_fn each;
+	void *context;
+	struct mnl_socket *sock;
+	const struct seg_link *link;
+	size_t links;
+	struct seg_strbuf text;
+};
+
+static void say(struct search *s)
+{
+	s->each(s->context, seg_strbuf_text(&s->text));
+	seg_strbuf_reset(&s->text);
+}
+
+static bool ours(const struct search *s, const struct seg_link *link)
+{
+	for (size_t i = 0; i < s->interfaces; i++) {
+		if (strcmp(s->interface[i], link->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* ---- XDP and tc ------------------------------------------------------------------------ */
+
+static void xdp(struct search *s)
+{
+	for (size_t i = 0; i < s->links; i++) {
+		if (!s->link[i].xdp || !ours(s, &s->link[i]))
+			continue;
+		seg_strbuf_printf(&s->text, "an XDP program on %s can pass packets on unjudged", s->link[i].name);
+		say(s);
+	}
+}
+
+static const char *tc_kind(const struct nlmsghdr *message)
+{
+	const struct nlattr *attr;
+
+	seg_attr_each(attr, message, sizeof(struct tcmsg)) {
+		if (mnl_attr_get_type(attr) == TCA_KIND && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
+			return mnl_attr_get_str(attr);
+	}
+	return NULL;
+}
+
+/* The kinds of filters in an answer, each once: "bpf, flower". */
+static void filter_kind(void *context, const struct nlmsghdr *message)
+{
+	struct seg_strbuf *kinds = context;
+	const char *kind = tc_kind(message);
+
+	if (message->nlmsg_type != RTM_NEWTFILTER || !kind || strstr(seg_strbuf_text(kinds), kind))
+		return;
+	if (kinds->len)
+		seg_strbuf_add(kinds, ", ");
+	seg_strbuf_add(kinds, kind);
+}
+
+static int tc_dump(const struct search *s, uint16_t type, const struct seg_link *link, uint32_t parent,
+		   seg_netlink_fn each, void *context)
+{
+	_Alignas(struct nlmsghdr) char buffer[128];
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+	struct tcmsg *tc;
+
+	request->nlmsg_type = type;
+	request->nlmsg_seq = type;
+	tc = mnl_nlmsg_put_extra_header(request, sizeof(*tc));
+	tc->tcm_family = AF_UNSPEC;
+	tc->tcm_ifindex = link ? link->index : 0;
+	tc->tcm_parent = parent;
+	return seg_netlink_dump(s->sock, request, each, context);
+}
+
+static int filters_at(struct search *s, const struct seg_link *link, uint16_t side, const char *side_name)
+{
+	struct seg_strbuf kinds = {0};
+	int error = -EINTR;
+
+	for (int i = 0; i < TRIES && error == -EINTR; i++) {
+		seg_strbuf_reset(&kinds);
+		error = tc_dump(s, RTM_GETTFILTER, link, TC_H_MAKE(TC_H_CLSACT, side), filter_kind, &kinds);
+	}
+	/* The interface, or its qdisc, went away meanwhile. */
+	if (error == -ENODEV || error == -EINVAL || error == -ENOENT)
+		error = 0;
+	if (!error && kinds.len) {
+		seg_strbuf_printf(&s->text, "tc filters (%s) on the %s of %s can redirect packets unjudged",
+				  seg_strbuf_text(&kinds), side_name, link->name);
+		say(s);
+	}
+	seg_strbuf_fini(&kinds);
+	return error;
+}
+
+enum hooked { HOOKED_INGRESS = 1, HOOKED_EGRESS = 2 };
+struct qdiscs {
+	const struct search *search;
+	uint8_t hooked[1024]; /* by place in search->link */
+};
+
+static void qdisc(void *context, const struct nlmsghdr *message)
+{
+	struct qdiscs *found = context;
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
+	const char *kind;
+
+	if (message->nlmsg_type != RTM_NEWQDISC || mnl_nlmsg_get_payload_len(message) < sizeof(*tc))
+		return;
+	kind = tc_kind(message);
+	if (!kind || (strcmp(kind, "clsact") != 0 && strcmp(kind, "ingress") != 0))
+		return;
+	for (size_t i = 0; i < found->search->links && i < sizeof(found->hooked); i++) {
+		if (found->search->link[i].index == tc->tcm_ifindex)
+			found->hooked[i] |= strcmp(kind, "clsact") == 0 ? HOOKED_INGRESS | HOOKED_EGRESS
+									 : HOOKED_INGRESS;
+	}
+}
+
+static int tc_filters(struct search *s)
+{
+	struct qdiscs found = {.search = s};
+	int error = -EINTR;
+
+	for (int i = 0; i < TRIES && error == -EINTR; i++)
+		error = tc_dump(s, RTM_GETQDISC, NULL, 0, qdisc, &found);
+	for (size_t i = 0; !error && i < s->links && i < sizeof(found.hooked); i++) {
+		if (!found.hooked[i] || !ours(s, &s->link[i]))
+			continue;
+		error = filters_at(s, &s->link[i], (uint16_t)TC_H_MIN_INGRESS, "ingress");
+		if (!error && found.hooked[i] & HOOKED_EGRESS)
+			error = filters_at(s, &s->link[i], (uint16_t)TC_H_MIN_EGRESS, "egress");
+	}
+	return error;
+}
+
+/* ---- Bridges --------------------------------------------------------------------------- */
+
+static bool on(const char *setting)
+{
+	long value;
+
+	return seg_sysctl_read(setting, &value) == 0 && value != 0;
+}
+
+static void bridge(struct search *s, const struct seg_link *bridge_link, const char *off)
+{
+	struct seg_strbuf ports = {0};
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->links; i++) {
+		if (s->link[i].master != bridge_link->index || !ours(s, &s->link[i]))
+			continue;
+		seg_strbuf_printf(&ports, "%s%s", n++ ? ", " : "", s->link[i].name);
+	}
+	if (n > 1) {
+		seg_strbuf_printf(&s->text, "%s are ports of the bridge %s and %s is off: frames between them go unjudged",
+				  seg_strbuf_text(&ports), bridge_link->name, off);
+		say(s);
+	}
+	seg_strbuf_fini(&ports);
+}
+
+static void bridges(struct search *s)
+{
+	const char *off = NULL;
+
+	if (!on("net/bridge/bridge-nf-call-iptables"))
+		off = "bridge-nf-call-iptables";
+	else if (!on("net/bridge/bridge-nf-call-ip6tables"))
+		off = "bridge-nf-call-ip6tables";
+	for (size_t i = 0; off && i < s->links; i++) {
+		if (strcmp(s->link[i].kind, "bridge") == 0)
+			bridge(s, &s->link[i], off);
+	}
+}
+
+/* ---- Conntrack ------------------------------------------------------------------------- */
+
+static void conntrack_settings(struct search *s)
+{
+	static const struct {
+		const char *name, *effect;
+	} wanted[] = {
+		{"nf_conntrack_events", "flows can begin unseen"},
+		{"nf_conntrack_acct", "flows are not counted"},
+	};
+
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		char name[64] = "net/netfilter/";
+		long value;
+
+		strcat(name, wanted[i].name);
+		if (seg_sysctl_read(name, &value) || value == 1)
+			continue;
+		seg_strbuf_printf(&s->text, "%s is %ld, not 1: %s", wanted[i].name, value, wanted[i].effect);
+		say(s);
+	}
+}
+
+/* ---- The door -------------------------------------------------------------------------- */
+
+static void ignore(void *context, const struct seg_link_change *change)
+{
+	(void)context;
+	(void)change;
+}
+
+static int read_links(struct seg_links *links)
+{
+	struct pollfd wait = {.fd = seg_links_fd(links), .events = POLLIN};
+	int error = seg_links_dump(links);
+
+	while (!error && !seg_links_complete(links)) {
+		if (poll(&wait, 1, DUMP_TIMEOUT_MS) == 0)
+			return -ETIMEDOUT;
+		error = seg_links_read(links);
+		if (error == -ENOBUFS)
+			error = seg_links_dump(links);
+	}
+	return error;
+}
+
+int seg_bypass_find(const char *const *interface, size_t n, seg_bypass_fn each, void *context)
+{
+	struct search s = {.interface = interface, .interfaces = n, .each = each, .context = context};
+	struct seg_links *links = NULL;
+	int error = seg_links_open(&links, ignore, NULL);
+
+	if (!error)
+		error = read_links(links);
+	if (!error)
+		error = seg_netlink_open(&s.sock, NETLINK_ROUTE, 0, 0);
+	if (error)
+		goto out;
+	s.link = seg_links_list(links, &s.links);
+	xdp(&s);
+	error = tc_filters(&s);
+	bridges(&s);
+	conntrack_settings(&s);
+	mnl_socket_close(s.sock);
+out:
+	seg_strbuf_fini(&s.text);
+	seg_links_close(links);
+	return error;
+}

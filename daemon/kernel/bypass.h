@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEGD_KERNEL_BYPASS_H
+#define SEGD_KERNEL_BYPASS_H
+
+/*
+ * What could let packets go round the table, or hide flows from the watcher, outside
+ * nf_tables: XDP programs and tc filters on the zones' interfaces, bridged ports,
+ * conntrack settings. What other tables do is nft_monitor.h's.
+ *
+ * States facts, one sentence each, in English and always the same for the same fact, so
+ * that the caller can tell new ones. That forwarding is off is not one: nothing passes then.
+ * Programs attached by bpf links (tcx) are not visible to netlink.
+ */
+
+#include <stddef.h>
+
+typedef void (*seg_bypass_fn)(void *context, const char *finding);
+/* interface: existing interfaces of zones. 0, or -errno: it could not be found out. */
+int seg_bypass_find(const char *const *interface, size_t n, seg_bypass_fn each, void *context);
+
+#endif
