@@ -43,7 +43,8 @@ DAEMON_SRC := $(wildcard daemon/*.c daemon/*/*.c)
 SEGCTL_SRC := $(wildcard segctl/*.c)
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 
-obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+# Objects live apart: a program may bear the name of a folder (segctl).
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB_OBJ    := $(call obj,$(LIB_SRC))
 DAEMON_OBJ := $(call obj,$(filter-out daemon/main.c,$(DAEMON_SRC)))
 UNIT_BIN   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
@@ -58,7 +59,7 @@ EXAMPLES   := $(wildcard conf/*.yaml conf/*.yml conf/*.json conf/examples/*.yaml
 
 all: $(BUILD)/segd $(BUILD)/segctl $(MO)
 
-$(BUILD)/%.o: %.c
+$(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
@@ -70,13 +71,13 @@ $(BUILD)/libsegd.a: $(DAEMON_OBJ)
 	@mkdir -p $(@D) && rm -f $@
 	ar rcs $@ $^
 
-$(BUILD)/segd: $(BUILD)/daemon/main.o $(BUILD)/libsegd.a $(BUILD)/libseg.a
+$(BUILD)/segd: $(BUILD)/obj/daemon/main.o $(BUILD)/libsegd.a $(BUILD)/libseg.a
 	$(CC) $(HARDENING_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) $(LIBS_LIB)
 $(BUILD)/segctl: $(call obj,$(SEGCTL_SRC)) $(BUILD)/libseg.a
 	$(CC) $(HARDENING_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_LIB)
 
 # Each tests/unit/test_NAME.c is a program on check, linked with everything but main.
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libsegd.a $(BUILD)/libseg.a
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsegd.a $(BUILD)/libseg.a
 	@mkdir -p $(@D)
 	$(CC) $(HARDENING_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) $(LIBS_LIB) $(shell pkg-config --libs check)
 

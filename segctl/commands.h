@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEGCTL_COMMANDS_H
+#define SEGCTL_COMMANDS_H
+
+/*
+ * The commands of segctl: one file each, one line each in the table of main.c.
+ *
+ * main.c takes the options that every command has (--json, --socket, --help)
+ * out of the arguments, chooses the locale and calls run() with what is left;
+ * argv[0] is the command's name, so that getopt_long() works as in a main().
+ * run() returns the exit status.
+ */
+
+#include <stdbool.h>
+#include <jansson.h>
+
+/* cli.md */
+enum segctl_exit {
+	SEGCTL_YES = 0,       /* done, or yes */
+	SEGCTL_NO = 1,        /* the answer is no */
+	SEGCTL_USAGE = 2,
+	SEGCTL_NO_DAEMON = 3, /* it cannot be reached */
+	SEGCTL_DENIED = 4,    /* not allowed */
+	SEGCTL_REFUSED = 5    /* by the kernel or the system */
+};
+
+struct segctl {
+	bool json;
+	bool colour;        /* standard output is a terminal and takes colour */
+	const char *socket; /* of the daemon */
+};
+
+struct command {
+	const char *name;
+	const char *arguments; /* "[FILE]", for the usage */
+	int (*run)(const struct segctl *ctl, int argc, char **argv);
+	const char *summary;   /* N_() */
+};
+
+extern const struct command command_check;
+
+#define SEGCTL_POLICY SEG_SYSCONFDIR "/segd/policy.yaml"
+
+/* Says what went wrong, for people on standard error or as {"error": {code, message}} on standard
+ * output, and returns status. */
+int segctl_fail(const struct segctl *ctl, enum segctl_exit status, const char *code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* The same for wrong arguments, with the command's usage. */
+int segctl_usage(const struct segctl *ctl, const struct command *command, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Prints a document and takes it; returns status, or SEGCTL_REFUSED where it could not be written. */
+int segctl_json(json_t *document, int status);
+/* A text that may not be UTF-8 (an argument, a file name) as JSON. */
+json_t *segctl_json_text(const char *text);
+
+#endif

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "commands.h"
+
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/diag.h"
+#include "base/i18n.h"
+#include "base/utf8.h"
+
+#define DEFAULT_SOCKET "/run/segd/control.sock"
+
+static const struct command *const commands[] = {
+    &command_check,
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+/* Output that nobody received is no answer (a full disk, a closed pipe). */
+static int flushed(int status)
+{
+	return fflush(stdout) == 0 && !ferror(stdout) ? status : SEGCTL_REFUSED;
+}
+
+json_t *segctl_json_text(const char *text)
+{
+	struct seg_strbuf safe = {0};
+	json_t *json = json_string(text);
+
+	if (!json) {
+		seg_utf8_show(&safe, text, strlen(text));
+		json = json_string(seg_strbuf_text(&safe));
+		seg_strbuf_fini(&safe);
+	}
+	return json;
+}
+
+int segctl_json(json_t *document, int status)
+{
+	json_dumpf(document, stdout, JSON_PRESERVE_ORDER | JSON_COMPACT);
+	putchar('\n');
+	json_decref(document);
+	return flushed(status);
+}
+
+static void complain(const struct segctl *ctl, const char *code, const char *format, va_list args)
+{
+	struct seg_strbuf safe = {0};
+	char *message = NULL;
+
+	if (vasprintf(&message, format, args) < 0)
+		abort();
+	if (ctl->json) {
+		segctl_json(
+		    json_pack("{s:{s:s, s:o}}", "error", "code", code, "message", segctl_json_text(message)),
+		    0);
+	} else {
+		seg_utf8_show(&safe, message, strlen(message));
+		fprintf(stderr, "segctl: %s\n", seg_strbuf_text(&safe));
+		seg_strbuf_fini(&safe);
+	}
+	free(message);
+}
+
+int segctl_fail(const struct segctl *ctl, enum segctl_exit status, const char *code, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	complain(ctl, code, format, args);
+	va_end(args);
+	return status;
+}
+
+int segctl_usage(const struct segctl *ctl, const struct command *command, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	complain(ctl, "usage", format, args);
+	va_end(args);
+	if (!ctl->json && command)
+		fprintf(stderr, _("usage: segctl %s %s\n"), command->name, command->arguments);
+	return SEGCTL_USAGE;
+}
+
+static void print_help(void)
+{
+	printf(_("usage: segctl [--json] [--socket PATH] COMMAND [ARGUMENTS]\n\n"));
+	for (size_t i = 0; i < COMMANDS; i++)
+		printf("  %-11s %s\n", commands[i]->name, _(commands[i]->summary));
+	printf(_("\n`segctl COMMAND --help` shows a command's arguments; segctl(1) explains them.\n"));
+}
+
+static void print_command_help(const struct command *command)
+{
+	printf(_("usage: segctl %s %s\n"), command->name, command->arguments);
+	printf("\n%s\n", _(command->summary));
+}
+
+/* What the options that every command has said, and the arguments that are left. */
+struct request {
+	struct segctl ctl;
+	bool help, version, no_socket;
+	int argc;
+	char **argv;
+};
+
+static void take_options(struct request *request, int argc, char **argv)
+{
+	bool options = true;
+
+	for (int i = 1; i < argc; i++) {
+		if (options && strcmp(argv[i], "--json") == 0)
+			request->ctl.json = true;
+		else if (options && strcmp(argv[i], "--help") == 0)
+			request->help = true;
+		else if (options && strcmp(argv[i], "--version") == 0)
+			request->version = true;
+		else if (options && strncmp(argv[i], "--socket=", 9) == 0)
+			request->ctl.socket = argv[i] + 9;
+		else if (options && strcmp(argv[i], "--socket") == 0 && i + 1 < argc)
+			request->ctl.socket = argv[++i];
+		else if (options && strcmp(argv[i], "--socket") == 0)
+			request->no_socket = true;
+		else
+			request->argv[request->argc++] = argv[i];
+		options = options && strcmp(argv[i], "--") != 0;
+	}
+}
+
+/* People read their own language, programs English. */
+static void choose_language(const struct segctl *ctl)
+{
+	setlocale(LC_ALL, "");
+	if (ctl->json)
+		return;
+	bindtextdomain("segd", SEG_LOCALEDIR);
+	bind_textdomain_codeset("segd", "UTF-8");
+	textdomain("segd");
+}
+
+static int unknown_command(const struct segctl *ctl, const char *word)
+{
+	const char *name[COMMANDS], *nearest;
+
+	for (size_t i = 0; i < COMMANDS; i++)
+		name[i] = commands[i]->name;
+	nearest = seg_nearest(word, name, COMMANDS);
+	if (nearest)
+		return segctl_usage(ctl, NULL, _("unknown command '%s'; did you mean '%s'?"), word, nearest);
+	return segctl_usage(ctl, NULL, _("unknown command '%s'; `segctl --help` lists them"), word);
+}
+
+static int dispatch(struct request *request)
+{
+	const char *word = request->argc ? request->argv[0] : NULL;
+	const struct command *command = NULL;
+
+	for (size_t i = 0; word && i < COMMANDS; i++)
+		if (strcmp(commands[i]->name, word) == 0)
+			command = commands[i];
+	if (request->version) {
+		printf("segctl %s\n", SEG_VERSION);
+	} else if (request->help && command) {
+		print_command_help(command);
+	} else if (request->help) {
+		print_help();
+	} else if (request->no_socket) {
+		return segctl_usage(&request->ctl, command, _("--socket needs a path"));
+	} else if (command) {
+		return command->run(&request->ctl, request->argc, request->argv);
+	} else if (word) {
+		return unknown_command(&request->ctl, word);
+	} else {
+		return segctl_usage(&request->ctl, NULL,
+				    _("a command is missing; `segctl --help` lists them"));
+	}
+	return flushed(SEGCTL_YES);
+}
+
+int main(int argc, char **argv)
+{
+	const char *no_color = getenv("NO_COLOR");
+	struct request request = {.ctl.socket = DEFAULT_SOCKET};
+	int status;
+
+	request.argv = calloc((size_t)argc + 1, sizeof(*request.argv));
+	if (!request.argv)
+		abort();
+	take_options(&request, argc, argv);
+	request.ctl.colour = isatty(STDOUT_FILENO) && !(no_color && *no_color);
+	choose_language(&request.ctl);
+	status = dispatch(&request);
+	free(request.argv);
+	return status;
+}
