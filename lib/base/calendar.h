@@ -8,6 +8,9 @@
  * Times are seconds since the epoch (UTC). A time zone is a tz database name;
  * conversions go through glibc, the one piece of process state (TZ) that lib/
  * touches, and only in calendar.c. Not safe for threads; segd has one.
+ *
+ * calendar.c: dates, zones, instants. hours.c: hours of the week as text.
+ * schedule.c: when a permit may be used.
  */
 
 #include <stdbool.h>
@@ -22,6 +25,9 @@ bool seg_date_parse(const char *text, size_t len, seg_date *date); /* YYYY-MM-DD
 const char *seg_date_format(seg_date date, char buf[static 11]);
 int seg_date_weekday(seg_date date); /* 0 = Monday ... 6 = Sunday */
 
+/* "HH:MM" as a minute of the day, 24:00 included; -1: not a time of day. */
+int seg_clock_parse(const char *text, size_t len);
+
 /* Hours of the week: [start, end) in minutes of the day on each day of the mask.
  * end <= start: over midnight, the window belongs to the day it starts. */
 struct seg_hours {
@@ -33,6 +39,11 @@ struct seg_hours {
  * "daily 00:00-24:00", "sat-mon ..." wraps. False and a static English reason otherwise. */
 bool seg_hours_parse(const char *text, size_t len, struct seg_hours *hours, const char **reason);
 #define SEG_HOURS_STRLEN 48
+/* Begins on that weekday? Days behind Sunday are those of the next week. */
+static inline bool seg_hours_begin_on(const struct seg_hours *hours, int weekday)
+{
+	return hours->days >> (weekday % 7) & 1;
+}
 const char *seg_hours_format(const struct seg_hours *hours, char buf[static SEG_HOURS_STRLEN]);
 
 /* True where the tz database has the name (no "..", no absolute path); TZDIR is respected. */
@@ -48,6 +59,10 @@ struct seg_local {
 struct seg_local seg_local_time(time_t at, const char *zone);
 /* A local wall-clock time as UTC; in a gap the instant the gap ends, in a fold the first. */
 time_t seg_time_of(seg_date date, int minute, const char *zone);
+
+/* The first instant in (after, until], a few days at most, whose offset is another than at `after`;
+ * 0 where there is none. */
+time_t seg_offset_change(time_t after, time_t until, const char *zone);
 
 /* ISO 8601 with offset in the zone: "2026-11-24T10:00:00+09:00". */
 #define SEG_TIME_STRLEN 32

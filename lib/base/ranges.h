@@ -10,6 +10,8 @@
  * of IPv6 is two ranges, below and above IPv4's place on the number line.
  * Operations return new values in the arena given, or one of their arguments;
  * equal sets have equal representations.
+ *
+ * ranges.c: sets. range.c: one range, and its text.
  */
 
 #include "base/addr.h"
