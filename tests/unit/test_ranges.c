@@ -15,7 +15,8 @@
 static seg_addr universe(int i)
 {
 	const seg_addr starts[] = {
-		SEG_V4_FIRST, SEG_V4_LAST - EDGE + 1, 0, SEG_V4_FIRST - EDGE, SEG_V4_LAST + 1, ~(seg_addr)0 - EDGE + 1,
+	    SEG_V4_FIRST,	 SEG_V4_LAST - EDGE + 1, 0,
+	    SEG_V4_FIRST - EDGE, SEG_V4_LAST + 1,	 ~(seg_addr)0 - EDGE + 1,
 	};
 
 	return starts[i / EDGE] + (unsigned)i % EDGE;
@@ -47,9 +48,8 @@ static void ck_normal(struct seg_ranges set)
 
 	for (i = 0; i < set.n; i++) {
 		a = set.range[i];
-		ck_assert(a.lo <= a.hi);
-		ck_assert_int_eq(seg_addr_family(a.lo), seg_addr_family(a.hi));
-		ck_assert((a.lo < SEG_V4_FIRST) == (a.hi < SEG_V4_FIRST));
+		ck_assert(a.lo <= a.hi && seg_addr_family(a.lo) == seg_addr_family(a.hi) &&
+			  (a.lo < SEG_V4_FIRST) == (a.hi < SEG_V4_FIRST));
 		if (i == 0)
 			continue;
 		b = set.range[i - 1];
@@ -90,7 +90,8 @@ static void ck_members(struct seg_ranges set, const bool *in)
 
 	ck_normal(set);
 	for (k = 0; k < UNIVERSE; k++)
-		ck_assert_msg(seg_ranges_contain(set, universe(k)) == in[k], "universe %d", k);
+		if (seg_ranges_contain(set, universe(k)) != in[k])
+			ck_abort_msg("address %d of the universe", k);
 }
 
 START_TEST(operations_agree_with_bitmaps)
@@ -100,7 +101,7 @@ START_TEST(operations_agree_with_bitmaps)
 	int round, k;
 	bool overlap;
 
-	for (round = 0; round < 3000; round++) {
+	for (round = 0; round < 1000; round++) {
 		x = random_set(a);
 		y = random_set(b);
 		overlap = false;
