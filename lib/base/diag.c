@@ -33,6 +33,9 @@ const struct seg_source *seg_source_new(struct seg_diags *diags, const char *nam
 	for (size_t i = 0; i < len; i++)
 		source->lines += text[i] == '\n';
 	line = SEG_NEW_N(diags->arena, size_t, source->lines);
+	/* A byte order mark is no part of the first line: it would shift its columns. */
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		line[0] = 3;
 	for (size_t i = 0; i < len; i++)
 		if (text[i] == '\n')
 			line[++n] = i + 1;
@@ -64,6 +67,8 @@ struct seg_place seg_source_place(const struct seg_source *source, size_t start,
 			hi = middle;
 	}
 	begin = source->line[lo];
+	if (start < begin)
+		start = begin;
 	stop = line_end(source, lo);
 	if (end > stop)
 		end = stop;
@@ -78,18 +83,20 @@ struct seg_place seg_source_place(const struct seg_source *source, size_t start,
 	return place;
 }
 
+/* Messages quote the file: nothing in them may steer a terminal or break JSON. */
 static const char *format_text(struct seg_arena *arena, const char *format, va_list args)
 {
-	va_list again;
-	char *text;
-	int len;
+	struct seg_strbuf safe = {0};
+	char *raw = NULL;
+	const char *text = "";
+	int len = vasprintf(&raw, format, args);
 
-	va_copy(again, args);
-	len = vsnprintf(NULL, 0, format, again);
-	va_end(again);
-	text = seg_arena_alloc(arena, (size_t)(len < 0 ? 0 : len) + 1);
-	if (len > 0)
-		vsnprintf(text, (size_t)len + 1, format, args);
+	if (len >= 0) {
+		seg_utf8_show(&safe, raw, (size_t)len);
+		text = seg_arena_strdup(arena, seg_strbuf_text(&safe));
+		free(raw);
+	}
+	seg_strbuf_fini(&safe);
 	return text;
 }
 
@@ -323,8 +330,7 @@ static void render_one(struct seg_strbuf *out, const struct seg_place *place, co
 		seg_strbuf_printf(out, ":%u:%u: %s", place->line, place->column, c->off);
 	}
 	seg_strbuf_printf(out, "%s%s: %s", colour, kind, c->off);
-	seg_utf8_show(out, message, strlen(message));
-	seg_strbuf_addc(out, '\n');
+	seg_strbuf_printf(out, "%s\n", message);
 	if (place->source)
 		render_line(out, place, c);
 }
@@ -344,11 +350,8 @@ void seg_diags_render(const struct seg_diags *diags, bool colour, struct seg_str
 		render_one(out, &d->place, d->warning ? c->warning : c->error, seg_strbuf_text(&label),
 			   d->message, c);
 		seg_strbuf_fini(&label);
-		if (d->hint) {
-			seg_strbuf_printf(out, "       = %s%s:%s ", c->note, _("hint"), c->off);
-			seg_utf8_show(out, d->hint, strlen(d->hint));
-			seg_strbuf_addc(out, '\n');
-		}
+		if (d->hint)
+			seg_strbuf_printf(out, "       = %s%s:%s %s\n", c->note, _("hint"), c->off, d->hint);
 		for (const struct seg_diag_related *r = d->related; r; r = r->next)
 			render_one(out, &r->place, c->note, _("note"), r->message, c);
 	}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The ruleset, from top to bottom.
+ *
+ * Each base chain first lets packets of admitted flows by (set "fast": direction, interface, mark)
+ * and sends the rest through the same steps: is the source where it says (origin), what is already
+ * settled (open flows, errors about them), may it begin (rooms, layer by layer), and otherwise refuse.
+ *
+ * A room only puts a permit's number into the mark; whether the number is in force is asked in
+ * one place, chain in-force. Closing a permit is therefore taking its number out of three hash sets.
+ */
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <linux/netfilter.h>
+#include <string.h>
+
+#include "plan/ruleset.h"
+
+#define PRIORITY (-10) /* before other tables' filters: what they see has passed us */
+
+const struct family seg_families[2] = {
+    {SEG_IPV4, "4", NFPROTO_IPV4, IPPROTO_ICMP, SEG_L_IP_SADDR, SEG_L_IP_DADDR, SEG_L_ICMP_TYPE,
+     SEG_F_IPV4_ADDR, SEG_F_ICMP_TYPE},
+    {SEG_IPV6, "6", NFPROTO_IPV6, IPPROTO_ICMPV6, SEG_L_IP6_SADDR, SEG_L_IP6_DADDR, SEG_L_ICMPV6_TYPE,
+     SEG_F_IPV6_ADDR, SEG_F_ICMPV6_TYPE},
+};
+static void kind_elem(struct build *b, struct seg_set *map, uint8_t direction, uint8_t proto,
+		      const struct seg_chain *target)
+{
+	struct seg_key key = {.len = 0};
+
+	seg_key_u8(&key, direction);
+	seg_key_u8(&key, proto);
+	seg_writer_elem(b->w, map, &key, NULL)->action = (struct seg_action){SEG_V_GOTO, target};
+}
+
+/* The last rules of a family's chain: to each kind its own. */
+static void by_kind(struct build *b, const struct family *f, struct seg_chain *in, const struct kinds *kinds)
+{
+	struct seg_set *map = seg_writer_set(b->w, seg_arena_printf(b->arena, "%s.kinds", in->name),
+					     SEG_FIELDS(SEG_F_CT_DIR, SEG_F_INET_PROTO));
+
+	map->data = SEG_DATA_VERDICT;
+	for (uint8_t direction = ORIGINAL; direction <= REPLY; direction++) {
+		kind_elem(b, map, direction, IPPROTO_TCP, kinds->chain[direction][SEG_KIND_PORTS]);
+		kind_elem(b, map, direction, IPPROTO_UDP, kinds->chain[direction][SEG_KIND_PORTS]);
+		kind_elem(b, map, direction, f->icmp, kinds->chain[direction][SEG_KIND_TYPES]);
+	}
+	seg_rule_vmap(b->w, rule(b, in), SEG_LOADS(SEG_L_CT_DIRECTION, SEG_L_L4PROTO), map);
+	for (uint8_t direction = ORIGINAL; direction <= REPLY; direction++) {
+		struct seg_rule *r = rule(b, in);
+
+		seg_rule_cmp_u8(b->w, r, SEG_L_CT_DIRECTION, direction);
+		go(b, r, kinds->chain[direction][SEG_KIND_PROTOS]);
+	}
+	go(b, rule(b, in), b->family[f->family == SEG_IPV6].refuse);
+}
+
+/* Neighbour discovery must not have been forwarded: hop limit 255 (RFC 4861, 6.1 and 7.1). */
+static void accept_neighbours(struct build *b, struct seg_chain *in)
+{
+	struct seg_rule *r = rule(b, in);
+
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_ICMPV6_TYPE), b->neighbour, false);
+	seg_rule_cmp_u8(b->w, r, SEG_L_IP6_HOPLIMIT, 255);
+	let_pass(b, r);
+}
+
+static void accept_listeners(struct build *b, struct seg_chain *in)
+{
+	struct seg_rule *r = rule(b, in);
+
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_ICMPV6_TYPE), b->listener, false);
+	seg_rule_cmp_u8(b->w, r, SEG_L_IP6_HOPLIMIT, 1);
+	let_pass(b, r);
+}
+
+static void match_prefix(struct build *b, struct seg_rule *r, enum seg_load load, const char *prefix)
+{
+	struct seg_range range;
+	const char *reason;
+	uint8_t value[16], last[16], mask[16];
+	unsigned len;
+
+	seg_range_parse(prefix, strlen(prefix), false, &range, &reason);
+	len = (unsigned)seg_addr_size(seg_range_family(range));
+	seg_addr_to_bytes(range.lo, value);
+	seg_addr_to_bytes(range.hi, last);
+	for (unsigned i = 0; i < len; i++)
+		mask[i] = (uint8_t) ~(value[i] ^ last[i]);
+	seg_rule_cmp_mask(b->w, r, load, value, range.lo == range.hi ? NULL : mask, len, false);
+}
+
+static void go_prefix(struct build *b, struct seg_chain *in, enum seg_load load, const char *prefix,
+		      const struct seg_chain *target)
+{
+	struct seg_rule *r = rule(b, in);
+
+	match_prefix(b, r, load, prefix);
+	go(b, r, target);
+}
+
+static struct seg_chain *write_forward(struct build *b, int fi, const struct kinds *kinds)
+{
+	const struct family *f = &seg_families[fi];
+	struct seg_chain *c = chain(b, "forward", f->suffix);
+
+	jump(b, rule(b, c), b->family[fi].origin);
+	jump(b, rule(b, c), b->family[fi].settle);
+	by_kind(b, f, c, kinds);
+	return c;
+}
+
+static struct seg_chain *write_input(struct build *b, int fi, const struct kinds *kinds,
+				     const struct kinds *link)
+{
+	const struct family *f = &seg_families[fi];
+	struct seg_chain *c = chain(b, "input", f->suffix), *near = chain(b, "input-link", f->suffix);
+
+	if (f->family == SEG_IPV6) {
+		go_prefix(b, c, f->saddr, "fe80::/10", near);
+		go_prefix(b, c, f->saddr, "::", near);
+		accept_neighbours(b, near);
+		accept_listeners(b, near);
+	} else {
+		go_prefix(b, c, f->saddr, "0.0.0.0", near);
+	}
+	jump(b, rule(b, near), b->family[fi].settle);
+	by_kind(b, f, near, link);
+	jump(b, rule(b, c), b->family[fi].origin);
+	if (f->family == SEG_IPV6)
+		accept_neighbours(b, c);
+	jump(b, rule(b, c), b->family[fi].settle);
+	by_kind(b, f, c, kinds);
+	return c;
+}
+
+/* What the kernel answers for us to hosts of `refuse: reject` zones. */
+static void accept_rejections(struct build *b, int fi, struct seg_chain *in)
+{
+	const uint8_t rst = 0x04;
+	struct seg_rule *r;
+
+	r = rule(b, in);
+	seg_rule_state(b->w, r, STATE_RELATED);
+	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, seg_families[fi].icmp);
+	seg_rule_lookup(b->w, r, SEG_LOADS(seg_families[fi].daddr), b->family[fi].reject, false);
+	let_pass(b, r);
+	r = rule(b, in);
+	seg_rule_state(b->w, r, STATE_RELATED);
+	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, IPPROTO_TCP);
+	seg_rule_cmp_mask(b->w, r, SEG_L_TCP_FLAGS, &rst, &rst, 1, false);
+	seg_rule_lookup(b->w, r, SEG_LOADS(seg_families[fi].daddr), b->family[fi].reject, false);
+	let_pass(b, r);
+}
+
+static struct seg_chain *write_output(struct build *b, int fi, const struct kinds *kinds,
+				      const struct kinds *group)
+{
+	const struct family *f = &seg_families[fi];
+	struct seg_chain *c = chain(b, "output", f->suffix), *near = chain(b, "output-group", f->suffix);
+	struct seg_rule *r;
+
+	by_kind(b, f, near, group);
+	accept_rejections(b, fi, c);
+	if (f->family == SEG_IPV6) {
+		accept_neighbours(b, c);
+		accept_listeners(b, c);
+	}
+	jump(b, rule(b, c), b->family[fi].settle);
+	if (f->family == SEG_IPV6) {
+		go_prefix(b, c, f->daddr, "ff00::/8", near);
+		go_prefix(b, c, f->daddr, "fe80::/10", near);
+	} else {
+		r = rule(b, c);
+		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_FIB_DADDR_TYPE), b->group, false);
+		go(b, r, near);
+	}
+	by_kind(b, f, c, kinds);
+	return c;
+}
+
+static struct seg_chain *base_chain(struct seg_writer *w, const char *name, enum seg_hook hook, bool observe)
+{
+	struct seg_chain *base = seg_writer_chain(w, name);
+
+	base->kept = true;
+	base->hook = hook;
+	base->priority = PRIORITY;
+	base->policy_drop = !observe;
+	return base;
+}
+
+static void write_base(struct build *b, enum seg_hook hook, struct seg_chain *const target[2])
+{
+	static const char *const name[] = {NULL, "input", "forward", "output"};
+	struct seg_chain *base = base_chain(b->w, name[hook], hook, b->options->observe);
+	enum seg_load interface = hook == SEG_HOOK_OUTPUT ? SEG_L_OIFNAME : SEG_L_IIFNAME;
+	struct seg_rule *r;
+
+	if (hook != SEG_HOOK_FORWARD) {
+		r = rule(b, base);
+		seg_rule_cmp_ifname(b->w, r, interface, "lo", false);
+		let_pass(b, r);
+	}
+	for (int i = 0; i < 2; i++) {
+		const enum seg_load side[2] = {seg_families[i].saddr, seg_families[i].daddr};
+
+		for (int s = 0; b->family[i].isolated && s < 2; s++) {
+			r = rule(b, base);
+			seg_rule_lookup(b->w, r, SEG_LOADS(side[s]), b->family[i].isolated, false);
+			go(b, r, b->refuse);
+		}
+	}
+	r = rule(b, base);
+	seg_rule_state(b->w, r, STATE_ESTABLISHED);
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_DIRECTION, interface, SEG_L_CT_MARK), b->fast, false);
+	let_pass(b, r);
+	r = rule(b, base);
+	seg_rule_state(b->w, r, STATE_INVALID);
+	go(b, r, b->invalid);
+	for (int i = 0; i < 2; i++) {
+		r = rule(b, base);
+		seg_rule_cmp_u8(b->w, r, SEG_L_NFPROTO, seg_families[i].nfproto);
+		go(b, r, target[i]);
+	}
+}
+
+struct seg_plan *seg_plan_build(const struct seg_policy *policy, const struct seg_registry *registry,
+				const struct seg_build_options *options)
+{
+	struct build b = {.policy = policy, .options = options, .w = seg_writer_new(options->generation)};
+	struct seg_chain *forward[2], *input[2], *output[2];
+	struct seg_plan *plan;
+
+	b.arena = seg_writer_arena(b.w);
+	b.at = SEG_NEW_N(b.arena, struct seg_chain *, policy->zones + 1);
+	seg_collect(policy, registry, b.arena, &b.collection);
+	seg_ruleset_sets(&b);
+	seg_ruleset_numbers(&b);
+	seg_ruleset_ends(&b);
+	seg_ruleset_origins(&b);
+	for (int i = 0; i < 2; i++) {
+		struct questions q = {0};
+
+		seg_ruleset_questions(&b, i, &q);
+		forward[i] = write_forward(&b, i, &q.forward);
+		input[i] = write_input(&b, i, &q.input, &q.input_link);
+		output[i] = write_output(&b, i, &q.output, &q.output_group);
+	}
+	write_base(&b, SEG_HOOK_INPUT, input);
+	write_base(&b, SEG_HOOK_FORWARD, forward);
+	write_base(&b, SEG_HOOK_OUTPUT, output);
+	plan = seg_writer_finish(b.w);
+	plan->number = b.collection.number;
+	plan->numbers = b.collection.numbers;
+	return plan;
+}
+
+struct seg_plan *seg_plan_sealed(uint32_t generation, bool observe)
+{
+	static const char *const name[] = {"input", "forward", "output"};
+	static const enum seg_hook hook[] = {SEG_HOOK_INPUT, SEG_HOOK_FORWARD, SEG_HOOK_OUTPUT};
+	const struct seg_build_options options = {.observe = observe};
+	struct build b = {.options = &options, .w = seg_writer_new(generation)};
+
+	b.arena = seg_writer_arena(b.w);
+	b.neighbour = seg_ruleset_u8_set(&b, "neighbour", SEG_F_ICMPV6_TYPE, seg_neighbour_types,
+					 sizeof(seg_neighbour_types));
+	for (int i = 0; i < 3; i++) {
+		struct seg_chain *base = base_chain(b.w, name[i], hook[i], observe);
+		struct seg_rule *r;
+
+		if (hook[i] != SEG_HOOK_FORWARD) {
+			r = rule(&b, base);
+			seg_rule_cmp_ifname(
+			    b.w, r, hook[i] == SEG_HOOK_OUTPUT ? SEG_L_OIFNAME : SEG_L_IIFNAME, "lo", false);
+			let_pass(&b, r);
+			accept_neighbours(&b, base);
+		}
+		r = rule(&b, base);
+		r->comment = "sealed: no policy is in force";
+		seg_rule_counter(b.w, r);
+		refuse(&b, r);
+	}
+	return seg_writer_finish(b.w);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
+#include "plan/ruleset.h"
+
+struct in_force {
+	const char *comment;
+	const struct seg_place *place;
+	uint64_t timeout_ms;	  /* until it closes; 0: no end in sight */
+	uint64_t flow_timeout_ms; /* the same for open flows: 0 where they may drain */
+	bool admits, carries;	  /* new flows; open ones */
+};
+
+static struct in_force judge_number(struct build *b, const struct seg_number *number)
+{
+	const struct seg_permit *permit = number->permit;
+	struct in_force f = {.admits = true, .carries = true};
+	time_t now = b->options->now, next;
+
+	if (!permit) {
+		f.comment = seg_arena_printf(b->arena, "intra:%s", number->zone->id);
+		f.place = &number->zone->place;
+		return f;
+	}
+	f.comment = permit->id;
+	f.place = &permit->place.id;
+	if (permit->schedule.n_hours == 0 && !permit->schedule.from && !permit->schedule.until)
+		return f;
+	f.admits = seg_schedule_state(&permit->schedule, now, b->policy->timezone) == SEG_OPEN;
+	f.carries = f.admits || permit->drain;
+	next = f.admits ? seg_schedule_next(&permit->schedule, now, b->policy->timezone) : 0;
+	if (next > now) {
+		f.timeout_ms = (uint64_t)(next - now) * 1000;
+		f.flow_timeout_ms = permit->drain ? 0 : f.timeout_ms;
+	}
+	return f;
+}
+
+static void describe(struct seg_elem *elem, const struct in_force *f, uint64_t timeout_ms)
+{
+	elem->comment = f->comment;
+	elem->place = f->place;
+	elem->timeout_ms = timeout_ms;
+}
+
+static void fast_elem(struct build *b, const struct in_force *f, uint8_t direction, const char *interface,
+		      uint32_t number)
+{
+	struct seg_key key = {.len = 0};
+
+	seg_key_u8(&key, direction);
+	seg_key_ifname(&key, interface);
+	seg_key_u32(&key, number);
+	describe(seg_writer_elem(b->w, b->fast, &key, NULL), f, f->flow_timeout_ms);
+}
+
+/* Interface names of a number's flows in one direction, each once. */
+struct names {
+	const char **name;
+	size_t n, cap;
+};
+
+static void add_name(struct build *b, struct names *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (strcmp(names->name[i], name) == 0)
+			return;
+	SEG_PUSH(b->arena, names->name, names->n, names->cap) = name;
+}
+
+static void add_zone_names(struct build *b, struct names *names, const struct seg_zone *zone)
+{
+	for (size_t i = 0; i < zone->interfaces; i++) {
+		const struct seg_interface *interface = &zone->interface[i];
+
+		if (!interface->prefix) {
+			add_name(b, names, interface->name);
+			continue;
+		}
+		for (size_t j = 0; j < b->options->interfaces; j++)
+			if (strncmp(b->options->interface[j], interface->name, strlen(interface->name)) == 0)
+				add_name(b, names, b->options->interface[j]);
+	}
+}
+
+/*
+ * The interfaces over which a flow's packets may come (or, to and from the gateway, the one they
+ * cross on the other side): in the original direction the initiator's, in the reply direction the
+ * responder's.
+ */
+static void flow_names(struct build *b, const struct seg_number *number, uint8_t direction,
+		       struct names *names)
+{
+	const struct seg_zone *gateway = b->policy->gateway_zone;
+	const struct seg_permit *permit = number->permit;
+
+	if (!permit) {
+		add_zone_names(b, names, number->zone);
+		return;
+	}
+	for (size_t i = 0; i < permit->n_from; i++)
+		for (size_t j = 0; j < permit->n_to; j++) {
+			const struct seg_zone *from = permit->from[i].zone, *to = permit->to[j].zone;
+			const struct seg_zone *near = direction == ORIGINAL ? from : to;
+			const struct seg_zone *far = direction == ORIGINAL ? to : from;
+
+			add_zone_names(b, names, near == gateway ? far : near);
+		}
+}
+
+static void write_number(struct build *b, const struct seg_number *number)
+{
+	struct in_force f = judge_number(b, number);
+
+	if (f.admits) {
+		struct seg_key key = {.len = 0};
+
+		seg_key_u32(&key, number->number);
+		describe(seg_writer_elem(b->w, b->open, &key, NULL), &f, f.timeout_ms);
+	}
+	if (!f.carries)
+		return;
+	for (uint8_t direction = ORIGINAL; direction <= REPLY; direction++) {
+		struct seg_key key = {.len = 0};
+		struct names names = {0};
+
+		seg_key_u8(&key, direction);
+		seg_key_u32(&key, number->number);
+		describe(seg_writer_elem(b->w, b->live, &key, NULL), &f, f.flow_timeout_ms);
+		/* The mark cannot vouch for a MAC: such packets are judged one by one. */
+		if (number->bound && direction == ORIGINAL)
+			continue;
+		flow_names(b, number, direction, &names);
+		for (size_t i = 0; i < names.n; i++)
+			fast_elem(b, &f, direction, names.name[i], number->number);
+	}
+}
+
+static void bound_elems(struct build *b, const struct seg_permit *permit, const struct seg_bound *bound,
+			uint32_t number)
+{
+	struct family_parts *p = &b->family[seg_range_family(bound->range) == SEG_IPV6];
+
+	for (seg_addr addr = bound->range.lo;; addr++) {
+		struct seg_key key = {.len = 0};
+		struct seg_elem *elem;
+
+		seg_key_mac(&key, bound->mac);
+		seg_key_addr(&key, addr);
+		seg_key_u32(&key, number);
+		elem = seg_writer_elem(b->w, p->bound, &key, NULL);
+		elem->comment = permit->id;
+		elem->place = &permit->place.id;
+		if (addr == bound->range.hi)
+			break;
+	}
+}
+
+void seg_ruleset_numbers(struct build *b)
+{
+	for (size_t i = 0; i < b->collection.numbers; i++) {
+		const struct seg_number *number = &b->collection.number[i];
+		struct seg_key key = {.len = 0};
+
+		write_number(b, number);
+		if (!number->bound)
+			continue;
+		b->any_bound = true;
+		seg_key_u32(&key, number->number);
+		seg_writer_elem(b->w, b->macs, &key, NULL)->comment = number->permit->id;
+		for (size_t s = 0; s < number->permit->n_from; s++)
+			for (size_t j = 0; j < number->permit->from[s].n_bound; j++)
+				bound_elems(b, number->permit, &number->permit->from[s].bound[j],
+					    number->number);
+	}
+}

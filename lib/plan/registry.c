@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/build.h"
+
+/*
+ * The digest tells whether a permit still means the same packets. FNV-1a over 128 bits: it meets
+ * no adversary (who writes the policy needs no collision), only accidents.
+ */
+struct digest {
+	unsigned __int128 state;
+};
+
+static void digest_init(struct digest *d)
+{
+	d->state = ((unsigned __int128)0x6c62272e07bb0142u << 64) | 0x62b821756295c58du;
+}
+
+static void digest_add(struct digest *d, const void *bytes, size_t len)
+{
+	const unsigned __int128 prime = ((unsigned __int128)1 << 88) | 0x13b;
+	const uint8_t *byte = bytes;
+
+	for (size_t i = 0; i < len; i++)
+		d->state = (d->state ^ byte[i]) * prime;
+}
+
+static void digest_text(struct digest *d, const char *text)
+{
+	digest_add(d, text, strlen(text) + 1);
+}
+
+static void digest_ranges(struct digest *d, struct seg_ranges set)
+{
+	digest_add(d, &set.n, sizeof(set.n));
+	for (size_t i = 0; i < set.n; i++) {
+		digest_add(d, &set.range[i].lo, sizeof(seg_addr));
+		digest_add(d, &set.range[i].hi, sizeof(seg_addr));
+	}
+}
+
+static void digest_zone(struct digest *d, const struct seg_zone *zone)
+{
+	digest_text(d, zone->id);
+	for (size_t i = 0; i < zone->interfaces; i++) {
+		digest_text(d, zone->interface[i].name);
+		digest_add(d, &zone->interface[i].prefix, 1);
+	}
+	digest_ranges(d, zone->nets);
+}
+
+static void digest_side(struct digest *d, const struct seg_side *side)
+{
+	digest_text(d, side->zone->id);
+	digest_add(d, &side->whole, 1);
+	if (side->whole)
+		digest_zone(d, side->zone);
+	digest_ranges(d, side->ranges);
+	for (size_t i = 0; i < side->n_bound; i++) {
+		digest_add(d, &side->bound[i].range.lo, sizeof(seg_addr));
+		digest_add(d, &side->bound[i].range.hi, sizeof(seg_addr));
+		digest_add(d, side->bound[i].mac, SEG_MAC_LEN);
+	}
+}
+
+static void digest_hex(const struct digest *d, char hex[static 33])
+{
+	snprintf(hex, 33, "%016llx%016llx", (unsigned long long)(d->state >> 64),
+		 (unsigned long long)d->state);
+}
+
+static void permit_digest(const struct seg_permit *permit, char hex[static 33])
+{
+	struct digest d;
+
+	digest_init(&d);
+	for (size_t i = 0; i < permit->n_from; i++)
+		digest_side(&d, &permit->from[i]);
+	digest_text(&d, ">");
+	for (size_t i = 0; i < permit->n_to; i++)
+		digest_side(&d, &permit->to[i]);
+	for (size_t i = 0; i < permit->n_items; i++) {
+		const struct seg_service_item *item = &permit->item[i];
+		uint32_t packed[3] = {item->any ? 256u : item->proto, item->lo, item->hi};
+
+		digest_add(&d, packed, sizeof(packed));
+	}
+	digest_hex(&d, hex);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct seg_numbering *x = a, *y = b;
+	int order = strcmp(x->id, y->id);
+
+	return order ? order : (int)x->bound - (int)y->bound;
+}
+
+struct draft {
+	struct seg_arena *arena;
+	const struct seg_numbering *old; /* sorted by name */
+	size_t olds;
+	struct seg_numbering *entry;
+	size_t n, cap;
+	uint32_t next;
+};
+
+static void assign(struct draft *draft, const char *id, bool bound, const char *digest, uint32_t flags)
+{
+	struct seg_numbering wanted = {.id = seg_arena_strdup(draft->arena, id), .bound = bound};
+	const struct seg_numbering *known = NULL;
+
+	if (draft->olds > 0)
+		known = bsearch(&wanted, draft->old, draft->olds, sizeof(wanted), by_name);
+	memcpy(wanted.digest, digest, sizeof(wanted.digest));
+	if (known && strcmp(known->digest, digest) == 0)
+		wanted.number = known->number;
+	else
+		wanted.number = draft->next++ | flags;
+	SEG_PUSH(draft->arena, draft->entry, draft->n, draft->cap) = wanted;
+}
+
+static bool has_bound(const struct seg_permit *permit)
+{
+	for (size_t i = 0; i < permit->n_from; i++)
+		if (permit->from[i].n_bound > 0)
+			return true;
+	return false;
+}
+
+static bool has_unbound(const struct seg_permit *permit)
+{
+	for (size_t i = 0; i < permit->n_from; i++)
+		if (permit->from[i].whole || permit->from[i].ranges.n > 0)
+			return true;
+	return false;
+}
+
+struct seg_registry seg_registry_update(const struct seg_registry *old, const struct seg_policy *policy,
+					struct seg_arena *arena)
+{
+	struct draft draft = {.arena = arena, .next = old && old->next > 1 ? old->next : 1};
+	char hex[33];
+
+	if (old && old->n > 0) {
+		struct seg_numbering *sorted = seg_arena_copy(arena, old->entry, old->n * sizeof(*sorted));
+
+		qsort(sorted, old->n, sizeof(*sorted), by_name);
+		draft.old = sorted;
+		draft.olds = old->n;
+	}
+	for (size_t i = 0; i < policy->permits; i++) {
+		const struct seg_permit *permit = &policy->permit[i];
+
+		permit_digest(permit, hex);
+		if (has_unbound(permit))
+			assign(&draft, permit->id, false, hex, 0);
+		if (has_bound(permit))
+			assign(&draft, permit->id, true, hex, 0);
+	}
+	for (size_t i = 0; i < policy->zones; i++) {
+		const struct seg_zone *zone = &policy->zone[i];
+		struct digest d;
+
+		if (!zone->intra_allow)
+			continue;
+		digest_init(&d);
+		digest_zone(&d, zone);
+		digest_hex(&d, hex);
+		assign(&draft, seg_arena_printf(arena, "intra:%s", zone->id), false, hex, SEG_NUMBER_INTRA);
+	}
+	return (struct seg_registry){.entry = draft.entry, .n = draft.n, .next = draft.next};
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <linux/rtnetlink.h>
+
+#include "plan/ruleset.h"
+
+const uint8_t seg_neighbour_types[4] = {ND_ROUTER_SOLICIT, ND_ROUTER_ADVERT, ND_NEIGHBOR_SOLICIT,
+					ND_NEIGHBOR_ADVERT};
+
+#define COUNTED_SOURCES 65536 /* bound of the tables that refused packets fill */
+#define COUNTED_IDLE_MS (3600u * 1000)
+#define LIMIT_IDLE_MS (60u * 1000)
+
+static struct seg_set *kept_set(struct build *b, const char *name, const char *suffix, const int *fields)
+{
+	struct seg_set *set = seg_writer_set(b->w, seg_arena_printf(b->arena, "%s%s", name, suffix), fields);
+
+	set->kept = true;
+	return set;
+}
+
+void seg_ruleset_interval(struct build *b, struct seg_set *set, struct seg_range range,
+			  struct seg_action action)
+{
+	struct seg_key key = {.len = 0}, end = {.len = 0};
+
+	seg_key_addr(&key, range.lo);
+	seg_key_addr(&end, range.hi);
+	seg_writer_elem(b->w, set, &key, &end)->action = action;
+}
+
+void seg_ruleset_intervals(struct build *b, struct seg_set *set, struct seg_ranges ranges,
+			   enum seg_family family, struct seg_action action)
+{
+	ranges = seg_ranges_only(ranges, family);
+	for (size_t i = 0; i < ranges.n; i++)
+		seg_ruleset_interval(b, set, ranges.range[i], action);
+}
+
+static struct seg_set *addr_set(struct build *b, const struct family *f, const char *name,
+				struct seg_ranges ranges)
+{
+	struct seg_set *set = seg_writer_set(b->w, seg_arena_printf(b->arena, "%s%s", name, f->suffix),
+					     SEG_FIELDS((int)f->addr_field));
+
+	set->interval = true;
+	seg_ruleset_intervals(b, set, ranges, f->family, (struct seg_action){0});
+	return set;
+}
+
+struct seg_set *seg_ruleset_u8_set(struct build *b, const char *name, enum seg_field field,
+				   const uint8_t *values, size_t n)
+{
+	struct seg_set *set = seg_writer_set(b->w, name, SEG_FIELDS((int)field));
+
+	for (size_t i = 0; i < n; i++) {
+		struct seg_key key = {.len = 0};
+
+		seg_key_u8(&key, values[i]);
+		seg_writer_elem(b->w, set, &key, NULL);
+	}
+	return set;
+}
+
+static struct seg_set *fib_set(struct build *b, const char *name, const uint32_t *types, size_t n)
+{
+	struct seg_set *set = seg_writer_set(b->w, name, SEG_FIELDS(SEG_F_FIB_TYPE));
+
+	for (size_t i = 0; i < n; i++) {
+		struct seg_key key = {.len = 0};
+
+		seg_key_u32(&key, types[i]);
+		seg_writer_elem(b->w, set, &key, NULL);
+	}
+	return set;
+}
+
+static struct seg_set *counted_set(struct build *b, const char *name, const char *suffix, const int *fields,
+				   uint64_t idle_ms)
+{
+	struct seg_set *set = kept_set(b, name, suffix, fields);
+
+	set->dynamic = true;
+	set->timeout = true;
+	set->timeout_ms = idle_ms;
+	set->size = COUNTED_SOURCES;
+	return set;
+}
+
+static struct seg_ranges rejecting(struct build *b)
+{
+	struct seg_ranges all = {0};
+
+	for (size_t i = 0; i < b->policy->zones; i++)
+		if (b->policy->zone[i].reject)
+			all = seg_ranges_union(b->arena, all,
+					       seg_zone_written(b->policy, &b->policy->zone[i], b->arena));
+	return all;
+}
+
+static void number_set(struct build *b, struct seg_set **set, const char *name, const int *fields)
+{
+	*set = kept_set(b, name, "", fields);
+	(*set)->timeout = true;
+	(*set)->counter = true;
+}
+
+void seg_ruleset_sets(struct build *b)
+{
+	static const uint32_t own[] = {RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST, RTN_MULTICAST};
+	static const uint32_t group[] = {RTN_BROADCAST, RTN_MULTICAST};
+	static const uint8_t listener[] = {MLD_LISTENER_QUERY, MLD_LISTENER_REPORT, MLD_LISTENER_REDUCTION,
+					   143};
+
+	number_set(b, &b->fast, "fast", SEG_FIELDS(SEG_F_CT_DIR, SEG_F_IFNAME, SEG_F_MARK));
+	number_set(b, &b->live, "live", SEG_FIELDS(SEG_F_CT_DIR, SEG_F_MARK));
+	number_set(b, &b->open, "open", SEG_FIELDS(SEG_F_MARK));
+	b->macs = kept_set(b, "macs", "", SEG_FIELDS(SEG_F_MARK));
+	b->own = fib_set(b, "own", own, sizeof(own) / sizeof(*own));
+	b->group = fib_set(b, "groups", group, sizeof(group) / sizeof(*group));
+	b->neighbour = seg_ruleset_u8_set(b, "neighbour", SEG_F_ICMPV6_TYPE, seg_neighbour_types,
+					  sizeof(seg_neighbour_types));
+	b->listener = seg_ruleset_u8_set(b, "listener", SEG_F_ICMPV6_TYPE, listener, sizeof(listener));
+	b->spoof_limit = counted_set(b, "spoof-limit", "", SEG_FIELDS(SEG_F_IFNAME), LIMIT_IDLE_MS);
+	for (int i = 0; i < 2; i++) {
+		const struct family *f = &seg_families[i];
+		struct family_parts *p = &b->family[i];
+		int addr = (int)f->addr_field;
+
+		p->named = addr_set(b, f, "named", b->policy->named);
+		p->reject = addr_set(b, f, "reject", rejecting(b));
+		p->exact = kept_set(b, "exact", f->suffix,
+				    SEG_FIELDS(addr, addr, SEG_F_INET_PROTO, SEG_F_INET_SERVICE));
+		p->exact->data = SEG_DATA_MARK;
+		p->bound = kept_set(b, "bound", f->suffix, SEG_FIELDS(SEG_F_ETHER_ADDR, addr, SEG_F_MARK));
+		p->denied = counted_set(b, "denied", f->suffix, SEG_FIELDS(addr, addr), COUNTED_IDLE_MS);
+		p->spoofed = counted_set(b, "spoofed", f->suffix, SEG_FIELDS(SEG_F_IFNAME, addr, addr),
+					 COUNTED_IDLE_MS);
+		p->limit = counted_set(b, "limit", f->suffix, SEG_FIELDS(addr), LIMIT_IDLE_MS);
+		if (seg_ranges_only(b->options->isolated, f->family).n > 0)
+			p->isolated = addr_set(b, f, "isolated", b->options->isolated);
+	}
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "policy/load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/i18n.h"
+
+#define CHUNK (64u << 10)
+
+/* All of a file that is open, NUL-ended; NULL and *error otherwise. */
+static char *read_all(int fd, size_t *len, const char **error)
+{
+	size_t n = 0, cap = CHUNK;
+	char *text = malloc(cap + 1);
+
+	while (text) {
+		ssize_t got = read(fd, text + n, cap - n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			*error = strerror(errno);
+			break;
+		}
+		if (got == 0) {
+			text[n] = '\0';
+			*len = n;
+			return text;
+		}
+		n += (size_t)got;
+		if (n > SEG_POLICY_MAX_BYTES) {
+			*error = N_("the file is larger than 64 MiB");
+			break;
+		}
+		if (n == cap) {
+			char *more = realloc(text, 2 * cap + 1);
+
+			if (!more)
+				abort();
+			text = more;
+			cap *= 2;
+		}
+	}
+	if (!text)
+		abort();
+	free(text);
+	return NULL;
+}
+
+static char *read_path(const char *path, bool list, size_t *len, const char **error)
+{
+	/* Not to hang on a pipe or a device that a list names. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | (list ? O_NONBLOCK : 0));
+	char *text = NULL;
+	struct stat st;
+
+	if (fd < 0) {
+		*error = strerror(errno);
+		return NULL;
+	}
+	if (fstat(fd, &st) != 0)
+		*error = strerror(errno);
+	else if (S_ISDIR(st.st_mode) || (list && !S_ISREG(st.st_mode)))
+		*error = N_("this is not a file");
+	else
+		text = read_all(fd, len, error);
+	close(fd);
+	return text;
+}
+
+/* context: the path of the policy file. */
+static char *read_list(void *context, const char *path, size_t *len, const char **error)
+{
+	const char *policy = context, *slash = strrchr(policy, '/');
+	char *full = NULL, *text;
+
+	if (path[0] == '/' || !slash)
+		return read_path(path, true, len, error);
+	if (asprintf(&full, "%.*s/%s", (int)(slash - policy), policy, path) < 0)
+		abort();
+	text = read_path(full, true, len, error);
+	free(full);
+	return text;
+}
+
+struct seg_policy *seg_policy_load_file(const char *path, struct seg_diags *diags)
+{
+	struct seg_reader reader = {.read = read_list, .context = (void *)path};
+	bool standard_input = strcmp(path, "-") == 0;
+	struct seg_policy *policy;
+	const char *error = NULL;
+	size_t len = 0;
+	char *text =
+	    standard_input ? read_all(STDIN_FILENO, &len, &error) : read_path(path, false, &len, &error);
+
+	if (!text) {
+		seg_error(diags, SEG_SYNTAX, (struct seg_place){0}, _("%s cannot be read: %s"), path,
+			  _(error));
+		return NULL;
+	}
+	policy = seg_policy_load(standard_input ? "<stdin>" : path, text, len, &reader, diags);
+	free(text);
+	return policy;
+}

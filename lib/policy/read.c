@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "policy/loader.h"
+
+#include <string.h>
+#include "base/i18n.h"
+#include "base/utf8.h"
+
+const char *subject_text(struct loader *ld, const struct subject *subject)
+{
+	struct seg_strbuf buf = {0};
+	const char *text;
+
+	/* The formats are N_() constants with one %s each. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	seg_strbuf_printf(&buf, _(subject->format), subject->id);
+#pragma GCC diagnostic pop
+	text = seg_arena_strdup(ld->scratch, seg_strbuf_text(&buf));
+	seg_strbuf_fini(&buf);
+	return text;
+}
+
+struct seg_place field_place(const struct field *field)
+{
+	return field->value ? field->value->place : (struct seg_place){0};
+}
+
+#define NAMES_SHOWN 12
+
+void hint_names(struct loader *ld, struct seg_diag *diag, const char *word, const char *const *names,
+		size_t n)
+{
+	const char *nearest = diag ? seg_nearest(word, names, n) : NULL;
+	struct seg_strbuf all = {0};
+
+	if (nearest) {
+		seg_diag_hint(ld->diags, diag, _("did you mean '%s'?"), nearest);
+	} else if (diag && n > 0 && n <= NAMES_SHOWN) {
+		for (size_t i = 0; i < n; i++)
+			seg_strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
+		seg_diag_hint(ld->diags, diag, _("known here: %s"), seg_strbuf_text(&all));
+		seg_strbuf_fini(&all);
+	}
+}
+
+static size_t key_index(const char *key, const char *const *names, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && strcmp(names[i], key) != 0)
+		i++;
+	return i;
+}
+
+static void refuse_key(struct loader *ld, const struct subject *of, const struct yaml_node *key,
+		       const char *const *names, size_t n)
+{
+	struct seg_diag *diag = seg_error(ld->diags, SEG_UNKNOWN_KEY, key->place, _("%s: unknown key '%s'"),
+					  subject_text(ld, of), key->text);
+	const char *nearest = diag ? seg_nearest(key->text, names, n) : NULL;
+	struct seg_strbuf all = {0};
+
+	if (nearest) {
+		seg_diag_hint(ld->diags, diag, _("did you mean '%s'?"), nearest);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		seg_strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
+	seg_diag_hint(ld->diags, diag, _("keys here: %s"), seg_strbuf_text(&all));
+	seg_strbuf_fini(&all);
+}
+
+bool read_keys(struct loader *ld, const struct subject *of, const struct yaml_node *mapping,
+	       const char *const *names, size_t n, struct field *fields)
+{
+	for (size_t i = 0; i < n; i++)
+		fields[i] = (struct field){.of = of, .key = names[i]};
+	if (mapping->kind == YAML_BROKEN)
+		return false;
+	if (mapping->kind != YAML_MAPPING) {
+		seg_diag_hint(ld->diags,
+			      seg_error(ld->diags, SEG_TYPE, mapping->place,
+					_("%s must be written as keys with values"), subject_text(ld, of)),
+			      _("such as {%s: ...}"), names[0]);
+		return false;
+	}
+	for (const struct yaml_node *value = mapping->first; value; value = value->next) {
+		size_t i = key_index(value->key->text, names, n);
+
+		if (i == n) {
+			refuse_key(ld, of, value->key, names, n);
+		} else if (fields[i].value) {
+			seg_diag_relate(ld->diags,
+					seg_error(ld->diags, SEG_DUPLICATE, value->key->place,
+						  _("%s: the key '%s' stands here a second time"),
+						  subject_text(ld, of), names[i]),
+					fields[i].value->key->place, _("first here"));
+		} else {
+			fields[i].value = value;
+		}
+	}
+	return true;
+}
+
+void require(struct loader *ld, const struct field *field, const char *hint)
+{
+	struct seg_diag *diag;
+
+	if (field->value)
+		return;
+	diag = seg_error(ld->diags, SEG_MISSING, field->of->place, _("%s: the key '%s' is missing"),
+			 subject_text(ld, field->of), field->key);
+	if (hint)
+		seg_diag_hint(ld->diags, diag, "%s", hint);
+}
+
+/* The scalar of a field, or NULL after a report. */
+static const struct yaml_node *scalar_of(struct loader *ld, const struct field *field, const char *hint)
+{
+	const struct yaml_node *node = field->value;
+	struct seg_diag *diag;
+
+	if (!node || node->kind == YAML_BROKEN)
+		return NULL;
+	if (node->kind == YAML_SCALAR && node->len)
+		return node;
+	if (node->kind == YAML_SCALAR)
+		diag = seg_error(ld->diags, SEG_TYPE, node->place, _("%s: '%s' has no value"),
+				 subject_text(ld, field->of), field->key);
+	else
+		diag = seg_error(ld->diags, SEG_TYPE, node->place,
+				 _("%s: '%s' takes one value, not a list or keys"),
+				 subject_text(ld, field->of), field->key);
+	seg_diag_hint(ld->diags, diag, "%s", hint);
+	return NULL;
+}
+
+bool read_text(struct loader *ld, const struct field *field, const char **text)
+{
+	const struct yaml_node *node = scalar_of(ld, field, _("write a text, or leave the key out"));
+
+	if (!node)
+		return false;
+	for (size_t at = 0, size; at < node->len; at += size) {
+		uint32_t code = 0;
+
+		size = seg_utf8_decode(node->text + at, node->len - at, &code);
+		if (size && !seg_utf8_is_control(code))
+			continue;
+		seg_diag_hint(ld->diags,
+			      seg_error(ld->diags, SEG_TYPE, node->place,
+					_("%s: '%s' contains a line break or a control character"),
+					subject_text(ld, field->of), field->key),
+			      _("write it on one line"));
+		return false;
+	}
+	if (seg_utf8_count(node->text, node->len) > TITLE_MAX) {
+		seg_error(ld->diags, SEG_RANGE, node->place, _("%s: '%s' is longer than %d characters"),
+			  subject_text(ld, field->of), field->key, TITLE_MAX);
+		return false;
+	}
+	*text = seg_arena_strndup(ld->arena, node->text, node->len);
+	return true;
+}
+
+bool read_bool(struct loader *ld, const struct field *field, bool *value)
+{
+	static const struct word words[] = {{"false", false}, {"true", true}};
+	int number;
+
+	if (!read_word(ld, field, words, 2, &number))
+		return false;
+	*value = number;
+	return true;
+}
+
+bool read_word(struct loader *ld, const struct field *field, const struct word *words, size_t n, int *value)
+{
+	const struct yaml_node *node;
+	const char **names = NULL;
+
+	if (!field->value)
+		return false;
+	names = SEG_NEW_N(ld->scratch, const char *, n);
+	for (size_t i = 0; i < n; i++)
+		names[i] = words[i].text;
+	node = scalar_of(ld, field, _("write one word"));
+	if (!node)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(words[i].text, node->text) == 0) {
+			*value = words[i].value;
+			return true;
+		}
+	}
+	hint_names(ld,
+		   seg_error(ld->diags, SEG_TYPE, node->place, _("%s: '%s' is no value of '%s'"),
+			     subject_text(ld, field->of), node->text, field->key),
+		   node->text, names, n);
+	return false;
+}
+
+bool read_date(struct loader *ld, const struct field *field, seg_date *date)
+{
+	const struct yaml_node *node = scalar_of(ld, field, _("write a date such as 2027-03-31"));
+	bool shaped;
+
+	if (!node)
+		return false;
+	if (seg_date_parse(node->text, node->len, date))
+		return true;
+	shaped = node->len == 10 && strspn(node->text, "0123456789-") == 10 && node->text[4] == '-' &&
+		 node->text[7] == '-';
+	seg_diag_hint(ld->diags,
+		      shaped
+			  ? seg_error(ld->diags, SEG_RANGE, node->place, _("%s: there is no day %s"),
+				      subject_text(ld, field->of), node->text)
+			  : seg_error(ld->diags, SEG_TYPE, node->place, _("%s: '%s' of '%s' is not a date"),
+				      subject_text(ld, field->of), node->text, field->key),
+		      _("write a date such as 2027-03-31"));
+	return false;
+}
+
+static bool take_item(struct loader *ld, const struct field *field, const struct yaml_node *item,
+		      struct seg_map *seen)
+{
+	void *first = NULL;
+
+	if (item->kind == YAML_BROKEN)
+		return false;
+	if (item->kind != YAML_SCALAR || item->len == 0) {
+		seg_diag_hint(ld->diags,
+			      seg_error(ld->diags, SEG_TYPE, item->place,
+					_("%s: an entry of '%s' is not a single value"),
+					subject_text(ld, field->of), field->key),
+			      _("write %s: [one, another]"), field->key);
+		return false;
+	}
+	if (seg_map_add(seen, ld->scratch, item->text, (void *)item, &first))
+		return true;
+	seg_diag_relate(ld->diags,
+			seg_error(ld->diags, SEG_DUPLICATE, item->place, _("%s: '%s' stands twice in '%s'"),
+				  subject_text(ld, field->of), item->text, field->key),
+			((const struct yaml_node *)first)->place, _("first here"));
+	return false;
+}
+
+/* The list of a field; NULL where a single value or nothing usable stands there. */
+static const struct yaml_node *sequence_of(struct loader *ld, const struct field *field)
+{
+	const struct yaml_node *node = field->value;
+
+	if (node->kind == YAML_SEQUENCE && node->n)
+		return node;
+	seg_diag_hint(ld->diags,
+		      seg_error(ld->diags, node->kind == YAML_SEQUENCE ? SEG_RANGE : SEG_TYPE, node->place,
+				node->kind == YAML_MAPPING ? _("%s: '%s' takes a list, not keys")
+							   : _("%s: '%s' has no entry"),
+				subject_text(ld, field->of), field->key),
+		      _("write %s: [one, another]"), field->key);
+	return NULL;
+}
+
+size_t read_list(struct loader *ld, const struct field *field, const struct yaml_node ***items, bool *whole)
+{
+	const struct yaml_node *node = field->value;
+	bool is_whole = node && node->kind != YAML_BROKEN;
+	struct seg_map seen = {0};
+	size_t n = 0;
+
+	*items = NULL;
+	if (is_whole && node->kind == YAML_SCALAR && node->len) {
+		*items = SEG_NEW(ld->scratch, const struct yaml_node *);
+		(*items)[n++] = node;
+	} else if (is_whole) {
+		node = sequence_of(ld, field);
+		is_whole = node;
+		if (node)
+			*items = SEG_NEW_N(ld->scratch, const struct yaml_node *, node->n);
+		for (const struct yaml_node *item = node ? node->first : NULL; item; item = item->next) {
+			if (take_item(ld, field, item, &seen))
+				(*items)[n++] = item;
+			else
+				is_whole = false;
+		}
+	}
+	if (whole)
+		*whole = is_whole;
+	return n;
+}
+
+bool check_id(struct loader *ld, const struct subject *of, const struct yaml_node *node)
+{
+	if (node->kind == YAML_BROKEN)
+		return false;
+	if (node->kind != YAML_SCALAR || !node->len) {
+		seg_error(ld->diags, SEG_TYPE, node->place, _("%s: an id is a single word"),
+			  subject_text(ld, of));
+		return false;
+	}
+	for (size_t at = 0, size; at < node->len; at += size) {
+		uint32_t code = 0;
+
+		size = seg_utf8_decode(node->text + at, node->len - at, &code);
+		/* What log lines, nft comments and shells would trip over. */
+		if (size && !seg_utf8_is_control(code) && code != 0x3000 && code != 0xa0 &&
+		    !(code < 0x80 && strchr(" \"'\\`$", (int)code)))
+			continue;
+		seg_diag_hint(
+		    ld->diags,
+		    seg_error(ld->diags, SEG_TYPE, node->place,
+			      _("%s: an id has no blanks, quotes, backslashes or control characters"),
+			      subject_text(ld, of)),
+		    _("such as %s"), "SC-13");
+		return false;
+	}
+	if (node->len > ID_MAX) {
+		seg_error(ld->diags, SEG_RANGE, node->place, _("%s: the id is longer than %d bytes"),
+			  subject_text(ld, of), ID_MAX);
+		return false;
+	}
+	return true;
+}

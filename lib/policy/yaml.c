@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "policy/yaml.h"
+
+#include <libfyaml.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/i18n.h"
+#include "base/utf8.h"
+
+#define DEPTH_MAX 12	     /* a policy needs five */
+#define NODES_MAX (4u << 20) /* ten times the largest policy we were asked for */
+
+struct builder {
+	const struct seg_source *source;
+	size_t skip; /* bytes before the text given to libfyaml */
+	struct seg_arena *arena;
+	struct seg_diags *diags;
+	struct fy_parser *parser;
+	struct yaml_node *root;
+	size_t nodes;
+	/* A cursor for places: events come in the order of the text, and a line may be long. */
+	size_t offset;
+	unsigned line, column;
+	bool stop;
+	struct level {
+		struct yaml_node *node, **tail;
+		struct yaml_node *key; /* mapping: read, its value not yet */
+		bool skip_value;       /* mapping: the key was refused */
+	} level[DEPTH_MAX];
+	unsigned depth;
+};
+
+bool yaml_is_empty(const struct yaml_node *node)
+{
+	return node->kind == YAML_SCALAR && node->len == 0 && !node->quoted;
+}
+
+/* Moves the cursor to an offset: forwards from where it is, or from the start of the offset's line. */
+static void seek(struct builder *b, size_t offset)
+{
+	const struct seg_source *source = b->source;
+
+	if (offset < b->offset || (b->line < source->lines && offset >= source->line[b->line])) {
+		struct seg_place place = seg_source_place(source, offset, offset);
+
+		b->line = place.line;
+		b->column = place.column;
+	} else {
+		b->column += (unsigned)seg_utf8_count(source->text + b->offset, offset - b->offset);
+	}
+	b->offset = offset;
+}
+
+static struct seg_place place_of(struct builder *b, size_t start, size_t end)
+{
+	const struct seg_source *source = b->source;
+	struct seg_place place = {.source = source};
+	size_t stop;
+
+	if (start > source->len)
+		start = source->len;
+	seek(b, start);
+	place.line = b->line;
+	place.column = b->column;
+	stop = place.line < source->lines ? source->line[place.line] - 1 : source->len;
+	if (end > stop)
+		end = stop;
+	place.end_column = place.column + 1;
+	if (end > start + 1)
+		place.end_column = place.column + (unsigned)seg_utf8_count(source->text + start, end - start);
+	return place;
+}
+
+static struct seg_place token_place(struct builder *b, struct fy_token *token)
+{
+	const struct fy_mark *start = token ? fy_token_start_mark(token) : NULL;
+	const struct fy_mark *end = token ? fy_token_end_mark(token) : NULL;
+
+	if (!start || !end)
+		return place_of(b, b->offset, b->offset);
+	return place_of(b, start->input_pos + b->skip, end->input_pos + b->skip);
+}
+
+static struct yaml_node *node_new(struct builder *b, enum yaml_kind kind)
+{
+	struct yaml_node *node = SEG_NEW(b->arena, struct yaml_node);
+
+	node->kind = kind;
+	if (++b->nodes == NODES_MAX) {
+		seg_error(b->diags, SEG_SYNTAX, place_of(b, b->offset, b->offset),
+			  _("the file has too many entries"));
+		b->stop = true;
+	}
+	return node;
+}
+
+/* Hangs a finished or opened node where it belongs: root, item, key or value. */
+static void attach(struct builder *b, struct yaml_node *node)
+{
+	struct level *level = b->depth ? &b->level[b->depth - 1] : NULL;
+
+	if (!level) {
+		b->root = node;
+		return;
+	}
+	if (level->node->kind == YAML_MAPPING) {
+		node->key = level->key;
+		level->key = NULL;
+		if (level->skip_value) {
+			level->skip_value = false;
+			return;
+		}
+	}
+	*level->tail = node;
+	level->tail = &node->next;
+	level->node->n++;
+}
+
+static bool expects_key(const struct builder *b)
+{
+	const struct level *level = b->depth ? &b->level[b->depth - 1] : NULL;
+
+	return level && level->node->kind == YAML_MAPPING && !level->key && !level->skip_value;
+}
+
+static void refuse_properties(struct builder *b, struct fy_token *anchor, struct fy_token *tag)
+{
+	if (anchor)
+		seg_diag_hint(b->diags,
+			      seg_error(b->diags, SEG_SYNTAX, token_place(b, anchor),
+					_("anchors (&) are not allowed in a policy")),
+			      _("write the value out; quote it where it begins with &"));
+	if (tag)
+		seg_diag_hint(b->diags,
+			      seg_error(b->diags, SEG_SYNTAX, token_place(b, tag),
+					_("tags (!) are not allowed in a policy")),
+			      _("leave the tag out; quote the value where it begins with !"));
+}
+
+static void take_key(struct builder *b, struct yaml_node *node)
+{
+	struct level *level = &b->level[b->depth - 1];
+
+	if (!node->quoted && strcmp(node->text, "<<") == 0) {
+		seg_diag_hint(b->diags,
+			      seg_error(b->diags, SEG_SYNTAX, node->place,
+					_("merge keys (<<) are not allowed in a policy")),
+			      _("write the keys out"));
+		level->skip_value = true;
+		return;
+	}
+	level->key = node;
+	/* A block mapping has no bracket to point at: its first key stands for it. */
+	if (!level->node->place.source)
+		level->node->place = node->place;
+}
+
+static void on_scalar(struct builder *b, struct fy_event *event)
+{
+	struct fy_token *token = event->scalar.value;
+	enum fy_scalar_style style = token ? fy_token_scalar_style(token) : FYSS_PLAIN;
+	const struct fy_mark *start = token ? fy_token_start_mark(token) : NULL;
+	struct yaml_node *node = node_new(b, YAML_SCALAR);
+	struct level *level = b->depth ? &b->level[b->depth - 1] : NULL;
+	const char *text = NULL;
+	size_t len = 0;
+
+	if (token)
+		text = fy_token_get_text(token, &len);
+	node->text = seg_arena_strndup(b->arena, text ? text : "", text ? len : 0);
+	node->len = text ? len : 0;
+	node->quoted = style != FYSS_PLAIN;
+	if (start && (node->len || node->quoted)) {
+		/* libfyaml's marks leave the quotation marks out. */
+		size_t quote = style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+		size_t from = start->input_pos + b->skip, to = fy_token_end_mark(token)->input_pos + b->skip;
+
+		node->place = place_of(b, from >= quote ? from - quote : from, to + quote);
+	} else {
+		node->place = level && level->key ? level->key->place : place_of(b, b->offset, b->offset);
+	}
+	refuse_properties(b, event->scalar.anchor, event->scalar.tag);
+	if (memchr(node->text, '\0', node->len)) {
+		seg_error(b->diags, SEG_SYNTAX, node->place, _("a text may not contain the character NUL"));
+		node->kind = YAML_BROKEN;
+	}
+	if (level && level->node->kind == YAML_SEQUENCE && !level->node->place.source)
+		level->node->place = node->place;
+	if (expects_key(b) && node->kind == YAML_SCALAR)
+		take_key(b, node);
+	else if (expects_key(b))
+		level->skip_value = true;
+	else
+		attach(b, node);
+}
+
+static void on_alias(struct builder *b, struct fy_event *event)
+{
+	struct yaml_node *node = node_new(b, YAML_BROKEN);
+
+	node->place = token_place(b, event->alias.anchor);
+	seg_diag_hint(
+	    b->diags,
+	    seg_error(b->diags, SEG_SYNTAX, node->place, _("aliases (*) are not allowed in a policy")),
+	    _("write the value out; quote it where it begins with *"));
+	if (expects_key(b))
+		b->level[b->depth - 1].skip_value = true;
+	else
+		attach(b, node);
+}
+
+static void open_collection(struct builder *b, enum yaml_kind kind, struct fy_token *start)
+{
+	struct yaml_node *node = node_new(b, kind);
+	const struct fy_mark *mark = start ? fy_token_start_mark(start) : NULL;
+	bool as_key = expects_key(b);
+
+	if (mark && mark->input_pos + b->skip < b->source->len &&
+	    strchr("[{", b->source->text[mark->input_pos + b->skip]))
+		node->place = place_of(b, mark->input_pos + b->skip, mark->input_pos + b->skip + 1);
+	if (b->depth == DEPTH_MAX) {
+		seg_error(b->diags, SEG_SYNTAX, place_of(b, b->offset, b->offset),
+			  _("nested too deeply: a policy has no more than %d levels"), DEPTH_MAX);
+		b->stop = true;
+		return;
+	}
+	if (as_key) {
+		seg_error(b->diags, SEG_SYNTAX,
+			  node->place.source ? node->place : place_of(b, b->offset, b->offset),
+			  _("a key must be a plain text, not a list or a mapping"));
+		b->level[b->depth - 1].skip_value = true;
+	} else {
+		attach(b, node);
+	}
+	b->level[b->depth++] = (struct level){.node = node, .tail = &node->first};
+}
+
+static void close_collection(struct builder *b, struct fy_token *end)
+{
+	struct yaml_node *node = b->level[--b->depth].node;
+	const struct fy_mark *mark = end ? fy_token_end_mark(end) : NULL;
+	struct level *parent = b->depth ? &b->level[b->depth - 1] : NULL;
+
+	/* A flow collection on one line is marked whole. */
+	if (node->place.source && mark) {
+		struct seg_place last = place_of(b, mark->input_pos + b->skip, mark->input_pos + b->skip);
+		size_t at = mark->input_pos + b->skip;
+
+		if (last.line == node->place.line && at > 0 && strchr("]}", b->source->text[at - 1]) &&
+		    last.column > node->place.column)
+			node->place.end_column = last.column;
+	}
+	if (!node->place.source)
+		node->place = node->first ? node->first->place : place_of(b, b->offset, b->offset);
+	if (parent && parent->node->kind == YAML_SEQUENCE && !parent->node->place.source)
+		parent->node->place = node->place;
+}
+
+static void on_event(struct builder *b, struct fy_event *event)
+{
+	switch (event->type) {
+	case FYET_DOCUMENT_START:
+		if (!b->root)
+			break;
+		seg_diag_hint(b->diags,
+			      seg_error(b->diags, SEG_SYNTAX,
+					token_place(b, event->document_start.document_start),
+					_("a second document begins here: a policy is one document")),
+			      _("take the line '---' out"));
+		b->stop = true;
+		break;
+	case FYET_SCALAR:
+		on_scalar(b, event);
+		break;
+	case FYET_ALIAS:
+		on_alias(b, event);
+		break;
+	case FYET_SEQUENCE_START:
+		refuse_properties(b, event->sequence_start.anchor, event->sequence_start.tag);
+		open_collection(b, YAML_SEQUENCE, event->sequence_start.sequence_start);
+		break;
+	case FYET_MAPPING_START:
+		refuse_properties(b, event->mapping_start.anchor, event->mapping_start.tag);
+		open_collection(b, YAML_MAPPING, event->mapping_start.mapping_start);
+		break;
+	case FYET_SEQUENCE_END:
+		close_collection(b, event->sequence_end.sequence_end);
+		break;
+	case FYET_MAPPING_END:
+		close_collection(b, event->mapping_end.mapping_end);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Bytes that YAML, or a terminal, would stumble over. */
+static bool check_characters(const struct seg_source *source, size_t skip, struct seg_diags *diags)
+{
+	for (size_t at = skip; at < source->len;) {
+		uint32_t code;
+		size_t size = seg_utf8_decode(source->text + at, source->len - at, &code);
+		bool space = size && (code == '\t' || code == '\n' || code == '\r');
+
+		if (!size) {
+			seg_diag_hint(diags,
+				      seg_error(diags, SEG_SYNTAX, seg_source_place(source, at, at + 1),
+						_("this byte (0x%02x) is not UTF-8"),
+						(unsigned char)source->text[at]),
+				      _("save the file as UTF-8, not as Shift_JIS or EUC-JP"));
+			return false;
+		}
+		if (!space && (code < 0x20 || (code >= 0x7f && code < 0xa0))) {
+			seg_error(diags, SEG_SYNTAX, seg_source_place(source, at, at + size),
+				  _("the control character 0x%02x is not allowed here"), code);
+			return false;
+		}
+		at += size;
+	}
+	return true;
+}
+
+/* libfyaml's words for the mistakes people make, so that they can be translated. */
+static const char *const known_message[] = {
+    N_("double-quoted scalar without closing quote"),
+    N_("single-quoted scalar without closing quote"),
+    N_("invalid multiline plain key"),
+    N_("did not find expected ',' or ']'"),
+    N_("did not find expected ',' or '}'"),
+    N_("did not find expected '-' indicator"),
+    N_("did not find expected key"),
+    N_("could not find expected ':'"),
+    N_("mapping values are not allowed in this context"),
+    N_("invalid tab used as indentation"),
+};
+
+static const char *message_of(const char *message)
+{
+	for (size_t i = 0; i < sizeof(known_message) / sizeof(known_message[0]); i++)
+		if (strcmp(known_message[i], message) == 0)
+			return _(known_message[i]);
+	return message;
+}
+
+static void report(struct builder *b, struct fy_diag *diag)
+{
+	void *iterator = NULL;
+	const struct fy_diag_error *error = fy_diag_errors_iterate(diag, &iterator);
+	struct seg_place place = place_of(b, b->source->len, b->source->len);
+
+	if (error && error->line > 0 && (size_t)error->line <= b->source->lines) {
+		place.line = (unsigned)error->line;
+		place.column = error->column > 0 ? (unsigned)error->column : 1;
+		place.end_column = place.column + 1;
+	}
+	seg_error(b->diags, SEG_SYNTAX, place, _("not readable as YAML: %s"),
+		  error && error->msg ? message_of(error->msg) : _("the file ends too early"));
+}
+
+static struct fy_diag *quiet_diag(void)
+{
+	struct fy_diag_cfg config;
+	struct fy_diag *diag;
+
+	fy_diag_cfg_default(&config);
+	config.fp = NULL;
+	config.colorize = false;
+	diag = fy_diag_create(&config);
+	if (diag)
+		fy_diag_set_collect_errors(diag, true);
+	return diag;
+}
+
+struct yaml_node *yaml_parse(const struct seg_source *source, struct seg_arena *arena,
+			     struct seg_diags *diags)
+{
+	struct fy_parse_cfg config = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DISABLE_ACCELERATORS};
+	struct builder b = {.source = source, .arena = arena, .diags = diags, .line = 1, .column = 1};
+	struct fy_diag *diag = NULL;
+	struct fy_event *event;
+
+	b.skip = source->line[0];
+	b.offset = b.skip;
+	if (!check_characters(source, b.skip, diags))
+		return NULL;
+	diag = quiet_diag();
+	config.diag = diag;
+	b.parser = diag ? fy_parser_create(&config) : NULL;
+	/* As in the arena: no memory, no half-read policy. */
+	if (!b.parser || fy_parser_set_string(b.parser, source->text + b.skip, source->len - b.skip) != 0)
+		abort();
+	while (!b.stop && (event = fy_parser_parse(b.parser)) != NULL) {
+		on_event(&b, event);
+		fy_parser_event_free(b.parser, event);
+	}
+	if (!b.stop && fy_parser_get_stream_error(b.parser)) {
+		report(&b, diag);
+		b.stop = true;
+	}
+	fy_parser_destroy(b.parser);
+	fy_diag_destroy(diag);
+	if (b.stop)
+		return NULL;
+	if (!b.root || yaml_is_empty(b.root)) {
+		b.root = node_new(&b, YAML_MAPPING);
+		b.root->place = seg_source_place(source, b.skip, b.skip);
+	}
+	return b.root;
+}

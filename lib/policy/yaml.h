@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEG_POLICY_YAML_H
+#define SEG_POLICY_YAML_H
+
+/*
+ * YAML text -> a tree of nodes with places; private to the loader.
+ *
+ * Built from libfyaml's events rather than its documents: nothing is resolved,
+ * an anchor or alias never expands, and the cost is linear. What a policy may
+ * not contain (anchors, aliases, tags, merge keys, further documents, keys that
+ * are not text) is reported here as `syntax`, each once; such a node becomes
+ * YAML_BROKEN where nothing is left to read, so that nobody complains again.
+ * Duplicate keys stay: who reads the mapping knows what it is called.
+ *
+ * Nodes live in the arena given, places point into the source.
+ */
+
+#include "base/diag.h"
+
+enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING, YAML_BROKEN };
+
+struct yaml_node {
+	enum yaml_kind kind;
+	bool quoted;
+	const char *text; /* scalars: NUL-ended, without NUL inside */
+	size_t len;
+	struct seg_place place;
+	struct yaml_node *key;   /* value in a mapping: its key, a scalar */
+	struct yaml_node *first; /* items of a sequence, values of a mapping */
+	struct yaml_node *next;
+	size_t n;
+};
+
+/* The root, an empty mapping for an empty file; NULL after an error that left nothing to read. */
+struct yaml_node *yaml_parse(const struct seg_source *source, struct seg_arena *arena, struct seg_diags *diags);
+
+/* A plain empty value: "key:" with nothing behind it. */
+bool yaml_is_empty(const struct yaml_node *node);
+
+#endif
