@@ -7,32 +7,47 @@
  * own socket. Decodes into struct seg_flow, decides nothing.
  *
  * Events: NETLINK_BROADCAST_ERROR so that the kernel delivers again what did not
- * fit, SO_RCVBUFFORCE, bounded work per read. ENOBUFS is returned, never hidden.
+ * fit, SO_RCVBUFFORCE, bounded work per read. ENOBUFS is returned, never hidden. A
+ * DESTROY of a flow whose NEW never came, and a NEW that comes twice, are possible.
+ *
+ * Flows given to callbacks live for the call.
  */
 
 #include "flow/flow.h"
 
 typedef void (*seg_flow_fn)(void *context, enum seg_flow_event event, const struct seg_flow *flow);
 
+/* Sets the settings without which events or counters are missing (events, accounting, timestamps).
+ * Returns how many could not be set, their names in failed[]. */
+#define SEG_CONNTRACK_SETTINGS 3
+size_t seg_conntrack_prepare(const char *failed[static SEG_CONNTRACK_SETTINGS]);
+
 struct seg_conntrack;
 int seg_conntrack_open(struct seg_conntrack **ct, size_t receive_buffer, seg_flow_fn fn, void *context);
-void seg_conntrack_close(struct seg_conntrack *ct);
+void seg_conntrack_close(struct seg_conntrack *ct); /* NULL allowed */
 
 int seg_conntrack_event_fd(const struct seg_conntrack *ct);
-/* When readable. 0; -ENOBUFS: events were lost since the last read (start a dump). */
+/* When readable. 0; -ENOBUFS: events were lost since the last read (start a dump); what could be read
+ * has been given to fn all the same. */
 int seg_conntrack_read_events(struct seg_conntrack *ct);
+/* Events read so far, and those that no flow could be made of. */
+uint64_t seg_conntrack_received(const struct seg_conntrack *ct);
+uint64_t seg_conntrack_unreadable(const struct seg_conntrack *ct);
 
-/* A dump of both families, read in slices: start, then read whenever the fd is readable until it
- * returns 1 (complete). One at a time (-EBUSY). mask != 0: only entries with (mark & mask) == value. */
+/* A dump of both families, read in slices of some milliseconds: start, then read whenever the fd is
+ * readable until it returns 1 (complete) or -errno (over, and not complete: start again). One at a time
+ * (-EBUSY). mask != 0: only entries with (mark & mask) == value. */
 int seg_conntrack_dump_start(struct seg_conntrack *ct, uint32_t value, uint32_t mask);
 int seg_conntrack_dump_fd(const struct seg_conntrack *ct);
 int seg_conntrack_dump_read(struct seg_conntrack *ct, seg_flow_fn fn, void *context);
 
-/* Deletes entries (by tuple and id), batched; *gone counts those that existed. */
+/* Deletes entries (by tuple and id), batched and acknowledged; *gone counts those that existed. An entry
+ * that is no longer there, or is another one with the same tuple by now, is no error. */
 int seg_conntrack_delete(struct seg_conntrack *ct, const struct seg_flow *flow, size_t n, size_t *gone);
 /* Entries in the table and its limit. */
 int seg_conntrack_fill(unsigned *count, unsigned *max);
-/* Decodes one ctnetlink message (exposed for the fuzzer); 0 or -errno. */
+/* Decodes one ctnetlink message, aligned to 4 (exposed for the fuzzer). 0, -ENOMSG (not about an
+ * entry's life) or -EBADMSG. */
 int seg_conntrack_decode(const void *message, size_t len, enum seg_flow_event *event, struct seg_flow *flow);
 
 #endif
