@@ -71,7 +71,7 @@ int segctl_fail(const struct segctl *ctl, enum segctl_exit status, const char *c
 	va_start(args, format);
 	complain(ctl, code, format, args);
 	va_end(args);
-	return status;
+	return (int)status;
 }
 
 int segctl_usage(const struct segctl *ctl, const struct command *command, const char *format, ...)

@@ -35,7 +35,8 @@ size_t seg_utf8_count(const char *text, size_t len)
 
 	for (size_t at = 0; at < len; n++) {
 		uint32_t code;
-		size_t size = seg_utf8_decode(text + at, len - at, &code);
+		size_t size =
+		    (unsigned char)text[at] < 0x80 ? 1 : seg_utf8_decode(text + at, len - at, &code);
 
 		at += size ? size : 1;
 	}
@@ -84,6 +85,8 @@ bool seg_utf8_is_control(uint32_t code)
 	    {0x2066, 0x2069}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f},
 	};
 
+	if (code < 0x80)
+		return code < 0x20 || code == 0x7f;
 	return WITHIN(control, code);
 }
 

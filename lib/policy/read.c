@@ -47,7 +47,7 @@ static size_t key_index(const char *key, const char *const *names, size_t n)
 {
 	size_t i = 0;
 
-	while (i < n && strcmp(names[i], key) != 0)
+	while (i < n && (names[i][0] != key[0] || strcmp(names[i], key) != 0))
 		i++;
 	return i;
 }

@@ -15,7 +15,7 @@ struct builder {
 	size_t skip; /* bytes before the text given to libfyaml */
 	struct seg_arena *arena;
 	struct seg_diags *diags;
-	struct fy_parser *parser;
+	char *copy; /* of the source's text: the texts of most scalars */
 	struct yaml_node *root;
 	size_t nodes;
 	/* A cursor for places: events come in the order of the text, and a line may be long. */
@@ -35,19 +35,26 @@ bool yaml_is_empty(const struct yaml_node *node)
 	return node->kind == YAML_SCALAR && node->len == 0 && !node->quoted;
 }
 
-/* Moves the cursor to an offset: forwards from where it is, or from the start of the offset's line. */
+/* Moves the cursor to an offset: mostly forwards, and rarely far. */
 static void seek(struct builder *b, size_t offset)
 {
 	const struct seg_source *source = b->source;
+	size_t from = b->offset;
 
-	if (offset < b->offset || (b->line < source->lines && offset >= source->line[b->line])) {
-		struct seg_place place = seg_source_place(source, offset, offset);
-
-		b->line = place.line;
-		b->column = place.column;
-	} else {
-		b->column += (unsigned)seg_utf8_count(source->text + b->offset, offset - b->offset);
+	if (offset < source->line[b->line - 1]) {
+		b->line = seg_source_place(source, offset, offset).line;
+		from = source->len + 1;
 	}
+	while (b->line < source->lines && offset >= source->line[b->line]) {
+		b->line++;
+		from = source->len + 1;
+	}
+	if (from > offset) {
+		from = source->line[b->line - 1];
+		b->column = 1;
+	}
+	if (offset > from)
+		b->column += (unsigned)seg_utf8_count(source->text + from, offset - from);
 	b->offset = offset;
 }
 
@@ -85,7 +92,7 @@ static struct yaml_node *node_new(struct builder *b, enum yaml_kind kind)
 {
 	struct yaml_node *node = SEG_NEW(b->arena, struct yaml_node);
 
-	node->kind = kind;
+	node->kind = (uint8_t)kind;
 	if (++b->nodes == NODES_MAX) {
 		seg_error(b->diags, SEG_SYNTAX, place_of(b, b->offset, b->offset),
 			  _("the file has too many entries"));
@@ -155,26 +162,54 @@ static void take_key(struct builder *b, struct yaml_node *node)
 		level->node->place = node->place;
 }
 
+/* Is the text of a scalar simply what stands in the file? */
+static bool is_verbatim(enum fy_scalar_style style, const char *text, size_t len)
+{
+	if (memchr(text, '\n', len) || memchr(text, '\r', len))
+		return false;
+	if (style == FYSS_DOUBLE_QUOTED)
+		return !memchr(text, '\\', len);
+	if (style == FYSS_SINGLE_QUOTED)
+		return !memchr(text, '\'', len);
+	return style == FYSS_PLAIN;
+}
+
+/* A verbatim scalar borrows its text from the copy of the source: what follows it there is a
+ * delimiter and gives way to its NUL. */
+static void take_text(struct builder *b, struct yaml_node *node, struct fy_token *token, size_t from,
+		      size_t to, enum fy_scalar_style style)
+{
+	const char *text;
+	size_t len = 0;
+
+	if (is_verbatim(style, b->source->text + from, to - from)) {
+		b->copy[to] = '\0';
+		node->text = b->copy + from;
+		node->len = (uint32_t)(to - from);
+		return;
+	}
+	text = fy_token_get_text(token, &len);
+	node->text = seg_arena_strndup(b->arena, text ? text : "", text ? len : 0);
+	node->len = text ? (uint32_t)len : 0;
+}
+
 static void on_scalar(struct builder *b, struct fy_event *event)
 {
 	struct fy_token *token = event->scalar.value;
-	enum fy_scalar_style style = token ? fy_token_scalar_style(token) : FYSS_PLAIN;
 	const struct fy_mark *start = token ? fy_token_start_mark(token) : NULL;
+	const struct fy_mark *end = token ? fy_token_end_mark(token) : NULL;
 	struct yaml_node *node = node_new(b, YAML_SCALAR);
 	struct level *level = b->depth ? &b->level[b->depth - 1] : NULL;
-	const char *text = NULL;
-	size_t len = 0;
 
-	if (token)
-		text = fy_token_get_text(token, &len);
-	node->text = seg_arena_strndup(b->arena, text ? text : "", text ? len : 0);
-	node->len = text ? len : 0;
-	node->quoted = style != FYSS_PLAIN;
-	if (start && (node->len || node->quoted)) {
+	node->text = "";
+	if (start && end) {
+		enum fy_scalar_style style = fy_token_scalar_style(token);
 		/* libfyaml's marks leave the quotation marks out. */
 		size_t quote = style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
-		size_t from = start->input_pos + b->skip, to = fy_token_end_mark(token)->input_pos + b->skip;
+		size_t from = start->input_pos + b->skip, to = end->input_pos + b->skip;
 
+		node->quoted = style != FYSS_PLAIN;
+		take_text(b, node, token, from, to, style);
 		node->place = place_of(b, from >= quote ? from - quote : from, to + quote);
 	} else {
 		node->place = level && level->key ? level->key->place : place_of(b, b->offset, b->offset);
@@ -298,8 +333,8 @@ static void on_event(struct builder *b, struct fy_event *event)
 static bool check_characters(const struct seg_source *source, size_t skip, struct seg_diags *diags)
 {
 	for (size_t at = skip; at < source->len;) {
-		uint32_t code;
-		size_t size = seg_utf8_decode(source->text + at, source->len - at, &code);
+		uint32_t code = (unsigned char)source->text[at];
+		size_t size = code < 0x80 ? 1 : seg_utf8_decode(source->text + at, source->len - at, &code);
 		bool space = size && (code == '\t' || code == '\n' || code == '\r');
 
 		if (!size) {
@@ -377,27 +412,29 @@ struct yaml_node *yaml_parse(const struct seg_source *source, struct seg_arena *
 	struct fy_parse_cfg config = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DISABLE_ACCELERATORS};
 	struct builder b = {.source = source, .arena = arena, .diags = diags, .line = 1, .column = 1};
 	struct fy_diag *diag = NULL;
+	struct fy_parser *parser;
 	struct fy_event *event;
 
 	b.skip = source->line[0];
 	b.offset = b.skip;
 	if (!check_characters(source, b.skip, diags))
 		return NULL;
+	b.copy = seg_arena_copy(arena, source->text, source->len + 1);
 	diag = quiet_diag();
 	config.diag = diag;
-	b.parser = diag ? fy_parser_create(&config) : NULL;
+	parser = diag ? fy_parser_create(&config) : NULL;
 	/* As in the arena: no memory, no half-read policy. */
-	if (!b.parser || fy_parser_set_string(b.parser, source->text + b.skip, source->len - b.skip) != 0)
+	if (!parser || fy_parser_set_string(parser, source->text + b.skip, source->len - b.skip) != 0)
 		abort();
-	while (!b.stop && (event = fy_parser_parse(b.parser)) != NULL) {
+	while (!b.stop && (event = fy_parser_parse(parser)) != NULL) {
 		on_event(&b, event);
-		fy_parser_event_free(b.parser, event);
+		fy_parser_event_free(parser, event);
 	}
-	if (!b.stop && fy_parser_get_stream_error(b.parser)) {
+	if (!b.stop && fy_parser_get_stream_error(parser)) {
 		report(&b, diag);
 		b.stop = true;
 	}
-	fy_parser_destroy(b.parser);
+	fy_parser_destroy(parser);
 	fy_diag_destroy(diag);
 	if (b.stop)
 		return NULL;

@@ -15,24 +15,25 @@
  * Nodes live in the arena given, places point into the source.
  */
 
+#include <stdint.h>
 #include "base/diag.h"
 
 enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING, YAML_BROKEN };
 
 struct yaml_node {
-	enum yaml_kind kind;
-	bool quoted;
-	const char *text; /* scalars: NUL-ended, without NUL inside */
-	size_t len;
-	struct seg_place place;
+	const char *text;        /* scalars: NUL-ended, without NUL inside */
 	struct yaml_node *key;   /* value in a mapping: its key, a scalar */
 	struct yaml_node *first; /* items of a sequence, values of a mapping */
 	struct yaml_node *next;
-	size_t n;
+	struct seg_place place;
+	uint32_t len, n;         /* of the text, of the items */
+	uint8_t kind;            /* enum yaml_kind; small, as a policy has a million nodes */
+	bool quoted;
 };
 
 /* The root, an empty mapping for an empty file; NULL after an error that left nothing to read. */
-struct yaml_node *yaml_parse(const struct seg_source *source, struct seg_arena *arena, struct seg_diags *diags);
+struct yaml_node *yaml_parse(const struct seg_source *source, struct seg_arena *arena,
+			     struct seg_diags *diags);
 
 /* A plain empty value: "key:" with nothing behind it. */
 bool yaml_is_empty(const struct yaml_node *node);
