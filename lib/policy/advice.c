@@ -41,12 +41,15 @@ static void advise_unused(const struct seg_policy *policy, struct seg_diags *dia
 /* Does a list entry count in none of the permit's zones? */
 static bool opens_nothing(const struct seg_side *side, size_t n, const struct seg_operand *operand)
 {
-	struct seg_ranges ranges =
-	    operand->host ? operand->host->ranges : (struct seg_ranges){&operand->range, 1};
+	const struct seg_ranges range = {&operand->range, 1};
 
-	for (size_t i = 0; i < n; i++)
-		if (side[i].zone->tier == SEG_TIER_GATEWAY || seg_ranges_overlap(ranges, side[i].zone->nets))
+	for (size_t i = 0; i < n; i++) {
+		const struct seg_zone *zone = side[i].zone;
+
+		if (zone->tier == SEG_TIER_GATEWAY ||
+		    (operand->host ? operand->host->zone == zone : seg_ranges_overlap(range, zone->nets)))
 			return false;
+	}
 	return true;
 }
 
