@@ -37,7 +37,7 @@ struct command {
 	const char *summary;   /* N_() */
 };
 
-extern const struct command command_check;
+extern const struct command command_check, command_explain, command_matrix;
 
 #define SEGCTL_POLICY SEG_SYSCONFDIR "/segd/policy.yaml"
 

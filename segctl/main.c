@@ -15,6 +15,8 @@
 
 static const struct command *const commands[] = {
     &command_check,
+    &command_explain,
+    &command_matrix,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
