@@ -457,7 +457,12 @@ struct seg_verdict seg_classify_indexed(const struct seg_policy *policy, const s
 	    .policy = policy, .index = index, .gateway = gateway, .packet = packet, .at = at};
 	struct seg_verdict verdict = {0};
 
-	if (!find_source(&q, &verdict) || !find_destination(&q, &verdict))
+	if (!find_source(&q, &verdict)) {
+		/* Reports want to know whom a forged packet was for. */
+		verdict.to = is_to_gateway(&q) ? policy->gateway_zone : zone_of(policy, packet->dst);
+		return verdict;
+	}
+	if (!find_destination(&q, &verdict))
 		return verdict;
 	if (is_essential(&q)) {
 		verdict.permit = true;
