@@ -48,7 +48,7 @@ static void box_key(const struct asking *a, const struct seg_box *box, bool end,
 
 static struct seg_set *layer_map(struct build *b, const struct asking *a, const struct seg_box *box, size_t n)
 {
-	const char *name = seg_arena_printf(b->arena, "%s.%u%s", a->chain[ORIGINAL]->name, box->layer,
+	const char *name = seg_arena_printf(b->arena, "%s.layer%u%s", a->chain[ORIGINAL]->name, box->layer,
 					    box->whole ? ".whole" : "");
 	struct seg_loads loads = room_loads(a, ORIGINAL, box->whole);
 	int fields[SEG_KEY_FIELDS + 1];
@@ -201,8 +201,9 @@ static bool open_room(struct build *b, struct asking *a, const struct seg_zone *
 	a->chain[ORIGINAL] = a->chain[REPLY] = NULL;
 	if (boxes->n == 0)
 		return false;
-	room =
-	    seg_room_arrange(b->arena, boxes, a->way == SEG_WAY_FORWARD && a->kind == SEG_KIND_PORTS, &exact);
+	room = seg_room_arrange(b->arena, boxes,
+				b->options->room_limit ? b->options->room_limit : SEG_ROOM_LIMIT,
+				a->way == SEG_WAY_FORWARD && a->kind == SEG_KIND_PORTS, &exact);
 	add_exact(b, a, &exact);
 	if (room->axis == SEG_AXIS_NONE && room->boxes == 0)
 		return false;
@@ -339,8 +340,12 @@ static void forward_hall(struct build *b, int fi, enum seg_kind kind, struct kin
 	struct hall hall = open_hall(b, SEG_WAY_FORWARD, fi, kind);
 
 	for (uint8_t direction = ORIGINAL; direction <= REPLY; direction++) {
-		struct seg_chain *in = hall_chain(b, &hall, name[direction]);
+		struct seg_chain *in;
 
+		out->chain[direction][kind] = hall.a.p->refuse;
+		if (kind != SEG_KIND_PORTS && hall.open == 0)
+			continue;
+		in = hall_chain(b, &hall, name[direction]);
 		hall.a.chain[direction] = in;
 		if (kind == SEG_KIND_PORTS)
 			ask_map(b, &hall.a, direction, hall.a.p->exact, false);
@@ -355,26 +360,25 @@ static void input_hall(struct build *b, int fi, enum seg_kind kind, struct kinds
 		       struct kinds *link)
 {
 	struct hall hall = open_hall(b, SEG_WAY_IN, fi, kind);
-	struct seg_chain *in = hall_chain(b, &hall, "input"), *back = hall_chain(b, &hall, "input-back");
-	struct seg_chain *near = hall_chain(b, &hall, "input-link");
-	struct seg_chain *ends[2] = {in, near};
+	const struct family_parts *p = hall.a.p;
+	struct seg_chain *in, *back, *near;
 
+	input->chain[ORIGINAL][kind] = link->chain[ORIGINAL][kind] = p->nobody;
+	output->chain[REPLY][kind] = link->chain[REPLY][kind] = p->refuse;
+	if (hall.open == 0)
+		return;
+	in = hall_chain(b, &hall, "input");
 	enter_by_address(b, &hall, ORIGINAL, in);
+	go(b, rule(b, in), p->nobody);
+	near = hall_chain(b, &hall, "input-link");
 	enter_by_interface(b, &hall, SEG_L_IIFNAME, near);
-	for (int i = 0; i < 2; i++) {
-		/* Broadcasts and groups that nobody wants are counted, not reported. */
-		struct seg_rule *r = rule(b, ends[i]);
-
-		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_FIB_DADDR_TYPE), b->group, false);
-		go(b, r, b->unwanted);
-		go(b, rule(b, ends[i]), hall.a.p->refuse);
-	}
+	go(b, rule(b, near), p->nobody);
+	back = hall_chain(b, &hall, "input-back");
 	enter_by_address(b, &hall, REPLY, back);
-	go(b, rule(b, back), hall.a.p->refuse);
+	go(b, rule(b, back), p->refuse);
 	input->chain[ORIGINAL][kind] = in;
-	output->chain[REPLY][kind] = back;
 	link->chain[ORIGINAL][kind] = near;
-	link->chain[REPLY][kind] = hall.a.p->refuse;
+	output->chain[REPLY][kind] = back;
 }
 
 /* From the gateway: one room for addresses, one a zone for groups and link-local addresses. */
@@ -383,21 +387,24 @@ static void output_hall(struct build *b, int fi, enum seg_kind kind, struct kind
 {
 	struct hall hall = open_hall(b, SEG_WAY_GROUP, fi, kind);
 	struct asking a = {.f = &seg_families[fi], .p = &b->family[fi], .kind = kind, .way = SEG_WAY_OUT};
-	struct seg_chain *out = hall_chain(b, &hall, "output"), *back = hall_chain(b, &hall, "output-back");
-	struct seg_chain *near = hall_chain(b, &hall, "output-group");
 
+	output->chain[ORIGINAL][kind] = input->chain[REPLY][kind] = group->chain[REPLY][kind] = a.p->refuse;
+	group->chain[ORIGINAL][kind] = b->unwanted;
 	if (open_room(b, &a, b->policy->gateway_zone)) {
-		jump(b, rule(b, out), a.chain[ORIGINAL]);
-		jump(b, rule(b, back), a.chain[REPLY]);
+		struct seg_chain *const room[2] = {a.chain[ORIGINAL], a.chain[REPLY]};
+
+		for (int direction = ORIGINAL; direction <= REPLY; direction++)
+			go(b, rule(b, room[direction]), a.p->refuse);
+		output->chain[ORIGINAL][kind] = room[ORIGINAL];
+		input->chain[REPLY][kind] = room[REPLY];
 	}
-	go(b, rule(b, out), a.p->refuse);
-	go(b, rule(b, back), a.p->refuse);
-	enter_by_interface(b, &hall, SEG_L_OIFNAME, near);
-	go(b, rule(b, near), b->unwanted);
-	output->chain[ORIGINAL][kind] = out;
-	input->chain[REPLY][kind] = back;
-	group->chain[ORIGINAL][kind] = near;
-	group->chain[REPLY][kind] = hall.a.p->refuse;
+	if (hall.open > 0) {
+		struct seg_chain *near = hall_chain(b, &hall, "output-group");
+
+		enter_by_interface(b, &hall, SEG_L_OIFNAME, near);
+		go(b, rule(b, near), b->unwanted);
+		group->chain[ORIGINAL][kind] = near;
+	}
 }
 
 void seg_ruleset_questions(struct build *b, int family, struct questions *q)

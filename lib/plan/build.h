@@ -32,6 +32,7 @@ struct seg_build_options {
 	/* Existing interfaces, so that wildcard zones have their flows on the fast road too. */
 	const char *const *interface;
 	size_t interfaces;
+	size_t room_limit;    /* boxes that one interval set may hold; 0: SEG_ROOM_LIMIT (tests set it low) */
 	/* Addresses cut off at once (segctl isolate). */
 	struct seg_ranges isolated;
 };

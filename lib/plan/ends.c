@@ -96,6 +96,13 @@ static void write_refuse(struct build *b, const struct family *f, struct family_
 	seg_rule_counter(b->w, r);
 	go(b, r, report);
 
+	/* Broadcasts and groups that nobody at the gateway wants are counted, not reported. */
+	p->nobody = chain(b, "nobody", f->suffix);
+	r = rule(b, p->nobody);
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_FIB_DADDR_TYPE), b->group, false);
+	go(b, r, b->unwanted);
+	go(b, rule(b, p->nobody), p->refuse);
+
 	p->spoof = chain(b, "spoof", f->suffix);
 	r = rule(b, p->spoof);
 	seg_rule_add_counted(b->w, r, SEG_LOADS(SEG_L_IIFNAME, f->saddr, f->daddr), p->spoofed);

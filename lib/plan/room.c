@@ -123,7 +123,7 @@ static int by_addr(const void *a, const void *b)
 
 /* Dividing points along an axis: starts of parts that hold about equally many box starts. */
 static size_t choose_cuts(struct seg_arena *arena, struct seg_box *box, size_t n, enum seg_axis axis,
-			  struct seg_range **cuts)
+			  size_t limit, struct seg_range **cuts)
 {
 	seg_addr *start = SEG_NEW_N(arena, seg_addr, n);
 	size_t starts = 0, wanted, parts = 0;
@@ -134,7 +134,7 @@ static size_t choose_cuts(struct seg_arena *arena, struct seg_box *box, size_t n
 		if (!seg_box_is_exact(&box[i]))
 			start[starts++] = side(&box[i], axis)->lo;
 	qsort(start, starts, sizeof(*start), by_addr);
-	wanted = starts / (SEG_ROOM_LIMIT / 2) + 1;
+	wanted = starts / (limit / 2 + 1) + 1;
 	if (wanted > MAX_PARTS)
 		wanted = MAX_PARTS;
 	*cuts = SEG_NEW_N(arena, struct seg_range, wanted);
@@ -192,11 +192,12 @@ struct division {
 	size_t parts, largest, total;
 };
 
-static struct division divide(struct seg_arena *arena, struct seg_box *box, size_t n, enum seg_axis axis)
+static struct division divide(struct seg_arena *arena, struct seg_box *box, size_t n, enum seg_axis axis,
+			      size_t limit)
 {
 	struct division d = {0};
 
-	d.parts = choose_cuts(arena, box, n, axis, &d.cut);
+	d.parts = choose_cuts(arena, box, n, axis, limit, &d.cut);
 	d.part = SEG_NEW_N(arena, struct seg_boxes, d.parts);
 	for (size_t i = 0; i < d.parts; i++) {
 		size_t ranges;
@@ -209,17 +210,17 @@ static struct division divide(struct seg_arena *arena, struct seg_box *box, size
 	return d;
 }
 
-static struct seg_room *arrange(struct seg_arena *arena, struct seg_box *box, size_t n, bool allow_exact,
-				struct seg_boxes *exact, unsigned depth)
+static struct seg_room *arrange(struct seg_arena *arena, struct seg_box *box, size_t n, size_t limit,
+				bool allow_exact, struct seg_boxes *exact, unsigned depth)
 {
 	size_t ranges = count_ranges(box, n);
 	struct division dst, src, *best;
 	struct seg_room *room, **part;
 
-	if (ranges <= SEG_ROOM_LIMIT || depth == 4)
+	if (ranges <= limit || depth == 4)
 		return leaf(arena, box, n, allow_exact, exact);
-	dst = divide(arena, box, n, SEG_AXIS_DST);
-	src = divide(arena, box, n, SEG_AXIS_SRC);
+	dst = divide(arena, box, n, SEG_AXIS_DST, limit);
+	src = divide(arena, box, n, SEG_AXIS_SRC, limit);
 	best = src.largest < dst.largest ? &src : &dst;
 	/* Where everything overlaps everything, dividing only multiplies it. */
 	if (best->largest > ranges / 4 * 3 || best->total > ranges * 3)
@@ -227,7 +228,8 @@ static struct seg_room *arrange(struct seg_arena *arena, struct seg_box *box, si
 	room = SEG_NEW(arena, struct seg_room);
 	part = SEG_NEW_N(arena, struct seg_room *, best->parts);
 	for (size_t i = 0; i < best->parts; i++)
-		part[i] = arrange(arena, best->part[i].box, best->part[i].n, allow_exact, exact, depth + 1);
+		part[i] =
+		    arrange(arena, best->part[i].box, best->part[i].n, limit, allow_exact, exact, depth + 1);
 	room->axis = best == &src ? SEG_AXIS_SRC : SEG_AXIS_DST;
 	room->cut = best->cut;
 	room->part = part;
@@ -235,8 +237,8 @@ static struct seg_room *arrange(struct seg_arena *arena, struct seg_box *box, si
 	return room;
 }
 
-struct seg_room *seg_room_arrange(struct seg_arena *arena, const struct seg_boxes *boxes, bool allow_exact,
-				  struct seg_boxes *exact)
+struct seg_room *seg_room_arrange(struct seg_arena *arena, const struct seg_boxes *boxes, size_t limit,
+				  bool allow_exact, struct seg_boxes *exact)
 {
-	return arrange(arena, boxes->box, boxes->n, allow_exact, exact, 0);
+	return arrange(arena, boxes->box, boxes->n, limit, allow_exact, exact, 0);
 }

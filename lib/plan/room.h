@@ -51,9 +51,9 @@ struct seg_room {
 };
 
 /* Takes boxes in file order; boxes of one number must not overlap each other. allow_exact: layer 0
- * may be used. Exact boxes appear in `exact`, not in the room; a room may be left empty. */
-struct seg_room *seg_room_arrange(struct seg_arena *arena, const struct seg_boxes *boxes, bool allow_exact,
-				  struct seg_boxes *exact);
+ * may be used. limit: boxes that one part may hold. Exact boxes appear in `exact`, not in the room; a room may be left empty. */
+struct seg_room *seg_room_arrange(struct seg_arena *arena, const struct seg_boxes *boxes, size_t limit,
+				  bool allow_exact, struct seg_boxes *exact);
 
 bool seg_box_is_exact(const struct seg_box *box);
 

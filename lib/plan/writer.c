@@ -264,7 +264,8 @@ void seg_rule_counter(struct seg_writer *w, struct seg_rule *rule)
 void seg_rule_add_counted(struct seg_writer *w, struct seg_rule *rule, struct seg_loads loads,
 			  const struct seg_set *set)
 {
-	add_loads(w, rule, SEG_S_ADD, loads, set);
+	/* update, not add: an element that is still hit does not expire with its count. */
+	add_loads(w, rule, SEG_S_ADD, loads, set)->update = true;
 }
 
 void seg_rule_update_limited(struct seg_writer *w, struct seg_rule *rule, struct seg_loads loads,
