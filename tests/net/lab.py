@@ -546,8 +546,10 @@ class Segd:
         self.lab = lab
         self.dir = lab.tmp / name
         self.dir.mkdir()
-        self.policy = self.dir / "policy.yaml"
-        self.policy.write_text(policy)
+        # A file is used where it lies, so that its lists are found; text becomes a file of this daemon.
+        self.policy = policy if isinstance(policy, pathlib.Path) else self.dir / "policy.yaml"
+        if policy is not self.policy:
+            self.policy.write_text(policy)
         self.state = self.dir / "state"
         self.state.mkdir()
         self.control = self.dir / "control.sock"
