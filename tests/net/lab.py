@@ -76,6 +76,7 @@ class Lab:
         self.processes = []
         self.sockets = []
         self.closed = False
+        self._owners = {}
         self._home = os.open("/proc/self/ns/net", os.O_RDONLY)
         self._ns = {}
         atexit.register(self.close)
@@ -135,16 +136,22 @@ class Lab:
                         for a in gateway), f"link set {interface} up")
         self.ip(name, *(f"addr add {a} dev eth0 nodad" if ":" in a else f"addr add {a} dev eth0"
                         for a in addresses), "link set eth0 up")
+        self._own("gw", gateway)
+        self._own(name, addresses)
         for version in (4, 6):
             via = next((a.split("/")[0] for a in gateway if ipaddress.ip_interface(a).version == version), None)
             if via and any(ipaddress.ip_interface(a).version == version for a in addresses):
                 self.ip(name, f"route add default via {via} dev eth0")
+
+    def _own(self, name, addresses):
+        self._owners.update({ipaddress.ip_interface(a).ip: name for a in addresses})
 
     def also(self, name, *addresses):
         """More addresses of a host, which the gateway reaches through it."""
         interface = self.hosts[name]["interface"]
         for a in addresses:
             ip = ipaddress.ip_interface(a)
+            self._own(name, [a])
             self.ip(name, f"addr add {ip} dev lo" + (" nodad" if ip.version == 6 else ""))
             via = self.address(name, ip.version)
             self.ip("gw", f"route replace {ip} via {via} dev {interface}")
@@ -251,105 +258,61 @@ class Lab:
 
     def owner(self, address):
         """Who has the address: a host's name, or gw."""
-        for name in ["gw", *self.hosts]:
-            out = run("ip", "-n", self.full(name), "-j", "addr", "show").stdout
-            for link in json.loads(out):
-                for a in link.get("addr_info", []):
-                    if ipaddress.ip_address(a["local"]) == ipaddress.ip_address(address):
-                        return name
-        return None
+        return self._owners.get(ipaddress.ip_address(address))
 
     def probe(self, src, dst, service, source=None, at=None, expect=None):
         """Does a new flow of this service from host src reach the address dst, and the answer come back?
-        service as in a policy: tcp/443, udp/53, icmp/8, icmpv6/128, proto/112. at: the host that
-        listens (who has the address). expect: what the caller awaits, to know how long to wait."""
-        at = at or self.owner(dst)
-        patience = NEVER if expect is False else SOON
-        proto, _, port = service.partition("/")
-        family = family_of(dst)
-        if proto == "tcp":
-            return self.tcp(src, dst, int(port), at, patience, source) == "open"
-        if proto == "udp":
-            return self.udp(src, dst, int(port), at, patience, source) == "both"
-        if proto in ("icmp", "icmpv6"):
-            return self.ping(src, dst, patience, source)
-        if proto == "proto":
-            return self.raw(src, dst, int(port), at, patience, source)
-        raise ValueError(f"{service}, {family}")
+        service as in a policy: tcp/443, udp/53, icmp/8, icmpv6/128, proto/112 (no answer asked). at: the
+        host that listens, where it is not the address's owner. expect: what the caller awaits, to know
+        how long to wait."""
+        return self.probes([(src, dst, service, source, expect)], at)[0]
 
-    def tcp(self, src, dst, port, at=None, patience=SOON, source=None):
-        """A handshake: "open", "refused" (RST), "prohibited" (ICMP) or "silent"."""
-        family = family_of(dst)
-        at = at or self.owner(dst)
-        server = self.socket(at, family, socket.SOCK_STREAM, bind=(dst, port)) if at else None
-        if server:
-            server.listen(8)
-        client = self.socket(src, family, socket.SOCK_STREAM, bind=(source, 0) if source else None)
-        try:
-            return connect(client, (dst, port), patience)
-        finally:
-            self.drop(*filter(None, (client, server)))
+    def probes(self, wanted, at=None):
+        """Many at once: (src, dst, service, source or None, expect or None) each; a list of truths."""
+        patience = SOON if any(expect is not False for *_, expect in wanted) else NEVER
+        return [how in ("open", "answered", "there") for how in
+                self.attempts([w[:4] for w in wanted], patience, at,
+                              [i for i, w in enumerate(wanted) if w[4] is not False])]
 
-    def udp(self, src, dst, port, at=None, patience=SOON, source=None):
-        """A question and an answer: "both", "there" (no way back) or "none"."""
-        family = family_of(dst)
-        at = at or self.owner(dst)
-        server = self.socket(at, family, socket.SOCK_DGRAM, bind=(dst, port)) if at else None
-        client = self.socket(src, family, socket.SOCK_DGRAM, bind=(source, 0) if source else None)
-        try:
-            token = os.urandom(8)
-            with contextlib.suppress(OSError):
-                client.sendto(token, (dst, port))
-            got = receive(server, patience) if server else None
-            if not got or got[0] != token:
-                return "none"
-            with contextlib.suppress(OSError):
-                server.sendto(token, got[1])
-            back = receive(client, patience)
-            return "both" if back and back[0] == token else "there"
-        finally:
-            self.drop(*filter(None, (client, server)))
+    def tcp(self, src, dst, port, patience=SOON, source=None):
+        """How a handshake ends: "open", "refused" (RST), "prohibited" (ICMP) or "silent"."""
+        return self.attempts([(src, dst, f"tcp/{port}", source)], patience)[0]
 
-    def ping(self, src, dst, patience=SOON, source=None):
-        v6 = ":" in dst
-        s = self.socket(src, *(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) if v6 else
-                        (socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP), bind=(source, 0) if source else None)
+    def attempts(self, wanted, patience=SOON, at=None, needed=None):
+        """How each of (src, dst, service, source) ends: as tcp() says; "answered" or "silent" (udp, icmp);
+        "there" or "silent" (proto). Waits for the needed ones until patience ends, for the others NEVER."""
+        servers, poll, attempts = {}, select.poll(), []
+        by_fd, tokens = {}, {}
         try:
-            ident, token = struct.unpack("H", os.urandom(2))[0], os.urandom(8)
-            body = struct.pack(">BBHHH", 128 if v6 else 8, 0, 0, ident, 1) + token
-            if not v6:
-                body = body[:2] + struct.pack(">H", checksum(body)) + body[4:]
-            with contextlib.suppress(OSError):
-                s.sendto(body, (dst, 0))
-            end = time.monotonic() + patience
-            while (left := end - time.monotonic()) > 0:
-                got = receive(s, left)
-                if not got:
-                    return False
-                icmp = got[0] if v6 else got[0][(got[0][0] & 15) * 4:]
-                if icmp[0] == (129 if v6 else 0) and icmp[8:16] == token:
-                    return True
-            return False
+            for src, dst, service, source in wanted:
+                one = Attempt(self, src, dst, service, source)
+                where = at or self.owner(dst)
+                key = (where, dst if one.proto != "proto" else "", service)
+                if where and one.proto in ("tcp", "udp", "proto") and key not in servers:
+                    servers[key] = one.server(where)
+                    by_fd[servers[key].fileno()] = (one.proto, servers[key])
+                    poll.register(servers[key], select.POLLIN)
+                attempts.append(one)
+            for one in attempts:
+                one.start()
+                tokens[one.token] = one
+                by_fd[one.socket.fileno()] = ("client", one)
+                poll.register(one.socket, select.POLLOUT if one.proto == "tcp" else select.POLLIN)
+            began = time.monotonic()
+            needed = [attempts[i] for i in needed] if needed is not None else attempts
+            while (gone := time.monotonic() - began) < patience:
+                if gone > NEVER and all(one.over for one in needed) or all(one.over for one in attempts):
+                    break
+                for fd, _ in poll.poll(20):
+                    kind, what = by_fd[fd]
+                    if kind == "client":
+                        if what.look():
+                            poll.unregister(fd)
+                    else:
+                        serve(kind, what, tokens)
+            return [one.how for one in attempts]
         finally:
-            self.drop(s)
-
-    def raw(self, src, dst, proto, at=None, patience=SOON, source=None):
-        """One packet of a protocol without ports: does it reach the other end's raw socket?"""
-        family = family_of(dst)
-        server = self.socket(at or self.owner(dst), family, socket.SOCK_RAW, proto)
-        client = self.socket(src, family, socket.SOCK_RAW, proto, bind=(source, 0) if source else None)
-        try:
-            token = os.urandom(16)
-            with contextlib.suppress(OSError):
-                client.sendto(token, (dst, 0))
-            end = time.monotonic() + patience
-            while (left := end - time.monotonic()) > 0:
-                got = receive(server, left)
-                if got and got[0].endswith(token):
-                    return True
-            return False
-        finally:
-            self.drop(server, client)
+            self.drop(*servers.values(), *(one.socket for one in attempts))
 
     def frame(self, src, dst_ip, *, source, proto="udp", sport=40000, dport=53, flags="S", payload=b"",
               mac=None, to_mac=None, ttl=64):
@@ -376,6 +339,77 @@ class Lab:
     def stream(self, src, dst, service, source=None, sport=0):
         """An open flow with numbered messages; raises where it cannot be opened."""
         return Stream(self, src, dst, service, source, sport)
+
+
+class Attempt:
+    """One probe under way: its client socket, and how it stands."""
+
+    def __init__(self, lab, src, dst, service, source):
+        self.lab, self.dst = lab, dst
+        self.proto, _, number = service.partition("/")
+        self.number = int(number)
+        self.family = family_of(dst)
+        self.token = os.urandom(12)
+        self.how, self.over = "silent", False
+        v6 = self.family == socket.AF_INET6
+        kind, proto = {"tcp": (socket.SOCK_STREAM, 0), "udp": (socket.SOCK_DGRAM, 0),
+                       "icmp": (socket.SOCK_RAW, 1), "icmpv6": (socket.SOCK_RAW, 58),
+                       "proto": (socket.SOCK_RAW, self.number)}[self.proto]
+        if (self.proto == "icmpv6") != v6 and self.proto in ("icmp", "icmpv6"):
+            raise ValueError(f"{service} to {dst}")
+        self.socket = lab.socket(src, self.family, kind, proto, bind=(source, 0) if source else None)
+
+    def server(self, name):
+        if self.proto == "proto":
+            return self.lab.socket(name, self.family, socket.SOCK_RAW, self.number)
+        kind = socket.SOCK_STREAM if self.proto == "tcp" else socket.SOCK_DGRAM
+        s = self.lab.socket(name, self.family, kind, bind=(self.dst, self.number))
+        if self.proto == "tcp":
+            s.listen(256)
+        return s
+
+    def start(self):
+        try:
+            if self.proto == "tcp":
+                self.socket.connect((self.dst, self.number))
+            elif self.proto in ("icmp", "icmpv6"):
+                body = struct.pack(">BBHHH", self.number, 0, 0, os.getpid() & 0xffff, 1) + self.token
+                if self.proto == "icmp":
+                    body = body[:2] + struct.pack(">H", checksum(body)) + body[4:]
+                self.socket.sendto(body, (self.dst, 0))
+            else:
+                self.socket.sendto(self.token, (self.dst, self.number if self.proto == "udp" else 0))
+        except BlockingIOError:
+            pass
+        except OSError:  # refused on the way out: a gateway's own packet
+            self.over = True
+
+    def look(self):
+        """The client's socket has something to say; True when all is said."""
+        if self.proto == "tcp":
+            error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            self.how = {0: "open", 111: "refused", 110: "silent"}.get(error, "prohibited")
+            self.over = True
+        elif (got := receive(self.socket, 0)) and self.proto != "proto" and got[0].endswith(self.token):
+            reply = got[0] if self.proto != "icmp" else got[0][(got[0][0] & 15) * 4:]
+            if self.proto == "udp" or reply[0] in (0, 129):
+                self.how, self.over = "answered", True
+        return self.over
+
+
+def serve(proto, s, tokens):
+    """What a listening socket does: accepts, echoes, notes."""
+    if proto == "tcp":
+        with contextlib.suppress(OSError):
+            s.accept()[0].close()
+        return
+    got = receive(s, 0)
+    one = tokens.get(got[0][-12:]) if got else None
+    if one and proto == "udp":
+        with contextlib.suppress(OSError):
+            s.sendto(got[0], got[1])
+    elif one:
+        one.how, one.over = "there", True
 
 
 def family_of(address):

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What was refused, and what passed, is counted exactly and said in few lines."""
+from lab import wait_for
+from town import Town
+
+
+def denial(segd, **wanted):
+    for d in segd.segctl("denials")["denials"]:
+        if all(d.get(k.rstrip("_")) == v for k, v in wanted.items()):
+            return d
+    return None
+
+
+def test_denied_totals_are_exact():
+    with Town() as (lab, segd):
+        for number in range(500):
+            lab.frame("a", "192.0.2.20", source="10.1.0.20", dport=53, payload=b"%d" % number)
+        assert wait_for(lambda: (d := denial(segd, src="10.1.0.20", dst="192.0.2.20")) and d["count"] == 500, 3), \
+            segd.segctl("denials")
+        assert len(segd.alerts("denied", src="10.1.0.20")) == 1, "one line a window"
+
+
+def test_a_scan_is_one_line():
+    with Town() as (lab, segd):
+        for port in range(1, 1001):
+            lab.frame("a", "192.0.2.20", source="10.1.0.20", proto="tcp", dport=port)
+        assert segd.alert("denied", src="10.1.0.20")
+        assert len(segd.alerts("denied", src="10.1.0.20")) <= 12, segd.alerts("denied")[:15]
+
+
+def test_flows_and_permits_count():
+    with Town() as (lab, segd):
+        stream = lab.stream("a", "10.2.0.20", "tcp/443")
+        for _ in range(10):
+            assert stream.both()
+        flows = [f for f in segd.segctl("flows")["flows"] if f["dport"] == 443]
+        assert len(flows) == 1 and flows[0]["permit"] == "AB" and flows[0]["src"] == "10.1.0.20", flows
+        ab = next(p for p in segd.segctl("permits")["permits"] if p["id"] == "AB")
+        assert ab["flows"] == 1 and ab["packets"] >= 12 and ab["reply-packets"] >= 11, ab
+        assert ab["first"] and ab["last"], ab
+        segd.stop()
+        segd.start()
+        again = next(p for p in segd.segctl("permits")["permits"] if p["id"] == "AB")
+        assert again["packets"] >= ab["packets"] and again["first"] == ab["first"], "kept across a restart"
+
+
+def test_control_survives_nonsense():
+    with Town() as (lab, segd):
+        import socket
+        for words in (b"\0", b"{" * 5000 + b"\0", b'{"method":"no.such"}\0', b'{"method":7}\0', bytes(range(256))):
+            s = socket.socket(socket.AF_UNIX)
+            s.settimeout(1)
+            s.connect(str(segd.control))
+            s.send(words)
+            try:
+                s.recv(4096)
+            except OSError:
+                pass
+            s.close()
+        assert segd.segctl("status")["state"] == "enforcing"
