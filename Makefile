@@ -134,7 +134,7 @@ install: all
 		install -D -m 644 $$m $(DESTDIR)$(localedir)/$${l%.mo}/LC_MESSAGES/segd.mo; done
 	install -m 644 README.md README.ja.md HACKING.md LICENSE $(DESTDIR)$(docdir)
 	install -m 644 $(EXAMPLES) $(DESTDIR)$(docdir)/examples
-	install -m 644 $(wildcard conf/lists/*.txt) $(DESTDIR)$(docdir)/examples/lists
+	install -m 644 $(wildcard conf/examples/lists/*.txt) $(DESTDIR)$(docdir)/examples/lists
 	# A city's own policy is never overwritten; what is there first denies everything (segd-policy(5)).
 	set -e; for f in segd.yaml; do test -e $(DESTDIR)$(confdir)/$$f || test ! -e conf/$$f || \
 		install -m 640 conf/$$f $(DESTDIR)$(confdir)/$$f; done
