@@ -63,7 +63,7 @@ class City:
             # The first host of an interface is its far end; others live behind it as further addresses.
             link = f"fe80::{len(self.hosts) + 1:x}"
             own = [str(a) for v in (4, 6) if (a := self.gateway(zone, v))]
-            self.lab.host(name, interface, [f"{a}/{32 if '.' in a else 128}" for a in own] + [f"{link}:1/64"],
+            self.lab.host(name, interface, [f"{link}:1/64"] + [f"{a}/{32 if '.' in a else 128}" for a in own],
                           [f"{link}:2/64"], mac=mac)
             for version, a in ((4, next((a for a in own if "." in a), None)), (6, next((a for a in own if ":" in a), None))):
                 if a:
@@ -104,6 +104,7 @@ def replay(name):
             host = "gw" if src in ours else city.hosts[src]
             if mac != "-" and host != "gw":
                 lab.ip(host, f"link set eth0 address {mac}")
+                lab.ip("gw", f"neigh flush dev {lab.hosts[host]['interface']}")
             if reason == "intra" and host == (lab.owner(dst)):
                 continue  # both behind one interface of this lab: nothing to route
             tried += 1
