@@ -99,9 +99,10 @@ deps:
 check-floors:
 	@tests/floors
 
-# The pages say what the manual of mdoc asks for, and nothing is left in a temporary state.
+# Style included; that the pages refer to each other before they are installed is no fault.
 lint:
-	@mandoc -Tlint -W warning $(MAN) </dev/null && echo "lint: $(words $(MAN)) pages"
+	@! mandoc -Tlint $(MAN) </dev/null | grep -v -e 'referenced manual not found' -e 'outdated mandoc.db' | grep .
+	@echo "lint: $(words $(MAN)) pages"
 
 # Japanese: every message a person can meet in lib/ and segctl/ is in po/ja.po, translated, none fuzzy.
 $(BUILD)/segd.pot: $(LIB_SRC) $(SEGCTL_SRC)
