@@ -29,11 +29,13 @@ int seg_netlink_dump(const struct mnl_socket *sock, struct nlmsghdr *request, se
 /* The errno an NLMSG_ERROR or NLMSG_DONE carries, negative; 0: acknowledged, or too short to say. */
 int seg_netlink_error(const struct nlmsghdr *message);
 
-/* mnl_attr_for_each and its nested kind, without their narrowing conversions. */
+/* mnl_attr_for_each and its nested kind, without their narrowing conversions, and ending where the
+ * message ends (libmnl rounds up, beyond the memory of one that was cut off). */
 #define seg_attr_ok(attr, end) mnl_attr_ok((attr), (int)((const char *)(end) - (const char *)(attr)))
 #define seg_attr_each(attr, message, header)                                                       \
 	for ((attr) = mnl_nlmsg_get_payload_offset((message), (header));                           \
-	     seg_attr_ok((attr), mnl_nlmsg_get_payload_tail(message)); (attr) = mnl_attr_next(attr))
+	     seg_attr_ok((attr), (const char *)(message) + (message)->nlmsg_len);                  \
+	     (attr) = mnl_attr_next(attr))
 #define seg_attr_each_nested(attr, nest)                                                           \
 	for ((attr) = mnl_attr_get_payload(nest);                                                  \
 	     seg_attr_ok((attr), (const char *)mnl_attr_get_payload(nest) + mnl_attr_get_payload_len(nest)); \
