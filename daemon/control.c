@@ -15,19 +15,19 @@
 #include "control.h"
 #include "control/interface.h"
 
-#define MESSAGE_MAX (4u << 20)  /* one call: a policy's text and lists fit */
-#define READ_CHUNK (64u << 10)  /* what is taken from the kernel ahead of need */
+#define MESSAGE_MAX (4u << 20) /* one call: a policy's text and lists fit */
+#define READ_CHUNK (64u << 10) /* what is taken from the kernel ahead of need */
 #define CALLS_A_WAKEUP 8
-#define UNREAD_MAX (4u << 20)   /* answers waiting before the next call; events before a watcher goes */
-#define UNREAD_ALL (64u << 20)  /* of all clients together before readers are told to wait */
-#define RESERVED 8              /* places for those who may change something */
-#define RETRY_S 1               /* until accepting again when there is no descriptor left */
+#define UNREAD_MAX (4u << 20)  /* answers waiting before the next call; events before a watcher goes */
+#define UNREAD_ALL (64u << 20) /* of all clients together before readers are told to wait */
+#define RESERVED 8	       /* places for those who may change something */
+#define RETRY_S 1	       /* until accepting again when there is no descriptor left */
 
 struct client {
 	struct seg_session session;
 	struct seg_control *control;
 	struct bufferevent *bev;
-	struct event *timer;     /* idle; made active at once to end the client safely */
+	struct event *timer; /* idle; made active at once to end the client safely */
 	struct seg_varlink_reader reader;
 	bool eof, ending;
 	LIST_ENTRY(client) entry;
@@ -42,8 +42,8 @@ struct seg_control {
 	struct timeval idle, stall;
 	LIST_HEAD(, client) clients;
 	struct seg_control_stats stats;
-	char *path;              /* NULL: not ours to remove */
-	struct stat made;        /* what we made there */
+	char *path;	  /* NULL: not ours to remove */
+	struct stat made; /* what we made there */
 };
 
 static struct client *client_of(struct seg_session *session)
@@ -142,13 +142,14 @@ static bool too_much_unread(const struct seg_control *control)
 	size_t all = 0;
 
 	LIST_FOREACH(client, &control->clients, entry)
-		all += unread(client);
+	all += unread(client);
 	return all > UNREAD_ALL;
 }
 
 static json_t *busy_error(const char *message)
 {
-	return seg_varlink_error_new(SEG_ERROR_BUSY, json_pack("{s:s, s:s}", "code", "busy", "message", message));
+	return seg_varlink_error_new(SEG_ERROR_BUSY,
+				     json_pack("{s:s, s:s}", "code", "busy", "message", message));
 }
 
 static void take_call(struct client *client, char *text, size_t len)
@@ -248,7 +249,8 @@ static void on_answered(struct seg_session *session)
 
 	client_rearm(client);
 	if (!client->ending)
-		bufferevent_trigger(client->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
+		bufferevent_trigger(client->bev, EV_READ,
+				    BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 }
 
 /* Says why, if the socket takes it at once, and hangs up. */
@@ -271,8 +273,11 @@ static void client_new(struct seg_control *control, int fd, const struct ucred *
 	if (!client)
 		abort();
 	client->control = control;
-	client->session = (struct seg_session){
-		.uid = peer->uid, .gid = peer->gid, .pid = peer->pid, .send = client_send, .answered = on_answered};
+	client->session = (struct seg_session){.uid = peer->uid,
+					       .gid = peer->gid,
+					       .pid = peer->pid,
+					       .send = client_send,
+					       .answered = on_answered};
 	client->reader.max = MESSAGE_MAX;
 	client->bev = bufferevent_socket_new(control->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	client->timer = evtimer_new(control->base, on_timer, client);
@@ -394,8 +399,8 @@ static int make_socket(struct seg_control *control, const struct seg_control_opt
 	return fd;
 }
 
-int seg_control_new(struct seg_control **result, struct event_base *base, const struct seg_control_options *options,
-		    const struct seg_backend *backend)
+int seg_control_new(struct seg_control **result, struct event_base *base,
+		    const struct seg_control_options *options, const struct seg_backend *backend)
 {
 	struct seg_control *control = calloc(1, sizeof(*control));
 	int fd;
@@ -456,6 +461,6 @@ struct seg_control_stats seg_control_stats(const struct seg_control *control)
 	const struct client *client;
 
 	LIST_FOREACH(client, &control->clients, entry)
-		stats.watchers += client->session.subscription != NULL;
+	stats.watchers += client->session.subscription != NULL;
 	return stats;
 }

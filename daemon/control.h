@@ -20,12 +20,12 @@
 #include "dispatch.h"
 
 struct seg_control_options {
-	const char *path;       /* made here, mode 0660; a stale one is replaced */
-	int fd;                 /* or a listening socket handed over (socket activation); -1 */
-	uid_t owner;            /* of the socket file; (uid_t)-1: as it comes */
-	gid_t group;            /* who may ask; (gid_t)-1: as it comes */
-	unsigned clients;       /* 0: 64. At least 16 */
-	unsigned idle, stall;   /* seconds without a call, without reading; 0: 60, 10 */
+	const char *path;     /* made here, mode 0660; a stale one is replaced */
+	int fd;		      /* or a listening socket handed over (socket activation); -1 */
+	uid_t owner;	      /* of the socket file; (uid_t)-1: as it comes */
+	gid_t group;	      /* who may ask; (gid_t)-1: as it comes */
+	unsigned clients;     /* 0: 64. At least 16 */
+	unsigned idle, stall; /* seconds without a call, without reading; 0: 60, 10 */
 };
 
 struct seg_control;
@@ -38,8 +38,8 @@ void seg_control_free(struct seg_control *control); /* NULL allowed */
 /* Counted since the start. */
 struct seg_control_stats {
 	unsigned clients, watchers; /* now */
-	uint64_t refused;           /* connections beyond the bound */
-	uint64_t dropped;           /* silent, not reading, or not speaking Varlink */
+	uint64_t refused;	    /* connections beyond the bound */
+	uint64_t dropped;	    /* silent, not reading, or not speaking Varlink */
 };
 struct seg_control_stats seg_control_stats(const struct seg_control *control);
 

@@ -94,13 +94,13 @@ static void late_answer(void *context, int result, json_t *out)
 static void run_command(struct seg_session *session, const struct seg_command *command, const json_t *params)
 {
 	const struct seg_request request = {
-		.uid = session->uid,
-		.gid = session->gid,
-		.pid = session->pid,
-		.params = params,
-		.now = time(NULL),
-		.done = late_answer,
-		.context = session,
+	    .uid = session->uid,
+	    .gid = session->gid,
+	    .pid = session->pid,
+	    .params = params,
+	    .now = time(NULL),
+	    .done = late_answer,
+	    .context = session,
 	};
 	json_t *out = NULL;
 	int result = command->call(session->dispatch->backend.engine, &request, &out);
@@ -121,7 +121,23 @@ static const struct seg_command *find_command(const struct seg_backend *backend,
 	return NULL;
 }
 
-/* The name of a parameter that does not fit its description: the first word of the path to it. */
+/* The path to a parameter as the caller knows it: on the wire keys have underscores. */
+static json_t *wire_path(const struct seg_strbuf *path)
+{
+	char *text = strdup(seg_strbuf_text(path));
+	json_t *result;
+
+	if (!text)
+		abort();
+	for (char *c = text; *c; c++) {
+		if (*c == '-')
+			*c = '_';
+	}
+	result = json_string(text);
+	free(text);
+	return result;
+}
+
 static bool check_parameters(struct seg_session *session, const struct seg_idl *idl,
 			     const struct seg_varlink_call *call)
 {
@@ -130,7 +146,7 @@ static bool check_parameters(struct seg_session *session, const struct seg_idl *
 
 	if (!good)
 		send_error(session, SEG_ERROR_INVALID_PARAMETER,
-			   json_pack("{s:s}", "parameter", seg_strbuf_text(&path)));
+			   json_pack("{s:o}", "parameter", wire_path(&path)));
 	seg_strbuf_fini(&path);
 	return good;
 }
@@ -139,8 +155,8 @@ static void refuse_change(struct seg_session *session, const char *method)
 {
 	send_error(session, SEG_ERROR_NOT_ALLOWED,
 		   json_pack("{s:s, s:o}", "code", "not-allowed", "message",
-			     json_sprintf("%s changes the gateway and is for root alone; uid %u may only ask", method,
-					  (unsigned)session->uid)));
+			     json_sprintf("%s changes the gateway and is for root alone; uid %u may only ask",
+					  method, (unsigned)session->uid)));
 }
 
 static void send_event(void *context, enum seg_stream stream, const json_t *event)
@@ -156,7 +172,9 @@ static unsigned streams_wanted(const json_t *parameters)
 	static const struct {
 		const char *name;
 		unsigned stream;
-	} one[] = {{"violations", SEG_STREAM_VIOLATIONS}, {"denials", SEG_STREAM_DENIALS}, {"flows", SEG_STREAM_FLOWS}};
+	} one[] = {{"violations", SEG_STREAM_VIOLATIONS},
+		   {"denials", SEG_STREAM_DENIALS},
+		   {"flows", SEG_STREAM_FLOWS}};
 	unsigned streams = 0;
 
 	for (size_t i = 0; i < sizeof(one) / sizeof(*one); i++) {
@@ -176,7 +194,7 @@ static void call_watch(struct seg_session *session, const struct seg_varlink_cal
 		return;
 	}
 	session->subscription =
-		backend->subscribe(backend->engine, streams_wanted(call->parameters), send_event, session);
+	    backend->subscribe(backend->engine, streams_wanted(call->parameters), send_event, session);
 	if (!session->subscription)
 		send_error(session, SEG_ERROR_BUSY,
 			   json_pack("{s:s, s:s}", "code", "busy", "message", "too many watchers"));
@@ -207,9 +225,9 @@ static void call_segd(struct seg_session *session, const struct seg_varlink_call
 
 static void get_info(struct seg_session *session)
 {
-	send_reply(session, json_pack("{s:s, s:s, s:s, s:s, s:[s, s]}", "vendor", "segd", "product", "segd", "version",
-				      SEG_VERSION, "url", "man:segd(8)", "interfaces", SEG_VARLINK_SERVICE,
-				      SEG_INTERFACE));
+	send_reply(session, json_pack("{s:s, s:s, s:s, s:s, s:[s, s]}", "vendor", "segd", "product", "segd",
+				      "version", SEG_VERSION, "url", "man:segd(8)", "interfaces",
+				      SEG_VARLINK_SERVICE, SEG_INTERFACE));
 }
 
 static void get_description(struct seg_session *session, const char *interface)
@@ -225,7 +243,8 @@ static void get_description(struct seg_session *session, const char *interface)
 	if (text)
 		send_reply(session, json_pack("{s:s}", "description", text));
 	else
-		send_error(session, SEG_ERROR_INTERFACE_NOT_FOUND, json_pack("{s:s}", "interface", interface));
+		send_error(session, SEG_ERROR_INTERFACE_NOT_FOUND,
+			   json_pack("{s:s}", "interface", interface));
 }
 
 static void call_standard(struct seg_session *session, const struct seg_varlink_call *call)
@@ -254,7 +273,8 @@ void seg_dispatch_call(struct seg_dispatch *dispatch, struct seg_session *sessio
 	else if (!strcmp(call->interface, SEG_VARLINK_SERVICE))
 		call_standard(session, call);
 	else
-		send_error(session, SEG_ERROR_INTERFACE_NOT_FOUND, json_pack("{s:s}", "interface", call->interface));
+		send_error(session, SEG_ERROR_INTERFACE_NOT_FOUND,
+			   json_pack("{s:s}", "interface", call->interface));
 }
 
 void seg_session_end(struct seg_session *session)

@@ -35,12 +35,12 @@ struct seg_session {
 	gid_t gid;
 	pid_t pid;
 	void (*send)(struct seg_session *session, json_t *message); /* takes the message over; never fails */
-	void (*answered)(struct seg_session *session);              /* a late answer is out: next call, please */
+	void (*answered)(struct seg_session *session); /* a late answer is out: next call, please */
 	/* Private to dispatch.c, zero at first. */
 	struct seg_dispatch *dispatch;
 	struct seg_subscription *subscription; /* a stream runs: no further call is taken */
-	bool waiting;                          /* the answer comes later: no further call yet */
-	bool oneway;                           /* of the call being answered */
+	bool waiting;			       /* the answer comes later: no further call yet */
+	bool oneway;			       /* of the call being answered */
 };
 
 /* May this caller change something? */

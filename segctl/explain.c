@@ -9,6 +9,7 @@
 
 #include "base/i18n.h"
 #include "base/utf8.h"
+#include "client.h"
 #include "flow/answer.h"
 #include "offline.h"
 
@@ -167,6 +168,29 @@ out:
 	return status;
 }
 
+/* --- With it --- */
+
+static void set_word(json_t *parameters, const char *key, const char *word)
+{
+	if (word)
+		json_object_set_new(parameters, key, segctl_json_text(word));
+}
+
+static int explain_daemon(const struct segctl *ctl, const struct seg_query *query)
+{
+	json_t *parameters = json_object(), *doc = NULL;
+	int status;
+
+	set_word(parameters, "src", query->src);
+	set_word(parameters, "dst", query->dst);
+	set_word(parameters, "proto", query->proto);
+	set_word(parameters, "in", query->in);
+	set_word(parameters, "mac", query->mac);
+	set_word(parameters, "at", query->at);
+	status = segctl_call(ctl, "Explain", parameters, &doc);
+	return status == SEGCTL_YES ? show(ctl, doc) : status;
+}
+
 static int run(const struct segctl *ctl, int argc, char **argv)
 {
 	static const struct option options[] = {{"policy", required_argument, NULL, 'p'},
@@ -197,7 +221,7 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 	query.src = argv[optind];
 	query.dst = argv[optind + 1];
 	query.proto = argv[optind + 2];
-	return explain_offline(ctl, file ? file : SEGCTL_POLICY, &query);
+	return file ? explain_offline(ctl, file, &query) : explain_daemon(ctl, &query);
 }
 
 const struct command command_explain = {

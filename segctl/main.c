@@ -17,6 +17,22 @@ static const struct command *const commands[] = {
     &command_check,
     &command_explain,
     &command_matrix,
+    &command_apply,
+    &command_confirm,
+    &command_rollback,
+    &command_status,
+    &command_permits,
+    &command_flows,
+    &command_denials,
+    &command_violations,
+    &command_watch,
+    &command_isolate,
+    &command_release,
+    &command_isolated,
+    &command_stage,
+    &command_verify,
+    &command_history,
+    &command_disarm,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/i18n.h"
+#include "client.h"
 #include "flow/answer.h"
 #include "offline.h"
 
@@ -189,6 +190,14 @@ static int show(const struct segctl *ctl, json_t *doc)
 	return fflush(stdout) == 0 ? SEGCTL_YES : SEGCTL_REFUSED;
 }
 
+static int matrix_daemon(const struct segctl *ctl)
+{
+	json_t *doc = NULL;
+	int status = segctl_call(ctl, "Matrix", NULL, &doc);
+
+	return status == SEGCTL_YES ? show(ctl, doc) : status;
+}
+
 static int run(const struct segctl *ctl, int argc, char **argv)
 {
 	static const struct option options[] = {{"policy", required_argument, NULL, 'p'}, {0}};
@@ -205,7 +214,9 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 	}
 	if (optind < argc)
 		return segctl_usage(ctl, &command_matrix, _("unexpected argument '%s'"), argv[optind]);
-	status = offline_open(ctl, file ? file : SEGCTL_POLICY, &offline);
+	if (!file)
+		return matrix_daemon(ctl);
+	status = offline_open(ctl, file, &offline);
 	if (status == SEGCTL_YES)
 		status = show(ctl, seg_answer_matrix(offline.policy));
 	offline_close(&offline);

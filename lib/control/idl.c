@@ -17,7 +17,7 @@ struct type {
 	enum kind kind;
 	bool maybe;
 	const struct type *item;    /* ARRAY, DICT */
-	const char *name;           /* NAMED */
+	const char *name;	    /* NAMED */
 	const struct type *meaning; /* NAMED, once all is read */
 	const struct field *field;  /* ENUM, STRUCT */
 	size_t fields;
@@ -150,7 +150,8 @@ static bool parse_plain_type(struct parser *p, struct type *type)
 	}
 	type->kind = NAMED;
 	type->name = name;
-	SEG_PUSH(p->idl->arena, p->reference, p->references, p->references_cap) = (struct reference){type, p->line};
+	SEG_PUSH(p->idl->arena, p->reference, p->references, p->references_cap) =
+	    (struct reference){type, p->line};
 	return isupper((unsigned char)*name);
 }
 
@@ -215,7 +216,8 @@ static bool parse_member(struct parser *p)
 	member.type = parse_members_type(p, member.kind == MEMBER_TYPE);
 	if (!member.type)
 		return false;
-	if (member.kind == MEMBER_METHOD && (!accept(p, "->") || !(member.reply = parse_members_type(p, false))))
+	if (member.kind == MEMBER_METHOD &&
+	    (!accept(p, "->") || !(member.reply = parse_members_type(p, false))))
 		return false;
 	SEG_PUSH(p->idl->arena, p->idl->member, p->idl->members, p->idl->members_cap) = member;
 	return true;
@@ -293,7 +295,8 @@ static bool fault(struct seg_strbuf *path, const char *step, size_t index)
 	if (step)
 		seg_strbuf_printf(path, "%s%s%s", step, dot ? "." : "", rest ? rest : "");
 	else
-		seg_strbuf_printf(path, "[%zu]%s%s", index, rest && *rest && *rest != '[' ? "." : "", rest ? rest : "");
+		seg_strbuf_printf(path, "[%zu]%s%s", index, rest && *rest && *rest != '[' ? "." : "",
+				  rest ? rest : "");
 	free(rest);
 	return false;
 }
@@ -314,7 +317,8 @@ static bool check_struct(const struct type *type, const json_t *value, struct se
 
 	if (!json_is_object(value))
 		return false;
-	json_object_foreach((json_t *)value, key, member) {
+	json_object_foreach((json_t *)value, key, member)
+	{
 		if (!field_of(type, key))
 			return fault(path, key, 0);
 	}
@@ -332,7 +336,8 @@ static bool check_array(const struct type *type, const json_t *value, struct seg
 
 	if (!json_is_array(value))
 		return false;
-	json_array_foreach(value, i, item) {
+	json_array_foreach(value, i, item)
+	{
 		if (!check(type->item, item, path))
 			return fault(path, NULL, i);
 	}
@@ -346,7 +351,8 @@ static bool check_dict(const struct type *type, const json_t *value, struct seg_
 
 	if (!json_is_object(value))
 		return false;
-	json_object_foreach((json_t *)value, key, member) {
+	json_object_foreach((json_t *)value, key, member)
+	{
 		if (!check(type->item, member, path))
 			return fault(path, key, 0);
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/interface.h"
 
-/* clang-format off: the texts are laid out as they are shown. */
+/* The texts are laid out as they are shown. */
+/* clang-format off */
 
 const char seg_interface_service[] =
 	"# What every Varlink service answers\n"
@@ -115,7 +116,7 @@ const char seg_interface_segd[] =
 	"  bytes: ?int,\n"
 	"  action: ?string\n"
 	")\n"
-	"type Cell (from: string, to: string, permits: []string, intra: ?string)\n"
+	"type Cell (from: string, to: string, permits: []string, intra: bool)\n"
 	"# What begins or ceases to be allowed\n"
 	"type Change (\n"
 	"  from: string,\n"
@@ -230,7 +231,18 @@ const char seg_interface_segd[] =
 	"  from: ?string,\n"
 	"  to: ?string,\n"
 	"  detail: ?string,\n"
-	"  at: string\n"
+	"  at: string,\n"
+	"  failed: ?[]string,\n"
+	"  next: ?string,\n"
+	"  title: ?string,\n"
+	"  from_title: ?string,\n"
+	"  to_title: ?string,\n"
+	"  file: ?string,\n"
+	"  line: ?int,\n"
+	"  src: ?string,\n"
+	"  dst: ?string,\n"
+	"  service: ?string,\n"
+	"  in: ?string\n"
 	")\n"
 	"method Matrix() -> (zones: []string, cells: []Cell)\n"
 	"# What applying a text would open and close; without one, the daemon's policy file again.\n"
@@ -292,3 +304,4 @@ const char seg_interface_segd[] =
 	"error NotAllowed (code: string, message: string)\n"
 	"# Too many clients, or too many answers nobody reads; try again\n"
 	"error Busy (code: string, message: string)\n";
+/* clang-format on */

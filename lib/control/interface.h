@@ -13,10 +13,10 @@ extern const char seg_interface_segd[];
 extern const char seg_interface_service[];
 
 /* Ours; parameters as in the description. */
-#define SEG_ERROR_REFUSED SEG_INTERFACE ".Refused"       /* the kernel, the store or the policy says no */
-#define SEG_ERROR_INVALID SEG_INTERFACE ".Invalid"       /* a parameter has no meaning here */
+#define SEG_ERROR_REFUSED SEG_INTERFACE ".Refused" /* the kernel, the store or the policy says no */
+#define SEG_ERROR_INVALID SEG_INTERFACE ".Invalid" /* a parameter has no meaning here */
 #define SEG_ERROR_NOT_ALLOWED SEG_INTERFACE ".NotAllowed"
-#define SEG_ERROR_BUSY SEG_INTERFACE ".Busy"             /* too many clients, or too much unread */
+#define SEG_ERROR_BUSY SEG_INTERFACE ".Busy" /* too many clients, or too much unread */
 
 /* The standard's. */
 #define SEG_ERROR_INTERFACE_NOT_FOUND "org.varlink.service.InterfaceNotFound"

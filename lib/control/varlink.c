@@ -135,7 +135,8 @@ int seg_varlink_call_parse(char *text, size_t len, struct seg_varlink_call *call
 	if (!call->message)
 		return -EBADMSG;
 	if (!get_string(call->message, "method", &call->full) || !call->full ||
-	    !get_parameters(call->message, &call->parameters) || !get_bool(call->message, "more", &call->more) ||
+	    !get_parameters(call->message, &call->parameters) ||
+	    !get_bool(call->message, "more", &call->more) ||
 	    !get_bool(call->message, "oneway", &call->oneway) ||
 	    !get_bool(call->message, "upgrade", &call->upgrade))
 		goto bad;

@@ -25,10 +25,10 @@
 
 /* Bytes come in pieces, messages come out. A zeroed struct with `max` set is ready. */
 struct seg_varlink_reader {
-	size_t max;     /* longest message accepted, without its NUL */
-	char *bytes;    /* owned */
+	size_t max;  /* longest message accepted, without its NUL */
+	char *bytes; /* owned */
 	size_t len, cap;
-	size_t start;   /* of the first message not yet taken */
+	size_t start;	/* of the first message not yet taken */
 	size_t scanned; /* no NUL between start and here */
 };
 void seg_varlink_reader_fini(struct seg_varlink_reader *reader);
@@ -40,10 +40,10 @@ int seg_varlink_reader_next(struct seg_varlink_reader *reader, char **text, size
 /* A call as it arrived. Everything borrowed from message, which it owns. */
 struct seg_varlink_call {
 	json_t *message;
-	char *interface;            /* "org.segd": the name up to its last dot; owned */
-	const char *method;         /* "Apply" */
-	const char *full;           /* "org.segd.Apply" */
-	json_t *parameters;         /* an object, never NULL; borrowed */
+	char *interface;    /* "org.segd": the name up to its last dot; owned */
+	const char *method; /* "Apply" */
+	const char *full;   /* "org.segd.Apply" */
+	json_t *parameters; /* an object, never NULL; borrowed */
 	bool more, oneway, upgrade;
 };
 /* -EBADMSG: not a call; the connection cannot be trusted to be in step and has to end. */
@@ -52,9 +52,9 @@ void seg_varlink_call_fini(struct seg_varlink_call *call);
 
 /* A reply as it arrived. */
 struct seg_varlink_reply {
-	json_t *message;            /* owned */
-	const char *error;          /* NULL: none. "org.segd.Refused" */
-	json_t *parameters;         /* an object, never NULL; borrowed */
+	json_t *message;    /* owned */
+	const char *error;  /* NULL: none. "org.segd.Refused" */
+	json_t *parameters; /* an object, never NULL; borrowed */
 	bool continues;
 };
 int seg_varlink_reply_parse(char *text, size_t len, struct seg_varlink_reply *reply);

@@ -70,10 +70,10 @@ static int fake_verify(struct seg_engine *engine, const struct seg_request *requ
 }
 
 static const struct seg_command commands[] = {
-	{"status", false, fake_status},
-	{"flows", false, fake_flows},
-	{"apply", true, fake_apply},
-	{"verify", false, fake_verify},
+    {"status", false, fake_status},
+    {"flows", false, fake_flows},
+    {"apply", true, fake_apply},
+    {"verify", false, fake_verify},
 };
 
 static struct seg_subscription *fake_subscribe(struct seg_engine *engine, unsigned streams, seg_watch_fn fn,
@@ -106,8 +106,9 @@ static char dir[64], path[96];
 
 static int start(const struct seg_control_options *options)
 {
-	const struct seg_backend backend = {&engine,	      commands,		sizeof(commands) / sizeof(*commands),
-					    fake_subscribe, fake_unsubscribe, fake_forget};
+	const struct seg_backend backend = {
+	    &engine,	    commands,	      sizeof(commands) / sizeof(*commands),
+	    fake_subscribe, fake_unsubscribe, fake_forget};
 
 	return seg_control_new(&control, base, options, &backend);
 }
@@ -214,7 +215,8 @@ START_TEST(service_introduces_itself)
 		 "\"parameters\":{\"interface\":\"org.segd\"}}");
 	ck_assert_ptr_nonnull(strstr(hear(fd), "interface org.segd\\n"));
 	close(fd);
-	ask("{\"method\":\"org.varlink.service.GetInterfaceDescription\",\"parameters\":{\"interface\":\"a.b\"}}",
+	ask("{\"method\":\"org.varlink.service.GetInterfaceDescription\",\"parameters\":{\"interface\":\"a."
+	    "b\"}}",
 	    "{\"error\":\"org.varlink.service.InterfaceNotFound\",\"parameters\":{\"interface\":\"a.b\"}}\n");
 }
 END_TEST
@@ -233,30 +235,33 @@ END_TEST
 static const struct {
 	const char *call, *answer;
 } cases[] = {
-	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":120}}",
-	 "{\"parameters\":{\"version\":120,\"unchanged\":false}}\n"},
-	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":1}}",
-	 "{\"error\":\"org.segd.Refused\",\"parameters\":{\"code\":\"refused\",\"message\":\"two errors\"}}\n"},
-	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":2}}",
-	 "{\"error\":\"org.segd.Refused\",\"parameters\":{\"code\":\"system\",\"message\":\"Input/output error\"}}\n"},
-	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":3}}",
-	 "{\"error\":\"org.segd.Invalid\",\"parameters\":{\"code\":\"system\",\"message\":\"Invalid argument\"}}\n"},
-	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":\"2m\"}}",
-	 "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"confirm-within\"}}\n"},
-	{"{\"method\":\"org.segd.Status\",\"parameters\":{\"x\":1}}",
-	 "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"x\"}}\n"},
-	{"{\"method\":\"org.segd.Refused\"}",
-	 "{\"error\":\"org.varlink.service.MethodNotFound\",\"parameters\":{\"method\":\"org.segd.Refused\"}}\n"},
-	{"{\"method\":\"org.segd.status\"}",
-	 "{\"error\":\"org.varlink.service.MethodNotFound\",\"parameters\":{\"method\":\"org.segd.status\"}}\n"},
-	{"{\"method\":\"org.other.Status\"}",
-	 "{\"error\":\"org.varlink.service.InterfaceNotFound\",\"parameters\":{\"interface\":\"org.other\"}}\n"},
-	{"{\"method\":\"org.segd.Watch\"}",
-	 "{\"error\":\"org.varlink.service.ExpectedMore\",\"parameters\":{}}\n"},
-	{"{\"method\":\"org.segd.Status\",\"oneway\":true}", ""},
-	{"{\"method\":\"org.segd.Nothing\",\"oneway\":true}", ""},
-	{"{\"method\":\"org.segd.Status\",\"upgrade\":true}",
-	 "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"upgrade\"}}\n"},
+    {"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":120}}",
+     "{\"parameters\":{\"version\":120,\"unchanged\":false}}\n"},
+    {"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":1}}",
+     "{\"error\":\"org.segd.Refused\",\"parameters\":{\"code\":\"refused\",\"message\":\"two errors\"}}\n"},
+    {"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":2}}",
+     "{\"error\":\"org.segd.Refused\",\"parameters\":{\"code\":\"system\",\"message\":\"Input/output "
+     "error\"}}\n"},
+    {"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":3}}",
+     "{\"error\":\"org.segd.Invalid\",\"parameters\":{\"code\":\"system\",\"message\":\"Invalid "
+     "argument\"}}\n"},
+    {"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":\"2m\"}}",
+     "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"confirm_within\"}}"
+     "\n"},
+    {"{\"method\":\"org.segd.Status\",\"parameters\":{\"x\":1}}",
+     "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"x\"}}\n"},
+    {"{\"method\":\"org.segd.Refused\"}",
+     "{\"error\":\"org.varlink.service.MethodNotFound\",\"parameters\":{\"method\":\"org.segd.Refused\"}}\n"},
+    {"{\"method\":\"org.segd.status\"}",
+     "{\"error\":\"org.varlink.service.MethodNotFound\",\"parameters\":{\"method\":\"org.segd.status\"}}\n"},
+    {"{\"method\":\"org.other.Status\"}",
+     "{\"error\":\"org.varlink.service.InterfaceNotFound\",\"parameters\":{\"interface\":\"org.other\"}}\n"},
+    {"{\"method\":\"org.segd.Watch\"}",
+     "{\"error\":\"org.varlink.service.ExpectedMore\",\"parameters\":{}}\n"},
+    {"{\"method\":\"org.segd.Status\",\"oneway\":true}", ""},
+    {"{\"method\":\"org.segd.Nothing\",\"oneway\":true}", ""},
+    {"{\"method\":\"org.segd.Status\",\"upgrade\":true}",
+     "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"upgrade\"}}\n"},
 };
 
 START_TEST(call_has_its_answer)
@@ -275,8 +280,9 @@ static void keep(struct seg_session *session, json_t *message)
 
 START_TEST(strangers_may_ask_and_not_change)
 {
-	const struct seg_backend backend = {&engine,	      commands,		sizeof(commands) / sizeof(*commands),
-					    fake_subscribe, fake_unsubscribe, fake_forget};
+	const struct seg_backend backend = {
+	    &engine,	    commands,	      sizeof(commands) / sizeof(*commands),
+	    fake_subscribe, fake_unsubscribe, fake_forget};
 	struct seg_dispatch *dispatch = seg_dispatch_new(&backend);
 	struct seg_session session = {.uid = getuid() + 1000, .send = keep};
 	struct seg_varlink_call call;
@@ -336,7 +342,8 @@ START_TEST(half_closed_client_has_its_answer_and_is_let_go)
 }
 END_TEST
 
-static const char *const garbage[] = {"", "x", "{}", "[1]", "{\"method\":\"Status\"}", "GET / HTTP/1.1\r\n\r\n"};
+static const char *const garbage[] = {
+    "", "x", "{}", "[1]", "{\"method\":\"Status\"}", "GET / HTTP/1.1\r\n\r\n"};
 
 START_TEST(who_does_not_speak_varlink_is_dropped)
 {
@@ -380,7 +387,8 @@ START_TEST(late_answer_comes_before_the_next_call)
 	ck_assert_uint_eq(engine.calls, 1);
 	engine.waiting.done(engine.waiting.context, 0, json_pack("{s:b}", "equal", 1));
 	heard = hear(fd);
-	ck_assert_ptr_eq(strstr(heard, "{\"parameters\":{\"equal\":true}}\n{\"parameters\":{\"state\""), heard);
+	ck_assert_ptr_eq(strstr(heard, "{\"parameters\":{\"equal\":true}}\n{\"parameters\":{\"state\""),
+			 heard);
 	close(fd);
 	turn();
 	ck_assert_uint_eq(engine.forgotten, 0);
@@ -404,14 +412,16 @@ START_TEST(watcher_hears_events_until_it_leaves)
 	json_t *event = json_pack("{s:s, s:s}", "event", "denied", "at", "2026-11-24T10:00:00+09:00");
 	int fd = dial();
 
-	tell(fd, "{\"method\":\"org.segd.Watch\",\"more\":true,\"parameters\":{\"denials\":true,\"violations\":false}}");
+	tell(fd, "{\"method\":\"org.segd.Watch\",\"more\":true,\"parameters\":{\"denials\":true,"
+		 "\"violations\":false}}");
 	ck_assert_uint_eq(engine.streams, SEG_STREAM_DENIALS);
 	ck_assert_uint_eq(seg_control_stats(control).watchers, 1);
 	engine.fn(engine.context, SEG_STREAM_DENIALS, event);
 	engine.fn(engine.context, SEG_STREAM_DENIALS, event);
-	ck_assert_str_eq(hear(fd),
-			 "{\"continues\":true,\"parameters\":{\"event\":\"denied\",\"at\":\"2026-11-24T10:00:00+09:00\"}}\n"
-			 "{\"continues\":true,\"parameters\":{\"event\":\"denied\",\"at\":\"2026-11-24T10:00:00+09:00\"}}\n");
+	ck_assert_str_eq(hear(fd), "{\"continues\":true,\"parameters\":{\"event\":\"denied\",\"at\":\"2026-"
+				   "11-24T10:00:00+09:00\"}}\n"
+				   "{\"continues\":true,\"parameters\":{\"event\":\"denied\",\"at\":\"2026-"
+				   "11-24T10:00:00+09:00\"}}\n");
 	close(fd);
 	turn();
 	ck_assert_uint_eq(engine.unsubscribed, 1);

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* segctl apply, confirm, rollback: which policy is in force. */
+#include "commands.h"
+
+#include <stdio.h>
+#include "base/i18n.h"
+#include "client.h"
+#include "options.h"
+#include "output.h"
+#include "session.h"
+
+#define VERSION_MAX 1000000000
+
+static void show_revoked(const json_t *revoked)
+{
+	long long flows = segctl_number_of(revoked, "flows"), permits = segctl_number_of(revoked, "permits");
+
+	if (flows)
+		printf(_("%lld open flows of %lld permits were stopped\n"), flows, permits);
+}
+
+static void show_applied(const struct segctl *ctl, const json_t *answer)
+{
+	const char *until = segctl_text_of(answer, "confirm-until");
+
+	printf(json_is_true(json_object_get(answer, "unchanged"))
+		   ? _("%sversion %lld%s (%.12s) was in force already; nothing has changed\n")
+		   : _("%sversion %lld%s (%.12s) is in force\n"),
+	       segctl_tone_begin(ctl, SEGCTL_GOOD), segctl_number_of(answer, "version"),
+	       segctl_tone_end(ctl, SEGCTL_GOOD), segctl_text_of(answer, "hash"));
+	show_revoked(json_object_get(answer, "revoked"));
+	if (*until)
+		printf(_("%sit goes back at %s%s unless you say `segctl confirm` before\n"),
+		       segctl_tone_begin(ctl, SEGCTL_WARN), until, segctl_tone_end(ctl, SEGCTL_WARN));
+}
+
+static int run_apply(const struct segctl *ctl, int argc, char **argv)
+{
+	const char *within = NULL, *comment = NULL, *ticket = NULL;
+	bool force = false;
+	const struct segctl_option options[] = {{"confirm-within", &within, NULL},
+						{"comment", &comment, NULL},
+						{"ticket", &ticket, NULL},
+						{"force", NULL, &force},
+						{0}};
+	char session[SEGCTL_SESSION_STRLEN];
+	long long seconds;
+	json_t *parameters;
+
+	if (segctl_options(ctl, &command_apply, argc, argv, options, NULL, 0, 0) < 0)
+		return SEGCTL_USAGE;
+	if (within && !segctl_duration(within, &seconds))
+		return segctl_usage(ctl, &command_apply, _("'%s' is no duration; write 90s, 2m or 1h30m"),
+				    within);
+	parameters = json_object();
+	if (within)
+		json_object_set_new(parameters, "confirm-within", json_integer(seconds));
+	if (comment)
+		json_object_set_new(parameters, "comment", segctl_json_text(comment));
+	if (ticket)
+		json_object_set_new(parameters, "ticket", segctl_json_text(ticket));
+	if (force)
+		json_object_set_new(parameters, "force", json_true());
+	if (segctl_session(session))
+		json_object_set_new(parameters, "session", segctl_json_text(session));
+	return segctl_call_show(ctl, "Apply", parameters, show_applied);
+}
+
+const struct command command_apply = {
+    .name = "apply",
+    .arguments = "[--confirm-within DURATION] [--comment TEXT] [--ticket ID] [--force]",
+    .run = run_apply,
+    .summary = N_("apply the policy file; with a deadline, go back unless confirmed"),
+};
+
+static int run_confirm(const struct segctl *ctl, int argc, char **argv)
+{
+	if (!segctl_no_options(ctl, &command_confirm, argc, argv))
+		return SEGCTL_USAGE;
+	return segctl_call_show(ctl, "Confirm", NULL, show_applied);
+}
+
+const struct command command_confirm = {
+    .name = "confirm",
+    .arguments = "",
+    .run = run_confirm,
+    .summary = N_("keep what was applied with a deadline"),
+};
+
+static int run_rollback(const struct segctl *ctl, int argc, char **argv)
+{
+	const char *comment = NULL, *version = NULL;
+	const struct segctl_option options[] = {{"comment", &comment, NULL}, {0}};
+	json_t *parameters;
+	long long number;
+
+	if (segctl_options(ctl, &command_rollback, argc, argv, options, &version, 0, 1) < 0)
+		return SEGCTL_USAGE;
+	if (version && !segctl_number(version, 1, VERSION_MAX, &number))
+		return segctl_usage(ctl, &command_rollback,
+				    _("'%s' is no version; `segctl history` lists them"), version);
+	parameters = json_object();
+	if (version)
+		json_object_set_new(parameters, "version", json_integer(number));
+	if (comment)
+		json_object_set_new(parameters, "comment", segctl_json_text(comment));
+	return segctl_call_show(ctl, "Rollback", parameters, show_applied);
+}
+
+const struct command command_rollback = {
+    .name = "rollback",
+    .arguments = "[VERSION] [--comment TEXT]",
+    .run = run_rollback,
+    .summary = N_("go back to the version before, or to any other"),
+};

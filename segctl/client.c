@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "base/i18n.h"
+#include "client.h"
+#include "control/interface.h"
+#include "control/varlink.h"
+#include "output.h"
+
+#define REPLY_MAX ((size_t)1 << 30) /* a million flows fit; the daemon is trusted, a mistake is not */
+
+struct segctl_client {
+	const struct segctl *ctl;
+	int fd;
+	struct seg_varlink_reader reader;
+};
+
+static int connect_failed(const struct segctl *ctl, int error)
+{
+	if (error == EACCES || error == EPERM)
+		return segctl_fail(
+		    ctl, SEGCTL_DENIED, "not-allowed",
+		    _("%s: not allowed; root and the members of the socket's group may ask segd"),
+		    ctl->socket);
+	return segctl_fail(
+	    ctl, SEGCTL_NO_DAEMON, "unreachable",
+	    _("segd does not answer at %s (%s); start it with `systemctl start segd`, or name its socket "
+	      "with --socket"),
+	    ctl->socket, strerror(error));
+}
+
+static int lost(const struct segctl *ctl)
+{
+	return segctl_fail(
+	    ctl, SEGCTL_NO_DAEMON, "unreachable",
+	    _("segd at %s closed the connection; `systemctl status segd` says whether it runs"), ctl->socket);
+}
+
+int segctl_client_open(const struct segctl *ctl, struct segctl_client **result)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct segctl_client *client;
+	int fd;
+
+	if (strlen(ctl->socket) >= sizeof(address.sun_path))
+		return connect_failed(ctl, ENAMETOOLONG);
+	strcpy(address.sun_path, ctl->socket);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return connect_failed(ctl, errno);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
+		int error = errno;
+
+		close(fd);
+		return connect_failed(ctl, error);
+	}
+	client = calloc(1, sizeof(*client));
+	if (!client)
+		abort();
+	client->ctl = ctl;
+	client->fd = fd;
+	client->reader.max = REPLY_MAX;
+	*result = client;
+	return SEGCTL_YES;
+}
+
+void segctl_client_close(struct segctl_client *client)
+{
+	if (!client)
+		return;
+	close(client->fd);
+	seg_varlink_reader_fini(&client->reader);
+	free(client);
+}
+
+/* A daemon that hangs up while we write may have said why: the answer is read all the same. */
+static void send_message(const struct segctl_client *client, json_t *message)
+{
+	size_t len, done = 0;
+	char *text = seg_varlink_encode(message, &len);
+
+	while (done < len) {
+		ssize_t n = send(client->fd, text + done, len - done, MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EINTR)
+			break;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	free(text);
+}
+
+/* False: the connection has ended, or what comes is not Varlink. */
+static bool receive(struct segctl_client *client, struct seg_varlink_reply *reply)
+{
+	static char piece[64 << 10];
+	char *text;
+	size_t len;
+	int result;
+
+	while (!(result = seg_varlink_reader_next(&client->reader, &text, &len))) {
+		ssize_t n = recv(client->fd, piece, sizeof(piece), 0);
+
+		if (n > 0)
+			seg_varlink_reader_add(&client->reader, piece, (size_t)n);
+		else if (!n || errno != EINTR)
+			return false;
+	}
+	return result > 0 && !seg_varlink_reply_parse(text, len, reply);
+}
+
+/* What is wrong in the policy, a line each, as a compiler says it. */
+static void print_diagnostics(const json_t *list, const char *kind)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		fprintf(stderr, "%s:%lld:%lld: %s: %s\n", segctl_text_of(one, "file"),
+			segctl_number_of(one, "line"), segctl_number_of(one, "column"), kind,
+			segctl_text_of(one, "message"));
+	}
+}
+
+static enum segctl_exit status_of(const char *error)
+{
+	if (!strcmp(error, SEG_ERROR_NOT_ALLOWED))
+		return SEGCTL_DENIED;
+	if (!strcmp(error, SEG_ERROR_INVALID) || !strcmp(error, SEG_ERROR_INVALID_PARAMETER))
+		return SEGCTL_USAGE;
+	return SEGCTL_REFUSED;
+}
+
+/* With --json all the daemon said; the standard's errors carry no message of their own. */
+static int answer_failed(const struct segctl *ctl, const char *error, json_t *parameters)
+{
+	const char *message = json_string_value(json_object_get(parameters, "message"));
+	enum segctl_exit status = status_of(error);
+
+	if (!strcmp(error, SEG_ERROR_METHOD_NOT_FOUND))
+		return segctl_fail(
+		    ctl, status, "unknown-method",
+		    _("segd at %s does not know this command; it is another version than segctl"),
+		    ctl->socket);
+	if (!message)
+		return segctl_fail(ctl, status, "invalid-parameter", _("segd refuses the call: %s %s"), error,
+				   segctl_text_of(parameters, "parameter"));
+	if (ctl->json) {
+		segctl_json(json_pack("{s:O}", "error", parameters), (int)status);
+		return (int)status;
+	}
+	print_diagnostics(json_object_get(parameters, "errors"), _("error"));
+	print_diagnostics(json_object_get(parameters, "warnings"), _("warning"));
+	return segctl_fail(ctl, status, "refused", "%s", message);
+}
+
+static void send_call(const struct segctl_client *client, const char *method, json_t *parameters, bool more)
+{
+	char full[64];
+
+	snprintf(full, sizeof(full), SEG_INTERFACE ".%s", method);
+	send_message(client, seg_varlink_call_new(full, parameters, more));
+}
+
+int segctl_client_call(struct segctl_client *client, const char *method, json_t *parameters, json_t **out)
+{
+	struct seg_varlink_reply reply;
+	int status = SEGCTL_YES;
+
+	send_call(client, method, parameters, false);
+	if (!receive(client, &reply))
+		return lost(client->ctl);
+	if (reply.error)
+		status = answer_failed(client->ctl, reply.error, reply.parameters);
+	else
+		*out = json_incref(reply.parameters);
+	seg_varlink_reply_fini(&reply);
+	return status;
+}
+
+int segctl_call(const struct segctl *ctl, const char *method, json_t *parameters, json_t **out)
+{
+	struct segctl_client *client;
+	int status = segctl_client_open(ctl, &client);
+
+	if (status) {
+		json_decref(parameters);
+		return status;
+	}
+	status = segctl_client_call(client, method, parameters, out);
+	segctl_client_close(client);
+	return status;
+}
+
+int segctl_stream(const struct segctl *ctl, const char *method, json_t *parameters,
+		  bool (*fn)(void *context, const json_t *event), void *context)
+{
+	struct segctl_client *client;
+	struct seg_varlink_reply reply;
+	int status = segctl_client_open(ctl, &client);
+	bool more = true;
+
+	if (status) {
+		json_decref(parameters);
+		return status;
+	}
+	send_call(client, method, parameters, true);
+	while (more && !status) {
+		if (!receive(client, &reply)) {
+			status = lost(ctl);
+			break;
+		}
+		if (reply.error)
+			status = answer_failed(ctl, reply.error, reply.parameters);
+		else
+			more = fn(context, reply.parameters) && reply.continues;
+		seg_varlink_reply_fini(&reply);
+	}
+	segctl_client_close(client);
+	return status;
+}
+
+int segctl_call_show(const struct segctl *ctl, const char *method, json_t *parameters,
+		     void (*show)(const struct segctl *ctl, const json_t *answer))
+{
+	json_t *answer = NULL;
+	int status = segctl_call(ctl, method, parameters, &answer);
+
+	if (status)
+		return status;
+	if (ctl->json)
+		return segctl_json(answer, status);
+	show(ctl, answer);
+	json_decref(answer);
+	return fflush(stdout) ? SEGCTL_REFUSED : status;
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* segctl isolate, release, isolated: hosts and zones cut off in an emergency. */
+#include "commands.h"
+
+#include <stdio.h>
+#include "base/i18n.h"
+#include "client.h"
+#include "options.h"
+#include "table.h"
+
+static void show(const struct segctl *ctl, const json_t *answer)
+{
+	static const char *const headings[] = {N_("ISOLATED"), N_("SINCE"), N_("UNTIL"), N_(">UID"),
+					       N_("REASON")};
+	struct segctl_table table;
+	const json_t *one;
+	size_t i;
+
+	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
+	json_array_foreach(json_object_get(answer, "isolated"), i, one)
+	{
+		segctl_table_add_tone(&table, segctl_text_of(one, "target"), SEGCTL_BAD);
+		segctl_table_add_text(&table, one, "since");
+		segctl_table_add_text(&table, one, "until");
+		segctl_table_add_number(&table, one, "uid");
+		segctl_table_add_text(&table, one, "reason");
+	}
+	if (segctl_table_rows(&table) || !segctl_terminal())
+		segctl_table_print(&table);
+	else
+		puts(_("nobody is isolated"));
+	segctl_table_fini(&table);
+}
+
+static int run_isolate(const struct segctl *ctl, int argc, char **argv)
+{
+	const char *duration = NULL, *reason = NULL, *target;
+	const struct segctl_option options[] = {{"for", &duration, NULL}, {"reason", &reason, NULL}, {0}};
+	long long seconds;
+	json_t *parameters;
+
+	if (segctl_options(ctl, &command_isolate, argc, argv, options, &target, 1, 1) < 0)
+		return SEGCTL_USAGE;
+	if (!reason || !*reason)
+		return segctl_usage(ctl, &command_isolate,
+				    _("--reason is missing: it goes into the audit trail"));
+	if (duration && !segctl_duration(duration, &seconds))
+		return segctl_usage(ctl, &command_isolate, _("'%s' is no duration; write 90s, 2m or 1h30m"),
+				    duration);
+	parameters =
+	    json_pack("{s:o, s:o}", "target", segctl_json_text(target), "reason", segctl_json_text(reason));
+	if (duration)
+		json_object_set_new(parameters, "for", json_integer(seconds));
+	return segctl_call_show(ctl, "Isolate", parameters, show);
+}
+
+const struct command command_isolate = {
+    .name = "isolate",
+    .arguments = "HOST|ZONE [--for DURATION] --reason TEXT",
+    .run = run_isolate,
+    .summary = N_("cut a host or a zone off at once"),
+};
+
+static int run_release(const struct segctl *ctl, int argc, char **argv)
+{
+	const struct segctl_option options[] = {{0}};
+	const char *target;
+
+	if (segctl_options(ctl, &command_release, argc, argv, options, &target, 1, 1) < 0)
+		return SEGCTL_USAGE;
+	return segctl_call_show(ctl, "Release", json_pack("{s:o}", "target", segctl_json_text(target)), show);
+}
+
+const struct command command_release = {
+    .name = "release",
+    .arguments = "HOST|ZONE",
+    .run = run_release,
+    .summary = N_("end an isolation"),
+};
+
+static int run_isolated(const struct segctl *ctl, int argc, char **argv)
+{
+	if (!segctl_no_options(ctl, &command_isolated, argc, argv))
+		return SEGCTL_USAGE;
+	return segctl_call_show(ctl, "Isolated", NULL, show);
+}
+
+const struct command command_isolated = {
+    .name = "isolated",
+    .arguments = "",
+    .run = run_isolated,
+    .summary = N_("who is cut off, since when and why"),
+};

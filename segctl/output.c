@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "output.h"
+
+bool segctl_terminal(void)
+{
+	return isatty(STDOUT_FILENO);
+}
+
+bool segctl_line(const json_t *document)
+{
+	json_dumpf(document, stdout, JSON_COMPACT);
+	putchar('\n');
+	return !fflush(stdout);
+}
+
+const char *segctl_tone_begin(const struct segctl *ctl, enum segctl_tone tone)
+{
+	static const char *const code[] = {"", "\033[32m", "\033[33m", "\033[1;31m", "\033[2m", "\033[1m"};
+
+	return ctl->colour ? code[tone] : "";
+}
+
+const char *segctl_tone_end(const struct segctl *ctl, enum segctl_tone tone)
+{
+	return ctl->colour && tone != SEGCTL_PLAIN ? "\033[0m" : "";
+}
+
+const char *segctl_text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+long long segctl_number_of(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+void segctl_list_of(const json_t *object, const char *key, struct seg_strbuf *out)
+{
+	const json_t *member = json_object_get(object, key), *item;
+	size_t i;
+
+	if (json_is_string(member))
+		seg_strbuf_add(out, json_string_value(member));
+	json_array_foreach(member, i, item)
+	    seg_strbuf_printf(out, "%s%s", i ? "," : "", json_string_value(item));
+}
+
+const char *segctl_size(long long bytes, char buf[static SEGCTL_SIZE_STRLEN])
+{
+	static const char *const unit[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	double value = (double)bytes;
+	size_t i = 0;
+
+	if (!segctl_terminal()) {
+		snprintf(buf, SEGCTL_SIZE_STRLEN, "%lld", bytes);
+		return buf;
+	}
+	for (; value >= 1024 && i + 1 < sizeof(unit) / sizeof(*unit); i++)
+		value /= 1024;
+	snprintf(buf, SEGCTL_SIZE_STRLEN, i ? "%.1f %s" : "%.0f %s", value, unit[i]);
+	return buf;
+}
+
+void segctl_endpoint_of(const json_t *object, const char *addr, const char *port, struct seg_strbuf *out)
+{
+	const char *text = json_string_value(json_object_get(object, addr));
+	const json_t *number = json_object_get(object, port);
+
+	if (!text)
+		text = "*";
+	if (!json_is_integer(number))
+		seg_strbuf_add(out, text);
+	else
+		seg_strbuf_printf(out, strchr(text, ':') ? "[%s]:%lld" : "%s:%lld", text,
+				  (long long)json_integer_value(number));
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEGCTL_OUTPUT_H
+#define SEGCTL_OUTPUT_H
+
+/* What leaves segctl: documents, failures, and the few ways a person is shown a value. */
+
+#include <jansson.h>
+#include "base/strbuf.h"
+#include "commands.h"
+
+/* Is stdout one? Then tables are aligned and sizes rounded. */
+bool segctl_terminal(void);
+/* One line of a stream, on its way at once; false where nobody takes it. */
+bool segctl_line(const json_t *document);
+
+/* Colours by meaning; "" where the terminal has none. */
+enum segctl_tone { SEGCTL_PLAIN, SEGCTL_GOOD, SEGCTL_WARN, SEGCTL_BAD, SEGCTL_DIM, SEGCTL_HEAD };
+const char *segctl_tone_begin(const struct segctl *ctl, enum segctl_tone tone);
+const char *segctl_tone_end(const struct segctl *ctl, enum segctl_tone tone);
+
+/* Members of an answer as text: "" for what is not there or null. Numbers in buf. */
+const char *segctl_text_of(const json_t *object, const char *key);
+long long segctl_number_of(const json_t *object, const char *key); /* 0 for null */
+/* "mn-link" or "mn-link,lg-wan" of a string or a list of them. */
+void segctl_list_of(const json_t *object, const char *key, struct seg_strbuf *out);
+/* "12.3 MiB" for a terminal, "12897484" elsewhere. */
+#define SEGCTL_SIZE_STRLEN 32
+const char *segctl_size(long long bytes, char buf[static SEGCTL_SIZE_STRLEN]);
+/* "172.31.20.20:443", "[2001:db8::1]:443"; "10.0.0.1" without a port; "*" where null. */
+void segctl_endpoint_of(const json_t *object, const char *addr, const char *port, struct seg_strbuf *out);
+
+#endif

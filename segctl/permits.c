@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* segctl permits: every permit with its state and its use. */
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/i18n.h"
+#include "client.h"
+#include "options.h"
+#include "table.h"
+
+#define UNUSED_MAX 36500 /* days */
+
+static const struct {
+	const char *name, *text;
+	enum segctl_tone tone;
+} states[] = {
+    {"active", N_("active"), SEGCTL_GOOD},   {"closed", N_("closed"), SEGCTL_DIM},
+    {"expired", N_("expired"), SEGCTL_WARN}, {"not-yet", N_("not yet"), SEGCTL_DIM},
+    {"stopped", N_("stopped"), SEGCTL_BAD},
+};
+
+static void add_state(struct segctl_table *table, const char *state)
+{
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+		if (!strcmp(states[i].name, state)) {
+			segctl_table_add_tone(table, _(states[i].text), states[i].tone);
+			return;
+		}
+	}
+	segctl_table_add(table, state);
+}
+
+static void show(const struct segctl *ctl, const json_t *answer)
+{
+	static const char *const headings[] = {N_("PERMIT"),  N_("STATE"),    N_("FROM"),   N_("TO"),
+					       N_(">FLOWS"),  N_(">PACKETS"), N_(">BYTES"), N_("LAST USE"),
+					       N_("CHANGES"), N_("TITLE")};
+	struct segctl_table table;
+	struct seg_strbuf buf = {0};
+	const json_t *one;
+	size_t i;
+
+	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
+	json_array_foreach(json_object_get(answer, "permits"), i, one)
+	{
+		segctl_table_add_text(&table, one, "id");
+		add_state(&table, segctl_text_of(one, "state"));
+		segctl_list_of(one, "from", &buf);
+		segctl_table_add_strbuf(&table, &buf);
+		segctl_list_of(one, "to", &buf);
+		segctl_table_add_strbuf(&table, &buf);
+		segctl_table_add_number(&table, one, "flows");
+		segctl_table_add_number(&table, one, "packets");
+		segctl_table_add_size(&table, one, "bytes");
+		segctl_table_add_text(&table, one, "last");
+		segctl_table_add_text(&table, one, "next-change");
+		segctl_table_add_text(&table, one, "title");
+	}
+	segctl_table_print(&table);
+	segctl_table_fini(&table);
+	seg_strbuf_fini(&buf);
+}
+
+static int run(const struct segctl *ctl, int argc, char **argv)
+{
+	const char *unused = NULL;
+	const struct segctl_option options[] = {{"unused", &unused, NULL}, {0}};
+	json_t *parameters;
+	long long days;
+
+	if (segctl_options(ctl, &command_permits, argc, argv, options, NULL, 0, 0) < 0)
+		return SEGCTL_USAGE;
+	if (unused && !segctl_number(unused, 0, UNUSED_MAX, &days))
+		return segctl_usage(ctl, &command_permits, _("'%s' is no number of days"), unused);
+	parameters = json_object();
+	if (unused)
+		json_object_set_new(parameters, "unused", json_integer(days));
+	return segctl_call_show(ctl, "Permits", parameters, show);
+}
+
+const struct command command_permits = {
+    .name = "permits",
+    .arguments = "[--unused DAYS]",
+    .run = run,
+    .summary = N_("every permit: state, use, end"),
+};

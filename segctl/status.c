@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* segctl status: what is in force, and whether anything endangers it. */
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/i18n.h"
+#include "client.h"
+#include "options.h"
+#include "table.h"
+
+#define STATUS_LISTED 10 /* permits that end soon, before "and more" */
+
+static const struct {
+	const char *name, *text;
+	enum segctl_tone tone;
+} states[] = {
+    {"enforcing", N_("enforcing"), SEGCTL_GOOD},
+    {"observing", N_("observing: nothing is dropped"), SEGCTL_WARN},
+    {"sealed", N_("sealed: nothing passes between zones"), SEGCTL_BAD},
+    {"disarmed", N_("disarmed: nothing is separated"), SEGCTL_BAD},
+};
+
+static void row(struct segctl_table *table, const char *name, const char *text, enum segctl_tone tone)
+{
+	segctl_table_add_tone(table, name, SEGCTL_DIM);
+	segctl_table_add_tone(table, text, tone);
+}
+
+/* Takes the text out of buf. */
+static void row_buf(struct segctl_table *table, const char *name, struct seg_strbuf *buf,
+		    enum segctl_tone tone)
+{
+	row(table, name, seg_strbuf_text(buf), tone);
+	seg_strbuf_reset(buf);
+}
+
+static void show_state(struct segctl_table *table, const json_t *answer)
+{
+	const char *state = segctl_text_of(answer, "state");
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+		if (!strcmp(states[i].name, state))
+			row(table, _("state"), _(states[i].text), states[i].tone);
+	}
+	if (*segctl_text_of(answer, "site"))
+		row(table, _("site"), segctl_text_of(answer, "site"), SEGCTL_PLAIN);
+}
+
+static void show_policy(struct segctl_table *table, const json_t *policy, struct seg_strbuf *buf)
+{
+	if (!json_is_integer(json_object_get(policy, "version"))) {
+		row(table, _("policy"), _("none in force"), SEGCTL_BAD);
+		return;
+	}
+	seg_strbuf_printf(buf, _("version %lld (%.12s), %lld zones, %lld permits, since %s"),
+			  segctl_number_of(policy, "version"), segctl_text_of(policy, "hash"),
+			  segctl_number_of(policy, "zones"), segctl_number_of(policy, "permits"),
+			  segctl_text_of(policy, "since"));
+	row_buf(table, _("policy"), buf, SEGCTL_PLAIN);
+	row(table, _("file"), segctl_text_of(policy, "file"), SEGCTL_PLAIN);
+	if (*segctl_text_of(policy, "confirm-until")) {
+		seg_strbuf_printf(buf, _("goes back at %s unless `segctl confirm` comes"),
+				  segctl_text_of(policy, "confirm-until"));
+		row_buf(table, _("unconfirmed"), buf, SEGCTL_WARN);
+	}
+	if (*segctl_text_of(policy, "stage"))
+		row(table, _("stage"), segctl_text_of(policy, "stage"), SEGCTL_WARN);
+}
+
+static void show_table(struct segctl_table *table, const json_t *kernel)
+{
+	bool owner = json_is_true(json_object_get(kernel, "owner"));
+	bool persist = json_is_true(json_object_get(kernel, "persist"));
+
+	if (owner && persist)
+		row(table, _("table"), _("owned: nobody else can change it, and it stays when segd ends"),
+		    SEGCTL_GOOD);
+	else if (owner)
+		row(table, _("table"), _("owned: nobody else can change it"), SEGCTL_GOOD);
+	else
+		row(table, _("table"),
+		    _("not owned on this kernel: changes by others are undone and reported"), SEGCTL_WARN);
+}
+
+static void show_watch(struct segctl_table *table, const json_t *answer, struct seg_strbuf *buf)
+{
+	const json_t *events = json_object_get(answer, "events"),
+		     *fill = json_object_get(answer, "conntrack");
+	long long count = segctl_number_of(fill, "count"), max = segctl_number_of(fill, "max");
+
+	seg_strbuf_printf(buf, _("%lld received, %lld lost, %lld resyncs"),
+			  segctl_number_of(events, "received"), segctl_number_of(events, "lost"),
+			  segctl_number_of(events, "resyncs"));
+	row_buf(table, _("events"), buf, segctl_number_of(events, "lost") ? SEGCTL_WARN : SEGCTL_PLAIN);
+	seg_strbuf_printf(buf, _("%lld of %lld entries (%lld %%)"), count, max, max ? count * 100 / max : 0);
+	row_buf(table, _("conntrack"), buf, max && count * 100 / max >= 80 ? SEGCTL_BAD : SEGCTL_PLAIN);
+	seg_strbuf_printf(buf, "%lld", segctl_number_of(answer, "denied"));
+	row_buf(table, _("denied"), buf, SEGCTL_PLAIN);
+	seg_strbuf_printf(buf, "%lld", segctl_number_of(answer, "violations"));
+	row_buf(table, _("violations"), buf,
+		segctl_number_of(answer, "violations") ? SEGCTL_BAD : SEGCTL_PLAIN);
+}
+
+static void show_lists(struct segctl_table *table, const json_t *answer, struct seg_strbuf *buf)
+{
+	const json_t *ending = json_object_get(answer, "ending"), *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "bypass"), i, one)
+	    row(table, _("bypass"), json_string_value(one), SEGCTL_BAD);
+	json_array_foreach(json_object_get(answer, "isolated"), i, one)
+	{
+		seg_strbuf_printf(buf, "%s  %s  %s", segctl_text_of(one, "target"),
+				  segctl_text_of(one, "until"), segctl_text_of(one, "reason"));
+		row_buf(table, _("isolated"), buf, SEGCTL_WARN);
+	}
+	json_array_foreach(ending, i, one)
+	{
+		if (i == STATUS_LISTED)
+			break;
+		seg_strbuf_printf(buf, "%s  %s", segctl_text_of(one, "permit"), segctl_text_of(one, "until"));
+		row_buf(table, _("ends soon"), buf, SEGCTL_WARN);
+	}
+	if (json_array_size(ending) > STATUS_LISTED) {
+		seg_strbuf_printf(buf, _("and %zu more; `segctl permits` lists them"),
+				  json_array_size(ending) - STATUS_LISTED);
+		row_buf(table, "", buf, SEGCTL_PLAIN);
+	}
+}
+
+static void show(const struct segctl *ctl, const json_t *answer)
+{
+	struct segctl_table table;
+	struct seg_strbuf buf = {0};
+
+	segctl_table_init_headless(&table, ctl, 2);
+	show_state(&table, answer);
+	show_policy(&table, json_object_get(answer, "policy"), &buf);
+	show_table(&table, json_object_get(answer, "table"));
+	show_watch(&table, answer, &buf);
+	show_lists(&table, answer, &buf);
+	seg_strbuf_printf(&buf, _("segd %s, started %s"), segctl_text_of(answer, "version"),
+			  segctl_text_of(answer, "started"));
+	row_buf(&table, _("daemon"), &buf, SEGCTL_PLAIN);
+	segctl_table_print(&table);
+	segctl_table_fini(&table);
+	seg_strbuf_fini(&buf);
+}
+
+static int run(const struct segctl *ctl, int argc, char **argv)
+{
+	if (!segctl_no_options(ctl, &command_status, argc, argv))
+		return SEGCTL_USAGE;
+	return segctl_call_show(ctl, "Status", NULL, show);
+}
+
+const struct command command_status = {
+    .name = "status",
+    .arguments = "",
+    .run = run,
+    .summary = N_("what is in force, and whether anything endangers it"),
+};

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* segctl verify: the proof from the live kernel. */
+#include "commands.h"
+
+#include <stdio.h>
+#include "base/i18n.h"
+#include "client.h"
+#include "options.h"
+#include "table.h"
+
+static void show_checked(const json_t *checked)
+{
+	struct seg_strbuf line = {0};
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)checked, key, value)
+	{
+		if (json_is_integer(value))
+			seg_strbuf_printf(&line, "%s%lld %s", line.len ? ", " : "",
+					  (long long)json_integer_value(value), key);
+	}
+	if (line.len)
+		printf(_("checked: %s\n"), seg_strbuf_text(&line));
+	seg_strbuf_fini(&line);
+}
+
+static void show(const struct segctl *ctl, const json_t *answer, bool equal)
+{
+	static const char *const headings[] = {N_("FINDING"), N_("DETAIL")};
+	const json_t *findings = json_object_get(answer, "findings"), *one;
+	enum segctl_tone tone = equal ? SEGCTL_GOOD : SEGCTL_BAD;
+	struct segctl_table table;
+	size_t i;
+
+	printf("%s%s%s\n", segctl_tone_begin(ctl, tone),
+	       equal ? _("What the kernel lets pass is what the policy permits.")
+		     : _("The kernel and the policy differ, or something can go round them."),
+	       segctl_tone_end(ctl, tone));
+	show_checked(json_object_get(answer, "checked"));
+	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
+	json_array_foreach(findings, i, one)
+	{
+		segctl_table_add_tone(&table, segctl_text_of(one, "kind"), SEGCTL_BAD);
+		segctl_table_add_text(&table, one, "detail");
+	}
+	if (segctl_table_rows(&table))
+		segctl_table_print(&table);
+	segctl_table_fini(&table);
+}
+
+static int run(const struct segctl *ctl, int argc, char **argv)
+{
+	json_t *answer = NULL;
+	bool equal;
+	int status;
+
+	if (!segctl_no_options(ctl, &command_verify, argc, argv))
+		return SEGCTL_USAGE;
+	status = segctl_call(ctl, "Verify", NULL, &answer);
+	if (status)
+		return status;
+	equal = json_is_true(json_object_get(answer, "equal"));
+	status = equal ? SEGCTL_YES : SEGCTL_NO;
+	if (ctl->json)
+		return segctl_json(answer, status);
+	show(ctl, answer, equal);
+	json_decref(answer);
+	return fflush(stdout) ? SEGCTL_REFUSED : status;
+}
+
+const struct command command_verify = {
+    .name = "verify",
+    .arguments = "",
+    .run = run,
+    .summary = N_("prove from the kernel that exactly what the policy permits can pass"),
+};
