@@ -214,8 +214,8 @@ static void print_set_name(struct printer *p, const struct seg_set *set)
 static void print_action(struct printer *p, const struct seg_action *action)
 {
 	static const char *const names[] = {
-	    [SEG_V_ACCEPT] = "accept", [SEG_V_DROP] = "drop", [SEG_V_RETURN] = "return",
-	    [SEG_V_JUMP] = "jump",     [SEG_V_GOTO] = "goto",
+		[SEG_V_ACCEPT] = "accept", [SEG_V_DROP] = "drop", [SEG_V_RETURN] = "return",
+		[SEG_V_JUMP] = "jump",	   [SEG_V_GOTO] = "goto",
 	};
 	char name[SEG_NAME_MAX];
 
@@ -495,7 +495,7 @@ void seg_rule_print(const struct seg_rule *rule, uint32_t generation, struct seg
 static void print_chain(struct printer *p, const struct seg_chain *chain)
 {
 	static const char *const hooks[] = {
-	    [SEG_HOOK_INPUT] = "input", [SEG_HOOK_FORWARD] = "forward", [SEG_HOOK_OUTPUT] = "output"};
+		[SEG_HOOK_INPUT] = "input", [SEG_HOOK_FORWARD] = "forward", [SEG_HOOK_OUTPUT] = "output"};
 	char name[SEG_NAME_MAX];
 
 	seg_strbuf_printf(p->out, "\tchain %s {\n", seg_chain_kernel_name(chain, p->generation, name));

@@ -243,8 +243,8 @@ static inline void sample_sets(struct sample *s, struct seg_chain *target)
 	struct seg_set *set;
 	struct seg_elem *elem;
 
-	set =
-	    sample_set(s, "fast", true, SEG_DATA_NONE, SAMPLE_FIELDS(SEG_F_CT_DIR, SEG_F_IFNAME, SEG_F_MARK));
+	set = sample_set(s, "fast", true, SEG_DATA_NONE,
+			 SAMPLE_FIELDS(SEG_F_CT_DIR, SEG_F_IFNAME, SEG_F_MARK));
 	set->timeout = set->counter = true;
 	elem = sample_elem(s, set, SAMPLE_KEY("0", "lg0", "7"), NULL);
 	elem->comment = "S-1";
@@ -261,20 +261,20 @@ static inline void sample_sets(struct sample *s, struct seg_chain *target)
 			 SAMPLE_FIELDS(SEG_F_ETHER_ADDR, SEG_F_IPV4_ADDR, SEG_F_MARK));
 	set->timeout = true;
 	sample_elem(s, set, SAMPLE_KEY("00:00:5e:00:53:01", "10.1.0.20", "7"), NULL)->comment = "S-1";
-	set =
-	    sample_set(s, "exact-ports4", true, SEG_DATA_MARK,
-		       SAMPLE_FIELDS(SEG_F_IPV4_ADDR, SEG_F_IPV4_ADDR, SEG_F_INET_PROTO, SEG_F_INET_SERVICE));
+	set = sample_set(
+		s, "exact-ports4", true, SEG_DATA_MARK,
+		SAMPLE_FIELDS(SEG_F_IPV4_ADDR, SEG_F_IPV4_ADDR, SEG_F_INET_PROTO, SEG_F_INET_SERVICE));
 	elem = sample_elem(s, set, SAMPLE_KEY("10.1.0.20", "172.30.5.10", "6", "443"), NULL);
 	elem->comment = "S-1";
 	elem->mark = 7;
-	set =
-	    sample_set(s, "exact-ports6", true, SEG_DATA_MARK,
-		       SAMPLE_FIELDS(SEG_F_IPV6_ADDR, SEG_F_IPV6_ADDR, SEG_F_INET_PROTO, SEG_F_INET_SERVICE));
+	set = sample_set(
+		s, "exact-ports6", true, SEG_DATA_MARK,
+		SAMPLE_FIELDS(SEG_F_IPV6_ADDR, SEG_F_IPV6_ADDR, SEG_F_INET_PROTO, SEG_F_INET_SERVICE));
 	elem = sample_elem(s, set, SAMPLE_KEY("2001:db8::1", "2001:db8:1::1", "17", "53"), NULL);
 	elem->mark = 8;
-	set =
-	    sample_set(s, "lg-ports4", false, SEG_DATA_MARK,
-		       SAMPLE_FIELDS(SEG_F_IPV4_ADDR, SEG_F_IPV4_ADDR, SEG_F_INET_PROTO, SEG_F_INET_SERVICE));
+	set = sample_set(
+		s, "lg-ports4", false, SEG_DATA_MARK,
+		SAMPLE_FIELDS(SEG_F_IPV4_ADDR, SEG_F_IPV4_ADDR, SEG_F_INET_PROTO, SEG_F_INET_SERVICE));
 	set->interval = true;
 	elem = sample_elem(s, set, SAMPLE_KEY("10.2.1.0", "10.4.0.4", "6", "400"),
 			   SAMPLE_KEY("10.2.1.199", "10.4.0.4", "6", "443"));
@@ -288,7 +288,7 @@ static inline void sample_sets(struct sample *s, struct seg_chain *target)
 	set = sample_set(s, "origin4", false, SEG_DATA_VERDICT, SAMPLE_FIELDS(SEG_F_IPV4_ADDR));
 	set->interval = true;
 	sample_elem(s, set, SAMPLE_KEY("10.1.0.0"), SAMPLE_KEY("10.1.0.255"))->action =
-	    (struct seg_action){SEG_V_JUMP, target};
+		(struct seg_action){SEG_V_JUMP, target};
 	elem = sample_elem(s, set, SAMPLE_KEY("10.1.1.0"), SAMPLE_KEY("10.1.1.9"));
 	elem->action = (struct seg_action){SEG_V_GOTO, target};
 	elem->comment = "next to it";
@@ -304,7 +304,7 @@ static inline void sample_sets(struct sample *s, struct seg_chain *target)
 	set = sample_set(s, "dispatch", false, SEG_DATA_VERDICT,
 			 SAMPLE_FIELDS(SEG_F_NFPROTO, SEG_F_CT_DIR, SEG_F_INET_PROTO));
 	sample_elem(s, set, SAMPLE_KEY("2", "0", "6"), NULL)->action =
-	    (struct seg_action){SEG_V_GOTO, target};
+		(struct seg_action){SEG_V_GOTO, target};
 	set = sample_set(s, "denied4", true, SEG_DATA_NONE, SAMPLE_FIELDS(SEG_F_IPV4_ADDR, SEG_F_IPV4_ADDR));
 	set->dynamic = set->timeout = true;
 	set->size = 65536;
@@ -328,9 +328,9 @@ static inline void sample_rules_maps(struct sample *s, struct seg_chain *maps)
 	RULE(s, maps, VMAP(sample_find(s, "origin4"), SEG_L_IP_SADDR));
 	RULE(s, maps, MARK(ports, SEG_L_IP_SADDR, SEG_L_IP_DADDR, SEG_L_L4PROTO, SEG_L_TH_DPORT));
 	RULE(s, maps, MARK(ports, SEG_L_IP_DADDR, SEG_L_IP_SADDR, SEG_L_L4PROTO, SEG_L_TH_SPORT));
-	RULE(
-	    s, maps,
-	    MARK(sample_find(s, "lg-ports4"), SEG_L_IP_SADDR, SEG_L_IP_DADDR, SEG_L_L4PROTO, SEG_L_TH_DPORT));
+	RULE(s, maps,
+	     MARK(sample_find(s, "lg-ports4"), SEG_L_IP_SADDR, SEG_L_IP_DADDR, SEG_L_L4PROTO,
+		  SEG_L_TH_DPORT));
 	RULE(s, maps,
 	     MARK(sample_find(s, "exact-ports6"), SEG_L_IP6_SADDR, SEG_L_IP6_DADDR, SEG_L_L4PROTO,
 		  SEG_L_TH_DPORT));

@@ -94,7 +94,7 @@ START_TEST(test_element_parts)
 	elem(new, "lg-ports4", 0)->comment = "Z-1";
 	ck_assert(diff().empty);
 	elem(new, "lg-ports4", 0)->end =
-	    sample_key(new, ports, SAMPLE_KEY("10.2.1.199", "10.4.0.4", "6", "444"));
+		sample_key(new, ports, SAMPLE_KEY("10.2.1.199", "10.4.0.4", "6", "444"));
 	ck_assert_uint_eq(diff().sets, 1);
 	elem(new, "lg-ports4", 0)->end = elem(old, "lg-ports4", 0)->end;
 	elem(new, "origin4", 0)->action.code = SEG_V_GOTO;
@@ -153,7 +153,7 @@ START_TEST(test_leftovers)
 {
 	struct seg_change c;
 	struct seg_set *set =
-	    sample_set(old, "origin4.2", true, SEG_DATA_NONE, SAMPLE_FIELDS(SEG_F_IPV4_ADDR));
+		sample_set(old, "origin4.2", true, SEG_DATA_NONE, SAMPLE_FIELDS(SEG_F_IPV4_ADDR));
 
 	sample_chain(old, "maps.2")->kept = true;
 	c = diff();
