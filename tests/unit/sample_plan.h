@@ -9,6 +9,7 @@
  */
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "plan/plan.h"

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/nft_wire.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define ANSWER_SIZE 65536
+
+/* Out of memory aborts, as everywhere (base/arena.h). */
+static void *grown(void *items, size_t *cap, size_t need, size_t size)
+{
+	if (need <= *cap)
+		return items;
+	while (*cap < need)
+		*cap = *cap ? *cap * 2 : 256;
+	items = reallocarray(items, *cap, size);
+	if (!items)
+		abort();
+	return items;
+}
+
+static void add_begin(struct seg_nft_batch *batch)
+{
+	struct seg_nft_origin origin = {.about = SEG_ABOUT_BATCH};
+	struct nlmsghdr *nlh = seg_nft_batch_open(batch, NFNL_MSG_BATCH_BEGIN, 0, origin);
+	struct nfgenmsg *header = mnl_nlmsg_get_payload(nlh);
+
+	nlh->nlmsg_type = NFNL_MSG_BATCH_BEGIN;
+	header->nfgen_family = AF_UNSPEC;
+	header->res_id = htons(NFNL_SUBSYS_NFTABLES);
+	/* The value is filled in when the batch is sent. */
+	mnl_attr_put_u32(nlh, NFNL_BATCH_GENID, 0);
+	seg_nft_batch_close(batch, nlh);
+}
+
+void seg_nft_batch_init(struct seg_nft_batch *batch, uint32_t seq, uint32_t plan_generation)
+{
+	*batch = (struct seg_nft_batch){.first_seq = seq, .generation = plan_generation};
+	add_begin(batch);
+}
+
+void seg_nft_batch_fini(struct seg_nft_batch *batch)
+{
+	free(batch->data);
+	free(batch->origin);
+	free(batch->elem);
+}
+
+bool seg_nft_batch_empty(const struct seg_nft_batch *batch)
+{
+	return batch->origins == 1;
+}
+
+struct nlmsghdr *seg_nft_batch_open(struct seg_nft_batch *batch, uint16_t type, uint16_t flags,
+				    struct seg_nft_origin origin)
+{
+	struct nlmsghdr *nlh;
+	struct nfgenmsg *header;
+
+	batch->data = grown(batch->data, &batch->cap, batch->len + 2 * SEG_NFT_MESSAGE, 1);
+	batch->origin = grown(batch->origin, &batch->origins_cap, batch->origins + 1, sizeof(*batch->origin));
+	origin.offset = batch->len;
+	origin.elem = batch->elems;
+	origin.generation = batch->generation;
+	nlh = mnl_nlmsg_put_header(batch->data + batch->len);
+	nlh->nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
+	nlh->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+	nlh->nlmsg_seq = batch->first_seq + (uint32_t)batch->origins;
+	header = mnl_nlmsg_put_extra_header(nlh, sizeof(*header));
+	header->nfgen_family = NFPROTO_INET;
+	header->version = NFNETLINK_V0;
+	header->res_id = 0;
+	batch->origin[batch->origins++] = origin;
+	return nlh;
+}
+
+void seg_nft_batch_close(struct seg_nft_batch *batch, struct nlmsghdr *nlh)
+{
+	batch->len += seg_nft_align(nlh->nlmsg_len);
+}
+
+void seg_nft_batch_elem(struct seg_nft_batch *batch, const struct seg_elem *elem)
+{
+	batch->elem = grown(batch->elem, &batch->elems_cap, batch->elems + 1, sizeof(*batch->elem));
+	batch->elem[batch->elems++] = elem;
+}
+
+/* -- what the kernel says ---------------------------------------------- */
+
+/* The element of the plan at a byte offset of an element message; NULL. */
+static const struct seg_elem *elem_at(const struct seg_nft_batch *batch, const struct seg_nft_origin *origin,
+				      uint32_t offset)
+{
+	const struct nlmsghdr *nlh = (const struct nlmsghdr *)(const void *)(batch->data + origin->offset);
+	const struct nlattr *attr, *elem;
+	size_t at = origin->elem;
+
+	SEG_ATTR_EACH(attr, nlh, sizeof(struct nfgenmsg))
+	{
+		if (mnl_attr_get_type(attr) != NFTA_SET_ELEM_LIST_ELEMENTS)
+			continue;
+		SEG_ATTR_NESTED(elem, attr)
+		{
+			size_t start = (size_t)((const uint8_t *)elem - (const uint8_t *)nlh);
+
+			if (offset >= start && offset < start + elem->nla_len)
+				return at < batch->elems ? batch->elem[at] : NULL;
+			at++;
+		}
+	}
+	return NULL;
+}
+
+static const char *reason_of(int error, enum seg_nft_about about)
+{
+	switch (error) {
+	case EEXIST:
+	case ENOTEMPTY:
+		return about == SEG_ABOUT_ELEMS ? "it overlaps another element of the set"
+						: "another one of this name exists";
+	case EPERM:
+		return "not permitted: another process owns the table, or CAP_NET_ADMIN is missing";
+	case ENOENT:
+		return "it, or something it names, is not in the kernel: the rules were changed by somebody "
+		       "else";
+	case EBUSY:
+		return "it is still in use";
+	case EOPNOTSUPP:
+		return "this kernel does not support it";
+	case ENFILE:
+		return "the set is full";
+	default:
+		return strerror(error);
+	}
+}
+
+static void describe(const struct seg_nft_origin *origin, const struct seg_elem *elem, struct seg_strbuf *out)
+{
+	switch (origin->about) {
+	case SEG_ABOUT_ELEMS:
+		if (elem) {
+			seg_strbuf_add(out, "element ");
+			seg_elem_print_key(origin->set, elem, out);
+			if (elem->comment)
+				seg_strbuf_printf(out, " (%s)", elem->comment);
+			seg_strbuf_add(out, " of ");
+		}
+		/* fall through */
+	case SEG_ABOUT_SET:
+		seg_strbuf_printf(out, "set %s", origin->set->name);
+		break;
+	case SEG_ABOUT_RULE:
+		seg_strbuf_printf(out, "rule %zu of chain %s: ", origin->rule + 1, origin->chain->name);
+		seg_rule_print(&origin->chain->rule[origin->rule], origin->generation, out);
+		break;
+	case SEG_ABOUT_CHAIN:
+		seg_strbuf_printf(out, "chain %s", origin->chain->name);
+		break;
+	case SEG_ABOUT_TABLE:
+		seg_strbuf_add(out, "table");
+		break;
+	case SEG_ABOUT_BATCH:
+		seg_strbuf_add(out, "the whole change");
+		break;
+	}
+}
+
+static const struct seg_place *place_of(const struct seg_nft_origin *origin, const struct seg_elem *elem)
+{
+	if (origin->about == SEG_ABOUT_ELEMS)
+		return elem ? elem->place : NULL;
+	if (origin->about == SEG_ABOUT_RULE)
+		return origin->chain->rule[origin->rule].place;
+	return NULL;
+}
+
+struct refusal {
+	int error;
+	uint32_t seq;
+	uint32_t offset;     /* of the bad attribute; 0: not told */
+	const char *message; /* NULL */
+};
+
+static void report(const struct seg_nft_batch *batch, const struct refusal *refusal, struct seg_diags *diags)
+{
+	static const struct seg_nft_origin unknown = {.about = SEG_ABOUT_BATCH};
+	const struct seg_nft_origin *origin = &unknown;
+	const struct seg_elem *elem = NULL;
+	const struct seg_place *place;
+	struct seg_strbuf text = {0};
+
+	if (refusal->seq - batch->first_seq < batch->origins)
+		origin = &batch->origin[refusal->seq - batch->first_seq];
+	if (origin->about == SEG_ABOUT_ELEMS)
+		elem = elem_at(batch, origin, refusal->offset);
+	place = place_of(origin, elem);
+	describe(origin, elem, &text);
+	seg_error(diags, SEG_KERNEL, place ? *place : (struct seg_place){0},
+		  "the kernel refused %s: %s%s%s%s", seg_strbuf_text(&text),
+		  reason_of(refusal->error, origin->about), refusal->message ? " (" : "",
+		  refusal->message ? refusal->message : "", refusal->message ? ")" : "");
+	seg_strbuf_fini(&text);
+}
+
+static void parse_refusal(const struct nlmsghdr *nlh, struct refusal *refusal)
+{
+	const struct nlmsgerr *error = mnl_nlmsg_get_payload(nlh);
+	size_t fixed = sizeof(*error);
+	const struct nlattr *attr;
+
+	*refusal = (struct refusal){.error = -error->error, .seq = error->msg.nlmsg_seq};
+	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
+		fixed += seg_nft_align(error->msg.nlmsg_len - sizeof(error->msg));
+	if (fixed > mnl_nlmsg_get_payload_len(nlh))
+		return;
+	SEG_ATTR_EACH(attr, nlh, fixed)
+	{
+		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_OFFS &&
+		    mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+			refusal->offset = mnl_attr_get_u32(attr);
+		else if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
+			 mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			refusal->message = mnl_attr_get_str(attr);
+	}
+}
+
+/* One sending, and what became of it. */
+struct sending {
+	const struct seg_nft_batch *batch;
+	struct seg_diags *diags;
+	uint32_t last; /* sequence number of the last message: the kernel acknowledges it */
+	int error;     /* the first one, negative */
+	bool acked;
+};
+
+static void read_answer(struct sending *s, const struct nlmsghdr *nlh)
+{
+	struct refusal refusal;
+
+	if (nlh->nlmsg_type != NLMSG_ERROR || mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nlmsgerr))
+		return;
+	parse_refusal(nlh, &refusal);
+	/* Answers to an earlier life of the socket. */
+	if (refusal.seq - s->batch->first_seq >= s->batch->origins)
+		return;
+	if (refusal.error == 0) {
+		s->acked |= refusal.seq == s->last;
+		return;
+	}
+	if (!s->error)
+		s->error = -refusal.error;
+	if (s->diags && refusal.error != ERESTART)
+		report(s->batch, &refusal, s->diags);
+}
+
+/* The kernel has dealt with the batch by the time send() returns: what is there is all there will be. */
+static int read_answers(struct seg_nft *nft, struct sending *s)
+{
+	uint8_t *buffer = seg_nft_must(malloc(ANSWER_SIZE));
+	int lost = -EIO;
+
+	for (;;) {
+		ssize_t got = recv(mnl_socket_get_fd(nft->socket), buffer, ANSWER_SIZE, MSG_DONTWAIT);
+		const struct nlmsghdr *nlh = (const struct nlmsghdr *)(const void *)buffer;
+		int left = (int)got;
+
+		if (got < 0 && errno == ENOBUFS)
+			lost = -ENOBUFS;
+		if (got < 0 && (errno == EINTR || errno == ENOBUFS))
+			continue;
+		if (got <= 0)
+			break;
+		for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+			read_answer(s, nlh);
+	}
+	free(buffer);
+	if (s->error)
+		return s->error;
+	return s->acked ? 0 : lost;
+}
+
+/* -- sending ----------------------------------------------------------- */
+
+static int make_room(struct seg_nft *nft, size_t len)
+{
+	int size = (int)len + ANSWER_SIZE;
+
+	if (len <= nft->sndbuf)
+		return 0;
+	if (setsockopt(mnl_socket_get_fd(nft->socket), SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+		return -errno;
+	nft->sndbuf = len;
+	return 0;
+}
+
+static struct nlmsghdr *write_end(void *buffer)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
+	struct nfgenmsg *header = mnl_nlmsg_put_extra_header(nlh, sizeof(*header));
+
+	nlh->nlmsg_type = NFNL_MSG_BATCH_END;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	header->nfgen_family = AF_UNSPEC;
+	header->version = NFNETLINK_V0;
+	header->res_id = htons(NFNL_SUBSYS_NFTABLES);
+	return nlh;
+}
+
+static size_t offset_of(const struct seg_nft_batch *batch, size_t message)
+{
+	return message < batch->origins ? batch->origin[message].offset : batch->len;
+}
+
+static struct nlmsghdr *message_at(struct seg_nft_batch *batch, size_t message)
+{
+	return (struct nlmsghdr *)(void *)(batch->data + offset_of(batch, message));
+}
+
+static void set_generation(struct seg_nft_batch *batch, uint32_t kernel_generation)
+{
+	struct nlattr *attr = mnl_nlmsg_get_payload_offset(message_at(batch, 0), sizeof(struct nfgenmsg));
+	uint32_t wanted = htonl(kernel_generation);
+
+	memcpy(mnl_attr_get_payload(attr), &wanted, sizeof(wanted));
+}
+
+int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, size_t first, size_t end,
+		       uint32_t kernel_generation, bool commit, struct seg_diags *diags)
+{
+	uint32_t last = batch->first_seq + (uint32_t)end - 1;
+	struct sending sending = {.batch = batch, .diags = diags, .last = last};
+	size_t start = offset_of(batch, first), len = offset_of(batch, end) - start;
+	uint8_t end_buffer[sizeof(struct nlmsghdr) + sizeof(struct nfgenmsg)];
+	struct nlmsghdr *end_message = write_end(end_buffer);
+	struct iovec part[] = {
+		{batch->data, offset_of(batch, 1)},
+		{batch->data + start, len},
+		{end_message, end_message->nlmsg_len},
+	};
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct msghdr message = {.msg_name = &kernel,
+				 .msg_namelen = sizeof(kernel),
+				 .msg_iov = part,
+				 .msg_iovlen = commit ? 3 : 2};
+	ssize_t sent;
+	int ret;
+
+	set_generation(batch, kernel_generation);
+	message_at(batch, end - 1)->nlmsg_flags |= NLM_F_ACK;
+	ret = make_room(nft, len);
+	if (ret < 0)
+		return ret;
+	do {
+		sent = sendmsg(mnl_socket_get_fd(nft->socket), &message, 0);
+	} while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : read_answers(nft, &sending);
+}
+
+int seg_nft_batch_commit(struct seg_nft *nft, struct seg_nft_batch *batch, struct seg_diags *diags)
+{
+	uint32_t generation;
+	int ret;
+
+	for (unsigned i = 0; i < SEG_NFT_RETRIES; i++) {
+		ret = seg_nft_read_generation(nft, &generation);
+		if (ret == 0)
+			ret = seg_nft_batch_send(nft, batch, 1, batch->origins, generation, true, diags);
+		if (ret != -ERESTART)
+			break;
+	}
+	return ret;
+}

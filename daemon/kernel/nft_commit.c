@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/nft_wire.h"
+
+#include <errno.h>
+#include <string.h>
+
+/*
+ * One buffer holds everything: [begin][A: add][B: switch][C: delete]. The dry run sends all of it without
+ * an end; then each part that is not empty is sent by itself, between the begin and an end of its own.
+ */
+struct commit {
+	struct seg_nft *nft;
+	const struct seg_plan *old, *new;
+	struct seg_change change;
+	struct seg_nft_claim claim;
+	struct seg_nft_batch batch;
+	size_t add, replace, delete, end; /* the first message of each part */
+	uint32_t kernel_generation;
+	struct seg_arena *arena;
+	struct seg_diags *diags;
+};
+
+static void put_set_elems(struct commit *c, const struct seg_set *set)
+{
+	const struct seg_elem **elem;
+
+	if (set->dynamic || !set->elems)
+		return;
+	elem = SEG_NEW_N(c->arena, const struct seg_elem *, set->elems);
+	for (size_t i = 0; i < set->elems; i++)
+		elem[i] = &set->elem[i];
+	seg_nft_put_elems(&c->batch, set, elem, set->elems, true);
+}
+
+/* Chains first: the elements of verdict maps name them; rules last: they name everything. */
+static void encode_add(struct commit *c)
+{
+	const struct seg_change *change = &c->change;
+
+	if (c->claim.needed)
+		seg_nft_put_table(&c->batch, SEG_TABLE, c->claim.flags);
+	for (size_t i = 0; i < change->new_chains; i++)
+		seg_nft_put_chain(&c->batch, change->new_chain[i]);
+	for (size_t i = 0; i < change->new_sets; i++)
+		seg_nft_put_set(&c->batch, change->new_set[i]);
+	for (size_t i = 0; i < change->new_sets; i++)
+		put_set_elems(c, change->new_set[i]);
+	for (size_t i = 0; i < change->new_chains; i++)
+		seg_nft_put_rules(&c->batch, change->new_chain[i], c->arena);
+}
+
+static void encode_switch(struct commit *c)
+{
+	const struct seg_change *change = &c->change;
+
+	for (size_t i = 0; i < change->sets; i++) {
+		const struct seg_set_change *set = &change->set[i];
+
+		seg_nft_put_elems(&c->batch, set->set, set->del, set->dels, false);
+		seg_nft_put_elems(&c->batch, set->set, set->add, set->adds, true);
+	}
+	for (size_t i = 0; i < change->bases; i++) {
+		if (change->base[i]->hook != SEG_HOOK_NONE)
+			seg_nft_put_chain(&c->batch, change->base[i]);
+		seg_nft_put_flush(&c->batch, change->base[i]);
+		seg_nft_put_rules(&c->batch, change->base[i], c->arena);
+	}
+}
+
+/* Rules first, then the maps whose elements name chains, then the chains. */
+static void encode_delete(struct seg_nft_batch *batch, uint32_t generation,
+			  const struct seg_chain *const *chain, size_t chains,
+			  const struct seg_set *const *set, size_t sets)
+{
+	batch->generation = generation;
+	for (size_t i = 0; i < chains; i++)
+		seg_nft_put_flush(batch, chain[i]);
+	for (size_t i = 0; i < sets; i++)
+		seg_nft_put_del_set(batch, set[i]);
+	for (size_t i = 0; i < chains; i++)
+		seg_nft_put_del_chain(batch, chain[i]);
+}
+
+static void encode(struct commit *c)
+{
+	const struct seg_change *change = &c->change;
+
+	seg_nft_batch_init(&c->batch, c->nft->seq + 1, c->new->generation);
+	c->add = c->batch.origins;
+	encode_add(c);
+	c->replace = c->batch.origins;
+	encode_switch(c);
+	c->delete = c->batch.origins;
+	if (c->old)
+		encode_delete(&c->batch, c->old->generation, change->old_chain, change->old_chains,
+			      change->old_set, change->old_sets);
+	c->end = c->batch.origins;
+	c->nft->seq += (uint32_t)c->end;
+}
+
+/* Somebody else's commit in between is no reason to give up: ours does not depend on theirs. */
+static int send_part(struct commit *c, size_t first, size_t end, bool commit)
+{
+	int ret = 0;
+
+	if (first == end)
+		return 0;
+	for (unsigned i = 0; i < SEG_NFT_RETRIES; i++) {
+		ret = seg_nft_batch_send(c->nft, &c->batch, first, end, c->kernel_generation, commit,
+					 c->diags);
+		if (ret != -ERESTART)
+			break;
+		ret = seg_nft_read_generation(c->nft, &c->kernel_generation);
+		if (ret < 0)
+			return ret;
+		ret = -ERESTART;
+	}
+	/* The kernel leaves out 0. */
+	if (ret == 0 && commit && ++c->kernel_generation == 0)
+		c->kernel_generation = 1;
+	return ret;
+}
+
+/* The switch failed: what was added beside the old goes again. Its own failure adds nothing to say. */
+static void undo_add(struct commit *c)
+{
+	const struct seg_change *change = &c->change;
+	struct seg_nft_batch batch;
+
+	seg_nft_batch_init(&batch, c->nft->seq + 1, c->new->generation);
+	encode_delete(&batch, c->new->generation, change->new_chain, change->new_chains, change->new_set,
+		      change->new_sets);
+	c->nft->seq += (uint32_t)batch.origins;
+	if (!seg_nft_batch_empty(&batch))
+		(void)seg_nft_batch_commit(c->nft, &batch, NULL);
+	seg_nft_batch_fini(&batch);
+}
+
+static int run(struct commit *c)
+{
+	int ret = seg_nft_read_generation(c->nft, &c->kernel_generation);
+
+	if (ret == 0)
+		ret = send_part(c, c->add, c->end, false);
+	if (ret == 0)
+		ret = send_part(c, c->add, c->replace, true);
+	if (ret < 0)
+		return ret;
+	if (c->claim.needed)
+		seg_nft_claimed(c->nft, &c->claim);
+	ret = send_part(c, c->replace, c->delete, true);
+	if (ret < 0) {
+		undo_add(c);
+		return ret;
+	}
+	/* The new rules are in force. What is left of the old goes with the next commit, which finds it. */
+	c->diags = NULL;
+	(void)send_part(c, c->delete, c->end, true);
+	return 0;
+}
+
+int seg_nft_commit(struct seg_nft *nft, const struct seg_plan *old, const struct seg_plan *new,
+		   struct seg_diags *diags)
+{
+	struct seg_arena *arena = seg_arena_new();
+	struct commit c = {.nft = nft, .old = old, .new = new, .arena = arena, .diags = diags};
+	size_t said = diags->errors;
+	int ret;
+
+	ret = seg_nft_keep(nft, diags);
+	if (ret == 0)
+		ret = seg_nft_claim_table(nft, &c.claim, diags);
+	if (ret < 0)
+		goto out;
+	c.change = seg_plan_diff(old, new, arena);
+	if (c.change.empty && !c.claim.needed)
+		goto out;
+	encode(&c);
+	ret = run(&c);
+	seg_nft_batch_fini(&c.batch);
+out:
+	if (ret < 0 && diags->errors == said)
+		seg_error(diags, SEG_KERNEL, (struct seg_place){0}, "the rules could not be changed: %s",
+			  strerror(-ret));
+	seg_arena_free(arena);
+	return ret;
+}

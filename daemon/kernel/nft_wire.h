@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEGD_KERNEL_NFT_WIRE_H
+#define SEGD_KERNEL_NFT_WIRE_H
+
+/*
+ * What the nft_*.c files share among themselves and nobody else includes.
+ *
+ *   nft_batch.c   a batch: one buffer of messages, what each is about, send and answers
+ *   nft_words.c   the kernel's and nft's numbers for the plan's words
+ *   nft_encode.c  tables, sets, elements, chains -> messages of a batch
+ *   nft_encode_rule.c  rules, and the keeper
+ *   nft_commit.c  plan -> plan: dry run and the three batches
+ *   nft_own.c     the sockets, whose the table is, the keeper
+ *   nft_request.c questions to the kernel and their answers
+ *
+ * A batch remembers for every message the object it came from, and for every element
+ * in the order of the wire the element of the plan: that is how a refusal finds its
+ * way back to a line of the policy.
+ */
+
+#include <libmnl/libmnl.h>
+#include <libnftnl/rule.h>
+#include <netinet/in.h> /* before linux/netfilter.h, or the two define the same things */
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+
+#include <stdlib.h>
+
+#include "kernel/nft.h"
+
+#ifndef NFT_TABLE_F_PERSIST
+#define NFT_TABLE_F_PERSIST 0x4 /* Linux 6.9 */
+#endif
+#define NFT_TABLE_F_KEPT (NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST)
+
+/* mnl_attr_for_each and mnl_attr_for_each_nested, clean under -Wconversion. */
+#define SEG_ATTR_EACH(attr, nlh, offset)                                                                     \
+	for ((attr) = mnl_nlmsg_get_payload_offset((nlh), (offset));                                         \
+	     mnl_attr_ok((attr), (int)((const char *)mnl_nlmsg_get_payload_tail(nlh) - (const char *)(attr)));\
+	     (attr) = mnl_attr_next(attr))
+#define SEG_ATTR_NESTED(attr, nest)                                                                          \
+	for ((attr) = mnl_attr_get_payload(nest);                                                            \
+	     mnl_attr_ok((attr), (int)((const char *)(nest) + (nest)->nla_len - (const char *)(attr)));       \
+	     (attr) = mnl_attr_next(attr))
+
+static inline size_t seg_nft_align(size_t len)
+{
+	return (len + 3) & ~(size_t)3;
+}
+
+struct seg_nft {
+	struct mnl_socket *socket; /* commits; it owns the table */
+	struct mnl_socket *dump;
+	uint32_t seq;
+	bool persist;              /* the kernel knows OWNER with PERSIST */
+	enum seg_ownership ownership;
+	size_t sndbuf;             /* as large as the largest batch so far */
+};
+
+/* -- nft_words.c ------------------------------------------------------- */
+
+/* nft's own numbers of its data types, in a set's key type 6 bits each: they make its listing print names. */
+#define SEG_NFT_TYPE_BITS 6
+unsigned seg_nft_type_of(enum seg_field field);
+int seg_nft_field_of(unsigned type); /* -1: none of ours */
+uint32_t seg_nft_byteorder_of(enum seg_field field); /* nft's: 1 host, 2 big endian */
+/* The kernel's length of a set's key: a single field is not padded. */
+unsigned seg_nft_key_len(const struct seg_set *set);
+
+/* Where the kernel takes a load from. */
+enum seg_nft_from { SEG_FROM_PAYLOAD, SEG_FROM_META, SEG_FROM_CT, SEG_FROM_FIB };
+struct seg_nft_source {
+	enum seg_nft_from from;
+	uint32_t key;    /* payload: base; meta, ct: key; fib: flags */
+	uint32_t offset; /* payload; the length is the field's */
+};
+const struct seg_nft_source *seg_nft_source_of(enum seg_load load);
+int seg_nft_load_of(const struct seg_nft_source *source, unsigned len); /* -1: none of ours */
+
+int seg_nft_verdict_of(enum seg_verdict_code code); /* NF_ACCEPT, NFT_JUMP, ... */
+int seg_nft_code_of(int verdict);                   /* -1: none of ours */
+unsigned seg_nft_hooknum_of(enum seg_hook hook);
+enum seg_hook seg_nft_hook_of(unsigned hooknum);    /* SEG_HOOK_NONE: none of ours */
+
+/* -- nft_batch.c ------------------------------------------------------- */
+
+enum seg_nft_about { SEG_ABOUT_BATCH, SEG_ABOUT_TABLE, SEG_ABOUT_SET, SEG_ABOUT_ELEMS, SEG_ABOUT_CHAIN,
+		     SEG_ABOUT_RULE };
+
+struct seg_nft_origin {
+	enum seg_nft_about about;
+	const struct seg_set *set;
+	const struct seg_chain *chain;
+	uint32_t generation; /* of the plan the object is of: how its name ends */
+	size_t rule;   /* its index in the chain */
+	size_t elem;   /* index of the message's first element in the batch's list */
+	size_t offset; /* of the message in the buffer */
+};
+
+struct seg_nft_batch {
+	uint8_t *data;
+	size_t len, cap;
+	uint32_t first_seq;              /* of the begin message; the others count on */
+	uint32_t generation;             /* of the plan being encoded: how its names end */
+	struct seg_nft_origin *origin;   /* by message, the begin message first */
+	size_t origins, origins_cap;
+	const struct seg_elem **elem;    /* by element on the wire */
+	size_t elems, elems_cap;
+};
+
+/* Starts with the begin message. The buffer is the batch's until _fini. */
+void seg_nft_batch_init(struct seg_nft_batch *batch, uint32_t seq, uint32_t plan_generation);
+void seg_nft_batch_fini(struct seg_nft_batch *batch);
+bool seg_nft_batch_empty(const struct seg_nft_batch *batch);
+/* Adds a message's header; its attributes go behind it with mnl_attr_put*: there is room for
+ * SEG_NFT_MESSAGE bytes. _close says that it is complete. */
+#define SEG_NFT_MESSAGE 65536
+struct nlmsghdr *seg_nft_batch_open(struct seg_nft_batch *batch, uint16_t type, uint16_t flags,
+				    struct seg_nft_origin origin);
+void seg_nft_batch_close(struct seg_nft_batch *batch, struct nlmsghdr *nlh);
+/* Which element of the plan the next one on the wire is. */
+void seg_nft_batch_elem(struct seg_nft_batch *batch, const struct seg_elem *elem);
+
+/* Sends the messages from first to before end (counting the begin message as 0) in one piece, between the
+ * begin message and, to commit, an end message; without that they are validated and aborted. Reads every answer.
+ * The kernel's generation must be the one given (-ERESTART otherwise). Returns the first errno; refusals go to
+ * diags (NULL: nowhere), but not -ERESTART. */
+int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, size_t first, size_t end,
+		       uint32_t kernel_generation, bool commit, struct seg_diags *diags);
+#define SEG_NFT_RETRIES 5
+/* Commits the whole batch at whatever generation the kernel is. */
+int seg_nft_batch_commit(struct seg_nft *nft, struct seg_nft_batch *batch, struct seg_diags *diags);
+
+/* -- nft_encode.c ------------------------------------------------------ */
+
+void seg_nft_put_table(struct seg_nft_batch *batch, const char *name, uint32_t flags);
+void seg_nft_put_del_table(struct seg_nft_batch *batch, const char *name);
+/* A hook's three attributes. */
+void seg_nft_put_hook(struct nlmsghdr *nlh, unsigned hooknum, int priority, bool drop);
+void seg_nft_put_set(struct seg_nft_batch *batch, const struct seg_set *set);
+void seg_nft_put_elems(struct seg_nft_batch *batch, const struct seg_set *set, const struct seg_elem *const *elem,
+		       size_t n, bool add);
+void seg_nft_put_chain(struct seg_nft_batch *batch, const struct seg_chain *chain);
+/* Deletes. Batches that delete are encoded with the generation of the plan they delete from. */
+void seg_nft_put_flush(struct seg_nft_batch *batch, const struct seg_chain *chain); /* its rules */
+void seg_nft_put_del_set(struct seg_nft_batch *batch, const struct seg_set *set);
+void seg_nft_put_del_chain(struct seg_nft_batch *batch, const struct seg_chain *chain);
+
+/* -- nft_encode_rule.c ------------------------------------------------- */
+
+void seg_nft_put_rules(struct seg_nft_batch *batch, const struct seg_chain *chain, struct seg_arena *scratch);
+/* The keeper's chain and rule, into its table. */
+void seg_nft_put_keeper(struct seg_nft_batch *batch);
+
+
+/* nft_encode: at most this much of a comment is kept, as nft allows. */
+#define SEG_NFT_COMMENT_MAX 127
+
+static inline void *seg_nft_must(void *object) /* out of memory aborts (base/arena.h) */
+{
+	if (!object)
+		abort();
+	return object;
+}
+
+/* -- nft_own.c --------------------------------------------------------- */
+
+/* What the next batch must say about the table. */
+struct seg_nft_claim {
+	bool needed;    /* make or adopt it */
+	uint32_t flags; /* with these */
+};
+int seg_nft_claim_table(struct seg_nft *nft, struct seg_nft_claim *claim, struct seg_diags *diags);
+void seg_nft_claimed(struct seg_nft *nft, const struct seg_nft_claim *claim);
+/* Makes the keeper where it is not there or does not keep. */
+int seg_nft_keep(struct seg_nft *nft, struct seg_diags *diags);
+
+/* -- nft_request.c ----------------------------------------------------- */
+
+/* One question on the dump socket: NLM_F_DUMP, or one object. -EINTR: the ruleset changed meanwhile. each
+ * returns 0 or a negative errno, which ends it. */
+typedef int (*seg_nft_answer_fn)(const struct nlmsghdr *nlh, void *context);
+struct seg_nft_question {
+	uint8_t bytes[1024];
+	struct nlmsghdr *nlh;
+};
+void seg_nft_question_init(struct seg_nft_question *question, uint16_t type, bool dump);
+int seg_nft_ask(struct seg_nft *nft, struct seg_nft_question *question, seg_nft_answer_fn each, void *context);
+
+int seg_nft_read_generation(struct seg_nft *nft, uint32_t *generation);
+struct seg_nft_table {
+	bool exists;
+	uint32_t flags;
+	uint32_t owner; /* port id; 0: nobody */
+};
+int seg_nft_read_table(struct seg_nft *nft, const char *name, struct seg_nft_table *table);
+
+#endif

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Plans against the real nf_tables, each test in a network namespace of its own. Needs root and nft. */
+
+#include <check.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "kernel/nft_wire.h"
+#include "sample_plan.h"
+
+static struct seg_nft *nft;
+static struct sample *plan;
+static struct seg_diags diags;
+
+static void setup(void)
+{
+	ck_assert_int_eq(unshare(CLONE_NEWNET), 0);
+	seg_diags_init(&diags);
+	ck_assert_int_eq(seg_nft_open(&nft, -1), 0);
+	plan = sample_new(3);
+}
+
+static void teardown(void)
+{
+	seg_nft_close(nft);
+	sample_fini(plan);
+	seg_diags_fini(&diags);
+}
+
+static bool run(const char *format, ...)
+{
+	char command[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	return system(command) == 0;
+}
+
+/* What a command prints; free it. */
+static char *output_of(const char *command)
+{
+	struct seg_strbuf out = {0};
+	FILE *pipe = popen(command, "r");
+	char chunk[4096];
+	size_t got;
+
+	ck_assert_ptr_nonnull(pipe);
+	while ((got = fread(chunk, 1, sizeof(chunk), pipe)) > 0)
+		seg_strbuf_add_n(&out, chunk, got);
+	pclose(pipe);
+	return seg_strbuf_take(&out);
+}
+
+static bool listed(const char *text)
+{
+	char *listing = output_of("nft list table inet segd");
+	bool found = strstr(listing, text) != NULL;
+
+	free(listing);
+	return found;
+}
+
+static void must_commit(const struct seg_plan *old, const struct seg_plan *new)
+{
+	int ret = seg_nft_commit(nft, old, new, &diags);
+
+	ck_assert_msg(ret == 0, "%d: %s", ret, diags.first ? diags.first->message : "nothing said");
+	ck_assert_uint_eq(diags.errors, 0);
+}
+
+/* The table nft itself would have made of our text, and the one we made: one listing. The expiry of
+ * elements and the owner are the only differences. */
+START_TEST(test_like_nft)
+{
+	static const char clean[] =
+		"sed -e 's/ expires [0-9a-z]*//' -e '/flags owner/,+1d' -e 's/ # progname.*//'";
+	struct seg_strbuf text = {0};
+	char file[] = "/tmp/test_nft.XXXXXX";
+	int fd = mkstemp(file);
+	char *ours, *theirs, command[256];
+
+	ck_assert_int_ge(fd, 0);
+	must_commit(NULL, &plan->plan);
+	snprintf(command, sizeof(command), "nft list table inet segd | %s", clean);
+	ours = output_of(command);
+	seg_plan_print(&plan->plan, &text);
+	ck_assert_int_eq(write(fd, text.text, text.len), (ssize_t)text.len);
+	snprintf(command, sizeof(command), "unshare -n sh -c 'nft -f %s && nft list table inet segd' | %s",
+		 file, clean);
+	theirs = output_of(command);
+	ck_assert_str_eq(ours, theirs);
+	ck_assert_msg(run("nft list table inet segd >%s && unshare -n nft -c -f %s", file, file),
+		      "nft's listing of our table does not load again");
+	unlink(file);
+	close(fd);
+	free(ours);
+	free(theirs);
+	seg_strbuf_fini(&text);
+}
+END_TEST
+
+START_TEST(test_keeper)
+{
+	must_commit(NULL, &plan->plan);
+	ck_assert(run("nft list table inet segd_keeper | grep -q 'ct state invalid'"));
+	ck_assert(run("nft flush table inet segd_keeper"));
+	must_commit(&plan->plan, &plan->plan);
+	ck_assert_msg(run("nft list table inet segd_keeper | grep -q 'ct state invalid'"), "not repaired");
+}
+END_TEST
+
+/* The number of commits to the whole ruleset so far. */
+static uint32_t generation(void)
+{
+	uint32_t now = 0;
+
+	ck_assert_int_eq(seg_nft_read_generation(nft, &now), 0);
+	return now;
+}
+
+START_TEST(test_unchanged)
+{
+	struct sample *same = sample_new(3);
+	uint32_t before;
+
+	must_commit(NULL, &plan->plan);
+	before = generation();
+	must_commit(&plan->plan, &same->plan);
+	ck_assert_uint_eq(generation(), before);
+	sample_elem(same, sample_find(same, "open"), SAMPLE_KEY("7"), NULL);
+	must_commit(&plan->plan, &same->plan);
+	ck_assert_msg(generation() == before + 1, "an element alone is one batch");
+	ck_assert(listed("elements = { 0x00000007 counter packets 0 bytes 0 }"));
+	sample_fini(same);
+}
+END_TEST
+
+START_TEST(test_owner)
+{
+	if (seg_nft_ownership(nft) == SEG_UNOWNED) {
+		must_commit(NULL, &plan->plan);
+		if (seg_nft_ownership(nft) == SEG_UNOWNED)
+			return; /* before Linux 6.9 */
+	}
+	ck_assert_int_eq(seg_nft_ownership(nft), SEG_OWNED_PERSIST);
+	ck_assert(!run("nft delete table inet segd 2>/dev/null"));
+	ck_assert(!run("nft add rule inet segd forward accept 2>/dev/null"));
+	ck_assert(run("nft flush ruleset"));
+	ck_assert_msg(listed("chain forward"), "a foreign flush took it");
+	seg_nft_close(nft);
+	nft = NULL;
+	ck_assert_msg(listed("chain forward"), "it did not outlive its owner");
+	ck_assert(run("nft add chain inet segd foreign"));
+	ck_assert_int_eq(seg_nft_open(&nft, -1), 0);
+	ck_assert_int_eq(seg_nft_ownership(nft), SEG_UNOWNED);
+	must_commit(&plan->plan, &plan->plan);
+	ck_assert_msg(seg_nft_ownership(nft) == SEG_OWNED_PERSIST, "not adopted");
+	ck_assert(!run("nft delete chain inet segd foreign 2>/dev/null"));
+}
+END_TEST
+
+START_TEST(test_kept_socket)
+{
+	struct sample *next = sample_new(4);
+	int kept;
+
+	must_commit(NULL, &plan->plan);
+	kept = dup(seg_nft_fd(nft));
+	ck_assert_int_ge(kept, 0);
+	if (seg_nft_ownership(nft) == SEG_OWNED_PERSIST) {
+		seg_nft_close(nft);
+		ck_assert_int_eq(seg_nft_open(&nft, kept), 0);
+		ck_assert_int_eq(seg_nft_ownership(nft), SEG_OWNED_PERSIST);
+	} else {
+		close(kept);
+	}
+	RULE(next, next->chain[4], DROP);
+	must_commit(&plan->plan, &next->plan);
+	sample_fini(next);
+}
+END_TEST
+
+START_TEST(test_not_a_socket)
+{
+	struct seg_nft *other;
+
+	ck_assert_int_eq(seg_nft_open(&other, 0), -ENOTSOCK);
+}
+END_TEST
+
+START_TEST(test_second_owner)
+{
+	struct seg_nft *other;
+
+	must_commit(NULL, &plan->plan);
+	ck_assert_int_eq(seg_nft_open(&other, -1), 0);
+	if (seg_nft_ownership(nft) == SEG_OWNED_PERSIST) {
+		ck_assert_int_eq(seg_nft_commit(other, NULL, &plan->plan, &diags), -EPERM);
+		ck_assert(strstr(diags.first->message, "belongs to another process"));
+	}
+	seg_nft_close(other);
+}
+END_TEST
+
+START_TEST(test_elements)
+{
+	struct sample *next = sample_new(3);
+	struct seg_set *ports = sample_find(next, "lg-ports4"), *origin = sample_find(next, "origin4");
+	struct seg_elem *counted = (struct seg_elem *)&sample_find(plan, "fast")->elem[0];
+
+	counted->packets = 17;
+	counted->bytes = 1700;
+	must_commit(NULL, &plan->plan);
+	ck_assert(listed("original . \"lg0\" . 0x00000007 counter packets 17 bytes 1700 timeout 1h"));
+	((struct seg_elem *)&sample_find(next, "fast")->elem[0])->timeout_ms = 7200000;
+	((struct seg_elem *)&ports->elem[0])->mark = 77;
+	((struct seg_elem *)&origin->elem[0])->end = sample_key(next, origin, SAMPLE_KEY("10.1.0.127"));
+	sample_find(next, "group4")->elems--;
+	sample_find(next, "everything6")->elems--;
+	must_commit(&plan->plan, &next->plan);
+	ck_assert(listed("original . \"lg0\" . 0x00000007 counter packets 17 bytes 1700 timeout 2h"));
+	ck_assert(listed("10.2.1.0-10.2.1.199 . 10.4.0.4 . tcp . 400-443 comment \"Z-1\" : 0x0000004d"));
+	ck_assert(listed("10.1.0.0/25 : jump refused.3"));
+	ck_assert(!listed("255.255.255.255"));
+	ck_assert(listed("\tset everything6.3 {\n\t\ttype ipv6_addr\n\t\tflags interval\n\t}"));
+	sample_fini(next);
+}
+END_TEST
+
+START_TEST(test_switch)
+{
+	struct sample *next = sample_new(4);
+
+	must_commit(NULL, &plan->plan);
+	RULE(next, next->chain[4], DROP);
+	must_commit(&plan->plan, &next->plan);
+	ck_assert(listed("jump judge.4"));
+	ck_assert(!listed("refused.3"));
+	ck_assert(listed("policy accept;\n\t\tdrop"));
+	sample_fini(next);
+}
+END_TEST
+
+/* A refusal: the place of the element, nothing changed, nothing left behind. */
+START_TEST(test_refused_element)
+{
+	struct seg_place place = {.line = 42, .column = 7};
+	struct sample *next = sample_new(4);
+	struct seg_elem *elem = sample_elem(next, sample_find(next, "lg-ports4"),
+					    SAMPLE_KEY("10.2.1.100", "10.4.0.4", "6", "410"),
+					    SAMPLE_KEY("10.2.1.250", "10.4.0.4", "6", "65535"));
+
+	elem->comment = "Z-9";
+	elem->place = &place;
+	must_commit(NULL, &plan->plan);
+	ck_assert_int_lt(seg_nft_commit(nft, &plan->plan, &next->plan, &diags), 0);
+	ck_assert_uint_eq(diags.errors, 1);
+	ck_assert_str_eq(diags.first->message,
+			 "the kernel refused element 10.2.1.100-10.2.1.250 . 10.4.0.4 . tcp . 410-65535 (Z-9) "
+			 "of set lg-ports4: it overlaps another element of the set");
+	ck_assert_uint_eq(diags.first->place.line, 42);
+	ck_assert(!listed("refused.4"));
+	ck_assert(listed("jump judge.3"));
+	sample_fini(next);
+}
+END_TEST
+
+START_TEST(test_refused_rule)
+{
+	struct seg_place place = {.line = 8};
+	struct seg_rule *rule = RULE(plan, plan->chain[4], CMP(SEG_L_OIFNAME, 16, 'x'), DROP);
+
+	plan->chain[4]->rule = rule - plan->chain[4]->rules + 1;
+	rule->place = &place;
+	/* A chain that is not in the plan, nor in the kernel. */
+	((struct seg_stmt *)rule->stmt)[1] = (struct seg_stmt){
+		.kind = SEG_S_ACTION, .action = {SEG_V_JUMP, &(struct seg_chain){.name = "nowhere"}}};
+	ck_assert_int_eq(seg_nft_commit(nft, NULL, &plan->plan, &diags), -ENOENT);
+	ck_assert_uint_eq(diags.errors, 1);
+	ck_assert(strstr(diags.first->message,
+			 "rule 1 of chain input: oifname \"x\" jump nowhere.3: it, or something"));
+	ck_assert_uint_eq(diags.first->place.line, 8);
+	ck_assert_msg(run("! nft list table inet segd 2>/dev/null"), "half a table stayed");
+}
+END_TEST
+
+START_TEST(test_remove)
+{
+	must_commit(NULL, &plan->plan);
+	ck_assert_int_eq(seg_nft_remove(nft), 0);
+	ck_assert(run("test -z \"$(nft list ruleset)\""));
+	ck_assert_int_eq(seg_nft_ownership(nft), SEG_UNOWNED);
+	ck_assert_int_eq(seg_nft_remove(nft), 0);
+	must_commit(NULL, &plan->plan);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("nft");
+	TCase *tcase = tcase_create("kernel");
+	SRunner *runner;
+	int failed;
+
+	if (geteuid() != 0 || system("unshare -n nft list ruleset") != 0) {
+		puts("nft: skipped: needs root, nft and network namespaces");
+		return EXIT_SUCCESS;
+	}
+	tcase_set_timeout(tcase, 30);
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, test_like_nft);
+	tcase_add_test(tcase, test_keeper);
+	tcase_add_test(tcase, test_unchanged);
+	tcase_add_test(tcase, test_owner);
+	tcase_add_test(tcase, test_kept_socket);
+	tcase_add_test(tcase, test_not_a_socket);
+	tcase_add_test(tcase, test_second_owner);
+	tcase_add_test(tcase, test_elements);
+	tcase_add_test(tcase, test_switch);
+	tcase_add_test(tcase, test_refused_element);
+	tcase_add_test(tcase, test_refused_rule);
+	tcase_add_test(tcase, test_remove);
+	runner = srunner_create(suite);
+	suite_add_tcase(suite, tcase);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
