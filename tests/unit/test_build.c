@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What test_agree cannot see: numbers, who is in force and for how long, what a change touches. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/build.h"
+#include "plan/diff.h"
+#include "policy/load.h"
+
+#define HEAD                                                                                       \
+	"segd: 1\nguard: none\ntimezone: Asia/Tokyo\n"                                              \
+	"zones:\n"                                                                                  \
+	"  a: {tier: separate, interfaces: [a0], networks: [10.1.0.0/24]}\n"                        \
+	"  b: {tier: separate, interfaces: [\"b*\"], networks: [10.2.0.0/24], intra: allow}\n"      \
+	"hosts:\n"                                                                                  \
+	"  pc: {address: 10.1.0.20, mac: \"00:00:5e:00:53:20\"}\n"                                  \
+	"permits:\n"
+#define P1 "  - {id: P1, class: internal, from: a, to: b, source: [10.1.0.5], service: [tcp/443]}\n"
+#define P2 "  - {id: P2, class: internal, from: a, to: b, service: [udp/53], hours: [mon-fri 08:00-20:00]}\n"
+#define P3 "  - {id: P3, class: internal, from: a, to: b, source: [pc], service: [tcp/22]}\n"
+#define DRAIN                                                                                      \
+	"  - {id: P4, class: internal, from: a, to: b, service: [udp/53], hours: [mon-fri 08:00-20:00], " \
+	"at-close: drain}\n"
+
+/* 2026-11-24 is a Tuesday. */
+#define TUESDAY_10 1795482000 /* 10:00 in Tokyo */
+#define HOUR 3600
+
+struct built {
+	struct seg_diags diags;
+	struct seg_policy *policy;
+	struct seg_registry registry;
+	struct seg_plan *plan;
+};
+static struct seg_arena *arena;
+
+static struct built build(const char *yaml, const struct seg_registry *old, time_t now, const char *interface)
+{
+	struct built b = {0};
+	struct seg_build_options options = {
+		.generation = 1, .now = now, .interface = &interface, .interfaces = interface ? 1 : 0};
+
+	seg_diags_init(&b.diags);
+	b.policy = seg_policy_load("test.yaml", yaml, strlen(yaml), NULL, &b.diags);
+	ck_assert_ptr_nonnull(b.policy);
+	b.registry = seg_registry_update(old, b.policy, arena);
+	b.plan = seg_plan_build(b.policy, &b.registry, &options);
+	return b;
+}
+
+static void drop(struct built *b)
+{
+	seg_plan_free(b->plan);
+	seg_policy_free(b->policy);
+	seg_diags_fini(&b->diags);
+}
+
+static uint32_t number_of(const struct built *b, const char *id)
+{
+	for (size_t i = 0; i < b->registry.n; i++)
+		if (strcmp(b->registry.entry[i].id, id) == 0)
+			return b->registry.entry[i].number;
+	ck_abort_msg("no number for %s", id);
+	return 0;
+}
+
+/* The elements of a set that bear a permit's id: how many, and the timeout of the last. */
+static size_t count(const struct built *b, const char *set, const char *id, uint64_t *timeout_ms)
+{
+	const struct seg_set *s = seg_plan_set(b->plan, set);
+	size_t n = 0;
+
+	ck_assert_ptr_nonnull(s);
+	for (size_t i = 0; i < s->elems; i++)
+		if (s->elem[i].comment && strcmp(s->elem[i].comment, id) == 0) {
+			n++;
+			if (timeout_ms)
+				*timeout_ms = s->elem[i].timeout_ms;
+		}
+	return n;
+}
+
+static void setup(void)
+{
+	arena = seg_arena_new();
+}
+
+static void teardown(void)
+{
+	seg_arena_free(arena);
+}
+
+START_TEST(a_number_stays_while_the_meaning_does)
+{
+	struct built one = build(HEAD P1 P2, NULL, TUESDAY_10, NULL);
+	struct built same = build(
+		HEAD P2 "  - {id: P1, title: renamed, owner: x, class: internal, from: a, to: b, "
+			"source: [10.1.0.5/32], service: [tcp/443], hours: [daily 09:00-17:00]}\n",
+		&one.registry, TUESDAY_10, NULL);
+	struct built narrowed = build(HEAD "  - {id: P1, class: internal, from: a, to: b, source: [10.1.0.5], "
+					   "service: [tcp/444]}\n" P2,
+				      &one.registry, TUESDAY_10, NULL);
+
+	ck_assert_uint_eq(number_of(&same, "P1"), number_of(&one, "P1"));
+	ck_assert_uint_eq(number_of(&same, "P2"), number_of(&one, "P2"));
+	ck_assert_uint_ne(number_of(&narrowed, "P1"), number_of(&one, "P1"));
+	ck_assert_uint_eq(number_of(&narrowed, "P2"), number_of(&one, "P2"));
+	ck_assert_uint_ge(number_of(&narrowed, "P1"), one.registry.next);
+	drop(&one);
+	drop(&same);
+	drop(&narrowed);
+}
+END_TEST
+
+START_TEST(a_number_is_never_used_again)
+{
+	struct built one = build(HEAD P1 P2, NULL, TUESDAY_10, NULL);
+	struct built without = build(HEAD P2, &one.registry, TUESDAY_10, NULL);
+	struct built back = build(HEAD P1 P2, &without.registry, TUESDAY_10, NULL);
+
+	ck_assert_uint_ne(number_of(&back, "P1"), number_of(&one, "P1"));
+	drop(&one);
+	drop(&without);
+	drop(&back);
+}
+END_TEST
+
+START_TEST(a_window_ends_in_the_kernel_too)
+{
+	struct built open = build(HEAD P1 P2, NULL, TUESDAY_10, "b0");
+	struct built closed = build(HEAD P1 P2, NULL, TUESDAY_10 + 10 * HOUR, "b0");
+	uint64_t timeout = 0;
+
+	ck_assert_uint_eq(count(&open, "open", "P2", &timeout), 1);
+	ck_assert_uint_eq(timeout, 10 * HOUR * 1000ull);
+	ck_assert_uint_eq(count(&open, "live", "P2", &timeout), 2);
+	ck_assert_uint_eq(timeout, 10 * HOUR * 1000ull);
+	ck_assert_uint_eq(count(&open, "fast", "P2", &timeout), 2);
+	ck_assert_uint_eq(timeout, 10 * HOUR * 1000ull);
+	ck_assert_uint_eq(count(&open, "open", "P1", &timeout), 1);
+	ck_assert_uint_eq(timeout, 0);
+	ck_assert_uint_eq(count(&closed, "open", "P2", NULL), 0);
+	ck_assert_uint_eq(count(&closed, "live", "P2", NULL), 0);
+	ck_assert_uint_eq(count(&closed, "fast", "P2", NULL), 0);
+	drop(&open);
+	drop(&closed);
+}
+END_TEST
+
+START_TEST(a_draining_permit_admits_nothing_new)
+{
+	struct built open = build(HEAD DRAIN, NULL, TUESDAY_10, "b0");
+	struct built closed = build(HEAD DRAIN, NULL, TUESDAY_10 + 10 * HOUR, "b0");
+	uint64_t timeout = 1;
+
+	ck_assert_uint_eq(count(&open, "open", "P4", &timeout), 1);
+	ck_assert_uint_eq(timeout, 10 * HOUR * 1000ull);
+	ck_assert_uint_eq(count(&open, "live", "P4", &timeout), 2);
+	ck_assert_uint_eq(timeout, 0);
+	ck_assert_uint_eq(count(&closed, "open", "P4", NULL), 0);
+	ck_assert_uint_eq(count(&closed, "live", "P4", NULL), 2);
+	drop(&open);
+	drop(&closed);
+}
+END_TEST
+
+START_TEST(a_mac_is_asked_of_every_packet)
+{
+	struct built b = build(HEAD P3, NULL, TUESDAY_10, "b0");
+
+	ck_assert_uint_eq(count(&b, "bound4", "P3", NULL), 1);
+	ck_assert_uint_eq(count(&b, "macs", "P3", NULL), 1);
+	/* The fast road carries the replies alone. */
+	ck_assert_uint_eq(count(&b, "fast", "P3", NULL), 1);
+	ck_assert_uint_eq(seg_plan_set(b.plan, "fast")->elem[0].key[0], 1);
+	drop(&b);
+}
+END_TEST
+
+START_TEST(traffic_inside_a_zone_has_a_number_of_its_own_kind)
+{
+	struct built b = build(HEAD P1, NULL, TUESDAY_10, "b0");
+
+	ck_assert_uint_eq(count(&b, "open", "intra:b", NULL), 1);
+	ck_assert_uint_ne(number_of(&b, "intra:b") & SEG_NUMBER_INTRA, 0);
+	ck_assert_uint_eq(number_of(&b, "P1") & SEG_NUMBER_INTRA, 0);
+	drop(&b);
+}
+END_TEST
+
+START_TEST(a_window_touches_three_sets_alone)
+{
+	struct built open = build(HEAD P1 P2, NULL, TUESDAY_10, "b0");
+	struct built closed = build(HEAD P1 P2, NULL, TUESDAY_10 + 10 * HOUR, "b0");
+	struct seg_change change;
+
+	ck_assert(seg_plan_same_structure(open.plan, closed.plan));
+	change = seg_plan_diff(open.plan, closed.plan, arena);
+	ck_assert(!change.empty && !change.switches);
+	ck_assert_uint_eq(change.sets, 3);
+	ck_assert_uint_eq(change.bases, 0);
+	for (size_t i = 0; i < change.sets; i++)
+		ck_assert_uint_eq(change.set[i].adds, 0);
+	change = seg_plan_diff(open.plan, open.plan, arena);
+	ck_assert(change.empty);
+	drop(&open);
+	drop(&closed);
+}
+END_TEST
+
+START_TEST(a_new_interface_of_a_wildcard_joins_the_fast_road)
+{
+	struct built none = build(HEAD P1, NULL, TUESDAY_10, NULL);
+	struct built with = build(HEAD P1, NULL, TUESDAY_10, "b7");
+	struct built other = build(HEAD P1, NULL, TUESDAY_10, "c7");
+
+	ck_assert_uint_eq(count(&none, "fast", "P1", NULL), 1);
+	ck_assert_uint_eq(count(&with, "fast", "P1", NULL), 2);
+	ck_assert_uint_eq(count(&other, "fast", "P1", NULL), 1);
+	ck_assert(seg_plan_same_structure(none.plan, with.plan));
+	drop(&none);
+	drop(&with);
+	drop(&other);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("build");
+	TCase *tc = tcase_create("build");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, a_number_stays_while_the_meaning_does);
+	tcase_add_test(tc, a_number_is_never_used_again);
+	tcase_add_test(tc, a_window_ends_in_the_kernel_too);
+	tcase_add_test(tc, a_draining_permit_admits_nothing_new);
+	tcase_add_test(tc, a_mac_is_asked_of_every_packet);
+	tcase_add_test(tc, traffic_inside_a_zone_has_a_number_of_its_own_kind);
+	tcase_add_test(tc, a_window_touches_three_sets_alone);
+	tcase_add_test(tc, a_new_interface_of_a_wildcard_joins_the_fast_road);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed > 0;
+}
