@@ -212,7 +212,7 @@ bool read_item(struct loader *ld, const struct subject *of, const struct yaml_no
 	const char *reason;
 
 	if (!seg_service_item_parse(node->text, node->len, item, &code, &reason)) {
-		seg_error(ld->diags, code, node->place, _("%s: service '%s': %s"), subject_text(ld, of),
+		seg_error(ld->diags, code, node->place, _("%s: '%s' is no service: %s"), subject_text(ld, of),
 			  node->text, _(reason));
 		return false;
 	}
@@ -286,6 +286,13 @@ static void read_gateway(struct loader *ld, const struct field *field)
 		ld->policy->gateway = list.entries;
 }
 
+/* Could the declarations be read, or are there none? */
+static bool is_readable(const struct field *field)
+{
+	return field->value ? field->value->kind == YAML_MAPPING || yaml_is_empty(field->value)
+			    : !field->misspelt;
+}
+
 static void load_top(struct loader *ld, const struct yaml_node *root)
 {
 	struct subject of = {.format = N_("the policy%s"), .id = "", .place = root->place};
@@ -304,6 +311,8 @@ static void load_top(struct loader *ld, const struct yaml_node *root)
 	    (yaml_is_empty(field[TOP_ZONES].value) || field[TOP_ZONES].value->kind == YAML_MAPPING))
 		seg_error(ld->diags, SEG_MISSING, field[TOP_ZONES].value->place,
 			  _("the policy declares no zone"));
+	ld->hosts_known = is_readable(&field[TOP_HOSTS]);
+	ld->services_known = is_readable(&field[TOP_SERVICES]);
 	load_zones(ld, &field[TOP_ZONES]);
 	load_hosts(ld, &field[TOP_HOSTS]);
 	load_services(ld, &field[TOP_SERVICES]);

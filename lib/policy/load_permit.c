@@ -81,10 +81,12 @@ static void hint_zones(struct loader *ld, struct seg_diag *diag, const char *wor
 {
 	const struct seg_policy *policy = ld->policy;
 	const char **names = SEG_NEW_N(ld->scratch, const char *, policy->zones + 1);
+	size_t n = 0;
 
 	for (size_t z = 0; z <= policy->zones; z++)
-		names[z] = policy->zone[z].id;
-	hint_names(ld, diag, word, names, policy->zones + 1);
+		if (seg_policy_zone(policy, policy->zone[z].id) == &policy->zone[z])
+			names[n++] = policy->zone[z].id;
+	hint_names(ld, diag, word, names, n);
 }
 
 static void read_sides(struct loader *ld, const struct field *field, struct half *half)
@@ -96,14 +98,14 @@ static void read_sides(struct loader *ld, const struct field *field, struct half
 	for (size_t i = 0; i < n; i++) {
 		const struct seg_zone *zone = seg_policy_zone(ld->policy, items[i]->text);
 
-		if (!zone) {
+		if (!zone && ld->zones_known)
 			hint_zones(ld,
 				   seg_error(ld->diags, SEG_UNKNOWN_NAME, items[i]->place,
 					     _("%s: no zone '%s' is declared ('%s')"),
 					     subject_text(ld, field->of), items[i]->text, field->key),
 				   items[i]->text);
+		if (!zone)
 			continue;
-		}
 		half->side[half->n++] = (struct seg_side){.zone = zone, .place = items[i]->place};
 		half->gateway = half->gateway || zone == ld->policy->gateway_zone;
 	}
@@ -113,6 +115,7 @@ static void hint_hosts(struct loader *ld, struct seg_diag *diag, const char *wor
 {
 	const struct seg_policy *policy = ld->policy;
 	const char **names;
+	size_t n = 0;
 
 	if (!diag)
 		return;
@@ -122,8 +125,9 @@ static void hint_hosts(struct loader *ld, struct seg_diag *diag, const char *wor
 	}
 	names = SEG_NEW_N(ld->scratch, const char *, policy->hosts);
 	for (size_t h = 0; h < policy->hosts; h++)
-		names[h] = policy->host[h].id;
-	hint_names(ld, diag, word, names, policy->hosts);
+		if (seg_map_get(&ld->host_by_id, policy->host[h].id) == &policy->host[h])
+			names[n++] = policy->host[h].id;
+	hint_names(ld, diag, word, names, n);
 }
 
 /* Does it mean to be an address? Then its own mistake is named, not a host that is not there. */
@@ -158,7 +162,7 @@ static bool read_operand(struct loader *ld, const struct field *field, const str
 	else if (looks_like_address(node->text))
 		read_range(ld, field->of, field->key, &node->place, node->text, node->len, true,
 			   &operand->range);
-	else
+	else if (ld->hosts_known)
 		hint_hosts(ld,
 			   seg_error(ld->diags, SEG_UNKNOWN_NAME, node->place,
 				     _("%s: no host '%s' is declared ('%s')"), subject_text(ld, field->of),
@@ -286,11 +290,12 @@ static bool read_service_ref(struct loader *ld, const struct field *field, const
 	}
 	if (strchr(node->text, '/') || strcmp(node->text, "any") == 0)
 		return read_item(ld, field->of, node, &ref->item);
-	hint_services(ld,
-		      seg_error(ld->diags, SEG_UNKNOWN_NAME, node->place,
-				_("%s: no service '%s' is declared"), subject_text(ld, field->of),
-				node->text),
-		      node->text);
+	if (ld->services_known)
+		hint_services(ld,
+			      seg_error(ld->diags, SEG_UNKNOWN_NAME, node->place,
+					_("%s: no service '%s' is declared"), subject_text(ld, field->of),
+					node->text),
+			      node->text);
 	return false;
 }
 
@@ -457,40 +462,46 @@ static void read_paper(struct loader *ld, const struct field *field, struct seg_
 	read_date(ld, &field[KEY_REVIEW], &permit->review);
 }
 
-/* Gives the permit its id, or a number to be called by; false where it has none. */
-static bool read_id(struct loader *ld, struct subject *of, const struct field *field,
-		    struct seg_permit *permit)
+/* What messages call the permit: its id, or its number where it has none. */
+static void name_permit(struct loader *ld, const struct yaml_node *node, struct subject *of,
+			struct seg_permit *permit)
 {
-	const struct yaml_node *node = field->value;
-
-	if (node && node->kind == YAML_SCALAR && node->len) {
-		of->format = N_("permit '%s'");
-		of->id = node->text;
-		of->place = node->place;
-	}
+	*of = (struct subject){.format = N_("permit number %s"), .place = node->place};
+	of->id = seg_arena_printf(ld->scratch, "%u", permit->index + 1);
+	for (const struct yaml_node *value = node->kind == YAML_MAPPING ? node->first : NULL; value;
+	     value = value->next)
+		if (strcmp(value->key->text, "id") == 0 && value->kind == YAML_SCALAR && value->len)
+			*of = (struct subject){
+			    .format = N_("permit '%s'"), .id = value->text, .place = value->place};
 	permit->id = permit->title = seg_arena_strdup(ld->arena, of->id);
+}
+
+static void read_id(struct loader *ld, const struct field *field, struct seg_permit *permit)
+{
+	void *first = NULL;
+
 	require(ld, field, _("id: a stable name such as SC-13: counters and history follow it"));
-	return node && check_id(ld, of, node);
+	if (!field->value || !check_id(ld, field->of, field->value) ||
+	    seg_map_add(&ld->policy->permit_by_id, ld->arena, permit->id, permit, &first))
+		return;
+	seg_diag_relate(ld->diags,
+			seg_error(ld->diags, SEG_DUPLICATE, permit->place.id,
+				  _("permit '%s': this id is taken already"), permit->id),
+			((const struct seg_permit *)first)->place.id, _("first here"));
 }
 
 static void load_permit(struct loader *ld, const struct yaml_node *node, struct seg_permit *permit)
 {
-	struct subject of = {.format = N_("permit number %s"), .place = node->place};
 	struct field field[PERMIT_KEYS];
 	int class = 0, drain = false;
-	void *first = NULL;
+	struct subject of;
 
 	permit->place.permit = node->place;
-	of.id = seg_arena_printf(ld->scratch, "%u", permit->index + 1);
+	name_permit(ld, node, &of, permit);
 	if (!read_keys(ld, &of, node, permit_key, PERMIT_KEYS, field))
 		return;
 	keep_places(permit, field);
-	if (read_id(ld, &of, &field[KEY_ID], permit) &&
-	    !seg_map_add(&ld->policy->permit_by_id, ld->arena, permit->id, permit, &first))
-		seg_diag_relate(ld->diags,
-				seg_error(ld->diags, SEG_DUPLICATE, permit->place.id,
-					  _("permit '%s': this id is taken already"), permit->id),
-				((const struct seg_permit *)first)->place.id, _("first here"));
+	read_id(ld, &field[KEY_ID], permit);
 	require(ld, &field[KEY_CLASS],
 		_("specific, sanitised, breakout, maintenance, operations or internal"));
 	require(ld, &field[KEY_FROM], _("from: the zone, or a list of zones, where connections begin"));

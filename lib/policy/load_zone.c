@@ -256,6 +256,7 @@ static void check_any(struct loader *ld)
 
 		if (!zone->any)
 			continue;
+		ld->zones_whole = ld->zones_whole && !first;
 		if (first)
 			seg_diag_relate(
 			    ld->diags,
@@ -313,7 +314,7 @@ void load_zones(struct loader *ld, const struct field *field)
 	struct seg_zone *zone = SEG_NEW_N(ld->arena, struct seg_zone, n + 1);
 	struct list *networks = SEG_NEW_N(ld->scratch, struct list, n + 1);
 
-	ld->zones_whole = n > 0;
+	ld->zones_whole = ld->zones_known = n > 0;
 	policy->zone = zone;
 	policy->zones = n;
 	add_gateway(ld, &zone[n]);
@@ -379,6 +380,15 @@ static void report_outside(struct loader *ld, const struct seg_host *host, const
 		seg_diag_relate(ld->diags, diag, zone->place, _("zone '%s'"), zone->id);
 }
 
+/* The zone a host is meant to be in: that of the first address written. */
+static const struct seg_zone *meant_zone(struct loader *ld, const struct seg_host *host)
+{
+	seg_addr first = host->address.entry[0].range.lo;
+
+	return seg_policy_zone_of(ld->policy,
+				  seg_ranges_contain(host->ranges, first) ? first : host->ranges.range[0].lo);
+}
+
 void place_host(struct loader *ld, struct seg_host *host)
 {
 	const struct seg_zone *zone;
@@ -389,12 +399,14 @@ void place_host(struct loader *ld, struct seg_host *host)
 		local = local && is_of_interface(host->ranges.range[i]);
 	if (!host->ranges.n || local || !ld->zones_whole)
 		return;
-	zone = seg_policy_zone_of(ld->policy, host->ranges.range[0].lo);
+	zone = meant_zone(ld, host);
 	if (zone && seg_ranges_subset(host->ranges, zone->nets)) {
 		host->zone = zone;
 		return;
 	}
-	outside = zone ? seg_ranges_subtract(ld->scratch, host->ranges, zone->nets) : host->ranges;
+	outside = host->ranges;
+	if (zone)
+		outside = seg_ranges_subtract(ld->scratch, outside, zone->nets);
 	report_outside(ld, host, zone, outside.range[0]);
 	/* Said once: no permit is blamed for it. */
 	host->ranges.n = 0;

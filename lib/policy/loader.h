@@ -37,6 +37,8 @@ struct loader {
 	const struct seg_source **source; /* everything read */
 	size_t sources, source_cap;
 	bool zones_whole; /* every zone's networks could be read, and none overlap */
+	/* Names that are not declared are worth a word: not where the declarations could not be read. */
+	bool zones_known, hosts_known, services_known;
 };
 
 /* Whose key a message is about: "zone 'mn'". Made into text only when needed. */
@@ -52,6 +54,7 @@ struct field {
 	const struct subject *of;
 	const char *key;
 	const struct yaml_node *value; /* NULL: left out */
+	bool misspelt;                 /* left out, but an unknown key comes near: said already */
 };
 
 #define WORDS(table) (table), sizeof(table) / sizeof((table)[0])

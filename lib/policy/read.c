@@ -53,14 +53,15 @@ static size_t key_index(const char *key, const char *const *names, size_t n)
 }
 
 static void refuse_key(struct loader *ld, const struct subject *of, const struct yaml_node *key,
-		       const char *const *names, size_t n)
+		       const char *const *names, size_t n, struct field *fields)
 {
 	struct seg_diag *diag = seg_error(ld->diags, SEG_UNKNOWN_KEY, key->place, _("%s: unknown key '%s'"),
 					  subject_text(ld, of), key->text);
-	const char *nearest = diag ? seg_nearest(key->text, names, n) : NULL;
+	const char *nearest = seg_nearest(key->text, names, n);
 	struct seg_strbuf all = {0};
 
 	if (nearest) {
+		fields[key_index(nearest, names, n)].misspelt = true;
 		seg_diag_hint(ld->diags, diag, _("did you mean '%s'?"), nearest);
 		return;
 	}
@@ -88,7 +89,7 @@ bool read_keys(struct loader *ld, const struct subject *of, const struct yaml_no
 		size_t i = key_index(value->key->text, names, n);
 
 		if (i == n) {
-			refuse_key(ld, of, value->key, names, n);
+			refuse_key(ld, of, value->key, names, n, fields);
 		} else if (fields[i].value) {
 			seg_diag_relate(ld->diags,
 					seg_error(ld->diags, SEG_DUPLICATE, value->key->place,
@@ -106,7 +107,7 @@ void require(struct loader *ld, const struct field *field, const char *hint)
 {
 	struct seg_diag *diag;
 
-	if (field->value)
+	if (field->value || field->misspelt)
 		return;
 	diag = seg_error(ld->diags, SEG_MISSING, field->of->place, _("%s: the key '%s' is missing"),
 			 subject_text(ld, field->of), field->key);

@@ -357,15 +357,34 @@ static bool check_characters(const struct seg_source *source, size_t skip, struc
 
 /* libfyaml's words for the mistakes people make, so that they can be translated. */
 static const char *const known_message[] = {
-    N_("double-quoted scalar without closing quote"),
-    N_("single-quoted scalar without closing quote"),
-    N_("invalid multiline plain key"),
-    N_("did not find expected ',' or ']'"),
-    N_("did not find expected ',' or '}'"),
+    N_("could not find expected ':'"),
+    N_("missing comma in flow mapping"),
+    N_("missing comma in flow sequence"),
     N_("did not find expected '-' indicator"),
     N_("did not find expected key"),
-    N_("could not find expected ':'"),
-    N_("mapping values are not allowed in this context"),
+    N_("did not find expected node content"),
+    N_("mismatched flow mapping end"),
+    N_("mismatched flow sequence end"),
+    N_("invalid nested block mapping on the same line"),
+    N_("invalid block mapping key on same line as previous key"),
+    N_("invalid indentation in mapping"),
+    N_("wrongly indented flow mapping"),
+    N_("wrongly indented flow sequence"),
+    N_("wrongly indented double-quoted scalar"),
+    N_("wrongly indented single-quoted scalar"),
+    N_("invalid multiline plain key"),
+    N_("flow mapping with invalid extra closing brace"),
+    N_("flow sequence with invalid extra closing bracket"),
+    N_("double-quoted scalar without closing quote"),
+    N_("single-quoted scalar without closing quote"),
+    N_("flow sequence without a closing bracket"),
+    N_("flow mapping without a closing bracket"),
+    N_("block sequence entries not allowed in this context"),
+    N_("invalid value after mapping"),
+    N_("plain scalar cannot start with '@'"),
+    N_("plain scalar cannot start with '`'"),
+    N_("plain scalar cannot start with '%'"),
+    N_("tab character may not be used as indentation"),
     N_("invalid tab used as indentation"),
 };
 
@@ -382,14 +401,19 @@ static void report(struct builder *b, struct fy_diag *diag)
 	void *iterator = NULL;
 	const struct fy_diag_error *error = fy_diag_errors_iterate(diag, &iterator);
 	struct seg_place place = place_of(b, b->source->len, b->source->len);
+	struct seg_diag *found;
 
 	if (error && error->line > 0 && (size_t)error->line <= b->source->lines) {
 		place.line = (unsigned)error->line;
 		place.column = error->column > 0 ? (unsigned)error->column : 1;
 		place.end_column = place.column + 1;
 	}
-	seg_error(b->diags, SEG_SYNTAX, place, _("not readable as YAML: %s"),
-		  error && error->msg ? message_of(error->msg) : _("the file ends too early"));
+	found = seg_error(b->diags, SEG_SYNTAX, place, _("not readable as YAML: %s"),
+			  error && error->msg ? message_of(error->msg) : _("the file ends too early"));
+	/* What is never closed is noticed only lines later. */
+	if (error && error->msg && strncmp(error->msg, "wrongly indented", 16) == 0)
+		seg_diag_hint(b->diags, found,
+			      _("a bracket or a quotation mark in the lines above may still be open"));
 }
 
 static struct fy_diag *quiet_diag(void)
