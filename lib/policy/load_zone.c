@@ -292,7 +292,7 @@ static void resolve_networks(struct loader *ld, struct seg_zone *zone, const str
 		if (zone[z].any)
 			zone[z].nets = seg_ranges_union(
 			    ld->arena, zone[z].nets,
-			    seg_ranges_subtract(ld->scratch, seg_ranges_all(), policy->named));
+			    seg_ranges_subtract(ld->arena, seg_ranges_all(), policy->named));
 	seg_policy_index_networks(policy);
 }
 
