@@ -4,10 +4,13 @@
 
 /*
  * Where alerts go: syslog (RFC 3164 over /dev/log, as libc does it, but never
- * blocking), the journal with SEGD_* fields, and whoever watches. A sink that is
- * away or slow keeps its lines in a bounded queue (the oldest are dropped last:
- * beyond the bound new ones are counted and reported), retries within 10 s, sends each once, and
- * finds a socket that was replaced by a new one.
+ * blocking) and the journal with SEGD_* fields. A sink that is away or slow keeps
+ * its lines in a bounded queue (the oldest are dropped last: beyond the bound new
+ * ones are counted), sends each once and in order when it is back, and finds a
+ * socket that was replaced by a new one. What a server's socket has accepted is
+ * delivered; whether the server writes it down is the server's.
+ *
+ * A line says when the event was, not when it could be sent.
  */
 
 #include <sys/types.h>
@@ -16,20 +19,21 @@
 enum seg_sink_format { SEG_FORMAT_TEXT, SEG_FORMAT_CEE, SEG_FORMAT_CEF };
 
 struct seg_sink_options {
-	const char *path;            /* "/dev/log" or the journal's socket */
+	const char *path;            /* "/dev/log" or the journal's socket; copied */
 	int facility;                /* LOG_AUTHPRIV */
-	enum seg_sink_format format;
+	enum seg_sink_format format; /* of syslog; the journal's MESSAGE is text always */
 	size_t queue;                /* lines kept while away */
 };
 struct seg_sink;
 struct seg_sink *seg_syslog_new(const struct seg_sink_options *options);
 struct seg_sink *seg_journal_new(const struct seg_sink_options *options);
-void seg_sink_free(struct seg_sink *sink);
+void seg_sink_free(struct seg_sink *sink); /* NULL allowed; what is queued is lost: flush first */
 /* Never blocks, never fails: sends now or queues. */
 void seg_sink_put(struct seg_sink *sink, const struct seg_alert *alert);
 /* Tries to send what is queued; the loop calls it every second while pending. */
 void seg_sink_flush(struct seg_sink *sink);
 size_t seg_sink_pending(const struct seg_sink *sink);
+/* Lines that found the queue full, or that no datagram can hold. */
 uint64_t seg_sink_dropped(const struct seg_sink *sink);
 
 #endif
