@@ -20,6 +20,13 @@ static const char *text_of(const json_t *doc, const char *key)
 	return json_string_value(json_object_get(doc, key));
 }
 
+static bool is_permit(const json_t *doc)
+{
+	const char *verdict = text_of(doc, "verdict");
+
+	return verdict && strcmp(verdict, "permit") == 0;
+}
+
 /* What a person does next, by reason. */
 static const char *next_step(const char *reason)
 {
@@ -113,7 +120,7 @@ static void print_permit(const json_t *doc)
 
 static void print_verdict(const struct segctl *ctl, const json_t *doc)
 {
-	bool permit = strcmp(text_of(doc, "verdict"), "permit") == 0;
+	bool permit = is_permit(doc);
 	const char *colour = permit ? "\033[1;32m" : "\033[1;31m";
 
 	printf("%s%s%s", ctl->colour ? colour : "", permit ? _("PERMIT") : _("DENY"),
@@ -129,13 +136,13 @@ static void print_answer(const struct segctl *ctl, const json_t *doc)
 	print_named(_("from"), text_of(doc, "from"), text_of(doc, "from-title"));
 	print_named(_("to"), text_of(doc, "to"), text_of(doc, "to-title"));
 	print_permit(doc);
-	if (strcmp(text_of(doc, "verdict"), "permit") != 0)
+	if (!is_permit(doc))
 		print_line(_("next"), next_step(text_of(doc, "reason")));
 }
 
 static int show(const struct segctl *ctl, json_t *doc)
 {
-	int status = strcmp(text_of(doc, "verdict"), "permit") == 0 ? SEGCTL_YES : SEGCTL_NO;
+	int status = is_permit(doc) ? SEGCTL_YES : SEGCTL_NO;
 
 	if (ctl->json)
 		return segctl_json(doc, status);

@@ -119,7 +119,8 @@ json_t *seg_answer_explain(const struct seg_policy *policy, const struct seg_pac
 
 	set_text(doc, "verdict", verdict->permit ? "permit" : "deny");
 	set_text(doc, "reason", seg_reason_name(verdict->reason));
-	set_text(doc, "permit", verdict->by ? verdict->by->id : NULL);
+	/* What is isolated or staged out is denied although a permit covers it. */
+	set_text(doc, "permit", verdict->permit && verdict->by ? verdict->by->id : NULL);
 	set_text(doc, "nearest", verdict->nearest ? verdict->nearest->id : NULL);
 	set_zone(doc, "from", "from-title", verdict->from);
 	set_zone(doc, "to", "to-title", verdict->to);

@@ -41,6 +41,8 @@ static const char policy_text[] =
 	"  - {id: G-2, class: internal, from: ops, to: gateway, destination: [10.1.0.1, 10.9.0.1, 224.0.0.18], service: [tcp/22, proto/112]}\n"
 	"  - {id: G-3, class: internal, from: gateway, to: [ops, lg], service: [proto/112, udp/514]}\n"
 	"  - {id: G-4, class: internal, from: gateway, to: ops, source: [10.9.0.1], destination: [10.9.0.40], service: [tcp/6514]}\n"
+	"  - {id: E-1, class: internal, from: blue, to: mn, service: [tcp/22], valid: {until: 2026-12-02}}\n"
+	"  - {id: E-2, class: internal, from: blue, to: wan, service: [tcp/22], valid: {from: 2026-12-02}}\n"
 	"  - {id: D-1, class: internal, from: ops, to: mn, source: [10.9.0.30], destination: [10.1.0.20], service: [tcp/22], valid: {from: 2026-12-01, until: 2026-12-02}}\n";
 
 #define NOON "2026-11-24T12:00" /* a Tuesday */
@@ -98,7 +100,7 @@ static const struct packet_case {
 	{NULL, NULL, NOON, "10.2.0.9", "198.51.100.7", "proto/47", "permit", "permit", "W-1", NULL},
 	{NULL, NULL, NOON, "2001:db8:2::9", "2001:db8:ffff::1", "udp/53", "permit", "permit", "W-1", NULL},
 	{NULL, NULL, NOON, "10.6.0.9", "10.9.0.1", "tcp/80", "deny", "address", "G-1", NULL},
-	{NULL, NULL, NOON, "10.6.0.9", "10.1.0.20", "tcp/80", "deny", "no-permit", NULL, "from blue to mn"},
+	{NULL, NULL, NOON, "10.6.0.9", "192.0.2.9", "tcp/80", "deny", "no-permit", NULL, "from blue to inet"},
 	/* Direction: the same port the other way, nothing less. */
 	{NULL, NULL, NOON, "172.30.5.10", "10.1.0.20", "tcp/443", "deny", "direction", "S-1", "from mn to wan"},
 	{NULL, NULL, "2027-05-01T12:00", "172.30.5.10", "10.1.0.20", "tcp/443", "deny", "direction", "S-1", NULL},
@@ -171,6 +173,11 @@ static const struct packet_case {
 	{NULL, NULL, NOON, "10.9.0.1", "224.0.0.18", "proto/112", "permit", "permit", "G-3", NULL},
 	{NULL, NULL, NOON, "10.9.0.1", "224.0.0.18", "udp/5353", "deny", "port", "G-3", NULL},
 	{NULL, NULL, NOON, "10.9.0.1", "127.0.0.5", "udp/5353", "permit", "gateway-essential", NULL, NULL},
+	/* Open at one end. */
+	{NULL, NULL, NOON, "10.6.0.9", "10.1.0.20", "tcp/22", "permit", "permit", "E-1", "until 2026-12-03T00:00:00+09:00"},
+	{NULL, NULL, "2026-12-03T00:00", "10.6.0.9", "10.1.0.20", "tcp/22", "deny", "dates", "E-1", "expired 2026-12-02"},
+	{NULL, NULL, "2026-12-01T23:59:59", "10.6.0.9", "172.30.5.10", "tcp/22", "deny", "dates", "E-2", "opens 2026-12-02T00:00:00+09:00"},
+	{NULL, NULL, "2036-12-02T00:00", "10.6.0.9", "172.30.5.10", "tcp/22", "permit", "permit", "E-2", NULL},
 	/* Not yet. */
 	{NULL, NULL, NOON, "10.9.0.30", "10.1.0.20", "tcp/22", "deny", "dates", "D-1", "begins 2026-12-01"},
 	{NULL, NULL, "2026-12-01T00:00", "10.9.0.30", "10.1.0.20", "tcp/22", "permit", "permit", "D-1", NULL},
