@@ -33,6 +33,7 @@ static const struct command *const commands[] = {
     &command_verify,
     &command_history,
     &command_disarm,
+    &command_top,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * segctl top: what is busy now, drawn again every few seconds until q.
+ *
+ * Plain ANSI in whatever the terminal is wide, 80 columns at least; the
+ * alternate screen, so that the shell's lines are there again afterwards.
+ */
+#include "commands.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/i18n.h"
+#include "base/utf8.h"
+#include "client.h"
+#include "options.h"
+#include "output.h"
+#include "sample.h"
+
+#define INTERVAL 2        /* seconds */
+#define INTERVAL_MAX 3600
+#define LISTED 20         /* of each, with --json */
+#define SHARE 4           /* the daemon works at most a fourth of the time for us */
+#define ENTER "\033[?1049h\033[?25l"
+#define LEAVE "\033[?25h\033[?1049l"
+
+static volatile sig_atomic_t stopped;
+
+static void on_signal(int number)
+{
+	stopped = number;
+}
+
+struct view {
+	const struct segctl *ctl;
+	struct segctl_client *client;
+	struct segctl_sample sample;
+	json_t *status;
+	double taken, cost;       /* when the sample was taken, and how long that took */
+	int rows, columns;
+	struct seg_strbuf out;
+	int line;                 /* lines drawn */
+};
+
+static double now(void)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
+}
+
+static int take_sample(struct view *view)
+{
+	json_t *status = NULL, *permits = NULL, *flows = NULL;
+	double began = now();
+	int result = segctl_client_call(view->client, "Status", NULL, &status);
+
+	if (!result)
+		result = segctl_client_call(view->client, "Permits", NULL, &permits);
+	if (!result)
+		result = segctl_client_call(view->client, "Flows", NULL, &flows);
+	if (!result) {
+		double at = now();
+
+		segctl_sample_take(&view->sample, permits, flows, at - view->taken);
+		view->taken = at;
+		view->cost = at - began;
+		json_decref(view->status);
+		view->status = json_incref(status);
+	}
+	json_decref(status);
+	json_decref(permits);
+	json_decref(flows);
+	return result;
+}
+
+/* A text in exactly `cells` cells: cut with an ellipsis, or filled with blanks. */
+static void put(struct view *view, const char *text, int cells)
+{
+	struct seg_strbuf shown = {0};
+	int width = (int)seg_utf8_show(&shown, text, strlen(text));
+	const char *at = seg_strbuf_text(&shown);
+	int used = 0;
+
+	while (*at) {
+		uint32_t code = 0;
+		size_t len = seg_utf8_decode(at, strlen(at), &code);
+		int wide = (int)seg_utf8_cells(code);
+
+		if (used + wide > cells - (width > cells ? 1 : 0))
+			break;
+		seg_strbuf_add_n(&view->out, at, len);
+		used += wide;
+		at += len;
+	}
+	if (width > cells) {
+		seg_strbuf_add(&view->out, "…");
+		used++;
+	}
+	seg_strbuf_printf(&view->out, "%*s ", cells - used, "");
+	seg_strbuf_fini(&shown);
+}
+
+static void put_number(struct view *view, long long number, int cells)
+{
+	seg_strbuf_printf(&view->out, "%*lld ", cells, number);
+}
+
+static void put_rate(struct view *view, double rate, int cells)
+{
+	char size[SEGCTL_SIZE_STRLEN], text[SEGCTL_SIZE_STRLEN + 2] = "-";
+
+	if (rate >= 0)
+		snprintf(text, sizeof(text), "%s/s", segctl_size((long long)rate, size));
+	seg_strbuf_printf(&view->out, "%*s", cells, text);
+}
+
+/* In raw mode the terminal moves to the next line only. */
+static void end_line(struct view *view)
+{
+	seg_strbuf_add(&view->out, segctl_terminal() ? "\033[K\r\n" : "\n");
+	view->line++;
+}
+
+static void put_heading(struct view *view, const char *text)
+{
+	seg_strbuf_printf(&view->out, "%s%s%s", segctl_tone_begin(view->ctl, SEGCTL_HEAD), text,
+			  segctl_tone_end(view->ctl, SEGCTL_HEAD));
+	end_line(view);
+}
+
+static void draw_head(struct view *view)
+{
+	const json_t *fill = json_object_get(view->status, "conntrack");
+	struct seg_strbuf line = {0};
+
+	seg_strbuf_printf(&line, _("segd %s  denied %lld  violations %lld  conntrack %lld of %lld"),
+			  segctl_text_of(view->status, "state"), segctl_number_of(view->status, "denied"),
+			  segctl_number_of(view->status, "violations"), segctl_number_of(fill, "count"),
+			  segctl_number_of(fill, "max"));
+	put(view, seg_strbuf_text(&line), view->columns - 2);
+	end_line(view);
+	seg_strbuf_fini(&line);
+}
+
+static void draw_pairs(struct view *view, int rows)
+{
+	int half = (view->columns - 26) / 2;
+
+	put_heading(view, _("ZONES"));
+	for (size_t i = 0; i < view->sample.pairs.n && rows-- > 0; i++) {
+		const struct segctl_item *item = &view->sample.pairs.item[i];
+
+		put(view, item->first, half);
+		put(view, item->second, half);
+		put_number(view, item->flows, 8);
+		put_rate(view, item->rate, 13);
+		end_line(view);
+	}
+}
+
+static void draw_permits(struct view *view, int rows)
+{
+	put_heading(view, _("PERMITS"));
+	for (size_t i = 0; i < view->sample.permits.n && rows-- > 0; i++) {
+		const struct segctl_item *item = &view->sample.permits.item[i];
+
+		put(view, item->first, 18);
+		put(view, item->second, view->columns - 44);
+		put_number(view, item->flows, 8);
+		put_rate(view, item->rate, 13);
+		end_line(view);
+	}
+}
+
+static void draw_flows(struct view *view, int rows)
+{
+	int half = (view->columns - 33) / 2;
+
+	put_heading(view, _("FLOWS"));
+	for (size_t i = 0; i < view->sample.flows.n && rows-- > 0; i++) {
+		const struct segctl_item *item = &view->sample.flows.item[i];
+
+		put(view, item->first, 6);
+		put(view, item->second, half);
+		put(view, item->third, half);
+		put(view, item->permit, 8);
+		put_rate(view, item->rate, 13);
+		end_line(view);
+	}
+}
+
+static int least(size_t n, int limit)
+{
+	return n < (size_t)limit ? (int)n : limit;
+}
+
+/* A fourth of the rows each for pairs and permits, the rest for flows. */
+static void draw(struct view *view)
+{
+	struct winsize size;
+	int pairs, permits;
+
+	view->rows = 24;
+	view->columns = 80;
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row && size.ws_col) {
+		view->rows = size.ws_row;
+		view->columns = size.ws_col < 60 ? 60 : size.ws_col;
+	}
+	pairs = least(view->sample.pairs.n, view->rows / 4);
+	permits = least(view->sample.permits.n, view->rows / 4);
+	seg_strbuf_reset(&view->out);
+	view->line = 0;
+	if (segctl_terminal())
+		seg_strbuf_add(&view->out, "\033[H");
+	draw_head(view);
+	draw_pairs(view, pairs);
+	draw_permits(view, permits);
+	draw_flows(view, view->rows - view->line - 3);
+	if (segctl_terminal())
+		seg_strbuf_printf(&view->out, "\033[J\033[%d;1H%s%s%s", view->rows, segctl_tone_begin(view->ctl, SEGCTL_DIM),
+				  _("q: quit"), segctl_tone_end(view->ctl, SEGCTL_DIM));
+	fputs(seg_strbuf_text(&view->out), stdout);
+	fflush(stdout);
+}
+
+/* True: the person wants to leave. */
+static bool wait_for_key(double seconds)
+{
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	double end = now() + seconds;
+
+	while (!stopped && now() < end) {
+		char key;
+		int ready = poll(&input, 1, (int)((end - now()) * 1000) + 1);
+
+		if (ready > 0 && read(STDIN_FILENO, &key, 1) < 1)
+			return true;
+		if (ready > 0 && (key == 'q' || key == 'Q' || key == 3))
+			return true;
+		if (ready < 0)
+			break; /* a signal: the window has another size, or it is time to go */
+	}
+	return stopped;
+}
+
+static int show_live(struct view *view, long long interval)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+	struct termios before, raw;
+	int status = SEGCTL_YES;
+	double wait = 1; /* rates come with the second sample */
+
+	if (tcgetattr(STDIN_FILENO, &before))
+		return segctl_fail(view->ctl, SEGCTL_USAGE, "usage", _("top needs a terminal to read keys from"));
+	raw = before;
+	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	raw.c_cc[VMIN] = 1;
+	raw.c_cc[VTIME] = 0;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	fputs(ENTER, stdout);
+	do {
+		draw(view);
+		if (wait_for_key(wait > view->cost * SHARE ? wait : view->cost * SHARE))
+			break;
+		wait = (double)interval;
+		status = take_sample(view);
+	} while (!status && !stopped);
+	fputs(LEAVE, stdout);
+	fflush(stdout);
+	tcsetattr(STDIN_FILENO, TCSANOW, &before);
+	if (status) /* why was said on the screen that is gone now */
+		return segctl_fail(view->ctl, (enum segctl_exit)status, "unreachable",
+				   _("segd at %s does not answer any more"), view->ctl->socket);
+	return status;
+}
+
+/* Two samples, one answer. */
+static int show_once(struct view *view, long long interval)
+{
+	int status;
+
+	sleep((unsigned)interval);
+	status = take_sample(view);
+	if (status)
+		return status;
+	if (view->ctl->json)
+		return segctl_json(segctl_sample_json(&view->sample, LISTED), SEGCTL_YES);
+	draw(view);
+	return SEGCTL_YES;
+}
+
+static int run(const struct segctl *ctl, int argc, char **argv)
+{
+	const char *text = NULL;
+	const struct segctl_option options[] = {{"interval", &text, NULL}, {0}};
+	struct view view = {.ctl = ctl};
+	long long interval = INTERVAL;
+	int status;
+
+	if (segctl_options(ctl, &command_top, argc, argv, options, NULL, 0, 0) < 0)
+		return SEGCTL_USAGE;
+	if (text && !segctl_number(text, 1, INTERVAL_MAX, &interval))
+		return segctl_usage(ctl, &command_top, _("'%s' is no number of seconds"), text);
+	status = segctl_client_open(ctl, &view.client);
+	if (!status)
+		status = take_sample(&view);
+	if (!status)
+		status = ctl->json || !segctl_terminal() ? show_once(&view, interval) : show_live(&view, interval);
+	segctl_client_close(view.client);
+	segctl_sample_fini(&view.sample);
+	json_decref(view.status);
+	seg_strbuf_fini(&view.out);
+	return status;
+}
+
+const struct command command_top = {
+	.name = "top",
+	.arguments = "[--interval SECONDS]",
+	.run = run,
+	.summary = N_("the busiest zones, permits and flows, live"),
+};
