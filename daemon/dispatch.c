@@ -94,13 +94,13 @@ static void late_answer(void *context, int result, json_t *out)
 static void run_command(struct seg_session *session, const struct seg_command *command, const json_t *params)
 {
 	const struct seg_request request = {
-	    .uid = session->uid,
-	    .gid = session->gid,
-	    .pid = session->pid,
-	    .params = params,
-	    .now = time(NULL),
-	    .done = late_answer,
-	    .context = session,
+		.uid = session->uid,
+		.gid = session->gid,
+		.pid = session->pid,
+		.params = params,
+		.now = time(NULL),
+		.done = late_answer,
+		.context = session,
 	};
 	json_t *out = NULL;
 	int result = command->call(session->dispatch->backend.engine, &request, &out);
@@ -194,7 +194,7 @@ static void call_watch(struct seg_session *session, const struct seg_varlink_cal
 		return;
 	}
 	session->subscription =
-	    backend->subscribe(backend->engine, streams_wanted(call->parameters), send_event, session);
+		backend->subscribe(backend->engine, streams_wanted(call->parameters), send_event, session);
 	if (!session->subscription)
 		send_error(session, SEG_ERROR_BUSY,
 			   json_pack("{s:s, s:s}", "code", "busy", "message", "too many watchers"));

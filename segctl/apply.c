@@ -24,8 +24,8 @@ static void show_applied(const struct segctl *ctl, const json_t *answer)
 	const char *until = segctl_text_of(answer, "confirm-until");
 
 	printf(json_is_true(json_object_get(answer, "unchanged"))
-		   ? _("%sversion %lld%s (%.12s) was in force already; nothing has changed\n")
-		   : _("%sversion %lld%s (%.12s) is in force\n"),
+		       ? _("%sversion %lld%s (%.12s) was in force already; nothing has changed\n")
+		       : _("%sversion %lld%s (%.12s) is in force\n"),
 	       segctl_tone_begin(ctl, SEGCTL_GOOD), segctl_number_of(answer, "version"),
 	       segctl_tone_end(ctl, SEGCTL_GOOD), segctl_text_of(answer, "hash"));
 	show_revoked(json_object_get(answer, "revoked"));
@@ -67,10 +67,10 @@ static int run_apply(const struct segctl *ctl, int argc, char **argv)
 }
 
 const struct command command_apply = {
-    .name = "apply",
-    .arguments = "[--confirm-within DURATION] [--comment TEXT] [--ticket ID] [--force]",
-    .run = run_apply,
-    .summary = N_("apply the policy file; with a deadline, go back unless confirmed"),
+	.name = "apply",
+	.arguments = "[--confirm-within DURATION] [--comment TEXT] [--ticket ID] [--force]",
+	.run = run_apply,
+	.summary = N_("apply the policy file; with a deadline, go back unless confirmed"),
 };
 
 static int run_confirm(const struct segctl *ctl, int argc, char **argv)
@@ -81,10 +81,10 @@ static int run_confirm(const struct segctl *ctl, int argc, char **argv)
 }
 
 const struct command command_confirm = {
-    .name = "confirm",
-    .arguments = "",
-    .run = run_confirm,
-    .summary = N_("keep what was applied with a deadline"),
+	.name = "confirm",
+	.arguments = "",
+	.run = run_confirm,
+	.summary = N_("keep what was applied with a deadline"),
 };
 
 static int run_rollback(const struct segctl *ctl, int argc, char **argv)
@@ -108,8 +108,8 @@ static int run_rollback(const struct segctl *ctl, int argc, char **argv)
 }
 
 const struct command command_rollback = {
-    .name = "rollback",
-    .arguments = "[VERSION] [--comment TEXT]",
-    .run = run_rollback,
-    .summary = N_("go back to the version before, or to any other"),
+	.name = "rollback",
+	.arguments = "[VERSION] [--comment TEXT]",
+	.run = run_rollback,
+	.summary = N_("go back to the version before, or to any other"),
 };

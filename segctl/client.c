@@ -24,21 +24,22 @@ static int connect_failed(const struct segctl *ctl, int error)
 {
 	if (error == EACCES || error == EPERM)
 		return segctl_fail(
-		    ctl, SEGCTL_DENIED, "not-allowed",
-		    _("%s: not allowed; root and the members of the socket's group may ask segd"),
-		    ctl->socket);
+			ctl, SEGCTL_DENIED, "not-allowed",
+			_("%s: not allowed; root and the members of the socket's group may ask segd"),
+			ctl->socket);
 	return segctl_fail(
-	    ctl, SEGCTL_NO_DAEMON, "unreachable",
-	    _("segd does not answer at %s (%s); start it with `systemctl start segd`, or name its socket "
-	      "with --socket"),
-	    ctl->socket, strerror(error));
+		ctl, SEGCTL_NO_DAEMON, "unreachable",
+		_("segd does not answer at %s (%s); start it with `systemctl start segd`, or name its socket "
+		  "with --socket"),
+		ctl->socket, strerror(error));
 }
 
 static int lost(const struct segctl *ctl)
 {
 	return segctl_fail(
-	    ctl, SEGCTL_NO_DAEMON, "unreachable",
-	    _("segd at %s closed the connection; `systemctl status segd` says whether it runs"), ctl->socket);
+		ctl, SEGCTL_NO_DAEMON, "unreachable",
+		_("segd at %s closed the connection; `systemctl status segd` says whether it runs"),
+		ctl->socket);
 }
 
 int segctl_client_open(const struct segctl *ctl, struct segctl_client **result)
@@ -144,9 +145,9 @@ static int answer_failed(const struct segctl *ctl, const char *error, json_t *pa
 
 	if (!strcmp(error, SEG_ERROR_METHOD_NOT_FOUND))
 		return segctl_fail(
-		    ctl, status, "unknown-method",
-		    _("segd at %s does not know this command; it is another version than segctl"),
-		    ctl->socket);
+			ctl, status, "unknown-method",
+			_("segd at %s does not know this command; it is another version than segctl"),
+			ctl->socket);
 	if (!message)
 		return segctl_fail(ctl, status, "invalid-parameter", _("segd refuses the call: %s %s"), error,
 				   segctl_text_of(parameters, "parameter"));

@@ -73,10 +73,10 @@ static int run_denials(const struct segctl *ctl, int argc, char **argv)
 }
 
 const struct command command_denials = {
-    .name = "denials",
-    .arguments = "",
-    .run = run_denials,
-    .summary = N_("what was refused, by source, destination and service"),
+	.name = "denials",
+	.arguments = "",
+	.run = run_denials,
+	.summary = N_("what was refused, by source, destination and service"),
 };
 
 static int run_violations(const struct segctl *ctl, int argc, char **argv)
@@ -87,8 +87,8 @@ static int run_violations(const struct segctl *ctl, int argc, char **argv)
 }
 
 const struct command command_violations = {
-    .name = "violations",
-    .arguments = "",
-    .run = run_violations,
-    .summary = N_("flows that no permit explains"),
+	.name = "violations",
+	.arguments = "",
+	.run = run_violations,
+	.summary = N_("flows that no permit explains"),
 };

@@ -31,8 +31,8 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 }
 
 const struct command command_disarm = {
-    .name = "disarm",
-    .arguments = "--yes",
-    .run = run,
-    .summary = N_("take the rules out: nothing is separated any more"),
+	.name = "disarm",
+	.arguments = "--yes",
+	.run = run,
+	.summary = N_("take the rules out: nothing is separated any more"),
 };

@@ -53,8 +53,8 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 }
 
 const struct command command_flows = {
-    .name = "flows",
-    .arguments = "[--zone ZONE]",
-    .run = run,
-    .summary = N_("live flows that cross zones"),
+	.name = "flows",
+	.arguments = "[--zone ZONE]",
+	.run = run,
+	.summary = N_("live flows that cross zones"),
 };

@@ -12,10 +12,10 @@ static const struct {
 	const char *name, *text;
 	enum segctl_tone tone;
 } results[] = {
-    {"confirmed", N_("confirmed"), SEGCTL_GOOD},
-    {"pending", N_("pending"), SEGCTL_WARN},
-    {"rolled-back", N_("rolled back"), SEGCTL_DIM},
-    {"refused", N_("refused"), SEGCTL_BAD},
+	{"confirmed", N_("confirmed"), SEGCTL_GOOD},
+	{"pending", N_("pending"), SEGCTL_WARN},
+	{"rolled-back", N_("rolled back"), SEGCTL_DIM},
+	{"refused", N_("refused"), SEGCTL_BAD},
 };
 
 static void add_result(struct segctl_table *table, const char *result)
@@ -66,8 +66,8 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 }
 
 const struct command command_history = {
-    .name = "history",
-    .arguments = "",
-    .run = run,
-    .summary = N_("who changed what, when and why"),
+	.name = "history",
+	.arguments = "",
+	.run = run,
+	.summary = N_("who changed what, when and why"),
 };

@@ -47,18 +47,18 @@ static int run_isolate(const struct segctl *ctl, int argc, char **argv)
 	if (duration && !segctl_duration(duration, &seconds))
 		return segctl_usage(ctl, &command_isolate, _("'%s' is no duration; write 90s, 2m or 1h30m"),
 				    duration);
-	parameters =
-	    json_pack("{s:o, s:o}", "target", segctl_json_text(target), "reason", segctl_json_text(reason));
+	parameters = json_pack("{s:o, s:o}", "target", segctl_json_text(target), "reason",
+			       segctl_json_text(reason));
 	if (duration)
 		json_object_set_new(parameters, "for", json_integer(seconds));
 	return segctl_call_show(ctl, "Isolate", parameters, show);
 }
 
 const struct command command_isolate = {
-    .name = "isolate",
-    .arguments = "HOST|ZONE [--for DURATION] --reason TEXT",
-    .run = run_isolate,
-    .summary = N_("cut a host or a zone off at once"),
+	.name = "isolate",
+	.arguments = "HOST|ZONE [--for DURATION] --reason TEXT",
+	.run = run_isolate,
+	.summary = N_("cut a host or a zone off at once"),
 };
 
 static int run_release(const struct segctl *ctl, int argc, char **argv)
@@ -72,10 +72,10 @@ static int run_release(const struct segctl *ctl, int argc, char **argv)
 }
 
 const struct command command_release = {
-    .name = "release",
-    .arguments = "HOST|ZONE",
-    .run = run_release,
-    .summary = N_("end an isolation"),
+	.name = "release",
+	.arguments = "HOST|ZONE",
+	.run = run_release,
+	.summary = N_("end an isolation"),
 };
 
 static int run_isolated(const struct segctl *ctl, int argc, char **argv)
@@ -86,8 +86,8 @@ static int run_isolated(const struct segctl *ctl, int argc, char **argv)
 }
 
 const struct command command_isolated = {
-    .name = "isolated",
-    .arguments = "",
-    .run = run_isolated,
-    .summary = N_("who is cut off, since when and why"),
+	.name = "isolated",
+	.arguments = "",
+	.run = run_isolated,
+	.summary = N_("who is cut off, since when and why"),
 };

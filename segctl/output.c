@@ -48,7 +48,7 @@ void segctl_list_of(const json_t *object, const char *key, struct seg_strbuf *ou
 	if (json_is_string(member))
 		seg_strbuf_add(out, json_string_value(member));
 	json_array_foreach(member, i, item)
-	    seg_strbuf_printf(out, "%s%s", i ? "," : "", json_string_value(item));
+		seg_strbuf_printf(out, "%s%s", i ? "," : "", json_string_value(item));
 }
 
 const char *segctl_size(long long bytes, char buf[static SEGCTL_SIZE_STRLEN])

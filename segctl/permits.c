@@ -15,9 +15,9 @@ static const struct {
 	const char *name, *text;
 	enum segctl_tone tone;
 } states[] = {
-    {"active", N_("active"), SEGCTL_GOOD},   {"closed", N_("closed"), SEGCTL_DIM},
-    {"expired", N_("expired"), SEGCTL_WARN}, {"not-yet", N_("not yet"), SEGCTL_DIM},
-    {"stopped", N_("stopped"), SEGCTL_BAD},
+	{"active", N_("active"), SEGCTL_GOOD},	 {"closed", N_("closed"), SEGCTL_DIM},
+	{"expired", N_("expired"), SEGCTL_WARN}, {"not-yet", N_("not yet"), SEGCTL_DIM},
+	{"stopped", N_("stopped"), SEGCTL_BAD},
 };
 
 static void add_state(struct segctl_table *table, const char *state)
@@ -80,8 +80,8 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 }
 
 const struct command command_permits = {
-    .name = "permits",
-    .arguments = "[--unused DAYS]",
-    .run = run,
-    .summary = N_("every permit: state, use, end"),
+	.name = "permits",
+	.arguments = "[--unused DAYS]",
+	.run = run,
+	.summary = N_("every permit: state, use, end"),
 };

@@ -89,7 +89,8 @@ static void take_permits(struct segctl_sample *sample, const json_t *list, json_
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach(list, i, one) {
+	json_array_foreach(list, i, one)
+	{
 		struct segctl_item *item = add(&sample->permits);
 
 		item->first = copy(segctl_text_of(one, "id"));
@@ -137,7 +138,8 @@ static void take_flows(struct segctl_sample *sample, const json_t *list, json_t 
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach(list, i, one) {
+	json_array_foreach(list, i, one)
+	{
 		struct segctl_item *item = add(&sample->flows), *pair;
 
 		item->first = copy(segctl_text_of(one, "proto"));
@@ -159,7 +161,8 @@ static void take_flows(struct segctl_sample *sample, const json_t *list, json_t 
 	seg_strbuf_fini(&key);
 }
 
-void segctl_sample_take(struct segctl_sample *sample, const json_t *permits, const json_t *flows, double seconds)
+void segctl_sample_take(struct segctl_sample *sample, const json_t *permits, const json_t *flows,
+			double seconds)
 {
 	json_t *now = json_object();
 
@@ -190,7 +193,8 @@ static json_t *list_json(const struct segctl_items *items, const char *first, co
 			json_object_set_new(one, "permit", json_string(item->permit));
 		json_object_set_new(one, "flows", json_integer(item->flows));
 		json_object_set_new(one, "bytes", json_integer(item->bytes));
-		json_object_set_new(one, "bytes-per-second", item->rate < 0 ? json_null() : json_real(item->rate));
+		json_object_set_new(one, "bytes-per-second",
+				    item->rate < 0 ? json_null() : json_real(item->rate));
 		json_array_append_new(list, one);
 	}
 	return list;
@@ -198,7 +202,7 @@ static json_t *list_json(const struct segctl_items *items, const char *first, co
 
 json_t *segctl_sample_json(const struct segctl_sample *sample, size_t limit)
 {
-	return json_pack("{s:o, s:o, s:o}", "pairs", list_json(&sample->pairs, "from", "to", NULL, limit), "permits",
-			 list_json(&sample->permits, "id", "title", NULL, limit), "flows",
+	return json_pack("{s:o, s:o, s:o}", "pairs", list_json(&sample->pairs, "from", "to", NULL, limit),
+			 "permits", list_json(&sample->permits, "id", "title", NULL, limit), "flows",
 			 list_json(&sample->flows, "proto", "src", "dst", limit));
 }

@@ -44,13 +44,14 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 		return segctl_usage(ctl, &command_stage, _("name a stage, or say --list or --off"));
 	if (list)
 		return segctl_call_show(ctl, "Stages", NULL, show);
-	return segctl_call_show(
-	    ctl, "Stage", json_pack("{s:o}", "stage", stage ? segctl_json_text(stage) : json_null()), show);
+	return segctl_call_show(ctl, "Stage",
+				json_pack("{s:o}", "stage", stage ? segctl_json_text(stage) : json_null()),
+				show);
 }
 
 const struct command command_stage = {
-    .name = "stage",
-    .arguments = "NAME | --off | --list",
-    .run = run,
-    .summary = N_("switch to an emergency stage of the policy, and back"),
+	.name = "stage",
+	.arguments = "NAME | --off | --list",
+	.run = run,
+	.summary = N_("switch to an emergency stage of the policy, and back"),
 };

@@ -15,10 +15,10 @@ static const struct {
 	const char *name, *text;
 	enum segctl_tone tone;
 } states[] = {
-    {"enforcing", N_("enforcing"), SEGCTL_GOOD},
-    {"observing", N_("observing: nothing is dropped"), SEGCTL_WARN},
-    {"sealed", N_("sealed: nothing passes between zones"), SEGCTL_BAD},
-    {"disarmed", N_("disarmed: nothing is separated"), SEGCTL_BAD},
+	{"enforcing", N_("enforcing"), SEGCTL_GOOD},
+	{"observing", N_("observing: nothing is dropped"), SEGCTL_WARN},
+	{"sealed", N_("sealed: nothing passes between zones"), SEGCTL_BAD},
+	{"disarmed", N_("disarmed: nothing is separated"), SEGCTL_BAD},
 };
 
 static void row(struct segctl_table *table, const char *name, const char *text, enum segctl_tone tone)
@@ -108,7 +108,7 @@ static void show_lists(struct segctl_table *table, const json_t *answer, struct 
 	size_t i;
 
 	json_array_foreach(json_object_get(answer, "bypass"), i, one)
-	    row(table, _("bypass"), json_string_value(one), SEGCTL_BAD);
+		row(table, _("bypass"), json_string_value(one), SEGCTL_BAD);
 	json_array_foreach(json_object_get(answer, "isolated"), i, one)
 	{
 		seg_strbuf_printf(buf, "%s  %s  %s", segctl_text_of(one, "target"),
@@ -156,8 +156,8 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 }
 
 const struct command command_status = {
-    .name = "status",
-    .arguments = "",
-    .run = run,
-    .summary = N_("what is in force, and whether anything endangers it"),
+	.name = "status",
+	.arguments = "",
+	.run = run,
+	.summary = N_("what is in force, and whether anything endangers it"),
 };

@@ -22,10 +22,10 @@
 #include "output.h"
 #include "sample.h"
 
-#define INTERVAL 2        /* seconds */
+#define INTERVAL 2 /* seconds */
 #define INTERVAL_MAX 3600
-#define LISTED 20         /* of each, with --json */
-#define SHARE 4           /* the daemon works at most a fourth of the time for us */
+#define LISTED 20 /* of each, with --json */
+#define SHARE 4	  /* the daemon works at most a fourth of the time for us */
 #define ENTER "\033[?1049h\033[?25l"
 #define LEAVE "\033[?25h\033[?1049l"
 
@@ -41,10 +41,10 @@ struct view {
 	struct segctl_client *client;
 	struct segctl_sample sample;
 	json_t *status;
-	double taken, cost;       /* when the sample was taken, and how long that took */
+	double taken, cost; /* when the sample was taken, and how long that took */
 	int rows, columns;
 	struct seg_strbuf out;
-	int line;                 /* lines drawn */
+	int line; /* lines drawn */
 };
 
 static double now(void)
@@ -121,10 +121,10 @@ static void put_rate(struct view *view, double rate, int cells)
 	seg_strbuf_printf(&view->out, "%*s", cells, text);
 }
 
-/* In raw mode the terminal moves to the next line only. */
+/* What an older frame left on the line goes. */
 static void end_line(struct view *view)
 {
-	seg_strbuf_add(&view->out, segctl_terminal() ? "\033[K\r\n" : "\n");
+	seg_strbuf_add(&view->out, segctl_terminal() ? "\033[K\n" : "\n");
 	view->line++;
 }
 
@@ -224,8 +224,9 @@ static void draw(struct view *view)
 	draw_permits(view, permits);
 	draw_flows(view, view->rows - view->line - 3);
 	if (segctl_terminal())
-		seg_strbuf_printf(&view->out, "\033[J\033[%d;1H%s%s%s", view->rows, segctl_tone_begin(view->ctl, SEGCTL_DIM),
-				  _("q: quit"), segctl_tone_end(view->ctl, SEGCTL_DIM));
+		seg_strbuf_printf(&view->out, "\033[J\033[%d;1H%s%s%s", view->rows,
+				  segctl_tone_begin(view->ctl, SEGCTL_DIM), _("q: quit"),
+				  segctl_tone_end(view->ctl, SEGCTL_DIM));
 	fputs(seg_strbuf_text(&view->out), stdout);
 	fflush(stdout);
 }
@@ -258,7 +259,8 @@ static int show_live(struct view *view, long long interval)
 	double wait = 1; /* rates come with the second sample */
 
 	if (tcgetattr(STDIN_FILENO, &before))
-		return segctl_fail(view->ctl, SEGCTL_USAGE, "usage", _("top needs a terminal to read keys from"));
+		return segctl_fail(view->ctl, SEGCTL_USAGE, "usage",
+				   _("top needs a terminal to read keys from"));
 	raw = before;
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
 	raw.c_cc[VMIN] = 1;
@@ -315,7 +317,8 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 	if (!status)
 		status = take_sample(&view);
 	if (!status)
-		status = ctl->json || !segctl_terminal() ? show_once(&view, interval) : show_live(&view, interval);
+		status = ctl->json || !segctl_terminal() ? show_once(&view, interval)
+							 : show_live(&view, interval);
 	segctl_client_close(view.client);
 	segctl_sample_fini(&view.sample);
 	json_decref(view.status);

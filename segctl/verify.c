@@ -70,8 +70,8 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 }
 
 const struct command command_verify = {
-    .name = "verify",
-    .arguments = "",
-    .run = run,
-    .summary = N_("prove from the kernel that exactly what the policy permits can pass"),
+	.name = "verify",
+	.arguments = "",
+	.run = run,
+	.summary = N_("prove from the kernel that exactly what the policy permits can pass"),
 };

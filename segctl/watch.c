@@ -16,10 +16,10 @@ static enum segctl_tone tone_of(const char *event)
 		const char *event;
 		enum segctl_tone tone;
 	} tones[] = {
-	    {"violation", SEGCTL_BAD},	{"tampered", SEGCTL_BAD},   {"bypass", SEGCTL_BAD},
-	    {"sealed", SEGCTL_BAD},	{"denied", SEGCTL_WARN},    {"spoofed", SEGCTL_WARN},
-	    {"refused", SEGCTL_WARN},	{"isolated", SEGCTL_WARN},  {"applied", SEGCTL_GOOD},
-	    {"confirmed", SEGCTL_GOOD}, {"flow-begun", SEGCTL_DIM}, {"flow-ended", SEGCTL_DIM},
+		{"violation", SEGCTL_BAD},  {"tampered", SEGCTL_BAD},	{"bypass", SEGCTL_BAD},
+		{"sealed", SEGCTL_BAD},	    {"denied", SEGCTL_WARN},	{"spoofed", SEGCTL_WARN},
+		{"refused", SEGCTL_WARN},   {"isolated", SEGCTL_WARN},	{"applied", SEGCTL_GOOD},
+		{"confirmed", SEGCTL_GOOD}, {"flow-begun", SEGCTL_DIM}, {"flow-ended", SEGCTL_DIM},
 	};
 
 	for (size_t i = 0; i < sizeof(tones) / sizeof(*tones); i++) {
@@ -73,19 +73,19 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 {
 	bool violations = false, denials = false, flows = false;
 	const struct segctl_option options[] = {
-	    {"violations", NULL, &violations}, {"denials", NULL, &denials}, {"flows", NULL, &flows}, {0}};
+		{"violations", NULL, &violations}, {"denials", NULL, &denials}, {"flows", NULL, &flows}, {0}};
 
 	if (segctl_options(ctl, &command_watch, argc, argv, options, NULL, 0, 0) < 0)
 		return SEGCTL_USAGE;
 	return segctl_stream(
-	    ctl, "Watch",
-	    json_pack("{s:b, s:b, s:b}", "violations", violations, "denials", denials, "flows", flows),
-	    show_event, (void *)ctl);
+		ctl, "Watch",
+		json_pack("{s:b, s:b, s:b}", "violations", violations, "denials", denials, "flows", flows),
+		show_event, (void *)ctl);
 }
 
 const struct command command_watch = {
-    .name = "watch",
-    .arguments = "[--violations] [--denials] [--flows]",
-    .run = run,
-    .summary = N_("events as they happen"),
+	.name = "watch",
+	.arguments = "[--violations] [--denials] [--flows]",
+	.run = run,
+	.summary = N_("events as they happen"),
 };

@@ -151,7 +151,7 @@ static bool parse_plain_type(struct parser *p, struct type *type)
 	type->kind = NAMED;
 	type->name = name;
 	SEG_PUSH(p->idl->arena, p->reference, p->references, p->references_cap) =
-	    (struct reference){type, p->line};
+		(struct reference){type, p->line};
 	return isupper((unsigned char)*name);
 }
 

@@ -70,10 +70,10 @@ static int fake_verify(struct seg_engine *engine, const struct seg_request *requ
 }
 
 static const struct seg_command commands[] = {
-    {"status", false, fake_status},
-    {"flows", false, fake_flows},
-    {"apply", true, fake_apply},
-    {"verify", false, fake_verify},
+	{"status", false, fake_status},
+	{"flows", false, fake_flows},
+	{"apply", true, fake_apply},
+	{"verify", false, fake_verify},
 };
 
 static struct seg_subscription *fake_subscribe(struct seg_engine *engine, unsigned streams, seg_watch_fn fn,
@@ -107,8 +107,8 @@ static char dir[64], path[96];
 static int start(const struct seg_control_options *options)
 {
 	const struct seg_backend backend = {
-	    &engine,	    commands,	      sizeof(commands) / sizeof(*commands),
-	    fake_subscribe, fake_unsubscribe, fake_forget};
+		&engine,	commands,	  sizeof(commands) / sizeof(*commands),
+		fake_subscribe, fake_unsubscribe, fake_forget};
 
 	return seg_control_new(&control, base, options, &backend);
 }
@@ -235,33 +235,35 @@ END_TEST
 static const struct {
 	const char *call, *answer;
 } cases[] = {
-    {"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":120}}",
-     "{\"parameters\":{\"version\":120,\"unchanged\":false}}\n"},
-    {"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":1}}",
-     "{\"error\":\"org.segd.Refused\",\"parameters\":{\"code\":\"refused\",\"message\":\"two errors\"}}\n"},
-    {"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":2}}",
-     "{\"error\":\"org.segd.Refused\",\"parameters\":{\"code\":\"system\",\"message\":\"Input/output "
-     "error\"}}\n"},
-    {"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":3}}",
-     "{\"error\":\"org.segd.Invalid\",\"parameters\":{\"code\":\"system\",\"message\":\"Invalid "
-     "argument\"}}\n"},
-    {"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":\"2m\"}}",
-     "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"confirm_within\"}}"
-     "\n"},
-    {"{\"method\":\"org.segd.Status\",\"parameters\":{\"x\":1}}",
-     "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"x\"}}\n"},
-    {"{\"method\":\"org.segd.Refused\"}",
-     "{\"error\":\"org.varlink.service.MethodNotFound\",\"parameters\":{\"method\":\"org.segd.Refused\"}}\n"},
-    {"{\"method\":\"org.segd.status\"}",
-     "{\"error\":\"org.varlink.service.MethodNotFound\",\"parameters\":{\"method\":\"org.segd.status\"}}\n"},
-    {"{\"method\":\"org.other.Status\"}",
-     "{\"error\":\"org.varlink.service.InterfaceNotFound\",\"parameters\":{\"interface\":\"org.other\"}}\n"},
-    {"{\"method\":\"org.segd.Watch\"}",
-     "{\"error\":\"org.varlink.service.ExpectedMore\",\"parameters\":{}}\n"},
-    {"{\"method\":\"org.segd.Status\",\"oneway\":true}", ""},
-    {"{\"method\":\"org.segd.Nothing\",\"oneway\":true}", ""},
-    {"{\"method\":\"org.segd.Status\",\"upgrade\":true}",
-     "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"upgrade\"}}\n"},
+	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":120}}",
+	 "{\"parameters\":{\"version\":120,\"unchanged\":false}}\n"},
+	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":1}}",
+	 "{\"error\":\"org.segd.Refused\",\"parameters\":{\"code\":\"refused\",\"message\":\"two "
+	 "errors\"}}\n"},
+	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":2}}",
+	 "{\"error\":\"org.segd.Refused\",\"parameters\":{\"code\":\"system\",\"message\":\"Input/output "
+	 "error\"}}\n"},
+	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":3}}",
+	 "{\"error\":\"org.segd.Invalid\",\"parameters\":{\"code\":\"system\",\"message\":\"Invalid "
+	 "argument\"}}\n"},
+	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":\"2m\"}}",
+	 "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"confirm_"
+	 "within\"}}"
+	 "\n"},
+	{"{\"method\":\"org.segd.Status\",\"parameters\":{\"x\":1}}",
+	 "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"x\"}}\n"},
+	{"{\"method\":\"org.segd.Refused\"}", "{\"error\":\"org.varlink.service.MethodNotFound\","
+					      "\"parameters\":{\"method\":\"org.segd.Refused\"}}\n"},
+	{"{\"method\":\"org.segd.status\"}", "{\"error\":\"org.varlink.service.MethodNotFound\","
+					     "\"parameters\":{\"method\":\"org.segd.status\"}}\n"},
+	{"{\"method\":\"org.other.Status\"}", "{\"error\":\"org.varlink.service.InterfaceNotFound\","
+					      "\"parameters\":{\"interface\":\"org.other\"}}\n"},
+	{"{\"method\":\"org.segd.Watch\"}",
+	 "{\"error\":\"org.varlink.service.ExpectedMore\",\"parameters\":{}}\n"},
+	{"{\"method\":\"org.segd.Status\",\"oneway\":true}", ""},
+	{"{\"method\":\"org.segd.Nothing\",\"oneway\":true}", ""},
+	{"{\"method\":\"org.segd.Status\",\"upgrade\":true}",
+	 "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"upgrade\"}}\n"},
 };
 
 START_TEST(call_has_its_answer)
@@ -281,8 +283,8 @@ static void keep(struct seg_session *session, json_t *message)
 START_TEST(strangers_may_ask_and_not_change)
 {
 	const struct seg_backend backend = {
-	    &engine,	    commands,	      sizeof(commands) / sizeof(*commands),
-	    fake_subscribe, fake_unsubscribe, fake_forget};
+		&engine,	commands,	  sizeof(commands) / sizeof(*commands),
+		fake_subscribe, fake_unsubscribe, fake_forget};
 	struct seg_dispatch *dispatch = seg_dispatch_new(&backend);
 	struct seg_session session = {.uid = getuid() + 1000, .send = keep};
 	struct seg_varlink_call call;
@@ -343,7 +345,7 @@ START_TEST(half_closed_client_has_its_answer_and_is_let_go)
 END_TEST
 
 static const char *const garbage[] = {
-    "", "x", "{}", "[1]", "{\"method\":\"Status\"}", "GET / HTTP/1.1\r\n\r\n"};
+	"", "x", "{}", "[1]", "{\"method\":\"Status\"}", "GET / HTTP/1.1\r\n\r\n"};
 
 START_TEST(who_does_not_speak_varlink_is_dropped)
 {

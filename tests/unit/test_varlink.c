@@ -82,10 +82,10 @@ START_TEST(call_is_read)
 	struct seg_varlink_call call;
 
 	ck_assert_int_eq(
-	    parse_call("{ \"method\" : \"org.segd.Apply\", \"more\":true,"
-		       "\"parameters\":{\"confirm_within\":120,\"comment\":\"a_b \\\"c_d\\\": e\"}}",
-		       &call),
-	    0);
+		parse_call("{ \"method\" : \"org.segd.Apply\", \"more\":true,"
+			   "\"parameters\":{\"confirm_within\":120,\"comment\":\"a_b \\\"c_d\\\": e\"}}",
+			   &call),
+		0);
 	ck_assert_str_eq(call.interface, "org.segd");
 	ck_assert_str_eq(call.method, "Apply");
 	ck_assert(call.more && !call.oneway && !call.upgrade);
@@ -100,25 +100,25 @@ START_TEST(call_is_read)
 END_TEST
 
 static const char *const not_calls[] = {
-    "",
-    "{",
-    "null",
-    "[]",
-    "\"method\"",
-    "{}",
-    "{\"method\":1}",
-    "{\"method\":\"\"}",
-    "{\"method\":\"Status\"}",
-    "{\"method\":\".Status\"}",
-    "{\"method\":\"org.segd.\"}",
-    "{\"method\":\"a.B\",\"parameters\":[]}",
-    "{\"method\":\"a.B\",\"more\":1}",
-    "{\"method\":\"a.B\",\"oneway\":\"yes\"}",
-    "{\"method\":\"a.B\",\"method\":\"a.C\"}",
-    "{\"method\":\"a.B\"} x",
-    "{\"method\":\"a.\\u0000B\"}",
-    "{\"method\":\"a.B\",\"parameters\":{\"x-y\":1,\"x_y\":2}}",
-    "{\"method\":\"a.\xff\"}",
+	"",
+	"{",
+	"null",
+	"[]",
+	"\"method\"",
+	"{}",
+	"{\"method\":1}",
+	"{\"method\":\"\"}",
+	"{\"method\":\"Status\"}",
+	"{\"method\":\".Status\"}",
+	"{\"method\":\"org.segd.\"}",
+	"{\"method\":\"a.B\",\"parameters\":[]}",
+	"{\"method\":\"a.B\",\"more\":1}",
+	"{\"method\":\"a.B\",\"oneway\":\"yes\"}",
+	"{\"method\":\"a.B\",\"method\":\"a.C\"}",
+	"{\"method\":\"a.B\"} x",
+	"{\"method\":\"a.\\u0000B\"}",
+	"{\"method\":\"a.B\",\"parameters\":{\"x-y\":1,\"x_y\":2}}",
+	"{\"method\":\"a.\xff\"}",
 };
 
 START_TEST(anything_else_is_no_call)
@@ -136,9 +136,9 @@ START_TEST(reply_goes_there_and_back)
 	char *text;
 
 	text = seg_varlink_encode(
-	    seg_varlink_reply_new(json_pack("{s:{s:s}, s:s}", "a-b", "c-d", "e-f", "g_h", "\\\"i-j\\\":"),
-				  true),
-	    &len);
+		seg_varlink_reply_new(json_pack("{s:{s:s}, s:s}", "a-b", "c-d", "e-f", "g_h", "\\\"i-j\\\":"),
+				      true),
+		&len);
 	ck_assert_str_eq(text, "{\"continues\":true,\"parameters\":"
 			       "{\"a_b\":{\"c_d\":\"e-f\"},\"g_h\":\"\\\\\\\"i-j\\\\\\\":\"}}");
 	ck_assert_uint_eq(len, strlen(text) + 1);
@@ -180,18 +180,18 @@ static const struct {
 	const char *text;
 	unsigned line;
 } broken[] = {
-    {"", 1},
-    {"interface", 1},
-    {"interface a.b\nmethod Lower", 2},
-    {"interface a.b\nmethod lower() -> ()", 2},
-    {"interface a.b\n\nmethod M() -> (a: Missing)", 3},
-    {"interface a.b\nmethod M() -> ()\nmethod M() -> ()", 3},
-    {"interface a.b\ntype T (a, b: int)", 2},
-    {"interface a.b\ntype T (a: int", 2},
-    {"interface a.b\ntype T string", 2},
-    {"interface a.b\nmethod M(a, b) -> ()", 2},
-    {"interface a.b\nsomething", 2},
-    {"interface a.b\ntype T (a: [][][][][][][][][][][][][][][][][][]int)", 2},
+	{"", 1},
+	{"interface", 1},
+	{"interface a.b\nmethod Lower", 2},
+	{"interface a.b\nmethod lower() -> ()", 2},
+	{"interface a.b\n\nmethod M() -> (a: Missing)", 3},
+	{"interface a.b\nmethod M() -> ()\nmethod M() -> ()", 3},
+	{"interface a.b\ntype T (a, b: int)", 2},
+	{"interface a.b\ntype T (a: int", 2},
+	{"interface a.b\ntype T string", 2},
+	{"interface a.b\nmethod M(a, b) -> ()", 2},
+	{"interface a.b\nsomething", 2},
+	{"interface a.b\ntype T (a: [][][][][][][][][][][][][][][][][][]int)", 2},
 };
 
 START_TEST(broken_descriptions_name_their_line)
@@ -206,28 +206,28 @@ END_TEST
 static const struct {
 	const char *value, *path; /* path NULL: it fits */
 } values[] = {
-    {"{\"n\":1,\"s\":\"x\",\"list\":[],\"map\":{}}", NULL},
-    {"{\"n\":1,\"s\":\"x\",\"list\":[{\"a-b\":true}],\"map\":{\"k\":1.5},\"e\":\"one\",\"o\":{}}", NULL},
-    {"{\"n\":1,\"s\":\"x\",\"list\":[],\"map\":{},\"e\":null}", NULL},
-    {"{\"s\":\"x\",\"list\":[],\"map\":{}}", "n"},
-    {"{\"n\":1.5,\"s\":\"x\",\"list\":[],\"map\":{}}", "n"},
-    {"{\"n\":null,\"s\":\"x\",\"list\":[],\"map\":{}}", "n"},
-    {"{\"n\":1,\"s\":2,\"list\":[],\"map\":{}}", "s"},
-    {"{\"n\":1,\"s\":\"x\",\"list\":{},\"map\":{}}", "list"},
-    {"{\"n\":1,\"s\":\"x\",\"list\":[{\"a-b\":true},{\"a-b\":1}],\"map\":{}}", "list[1].a-b"},
-    {"{\"n\":1,\"s\":\"x\",\"list\":[{\"a_b\":true}],\"map\":{}}", "list[0].a_b"},
-    {"{\"n\":1,\"s\":\"x\",\"list\":[],\"map\":{\"k\":\"v\"}}", "map.k"},
-    {"{\"n\":1,\"s\":\"x\",\"list\":[],\"map\":{},\"e\":\"three\"}", "e"},
-    {"{\"n\":1,\"s\":\"x\",\"list\":[],\"map\":{},\"o\":[]}", "o"},
-    {"{\"n\":1,\"s\":\"x\",\"list\":[],\"map\":{},\"more\":1}", "more"},
-    {"[]", ""},
+	{"{\"n\":1,\"s\":\"x\",\"list\":[],\"map\":{}}", NULL},
+	{"{\"n\":1,\"s\":\"x\",\"list\":[{\"a-b\":true}],\"map\":{\"k\":1.5},\"e\":\"one\",\"o\":{}}", NULL},
+	{"{\"n\":1,\"s\":\"x\",\"list\":[],\"map\":{},\"e\":null}", NULL},
+	{"{\"s\":\"x\",\"list\":[],\"map\":{}}", "n"},
+	{"{\"n\":1.5,\"s\":\"x\",\"list\":[],\"map\":{}}", "n"},
+	{"{\"n\":null,\"s\":\"x\",\"list\":[],\"map\":{}}", "n"},
+	{"{\"n\":1,\"s\":2,\"list\":[],\"map\":{}}", "s"},
+	{"{\"n\":1,\"s\":\"x\",\"list\":{},\"map\":{}}", "list"},
+	{"{\"n\":1,\"s\":\"x\",\"list\":[{\"a-b\":true},{\"a-b\":1}],\"map\":{}}", "list[1].a-b"},
+	{"{\"n\":1,\"s\":\"x\",\"list\":[{\"a_b\":true}],\"map\":{}}", "list[0].a_b"},
+	{"{\"n\":1,\"s\":\"x\",\"list\":[],\"map\":{\"k\":\"v\"}}", "map.k"},
+	{"{\"n\":1,\"s\":\"x\",\"list\":[],\"map\":{},\"e\":\"three\"}", "e"},
+	{"{\"n\":1,\"s\":\"x\",\"list\":[],\"map\":{},\"o\":[]}", "o"},
+	{"{\"n\":1,\"s\":\"x\",\"list\":[],\"map\":{},\"more\":1}", "more"},
+	{"[]", ""},
 };
 
 START_TEST(values_are_held_against_their_types)
 {
 	static const char text[] =
-	    "# A comment\ninterface a.b-c\ntype Item (a_b: bool)\ntype E (one, two)\n"
-	    "method M() -> (n: int, s: string, list: []Item, map: [string]float, e: ?E, o: ?object)";
+		"# A comment\ninterface a.b-c\ntype Item (a_b: bool)\ntype E (one, two)\n"
+		"method M() -> (n: int, s: string, list: []Item, map: [string]float, e: ?E, o: ?object)";
 	struct seg_idl *idl = seg_idl_parse(text, NULL);
 	struct seg_strbuf path = {0};
 	json_t *value = json_loads(values[_i].value, 0, NULL);
