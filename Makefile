@@ -42,6 +42,7 @@ LIB_SRC    := $(wildcard lib/*/*.c)
 DAEMON_SRC := $(wildcard daemon/*.c daemon/*/*.c)
 SEGCTL_SRC := $(wildcard segctl/*.c)
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
+FUZZ       := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 # Objects live apart: a program may bear the name of a folder (segctl).
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -54,7 +55,7 @@ UNITS      := $(wildcard systemd/*.service systemd/*.socket systemd/*.target)
 MAN        := $(wildcard man/*.[1-8])
 EXAMPLES   := $(wildcard conf/*.yaml conf/*.yml conf/*.json conf/examples/*.yaml conf/examples/*.tsv)
 
-.PHONY: all check check-unit check-floors check-ja lint demo deps install uninstall clean
+.PHONY: all check check-unit check-fuzz check-sanitize run-unit run-replay check-floors check-ja lint demo deps install uninstall clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/segd $(BUILD)/segctl $(MO)
@@ -81,8 +82,37 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsegd.a $(BUILD)/libseg.
 	@mkdir -p $(@D)
 	$(CC) $(HARDENING_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) $(LIBS_LIB) $(shell pkg-config --libs check)
 
-check-unit: $(UNIT_BIN)
-	@set -e; for t in $(UNIT_BIN); do $$t; done
+# Each tests/fuzz/fuzz_NAME.c, with a main that feeds it the files of its corpus; any compiler.
+$(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/libsegd.a $(BUILD)/libseg.a
+	@mkdir -p $(@D)
+	$(CC) $(HARDENING_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) $(LIBS_LIB)
+
+# The same with libFuzzer, to search: build/fuzz/addr -max_total_time=60 /tmp/found tests/fuzz/corpus/addr
+SANITIZE := -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+CLANG_BUILD := $(BUILD)/clang
+$(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(LIB_SRC) $(DAEMON_SRC)
+	@mkdir -p $(@D)
+	$(MAKE) CC=clang BUILD=$(CLANG_BUILD) HARDENING=-O1 CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link' \
+		$(addprefix $(CLANG_BUILD)/,obj/tests/fuzz/fuzz_$*.o libsegd.a libseg.a)
+	clang $(SANITIZE) -fsanitize=fuzzer -o $@ \
+		$(addprefix $(CLANG_BUILD)/,obj/tests/fuzz/fuzz_$*.o libsegd.a libseg.a) $(LIBS_DAEMON) $(LIBS_LIB)
+
+.SECONDARY: # objects of tests are kept, so that a second run builds nothing
+
+check-unit: run-unit check-sanitize
+
+run-unit: $(UNIT_BIN)
+	@failed=0; for t in $(UNIT_BIN); do $$t || failed=1; done; exit $$failed
+
+run-replay: $(FUZZ:%=$(BUILD)/replay/%)
+	@failed=0; for f in $(FUZZ); do $(BUILD)/replay/$$f tests/fuzz/corpus/$$f || failed=1; done; exit $$failed
+
+# Everything once more in a tree of its own, where undefined behaviour and a byte too far end the run.
+IN_SAN = +@$(MAKE) -k BUILD=$(BUILD)/san HARDENING=-O1 HARDENING_LDFLAGS= CFLAGS='$(SANITIZE)'
+check-fuzz:
+	$(IN_SAN) run-replay
+check-sanitize:
+	$(IN_SAN) run-unit run-replay
 
 # Everything; the last line sums all runners. tests/run NAME runs one suite alone.
 check: deps
