@@ -85,8 +85,8 @@ static void check_range(const char *text, size_t len, bool host_bits)
 static struct seg_range small_range(const uint8_t *byte)
 {
 	const seg_addr edges[] = {
-	    0, SEG_V4_FIRST - 32, SEG_V4_FIRST, SEG_V4_LAST - 31, SEG_V4_LAST + 1, ~(seg_addr)0 - 31,
-	    0, SEG_V4_FIRST};
+		0, SEG_V4_FIRST - 32, SEG_V4_FIRST, SEG_V4_LAST - 31, SEG_V4_LAST + 1, ~(seg_addr)0 - 31,
+		0, SEG_V4_FIRST};
 	unsigned away = byte[0] & 31;
 	struct seg_range range;
 
@@ -118,8 +118,8 @@ static void check_sets(const uint8_t *data, size_t size)
 	struct seg_ranges rest = seg_ranges_subtract(arena, seg_ranges_all(), either);
 
 	must(seg_ranges_equal(seg_ranges_union(arena, only_a, both), a));
-	must(
-	    seg_ranges_equal(seg_ranges_union(arena, seg_ranges_union(arena, only_a, only_b), both), either));
+	must(seg_ranges_equal(seg_ranges_union(arena, seg_ranges_union(arena, only_a, only_b), both),
+			      either));
 	must(seg_ranges_equal(seg_ranges_union(arena, either, rest), seg_ranges_all()));
 	must(!seg_ranges_overlap(only_a, b) && !seg_ranges_overlap(rest, either));
 	must(seg_ranges_overlap(a, b) == (both.n > 0));
