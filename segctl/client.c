@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "base/i18n.h"
+#include "base/utf8.h"
 #include "client.h"
 #include "control/interface.h"
 #include "control/varlink.h"
@@ -114,18 +115,19 @@ static bool receive(struct segctl_client *client, struct seg_varlink_reply *repl
 	return result > 0 && !seg_varlink_reply_parse(text, len, reply);
 }
 
-/* What is wrong in the policy, a line each, as a compiler says it. */
-static void print_diagnostics(const json_t *list, const char *kind)
+/* A message of several lines, as `check` shows what is wrong in a policy; each without what a
+ * terminal would obey. */
+static void print_lines(const char *text)
 {
-	const json_t *one;
-	size_t i;
+	struct seg_strbuf line = {0};
 
-	json_array_foreach(list, i, one)
-	{
-		fprintf(stderr, "%s:%lld:%lld: %s: %s\n", segctl_text_of(one, "file"),
-			segctl_number_of(one, "line"), segctl_number_of(one, "column"), kind,
-			segctl_text_of(one, "message"));
+	for (const char *end; *text; text = end + (*end == '\n')) {
+		end = strchrnul(text, '\n');
+		seg_strbuf_reset(&line);
+		seg_utf8_show(&line, text, (size_t)(end - text));
+		fprintf(stderr, "%s\n", seg_strbuf_text(&line));
 	}
+	seg_strbuf_fini(&line);
 }
 
 static enum segctl_exit status_of(const char *error)
@@ -155,9 +157,10 @@ static int answer_failed(const struct segctl *ctl, const char *error, json_t *pa
 		segctl_json(json_pack("{s:O}", "error", parameters), (int)status);
 		return (int)status;
 	}
-	print_diagnostics(json_object_get(parameters, "errors"), _("error"));
-	print_diagnostics(json_object_get(parameters, "warnings"), _("warning"));
-	return segctl_fail(ctl, status, "refused", "%s", message);
+	if (!strchr(message, '\n'))
+		return segctl_fail(ctl, status, "refused", "%s", message);
+	print_lines(message);
+	return segctl_fail(ctl, status, "refused", _("segd refuses; what is in force stays"));
 }
 
 static void send_call(const struct segctl_client *client, const char *method, json_t *parameters, bool more)

@@ -30,6 +30,9 @@ static void show(const struct segctl *ctl, const json_t *answer)
 	else
 		puts(_("nobody is isolated"));
 	segctl_table_fini(&table);
+	if (segctl_number_of(json_object_get(answer, "revoked"), "flows"))
+		printf(_("%lld open flows were stopped\n"),
+		       segctl_number_of(json_object_get(answer, "revoked"), "flows"));
 }
 
 static int run_isolate(const struct segctl *ctl, int argc, char **argv)

@@ -43,6 +43,8 @@ static void show_state(struct segctl_table *table, const json_t *answer)
 		if (!strcmp(states[i].name, state))
 			row(table, _("state"), _(states[i].text), states[i].tone);
 	}
+	if (*segctl_text_of(answer, "reason"))
+		row(table, _("because"), segctl_text_of(answer, "reason"), SEGCTL_WARN);
 	if (*segctl_text_of(answer, "site"))
 		row(table, _("site"), segctl_text_of(answer, "site"), SEGCTL_PLAIN);
 }

@@ -3,6 +3,7 @@
 #include "commands.h"
 
 #include <stdio.h>
+#include <string.h>
 #include "base/i18n.h"
 #include "client.h"
 #include "options.h"
@@ -25,23 +26,44 @@ static void show_checked(const json_t *checked)
 	seg_strbuf_fini(&line);
 }
 
+/* Rules that are right prove nothing while packets can go round them. */
+static bool has_bypass(const json_t *answer)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "findings"), i, one) {
+		if (!strcmp(segctl_text_of(one, "kind"), "bypass"))
+			return true;
+	}
+	return false;
+}
+
+static const char *verdict(bool equal, bool bypass)
+{
+	if (!equal)
+		return _("The kernel does not hold what the policy says.");
+	if (bypass)
+		return _("The kernel holds what the policy says, but packets can go round it.");
+	return _("What the kernel lets pass is what the policy permits.");
+}
+
 static void show(const struct segctl *ctl, const json_t *answer, bool equal)
 {
-	static const char *const headings[] = {N_("FINDING"), N_("DETAIL")};
+	static const char *const headings[] = {N_("FINDING"), N_("OBJECT"), N_("DETAIL")};
 	const json_t *findings = json_object_get(answer, "findings"), *one;
-	enum segctl_tone tone = equal ? SEGCTL_GOOD : SEGCTL_BAD;
+	bool bypass = has_bypass(answer);
+	enum segctl_tone tone = equal && !bypass ? SEGCTL_GOOD : SEGCTL_BAD;
 	struct segctl_table table;
 	size_t i;
 
-	printf("%s%s%s\n", segctl_tone_begin(ctl, tone),
-	       equal ? _("What the kernel lets pass is what the policy permits.")
-		     : _("The kernel and the policy differ, or something can go round them."),
-	       segctl_tone_end(ctl, tone));
+	printf("%s%s%s\n", segctl_tone_begin(ctl, tone), verdict(equal, bypass), segctl_tone_end(ctl, tone));
 	show_checked(json_object_get(answer, "checked"));
 	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
 	json_array_foreach(findings, i, one)
 	{
 		segctl_table_add_tone(&table, segctl_text_of(one, "kind"), SEGCTL_BAD);
+		segctl_table_add_text(&table, one, "object");
 		segctl_table_add_text(&table, one, "detail");
 	}
 	if (segctl_table_rows(&table))
@@ -61,7 +83,7 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 	if (status)
 		return status;
 	equal = json_is_true(json_object_get(answer, "equal"));
-	status = equal ? SEGCTL_YES : SEGCTL_NO;
+	status = equal && !has_bypass(answer) ? SEGCTL_YES : SEGCTL_NO;
 	if (ctl->json)
 		return segctl_json(answer, status);
 	show(ctl, answer, equal);
