@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "audit.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct seg_audit {
+	sqlite3 *db;
+	sqlite3_stmt *put_usage; /* while a usage transaction is open */
+	char problem[160];
+};
+
+static const char schema[] =
+	"PRAGMA journal_mode=WAL;"
+	"PRAGMA synchronous=NORMAL;"
+	"PRAGMA cache_size=-256;"
+	"PRAGMA user_version=1;"
+	"CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY, version INTEGER, hash TEXT, at INTEGER NOT NULL,"
+	" uid INTEGER NOT NULL, user TEXT, comment TEXT, ticket TEXT, result INTEGER NOT NULL);"
+	"CREATE INDEX IF NOT EXISTS history_hash ON history (hash);"
+	"CREATE TABLE IF NOT EXISTS usage (permit TEXT PRIMARY KEY, flows INTEGER, packets INTEGER, bytes INTEGER,"
+	" reply_packets INTEGER, reply_bytes INTEGER, a_flows INTEGER, a_packets INTEGER, a_bytes INTEGER,"
+	" a_reply_packets INTEGER, a_reply_bytes INTEGER, first INTEGER, last INTEGER) WITHOUT ROWID;";
+
+static int audit_failed(struct seg_audit *audit)
+{
+	snprintf(audit->problem, sizeof(audit->problem), "audit.db: %s",
+		 audit->db ? sqlite3_errmsg(audit->db) : "no database");
+	return -EIO;
+}
+
+static bool audit_begin_db(struct seg_audit *audit, const char *path)
+{
+	if (sqlite3_open_v2(path, &audit->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			    NULL) == SQLITE_OK) {
+		sqlite3_busy_timeout(audit->db, 200);
+		if (sqlite3_exec(audit->db, schema, NULL, NULL, NULL) == SQLITE_OK)
+			return true;
+	}
+	audit_failed(audit);
+	return false;
+}
+
+/* Is it the file that is broken (not the disk that is full, or a lock)? */
+static bool audit_is_broken(struct seg_audit *audit)
+{
+	int code = audit->db ? sqlite3_errcode(audit->db) : SQLITE_CANTOPEN;
+
+	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+}
+
+static void audit_put_aside(const char *path)
+{
+	static const char *const suffix[] = {"-wal", "-shm"};
+	char from[4096], to[4096];
+
+	snprintf(to, sizeof(to), "%s.broken", path);
+	rename(path, to);
+	for (size_t i = 0; i < 2; i++) { /* a log of the broken file must not be played into the new one */
+		snprintf(from, sizeof(from), "%s%s", path, suffix[i]);
+		unlink(from);
+	}
+}
+
+struct seg_audit *seg_audit_open(const char *path, char **problem)
+{
+	struct seg_audit *audit = calloc(1, sizeof(*audit));
+
+	if (!audit)
+		abort();
+	*problem = NULL;
+	if (audit_begin_db(audit, path))
+		return audit;
+	*problem = strdup(audit->problem);
+	if (audit_is_broken(audit)) {
+		sqlite3_close(audit->db);
+		audit->db = NULL;
+		audit_put_aside(path);
+		if (audit_begin_db(audit, path))
+			return audit;
+	}
+	sqlite3_close(audit->db);
+	audit->db = NULL;
+	return audit;
+}
+
+void seg_audit_close(struct seg_audit *audit)
+{
+	if (!audit)
+		return;
+	sqlite3_finalize(audit->put_usage);
+	sqlite3_close(audit->db);
+	free(audit);
+}
+
+static int audit_prepare(struct seg_audit *audit, const char *sql, sqlite3_stmt **stmt)
+{
+	if (!audit->db || sqlite3_prepare_v2(audit->db, sql, -1, stmt, NULL) != SQLITE_OK)
+		return audit_failed(audit);
+	return 0;
+}
+
+static int audit_finish(struct seg_audit *audit, sqlite3_stmt *stmt)
+{
+	int r = sqlite3_step(stmt) == SQLITE_DONE ? 0 : audit_failed(audit);
+
+	sqlite3_finalize(stmt);
+	return r;
+}
+
+int seg_audit_add(struct seg_audit *audit, const struct seg_record *record)
+{
+	sqlite3_stmt *stmt;
+	int r = audit_prepare(audit,
+			      "INSERT INTO history (version, hash, at, uid, user, comment, ticket, result)"
+			      " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			      &stmt);
+
+	if (r)
+		return r;
+	if (record->version)
+		sqlite3_bind_int64(stmt, 1, record->version);
+	sqlite3_bind_text(stmt, 2, record->hash, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 3, record->at);
+	sqlite3_bind_int64(stmt, 4, record->uid);
+	sqlite3_bind_text(stmt, 5, record->user, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 6, record->comment, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 7, record->ticket, -1, SQLITE_STATIC);
+	sqlite3_bind_int(stmt, 8, record->result);
+	return audit_finish(audit, stmt);
+}
+
+int seg_audit_set_result(struct seg_audit *audit, unsigned version, enum seg_result result)
+{
+	sqlite3_stmt *stmt;
+	int r = audit_prepare(audit, "UPDATE history SET result = ? WHERE version = ?", &stmt);
+
+	if (r)
+		return r;
+	sqlite3_bind_int(stmt, 1, result);
+	sqlite3_bind_int64(stmt, 2, version);
+	return audit_finish(audit, stmt);
+}
+
+int seg_audit_each(struct seg_audit *audit, void (*each)(void *context, const struct seg_record *record),
+		   void *context)
+{
+	sqlite3_stmt *stmt;
+	int step, r = audit_prepare(audit,
+				    "SELECT version, hash, at, uid, user, comment, ticket, result FROM history"
+				    " ORDER BY id DESC",
+				    &stmt);
+
+	if (r)
+		return r;
+	while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct seg_record record = {
+			.version = (unsigned)sqlite3_column_int64(stmt, 0),
+			.hash = (const char *)sqlite3_column_text(stmt, 1),
+			.at = sqlite3_column_int64(stmt, 2),
+			.uid = (uid_t)sqlite3_column_int64(stmt, 3),
+			.user = (const char *)sqlite3_column_text(stmt, 4),
+			.comment = (const char *)sqlite3_column_text(stmt, 5),
+			.ticket = (const char *)sqlite3_column_text(stmt, 6),
+			.result = (enum seg_result)sqlite3_column_int(stmt, 7),
+		};
+
+		each(context, &record);
+	}
+	r = step == SQLITE_DONE ? 0 : audit_failed(audit);
+	sqlite3_finalize(stmt);
+	return r;
+}
+
+bool seg_audit_fate(struct seg_audit *audit, const char *hash, enum seg_result *result)
+{
+	sqlite3_stmt *stmt;
+	bool found = false;
+
+	if (audit_prepare(audit,
+			  "SELECT result FROM history WHERE hash = ? AND version IS NOT NULL ORDER BY id DESC LIMIT 1",
+			  &stmt))
+		return false;
+	sqlite3_bind_text(stmt, 1, hash, -1, SQLITE_STATIC);
+	if (sqlite3_step(stmt) == SQLITE_ROW) {
+		*result = (enum seg_result)sqlite3_column_int(stmt, 0);
+		found = true;
+	}
+	sqlite3_finalize(stmt);
+	return found;
+}
+
+static struct seg_counts audit_counts(sqlite3_stmt *stmt, int column)
+{
+	return (struct seg_counts){
+		.flows = (uint64_t)sqlite3_column_int64(stmt, column),
+		.packets = (uint64_t)sqlite3_column_int64(stmt, column + 1),
+		.bytes = (uint64_t)sqlite3_column_int64(stmt, column + 2),
+		.reply_packets = (uint64_t)sqlite3_column_int64(stmt, column + 3),
+		.reply_bytes = (uint64_t)sqlite3_column_int64(stmt, column + 4),
+	};
+}
+
+int seg_audit_load_usage(struct seg_audit *audit, void (*each)(void *context, const struct seg_usage_row *row),
+			 void *context)
+{
+	sqlite3_stmt *stmt;
+	int step, r = audit_prepare(audit,
+				    "SELECT permit, flows, packets, bytes, reply_packets, reply_bytes, a_flows, a_packets,"
+				    " a_bytes, a_reply_packets, a_reply_bytes, first, last FROM usage",
+				    &stmt);
+
+	if (r)
+		return r;
+	while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct seg_usage_row row = {
+			.permit = (const char *)sqlite3_column_text(stmt, 0),
+			.total = audit_counts(stmt, 1),
+			.accounted = audit_counts(stmt, 6),
+			.first = sqlite3_column_int64(stmt, 11),
+			.last = sqlite3_column_int64(stmt, 12),
+		};
+
+		each(context, &row);
+	}
+	r = step == SQLITE_DONE ? 0 : audit_failed(audit);
+	sqlite3_finalize(stmt);
+	return r;
+}
+
+int seg_audit_begin(struct seg_audit *audit)
+{
+	if (!audit->db || sqlite3_exec(audit->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
+		return audit_failed(audit);
+	return audit_prepare(audit, "INSERT OR REPLACE INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			     &audit->put_usage);
+}
+
+static void audit_bind_counts(sqlite3_stmt *stmt, int column, const struct seg_counts *counts)
+{
+	sqlite3_bind_int64(stmt, column, (sqlite3_int64)counts->flows);
+	sqlite3_bind_int64(stmt, column + 1, (sqlite3_int64)counts->packets);
+	sqlite3_bind_int64(stmt, column + 2, (sqlite3_int64)counts->bytes);
+	sqlite3_bind_int64(stmt, column + 3, (sqlite3_int64)counts->reply_packets);
+	sqlite3_bind_int64(stmt, column + 4, (sqlite3_int64)counts->reply_bytes);
+}
+
+int seg_audit_put_usage(struct seg_audit *audit, const struct seg_usage_row *row)
+{
+	sqlite3_stmt *stmt = audit->put_usage;
+
+	if (!stmt)
+		return -EIO;
+	sqlite3_bind_text(stmt, 1, row->permit, -1, SQLITE_STATIC);
+	audit_bind_counts(stmt, 2, &row->total);
+	audit_bind_counts(stmt, 7, &row->accounted);
+	sqlite3_bind_int64(stmt, 12, row->first);
+	sqlite3_bind_int64(stmt, 13, row->last);
+	int r = sqlite3_step(stmt) == SQLITE_DONE ? 0 : audit_failed(audit);
+	sqlite3_reset(stmt);
+	return r;
+}
+
+int seg_audit_end(struct seg_audit *audit)
+{
+	sqlite3_finalize(audit->put_usage);
+	audit->put_usage = NULL;
+	if (!audit->db)
+		return -EIO;
+	if (sqlite3_exec(audit->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+		return 0;
+	audit_failed(audit);
+	sqlite3_exec(audit->db, "ROLLBACK", NULL, NULL, NULL);
+	return -EIO;
+}
+
+const char *seg_audit_problem(const struct seg_audit *audit)
+{
+	return audit->problem;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEGD_AUDIT_H
+#define SEGD_AUDIT_H
+
+/*
+ * audit.db: SQLite behind the history and usage functions of store.h. Evidence,
+ * not truth: a broken file is renamed to audit.db.broken and begun anew.
+ */
+
+#include "store.h"
+
+struct seg_audit;
+/* Never NULL: where no database can be had every call returns -EIO. *problem on the heap, or NULL. */
+struct seg_audit *seg_audit_open(const char *path, char **problem);
+void seg_audit_close(struct seg_audit *audit);
+
+int seg_audit_add(struct seg_audit *audit, const struct seg_record *record);
+int seg_audit_set_result(struct seg_audit *audit, unsigned version, enum seg_result result);
+int seg_audit_each(struct seg_audit *audit, void (*each)(void *context, const struct seg_record *record),
+		   void *context);
+bool seg_audit_fate(struct seg_audit *audit, const char *hash, enum seg_result *result);
+
+int seg_audit_load_usage(struct seg_audit *audit, void (*each)(void *context, const struct seg_usage_row *row),
+			 void *context);
+int seg_audit_begin(struct seg_audit *audit);
+int seg_audit_put_usage(struct seg_audit *audit, const struct seg_usage_row *row);
+int seg_audit_end(struct seg_audit *audit);
+/* SQLite's words for the last failure. */
+const char *seg_audit_problem(const struct seg_audit *audit);
+
+#endif

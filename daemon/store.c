@@ -1,0 +1,620 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "audit.h"
+#include "base/strbuf.h"
+#include "policy/load.h"
+
+struct seg_store {
+	int dir, versions;
+	struct seg_audit *audit;
+	char *problem;
+};
+
+/* Files: written beside, flushed, renamed. */
+
+static int store_fail(struct seg_store *store, int r, const char *what)
+{
+	char *text;
+
+	if (asprintf(&text, "%s: %s", what, strerror(-r)) < 0)
+		abort();
+	free(store->problem);
+	store->problem = text;
+	return r;
+}
+
+char *seg_store_take_problem(struct seg_store *store)
+{
+	char *problem = store->problem;
+
+	store->problem = NULL;
+	return problem;
+}
+
+static int write_all(int fd, const char *text, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int write_new(int dir, const char *name, const char *text, size_t len)
+{
+	int r = 0, fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+
+	if (fd < 0)
+		return -errno;
+	r = write_all(fd, text, len);
+	if (!r && fsync(fd))
+		r = -errno;
+	if (close(fd) && !r)
+		r = -errno;
+	if (r)
+		unlinkat(dir, name, 0);
+	return r;
+}
+
+static int sync_dir(int dir)
+{
+	return fsync(dir) ? -errno : 0;
+}
+
+static int replace_file(struct seg_store *store, const char *name, const char *text, size_t len)
+{
+	char temp[64];
+	int r;
+
+	snprintf(temp, sizeof(temp), ".%s.new", name);
+	r = write_new(store->dir, temp, text, len);
+	if (!r && renameat(store->dir, temp, store->dir, name))
+		r = -errno;
+	if (!r)
+		r = sync_dir(store->dir);
+	return r ? store_fail(store, r, name) : 0;
+}
+
+/* The whole file on the heap, NUL-ended. */
+static int read_file(int dir, const char *name, char **text, size_t *len)
+{
+	struct stat st;
+	int r = 0, fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	*text = NULL;
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st)) {
+		r = -errno;
+		goto out;
+	}
+	if (st.st_size < 0 || st.st_size > SEG_POLICY_MAX_BYTES) {
+		r = -EFBIG;
+		goto out;
+	}
+	*text = malloc((size_t)st.st_size + 1);
+	if (!*text)
+		abort();
+	*len = 0;
+	while (*len < (size_t)st.st_size) {
+		ssize_t n = read(fd, *text + *len, (size_t)st.st_size - *len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			r = n < 0 ? -errno : -EIO;
+			free(*text);
+			*text = NULL;
+			goto out;
+		}
+		*len += (size_t)n;
+	}
+	(*text)[*len] = '\0';
+out:
+	close(fd);
+	return r;
+}
+
+/* Life. */
+
+static int store_open_dirs(struct seg_store *store, const char *dir)
+{
+	store->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (store->dir < 0)
+		return -errno;
+	if (flock(store->dir, LOCK_EX | LOCK_NB))
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	if (mkdirat(store->dir, "versions", 0750) && errno != EEXIST)
+		return -errno;
+	store->versions = openat(store->dir, "versions", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return store->versions < 0 ? -errno : 0;
+}
+
+int seg_store_open(struct seg_store **out, const char *dir)
+{
+	struct seg_store *store = calloc(1, sizeof(*store));
+	char *path;
+	int r;
+
+	if (!store)
+		abort();
+	store->dir = store->versions = -1;
+	r = store_open_dirs(store, dir);
+	if (r) {
+		seg_store_close(store);
+		return r;
+	}
+	if (asprintf(&path, "%s/audit.db", dir) < 0)
+		abort();
+	store->audit = seg_audit_open(path, &store->problem);
+	free(path);
+	*out = store;
+	return 0;
+}
+
+void seg_store_close(struct seg_store *store)
+{
+	if (!store)
+		return;
+	seg_audit_close(store->audit);
+	if (store->versions >= 0)
+		close(store->versions);
+	if (store->dir >= 0)
+		close(store->dir);
+	free(store->problem);
+	free(store);
+}
+
+/* state.json */
+
+static unsigned json_unsigned(const json_t *object, const char *key)
+{
+	json_int_t value = json_integer_value(json_object_get(object, key));
+
+	return value > 0 && value <= UINT32_MAX ? (unsigned)value : 0;
+}
+
+static void copy_text(char *to, size_t size, const json_t *text)
+{
+	const char *from = json_string_value(text);
+
+	snprintf(to, size, "%s", from ? from : "");
+}
+
+static void state_read_isolations(struct seg_state *state, const json_t *list)
+{
+	size_t i;
+	json_t *one;
+
+	state->isolation = calloc(json_array_size(list) + 1, sizeof(*state->isolation));
+	if (!state->isolation)
+		abort();
+	json_array_foreach(list, i, one)
+	{
+		struct seg_isolation *isolation = &state->isolation[state->isolations++];
+
+		copy_text(isolation->target, sizeof(isolation->target), json_object_get(one, "target"));
+		copy_text(isolation->reason, sizeof(isolation->reason), json_object_get(one, "reason"));
+		isolation->since = json_integer_value(json_object_get(one, "since"));
+		isolation->until = json_integer_value(json_object_get(one, "until"));
+		isolation->uid = json_unsigned(one, "uid");
+	}
+}
+
+int seg_store_load_state(struct seg_store *store, struct seg_state *state)
+{
+	char *text;
+	size_t len;
+	json_t *root;
+	int r;
+
+	memset(state, 0, sizeof(*state));
+	r = read_file(store->dir, "state.json", &text, &len);
+	if (r == -ENOENT)
+		return 0;
+	if (r)
+		return store_fail(store, r, "state.json");
+	root = json_loadb(text, len, 0, NULL);
+	free(text);
+	if (!json_is_object(root)) {
+		json_decref(root);
+		return store_fail(store, -EBADMSG, "state.json");
+	}
+	state->current = json_unsigned(root, "current");
+	state->confirmed = json_unsigned(root, "confirmed");
+	state->since = json_integer_value(json_object_get(root, "since"));
+	state->confirm_until = json_integer_value(json_object_get(root, "confirm-until"));
+	state->told = (seg_date)json_integer_value(json_object_get(root, "told"));
+	copy_text(state->stage, sizeof(state->stage), json_object_get(root, "stage"));
+	state_read_isolations(state, json_object_get(root, "isolated"));
+	json_decref(root);
+	return 0;
+}
+
+int seg_store_save_state(struct seg_store *store, const struct seg_state *state)
+{
+	json_t *isolated = json_array(), *root;
+	char *text;
+	int r;
+
+	for (size_t i = 0; i < state->isolations; i++) {
+		const struct seg_isolation *one = &state->isolation[i];
+
+		json_array_append_new(isolated,
+				      json_pack("{s:s, s:I, s:I, s:I, s:s}", "target", one->target, "since",
+						(json_int_t)one->since, "until", (json_int_t)one->until, "uid",
+						(json_int_t)one->uid, "reason", one->reason));
+	}
+	root = json_pack("{s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "current", (json_int_t)state->current, "confirmed",
+			 (json_int_t)state->confirmed, "since", (json_int_t)state->since, "confirm-until",
+			 (json_int_t)state->confirm_until, "told", (json_int_t)state->told, "stage", state->stage,
+			 "isolated", isolated);
+	text = json_dumps(root, JSON_INDENT(1));
+	json_decref(root);
+	if (!text) /* a text that is not UTF-8: never let in */
+		return store_fail(store, -EILSEQ, "state.json");
+	r = replace_file(store, "state.json", text, strlen(text));
+	free(text);
+	return r;
+}
+
+void seg_state_fini(struct seg_state *state)
+{
+	free(state->isolation);
+	state->isolation = NULL;
+	state->isolations = 0;
+}
+
+/* versions/N/ */
+
+static unsigned store_last_version(struct seg_store *store)
+{
+	int fd = openat(store->versions, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	unsigned long last = 0;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	while ((entry = readdir(dir))) {
+		char *end;
+		unsigned long number = strtoul(entry->d_name, &end, 10);
+
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && !*end && number > last &&
+		    number < UINT32_MAX)
+			last = number;
+	}
+	closedir(dir);
+	return (unsigned)last;
+}
+
+static void remove_folder(int parent, const char *name)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	closedir(dir);
+	unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+static void source_file_name(size_t i, char name[static 32])
+{
+	if (i)
+		snprintf(name, 32, "list-%zu", i);
+	else
+		snprintf(name, 32, "policy.yaml");
+}
+
+static int version_write(int dir, const struct seg_policy *policy, time_t at)
+{
+	json_t *files = json_array(), *meta;
+	char name[32], *text;
+	int r = 0;
+
+	for (size_t i = 0; i < policy->sources && !r; i++) {
+		source_file_name(i, name);
+		r = write_new(dir, name, policy->source[i]->text, policy->source[i]->len);
+		json_array_append_new(files, json_string(policy->source[i]->name));
+	}
+	meta = json_pack("{s:s, s:I, s:o}", "hash", policy->hash, "at", (json_int_t)at, "files", files);
+	text = json_dumps(meta, JSON_INDENT(1));
+	json_decref(meta);
+	if (!r)
+		r = text ? write_new(dir, "meta.json", text, strlen(text)) : -EILSEQ;
+	free(text);
+	return r ? r : sync_dir(dir);
+}
+
+int seg_store_put_version(struct seg_store *store, const struct seg_policy *policy, time_t at, unsigned *version)
+{
+	unsigned number = store_last_version(store) + 1;
+	char name[16];
+	int r, dir = -1;
+
+	remove_folder(store->versions, ".new"); /* left by a crash */
+	if (mkdirat(store->versions, ".new", 0750))
+		return store_fail(store, -errno, "versions");
+	dir = openat(store->versions, ".new", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = dir < 0 ? -errno : version_write(dir, policy, at);
+	if (dir >= 0)
+		close(dir);
+	snprintf(name, sizeof(name), "%u", number);
+	if (!r && renameat(store->versions, ".new", store->versions, name))
+		r = -errno;
+	if (!r)
+		r = sync_dir(store->versions);
+	if (r) {
+		remove_folder(store->versions, ".new");
+		return store_fail(store, r, "versions");
+	}
+	*version = number;
+	return 0;
+}
+
+void seg_store_drop_version(struct seg_store *store, unsigned version)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%u", version);
+	remove_folder(store->versions, name);
+}
+
+static int version_open(struct seg_store *store, unsigned version, json_t **meta)
+{
+	char name[16], *text;
+	size_t len;
+	int r, dir;
+
+	snprintf(name, sizeof(name), "%u", version);
+	dir = openat(store->versions, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir < 0)
+		return -errno;
+	r = read_file(dir, "meta.json", &text, &len);
+	if (!r) {
+		*meta = json_loadb(text, len, 0, NULL);
+		free(text);
+		if (*meta)
+			return dir;
+		r = -EBADMSG;
+	}
+	close(dir);
+	return r;
+}
+
+struct version_reader {
+	int dir;
+	const json_t *files;
+};
+
+/* Does the stored name end with the path that the policy names? */
+static bool is_path_of(const char *stored, const char *path)
+{
+	size_t n = strlen(stored), m = strlen(path);
+
+	return n >= m && !strcmp(stored + n - m, path) && (n == m || stored[n - m - 1] == '/');
+}
+
+static char *version_read_list(void *context, const char *path, size_t *len, const char **error)
+{
+	struct version_reader *reader = context;
+	size_t i;
+	json_t *stored;
+
+	json_array_foreach(reader->files, i, stored)
+	{
+		const char *name = json_string_value(stored);
+		char file[32], *text;
+
+		if (!i || !name || !is_path_of(name, path))
+			continue;
+		source_file_name(i, file);
+		int r = read_file(reader->dir, file, &text, len);
+		if (!r)
+			return text;
+		*error = strerror(-r);
+		return NULL;
+	}
+	*error = strerror(ENOENT);
+	return NULL;
+}
+
+struct seg_policy *seg_store_get_version(struct seg_store *store, unsigned version, struct seg_diags *diags)
+{
+	struct seg_policy *policy = NULL;
+	json_t *meta = NULL;
+	char *text;
+	size_t len;
+	int r, dir = version_open(store, version, &meta);
+
+	if (dir < 0) {
+		store_fail(store, dir, "versions");
+		return NULL;
+	}
+	r = read_file(dir, "policy.yaml", &text, &len);
+	if (r) {
+		store_fail(store, r, "versions");
+	} else {
+		const json_t *files = json_object_get(meta, "files");
+		const char *name = json_string_value(json_array_get(files, 0));
+		struct version_reader context = {dir, files};
+		struct seg_reader reader = {version_read_list, &context};
+
+		policy = seg_policy_load(name ? name : "policy.yaml", text, len, &reader, diags);
+		free(text);
+	}
+	json_decref(meta);
+	close(dir);
+	return policy;
+}
+
+bool seg_store_version_hash(struct seg_store *store, unsigned version, char hash[static 65])
+{
+	json_t *meta = NULL;
+	int dir = version_open(store, version, &meta);
+	const char *text;
+
+	if (dir < 0)
+		return false;
+	close(dir);
+	text = json_string_value(json_object_get(meta, "hash"));
+	snprintf(hash, 65, "%s", text ? text : "");
+	json_decref(meta);
+	return hash[0];
+}
+
+/* The registry: one line a number, read and written in a few milliseconds at 10,000 permits. */
+
+static bool registry_read_line(struct seg_arena *arena, char *line, struct seg_numbering *entry)
+{
+	char *id = strrchr(line, ' ');
+	unsigned number;
+	int bound;
+
+	if (!id || strlen(id + 1) > 255 || !id[1])
+		return false;
+	*id++ = '\0';
+	if (sscanf(line, "%u %d %32s", &number, &bound, entry->digest) != 3)
+		return false;
+	entry->number = number;
+	entry->bound = bound != 0;
+	entry->id = seg_arena_strdup(arena, id);
+	return true;
+}
+
+int seg_store_load_registry(struct seg_store *store, struct seg_arena *arena, struct seg_registry *registry)
+{
+	struct seg_numbering *entries = NULL;
+	size_t n = 0, cap = 0, len;
+	char *text, *rest, *line;
+	int r = read_file(store->dir, "registry", &text, &len);
+
+	*registry = (struct seg_registry){.next = 1};
+	if (r)
+		return r == -ENOENT ? 0 : store_fail(store, r, "registry");
+	rest = text;
+	line = strsep(&rest, "\n");
+	if (sscanf(line, "next %u", &registry->next) != 1)
+		r = -EBADMSG;
+	while (!r && (line = strsep(&rest, "\n")) && *line) {
+		struct seg_numbering *entry = &SEG_PUSH(arena, entries, n, cap);
+
+		if (!registry_read_line(arena, line, entry))
+			r = -EBADMSG;
+	}
+	free(text);
+	if (r) {
+		*registry = (struct seg_registry){.next = 1};
+		return store_fail(store, r, "registry");
+	}
+	registry->entry = entries;
+	registry->n = n;
+	return 0;
+}
+
+int seg_store_save_registry(struct seg_store *store, const struct seg_registry *registry)
+{
+	struct seg_strbuf buf = {0};
+	int r;
+
+	seg_strbuf_printf(&buf, "next %u\n", registry->next);
+	for (size_t i = 0; i < registry->n; i++) {
+		const struct seg_numbering *entry = &registry->entry[i];
+
+		seg_strbuf_printf(&buf, "%u %d %s %s\n", entry->number, entry->bound, entry->digest, entry->id);
+	}
+	r = replace_file(store, "registry", seg_strbuf_text(&buf), buf.len);
+	seg_strbuf_fini(&buf);
+	return r;
+}
+
+/* Evidence: audit.c, with its complaints passed on. */
+
+const char *seg_result_name(enum seg_result result)
+{
+	static const char *const name[] = {"confirmed", "pending", "rolled-back", "refused"};
+
+	return result <= SEG_REFUSED ? name[result] : "unknown";
+}
+
+static int store_evidence(struct seg_store *store, int r)
+{
+	if (r && !store->problem) {
+		store->problem = strdup(seg_audit_problem(store->audit));
+		if (!store->problem)
+			abort();
+	}
+	return r;
+}
+
+int seg_store_add_record(struct seg_store *store, const struct seg_record *record)
+{
+	return store_evidence(store, seg_audit_add(store->audit, record));
+}
+
+int seg_store_set_result(struct seg_store *store, unsigned version, enum seg_result result)
+{
+	return store_evidence(store, seg_audit_set_result(store->audit, version, result));
+}
+
+int seg_store_each_record(struct seg_store *store, void (*each)(void *context, const struct seg_record *record),
+			  void *context)
+{
+	return store_evidence(store, seg_audit_each(store->audit, each, context));
+}
+
+bool seg_store_fate(struct seg_store *store, const char *hash, enum seg_result *result)
+{
+	return seg_audit_fate(store->audit, hash, result);
+}
+
+int seg_store_load_usage(struct seg_store *store, void (*each)(void *context, const struct seg_usage_row *row),
+			 void *context)
+{
+	return store_evidence(store, seg_audit_load_usage(store->audit, each, context));
+}
+
+int seg_store_begin_usage(struct seg_store *store)
+{
+	return store_evidence(store, seg_audit_begin(store->audit));
+}
+
+int seg_store_put_usage(struct seg_store *store, const struct seg_usage_row *row)
+{
+	return store_evidence(store, seg_audit_put_usage(store->audit, row));
+}
+
+int seg_store_end_usage(struct seg_store *store)
+{
+	return store_evidence(store, seg_audit_end(store->audit));
+}

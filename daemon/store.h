@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEGD_STORE_H
+#define SEGD_STORE_H
+
+/*
+ * The state directory: what must be known after the daemon, or the machine, died.
+ *
+ *	versions/N/	one policy as it was: policy.yaml, its lists, meta.json
+ *	state.json	which version is in force, which one boots, the confirm deadline, who is isolated
+ *	registry	the numbers of the permits (lib/plan/build.h)
+ *	audit.db	SQLite: history of changes, use of permits
+ *
+ * The first three decide what the gateway does. Each is written beside its old self,
+ * flushed to the disk and renamed: a reader finds the old or the new, never a half,
+ * and a full disk leaves the old. audit.db is evidence: where it is broken it is put
+ * aside under another name and begun anew, and enforcement does not wait for it.
+ *
+ * Functions return 0 or a negative errno; what went wrong last, in words, is in
+ * seg_store_problem(). One process at a time holds the directory (a lock).
+ */
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "plan/build.h"
+#include "policy/policy.h"
+
+struct seg_store;
+
+/* -EBUSY: another daemon holds the directory. The folder must exist. */
+int seg_store_open(struct seg_store **store, const char *dir);
+void seg_store_close(struct seg_store *store);
+/* The last failure as a sentence; NULL when everything went well since the last call. */
+char *seg_store_take_problem(struct seg_store *store);
+
+/* What decides a start. */
+#define SEG_TARGET_MAX 64
+struct seg_isolation {
+	char target[SEG_TARGET_MAX]; /* as the operator said it: zone, host or address */
+	time_t since, until;         /* until 0: until released */
+	uid_t uid;
+	char reason[256];
+};
+struct seg_state {
+	unsigned current;            /* in force; 0: none */
+	unsigned confirmed;          /* what boots; 0: none */
+	time_t since;                /* current was put in force */
+	time_t confirm_until;        /* 0: nothing pending */
+	char stage[SEG_TARGET_MAX];  /* "": none */
+	seg_date told;               /* `expiring` alerts are out up to this day */
+	struct seg_isolation *isolation;
+	size_t isolations;
+};
+int seg_store_load_state(struct seg_store *store, struct seg_state *state); /* nothing there: all zero */
+int seg_store_save_state(struct seg_store *store, const struct seg_state *state);
+void seg_state_fini(struct seg_state *state);
+
+/* Policies, whole, by number from 1. */
+int seg_store_put_version(struct seg_store *store, const struct seg_policy *policy, time_t at,
+			  unsigned *version);
+/* Takes a version that never came into force out again. */
+void seg_store_drop_version(struct seg_store *store, unsigned version);
+/* NULL and errors in diags (which must outlive the policy), or NULL and none: not there. */
+struct seg_policy *seg_store_get_version(struct seg_store *store, unsigned version, struct seg_diags *diags);
+/* Reads a stored version's hash; false: not there. */
+bool seg_store_version_hash(struct seg_store *store, unsigned version, char hash[static 65]);
+
+/* The registry lives in the arena. */
+int seg_store_load_registry(struct seg_store *store, struct seg_arena *arena, struct seg_registry *registry);
+int seg_store_save_registry(struct seg_store *store, const struct seg_registry *registry);
+
+/* History. */
+enum seg_result { SEG_CONFIRMED, SEG_PENDING, SEG_ROLLED_BACK, SEG_REFUSED };
+const char *seg_result_name(enum seg_result result);
+struct seg_record {
+	unsigned version;            /* 0: refused before it had one */
+	const char *hash;            /* NULL: could not be read */
+	time_t at;
+	uid_t uid;
+	const char *user, *comment, *ticket; /* NULL */
+	enum seg_result result;
+};
+int seg_store_add_record(struct seg_store *store, const struct seg_record *record);
+int seg_store_set_result(struct seg_store *store, unsigned version, enum seg_result result);
+/* Newest first. */
+int seg_store_each_record(struct seg_store *store, void (*each)(void *context, const struct seg_record *record),
+			  void *context);
+/* What became of the newest version with this hash; false: never seen. */
+bool seg_store_fate(struct seg_store *store, const char *hash, enum seg_result *result);
+
+/* Use of permits. `accounted` is what the kernel's counters stood at when the totals were taken. */
+struct seg_counts {
+	uint64_t flows, packets, bytes, reply_packets, reply_bytes;
+};
+struct seg_usage_row {
+	const char *permit;
+	struct seg_counts total, accounted;
+	time_t first, last;          /* 0: never used */
+};
+int seg_store_load_usage(struct seg_store *store, void (*each)(void *context, const struct seg_usage_row *row),
+			 void *context);
+int seg_store_begin_usage(struct seg_store *store);
+int seg_store_put_usage(struct seg_store *store, const struct seg_usage_row *row);
+int seg_store_end_usage(struct seg_store *store);
+
+#endif
