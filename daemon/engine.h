@@ -38,6 +38,15 @@
 struct seg_engine;
 struct seg_store;
 
+/* What status shows of the edges. */
+struct seg_kernel_facts {
+	enum seg_ownership ownership;
+	bool descriptor_kept;         /* the owning socket lies in the service manager's store */
+	bool has_queue;
+	uint64_t queue;               /* bytes of events not read yet */
+	unsigned conntrack, conntrack_max; /* 0: unknown */
+};
+
 /* The kernel as the engine sees it; `kernel` is handed through. Results as in daemon/kernel. */
 struct seg_kernel_ops {
 	int (*commit)(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
@@ -45,13 +54,12 @@ struct seg_kernel_ops {
 	int (*read)(void *kernel, struct seg_plan **image);
 	int (*elements)(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context);
 	int (*remove)(void *kernel);
-	enum seg_ownership (*ownership)(void *kernel);
+	void (*facts)(void *kernel, struct seg_kernel_facts *facts);
 	/* All entries with (mark & mask) == value now, blocking: for answers and revocations. */
 	int (*flows)(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn fn, void *context);
 	/* Starts a dump in slices: entries come by seg_engine_flow(), the end by seg_engine_dumped(). */
 	int (*dump)(void *kernel);
 	int (*delete)(void *kernel, const struct seg_flow *flow, size_t n, size_t *gone);
-	int (*fill)(void *kernel, unsigned *count, unsigned *max);
 	/* What stands that packets could go round us by, one sentence each. */
 	int (*bypass)(void *kernel, void (*each)(void *context, const char *text), void *context);
 };
@@ -95,6 +103,8 @@ void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const
 void seg_engine_events_lost(struct seg_engine *engine, time_t now); /* ENOBUFS: a dump is started */
 void seg_engine_dumped(struct seg_engine *engine, int result, time_t now); /* the dump is complete */
 void seg_engine_refused(struct seg_engine *engine, const struct seg_refused *refused, time_t now);
+/* After a batch of the above was delivered: acts on what it held (cuts flows). */
+void seg_engine_settle(struct seg_engine *engine, time_t now);
 /* A transaction that was not ours; NULL: notifications were lost, verify everything. */
 void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_transaction *transaction,
 			    time_t now);

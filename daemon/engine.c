@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Streams and alerts. */
+
+struct seg_subscription {
+	unsigned streams;
+	seg_watch_fn fn;
+	void *context;
+	struct seg_subscription *next;
+};
+
+struct seg_subscription *seg_engine_subscribe(struct seg_engine *engine, unsigned streams, seg_watch_fn fn,
+					      void *context)
+{
+	struct seg_subscription *one = malloc(sizeof(*one));
+
+	if (!one)
+		abort();
+	*one = (struct seg_subscription){streams, fn, context, engine->subscriptions};
+	engine->subscriptions = one;
+	return one;
+}
+
+void seg_engine_unsubscribe(struct seg_engine *engine, struct seg_subscription *subscription)
+{
+	for (struct seg_subscription **at = &engine->subscriptions; *at; at = &(*at)->next) {
+		if (*at == subscription) {
+			*at = subscription->next;
+			free(subscription);
+			return;
+		}
+	}
+}
+
+bool seg_engine_watched(const struct seg_engine *engine, enum seg_stream stream)
+{
+	for (const struct seg_subscription *one = engine->subscriptions; one; one = one->next)
+		if (one->streams & stream)
+			return true;
+	return false;
+}
+
+void seg_engine_publish(struct seg_engine *engine, enum seg_stream stream, const json_t *event)
+{
+	for (struct seg_subscription *one = engine->subscriptions, *next; one; one = next) {
+		next = one->next; /* the callback may unsubscribe itself */
+		if (one->streams & stream)
+			one->fn(one->context, stream, event);
+	}
+}
+
+static enum seg_stream stream_of(const char *event)
+{
+	if (!strncmp(event, "violation", strlen("violation")))
+		return SEG_STREAM_VIOLATIONS;
+	if (!strcmp(event, "denied") || !strcmp(event, "spoofed"))
+		return SEG_STREAM_DENIALS;
+	return SEG_STREAM_OTHER;
+}
+
+static void publish_alert(struct seg_engine *engine, const struct seg_alert *alert)
+{
+	enum seg_stream stream = stream_of(alert->event);
+	json_t *event;
+
+	if (!seg_engine_watched(engine, stream))
+		return;
+	event = json_object();
+	json_object_set_new(event, "event", json_string(alert->event));
+	json_object_set_new(event, "at", seg_json_time(engine, alert->at));
+	for (size_t i = 0; i < alert->fields; i++) {
+		const struct seg_alert_field *field = &alert->field[i];
+
+		json_object_set_new(event, field->key,
+				    field->number ? json_integer((json_int_t)strtoull(field->value, NULL, 10))
+						  : json_string(field->value));
+	}
+	seg_engine_publish(engine, stream, event);
+	json_decref(event);
+}
+
+void seg_say_begin(struct seg_engine *engine, struct seg_alert *alert, const char *event,
+		   enum seg_severity severity, time_t now)
+{
+	seg_alert_init(alert, event, severity, now);
+	if (engine->running) {
+		seg_alert_text(alert, "site", engine->running->policy->site);
+		if (engine->running->version)
+			seg_alert_number(alert, "policy", engine->running->version);
+	}
+}
+
+void seg_say_send(struct seg_engine *engine, struct seg_alert *alert)
+{
+	if (engine->options.alert)
+		engine->options.alert(engine->options.context, alert);
+	publish_alert(engine, alert);
+	seg_alert_fini(alert);
+}
+
+void seg_say_store(struct seg_engine *engine, time_t now)
+{
+	char *problem = seg_store_take_problem(engine->store);
+	struct seg_alert alert;
+
+	if (!problem)
+		return;
+	seg_say_begin(engine, &alert, "store-failed", SEG_WARNING, now);
+	seg_alert_text(&alert, "reason", problem);
+	seg_say_send(engine, &alert);
+	free(problem);
+}
+
+const char *seg_engine_zone_name(const struct seg_engine *engine)
+{
+	return engine->running ? engine->running->policy->timezone : NULL;
+}
+
+const char *seg_engine_state(const struct seg_engine *engine)
+{
+	if (engine->disarmed)
+		return "disarmed";
+	if (!engine->running)
+		return "sealed";
+	return engine->options.observe ? "observing" : "enforcing";
+}
+
+void seg_say_status(struct seg_engine *engine)
+{
+	struct seg_strbuf text = {0};
+
+	seg_strbuf_add(&text, seg_engine_state(engine));
+	if (engine->running)
+		seg_strbuf_printf(&text, " version %u of %s: %zu zones, %zu permits", engine->running->version,
+				  engine->options.policy_file, engine->running->policy->zones,
+				  engine->running->policy->permits);
+	if (engine->why)
+		seg_strbuf_printf(&text, "%s %s", engine->running ? ";" : ":", engine->why);
+	if (engine->options.say)
+		engine->options.say(engine->options.context, seg_strbuf_text(&text));
+	seg_strbuf_fini(&text);
+}
+
+void seg_engine_sealed_because(struct seg_engine *engine, const char *format, ...)
+{
+	struct seg_strbuf text = {0};
+	char line[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	seg_strbuf_add(&text, line);
+	free(engine->why);
+	engine->why = seg_strbuf_take(&text);
+	for (char *c = engine->why; *c; c++) /* STATUS= is one line */
+		if (*c == '\n' || *c == '\r')
+			*c = ' ';
+}
+
+/* Life. */
+
+struct seg_engine *seg_engine_new(const struct seg_engine_options *options, const struct seg_kernel_ops *ops,
+				  void *kernel, struct seg_store *store)
+{
+	struct seg_engine *engine = calloc(1, sizeof(*engine));
+
+	if (!engine)
+		abort();
+	engine->options = *options;
+	engine->ops = ops;
+	engine->kernel = kernel;
+	engine->store = store;
+	engine->numbers = seg_arena_new();
+	engine->registry.next = 1;
+	seg_watch_init(&engine->watch);
+	seg_refusals_init(engine);
+	return engine;
+}
+
+void seg_engine_free(struct seg_engine *engine)
+{
+	if (!engine)
+		return;
+	while (engine->subscriptions)
+		seg_engine_unsubscribe(engine, engine->subscriptions);
+	seg_rulebook_free(engine->running);
+	seg_plan_free(engine->plan);
+	seg_arena_free(engine->numbers);
+	seg_arena_free(engine->links.arena);
+	seg_arena_free(engine->isolated_arena);
+	seg_state_fini(&engine->state);
+	seg_usage_fini(&engine->usage);
+	seg_watch_fini(&engine->watch);
+	seg_refusals_fini(&engine->refusals);
+	free(engine->why);
+	free(engine);
+}
+
+/* The numbers of what is in the kernel must never be given again, even where the registry is lost. */
+static void skip_numbers_in_use(struct seg_engine *engine, const struct seg_plan *image)
+{
+	for (size_t i = 0; i < image->sets; i++) {
+		const struct seg_set *set = image->set[i];
+
+		if (set->data != SEG_DATA_MARK)
+			continue;
+		for (size_t j = 0; j < set->elems; j++) {
+			uint32_t number = set->elem[j].mark & ~SEG_NUMBER_INTRA;
+
+			if (number >= engine->registry.next)
+				engine->registry.next = number + 1;
+		}
+	}
+}
+
+static void load_what_was_kept(struct seg_engine *engine, time_t now)
+{
+	seg_store_load_state(engine->store, &engine->state);
+	seg_say_store(engine, now);
+	seg_store_load_registry(engine->store, engine->numbers, &engine->registry);
+	seg_say_store(engine, now);
+	seg_usage_init(engine);
+	seg_say_store(engine, now);
+}
+
+/* Deny everything between zones before anything else is looked at. */
+static int seal_an_empty_kernel(struct seg_engine *engine)
+{
+	struct seg_plan *sealed = seg_plan_sealed(1, engine->options.observe);
+	struct seg_diags diags;
+	int r;
+
+	seg_diags_init(&diags);
+	r = engine->ops->commit(engine->kernel, NULL, sealed, &diags);
+	seg_diags_fini(&diags);
+	if (r) {
+		seg_plan_free(sealed);
+		return r;
+	}
+	engine->plan = sealed;
+	return 0;
+}
+
+int seg_engine_start(struct seg_engine *engine, time_t now)
+{
+	struct seg_plan *image = NULL;
+	struct seg_alert alert;
+	bool found;
+	int r;
+
+	engine->started = now;
+	r = engine->ops->read(engine->kernel, &image);
+	if (r)
+		return r;
+	found = image != NULL;
+	if (!found) {
+		r = seal_an_empty_kernel(engine);
+		if (r)
+			return r;
+	}
+	load_what_was_kept(engine, now);
+	if (found)
+		skip_numbers_in_use(engine, image);
+	seg_plan_free(image);
+	engine->usage.adopted = found;
+	r = seg_apply_start(engine, found, now);
+	if (r)
+		return r;
+	seg_say_begin(engine, &alert, "started", SEG_NOTICE, now);
+	seg_alert_text(&alert, "state", seg_engine_state(engine));
+	seg_alert_text(&alert, "reason", engine->why);
+	seg_say_send(engine, &alert);
+	engine->next_usage = now + SEG_USAGE_EVERY;
+	engine->next_save = now + SEG_SAVE_EVERY;
+	seg_watch_look_again(engine);
+	seg_say_status(engine);
+	return 0;
+}
+
+void seg_engine_stop(struct seg_engine *engine, time_t now)
+{
+	struct seg_alert alert;
+
+	seg_usage_read(engine, now);
+	seg_usage_save(engine, now);
+	seg_say_begin(engine, &alert, "stopped", SEG_NOTICE, now);
+	seg_alert_text(&alert, "state", seg_engine_state(engine));
+	seg_say_send(engine, &alert);
+}
+
+void seg_engine_reload(struct seg_engine *engine, time_t now)
+{
+	seg_apply_reload(engine, now);
+}
+
+static int by_addr(const void *a, const void *b)
+{
+	const struct seg_gateway_addr *x = a, *y = b;
+
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+void seg_engine_links(struct seg_engine *engine, const struct seg_gateway *gateway,
+		      const char *const *interface, size_t interfaces, time_t now)
+{
+	struct seg_links links = {.arena = seg_arena_new(), .interfaces = interfaces};
+	struct seg_gateway_addr *addr = SEG_NEW_N(links.arena, struct seg_gateway_addr, gateway->n + 1);
+	const char **name = SEG_NEW_N(links.arena, const char *, interfaces + 1);
+
+	for (size_t i = 0; i < gateway->n; i++)
+		addr[i] = (struct seg_gateway_addr){gateway->addr[i].addr,
+						    seg_arena_strdup(links.arena, gateway->addr[i].interface)};
+	qsort(addr, gateway->n, sizeof(*addr), by_addr);
+	for (size_t i = 0; i < interfaces; i++)
+		name[i] = seg_arena_strdup(links.arena, interface[i]);
+	links.gateway = (struct seg_gateway){addr, gateway->n};
+	links.interface = name;
+	seg_arena_free(engine->links.arena);
+	engine->links = links;
+	if (engine->running)
+		engine->next_refresh = now; /* wildcard interfaces: at the next tick, once for many changes */
+}
+
+bool seg_engine_is_gateway(const struct seg_engine *engine, seg_addr addr)
+{
+	struct seg_gateway_addr key = {addr, NULL};
+
+	return engine->links.gateway.n && bsearch(&key, engine->links.gateway.addr, engine->links.gateway.n,
+						  sizeof(key), by_addr);
+}
+
+/* The kernel's rules. */
+
+static void say_tampered(struct seg_engine *engine, const struct seg_nft_transaction *transaction, time_t now)
+{
+	struct seg_alert alert;
+
+	seg_say_begin(engine, &alert, "tampered", SEG_CRIT, now);
+	if (transaction) {
+		seg_alert_text(&alert, "process", transaction->process[0] ? transaction->process : NULL);
+		if (transaction->pid)
+			seg_alert_number(&alert, "pid", transaction->pid);
+		seg_alert_text(&alert, "reason", transaction->what);
+	} else {
+		seg_alert_text(&alert, "reason", "found changed");
+	}
+	seg_say_send(engine, &alert);
+}
+
+/* Puts back what somebody changed; tries again every second until it stands. */
+static void repair(struct seg_engine *engine, time_t now)
+{
+	struct seg_alert alert;
+	int r = seg_apply_refresh(engine, now, "tampered", NULL);
+
+	engine->next_repair = r ? now + 1 : 0;
+	if (r)
+		return;
+	seg_say_begin(engine, &alert, "restored", SEG_NOTICE, now);
+	seg_say_send(engine, &alert);
+	/* Whatever began while the rules were away is looked for. */
+	seg_watch_look_again(engine);
+}
+
+/* Notifications were lost: is what we hold still there? */
+static void look_for_changes(struct seg_engine *engine, time_t now)
+{
+	struct seg_plan *image = NULL;
+	struct seg_findings findings = {0};
+
+	if (engine->ops->read(engine->kernel, &image)) {
+		engine->next_repair = now + 1;
+		return;
+	}
+	if (image) {
+		findings.arena = seg_arena_new();
+		seg_nft_compare(engine->plan, image, &findings);
+	}
+	if (!image || findings.n) {
+		say_tampered(engine, NULL, now);
+		repair(engine, now);
+	}
+	seg_arena_free(findings.arena);
+	seg_plan_free(image);
+}
+
+void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_transaction *transaction, time_t now)
+{
+	struct seg_alert alert;
+
+	if (engine->disarmed || !engine->plan)
+		return;
+	if (!transaction) {
+		look_for_changes(engine, now);
+		return;
+	}
+	if (transaction->bypass[0]) {
+		seg_say_begin(engine, &alert, "bypass", SEG_CRIT, now);
+		seg_alert_text(&alert, "reason", transaction->bypass);
+		seg_alert_text(&alert, "process", transaction->process[0] ? transaction->process : NULL);
+		if (transaction->pid)
+			seg_alert_number(&alert, "pid", transaction->pid);
+		seg_say_send(engine, &alert);
+	}
+	if (transaction->ours || transaction->keeper || transaction->ours_gone) {
+		say_tampered(engine, transaction, now);
+		repair(engine, now);
+	}
+}
+
+/* Time. */
+
+static void earlier(time_t *next, time_t at)
+{
+	if (at && at < *next)
+		*next = at;
+}
+
+static bool is_due(time_t *at, time_t now)
+{
+	if (!*at || *at > now)
+		return false;
+	*at = 0;
+	return true;
+}
+
+static void tick_deadline(struct seg_engine *engine, time_t now)
+{
+	struct seg_revoked revoked = {0};
+	char *problem = NULL;
+
+	if (!engine->state.confirm_until || engine->state.confirm_until > now || engine->next_rollback > now)
+		return;
+	if (seg_apply_go_back(engine, engine->state.confirmed, NULL, "not confirmed in time", &revoked, &problem))
+		engine->next_rollback = now + 5; /* the unconfirmed policy stays meanwhile: said by go_back */
+	else
+		engine->next_rollback = 0;
+	free(problem);
+}
+
+static void tick_pressure(struct seg_engine *engine, time_t now)
+{
+	static const unsigned level[2] = {80, 95};
+	struct seg_kernel_facts facts = {0};
+	struct seg_alert alert;
+
+	engine->ops->facts(engine->kernel, &facts);
+	if (!facts.conntrack_max)
+		return;
+	for (int i = 0; i < 2; i++) {
+		uint64_t percent = (uint64_t)facts.conntrack * 100 / facts.conntrack_max;
+
+		if (percent >= level[i] && !engine->pressed[i]) {
+			engine->pressed[i] = true;
+			seg_say_begin(engine, &alert, "conntrack-pressure", SEG_WARNING, now);
+			seg_alert_number(&alert, "percent", percent);
+			seg_alert_number(&alert, "count", facts.conntrack);
+			seg_alert_number(&alert, "max", facts.conntrack_max);
+			seg_say_send(engine, &alert);
+		} else if (percent + 5 < level[i]) {
+			engine->pressed[i] = false;
+		}
+	}
+}
+
+static void tick_counters(struct seg_engine *engine, time_t now)
+{
+	if (is_due(&engine->next_usage, now)) {
+		seg_usage_read(engine, now);
+		seg_refusals_read(engine, now);
+		tick_pressure(engine, now);
+		engine->next_usage = now + SEG_USAGE_EVERY;
+	}
+	if (is_due(&engine->next_save, now)) {
+		seg_usage_save(engine, now);
+		seg_say_store(engine, now);
+		engine->next_save = now + SEG_SAVE_EVERY;
+	}
+}
+
+time_t seg_engine_tick(struct seg_engine *engine, time_t now, bool stepped)
+{
+	time_t next = now + 3600;
+
+	if (stepped) { /* every deadline was reckoned by the old clock */
+		engine->next_usage = engine->next_save = now;
+		engine->next_rollback = 0;
+		if (engine->running)
+			engine->next_window = now;
+	}
+	tick_deadline(engine, now);
+	earlier(&next, seg_emergency_tick(engine, now));
+	if (is_due(&engine->next_window, now)) {
+		seg_windows_look(engine, now);
+		engine->next_refresh = 0;
+	}
+	if (is_due(&engine->next_refresh, now) && !engine->disarmed &&
+	    seg_apply_refresh(engine, now, "links", NULL))
+		engine->next_refresh = now + 5;
+	if (is_due(&engine->next_repair, now) && !engine->disarmed)
+		repair(engine, now);
+	tick_counters(engine, now);
+	earlier(&next, seg_watch_tick(engine, now));
+	earlier(&next, seg_aggregate_tick(engine->refusals.aggregate, now));
+	earlier(&next, engine->state.confirm_until > now ? engine->state.confirm_until : engine->next_rollback);
+	earlier(&next, engine->next_window);
+	earlier(&next, engine->next_refresh);
+	earlier(&next, engine->next_repair);
+	earlier(&next, engine->next_usage);
+	earlier(&next, engine->next_save);
+	return next;
+}

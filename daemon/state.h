@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEGD_STATE_H
+#define SEGD_STATE_H
+
+/*
+ * The inside of the engine: what its files share and nobody else sees.
+ */
+
+#include "engine.h"
+#include "flow/aggregate.h"
+#include "hash.h"
+#include "store.h"
+
+/* A policy with all that was made from it. Its diags hold the sources that places point into. */
+struct seg_rulebook {
+	struct seg_diags diags;
+	struct seg_policy *policy;
+	struct seg_index *index;
+	unsigned version;                /* 0: not stored */
+	enum seg_schedule_state *window; /* of each permit, as last looked at */
+};
+
+struct seg_links {
+	struct seg_arena *arena;
+	struct seg_gateway gateway;      /* sorted by address */
+	const char *const *interface;
+	size_t interfaces;
+};
+
+/* usage.c */
+struct seg_usage {
+	struct seg_hash permit;          /* struct use, by a hash of the id */
+	struct seg_hash element;         /* struct element_seen */
+	uint64_t reading;                /* number of the reading under way: marks elements still there */
+	bool adopted;                    /* the first reading goes against what was accounted before */
+	bool dirty;
+};
+
+/* watch.c */
+struct seg_watch {
+	struct seg_hash live;            /* violations that stand: struct live_violation, by tuple */
+	struct seg_hash kept;            /* what `violations` lists, aggregated */
+	struct seg_flow *cut;            /* to be deleted when the batch is over */
+	size_t cuts, cuts_cap;
+	uint64_t received, lost, resyncs, violations;
+	bool dumping, dump_again;
+};
+
+/* refusals.c */
+struct seg_refusals {
+	struct seg_aggregate *aggregate;
+	struct seg_hash pair;            /* kernel's totals by source and destination */
+	uint64_t total;
+};
+
+struct seg_engine {
+	struct seg_engine_options options;
+	const struct seg_kernel_ops *ops;
+	void *kernel;
+	struct seg_store *store;
+
+	time_t started;
+	bool disarmed;
+	char *why;                       /* sealed: the reason, one line */
+	struct seg_rulebook *running;    /* NULL: sealed */
+	struct seg_plan *plan;           /* what the kernel holds; NULL: disarmed, or nothing yet */
+	struct seg_arena *numbers;       /* of registry */
+	struct seg_registry registry;
+	struct seg_state state;
+	struct seg_links links;
+	struct seg_arena *isolated_arena;
+	struct seg_ranges isolated;
+
+	time_t next_window, next_usage, next_save, next_repair, next_refresh, next_rollback;
+	bool pressed[2];                 /* conntrack-pressure said at 80, 95 % */
+	struct seg_usage usage;
+	struct seg_watch watch;
+	struct seg_refusals refusals;
+	struct seg_subscription *subscriptions;
+};
+
+#define SEG_USAGE_EVERY 10  /* seconds between two looks at the counters */
+#define SEG_SAVE_EVERY 60   /* and between two writes of them */
+
+/* engine.c: alerts. Begins one with the common fields; send hands it out and frees it. */
+void seg_say_begin(struct seg_engine *engine, struct seg_alert *alert, const char *event,
+		   enum seg_severity severity, time_t now);
+void seg_say_send(struct seg_engine *engine, struct seg_alert *alert);
+/* STATUS= of the service manager. */
+void seg_say_status(struct seg_engine *engine);
+/* Passes the store's last complaint on, if there is one. */
+void seg_say_store(struct seg_engine *engine, time_t now);
+bool seg_engine_watched(const struct seg_engine *engine, enum seg_stream stream);
+void seg_engine_publish(struct seg_engine *engine, enum seg_stream stream, const json_t *event);
+const char *seg_engine_zone_name(const struct seg_engine *engine); /* the policy's timezone, or NULL */
+void seg_engine_sealed_because(struct seg_engine *engine, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* apply.c: the policy road. */
+struct seg_revoked {
+	size_t flows, permits;
+};
+struct seg_rulebook *seg_rulebook_from_file(struct seg_engine *engine, struct seg_diags *failed);
+struct seg_rulebook *seg_rulebook_from_store(struct seg_engine *engine, unsigned version,
+					     struct seg_diags *failed);
+void seg_rulebook_free(struct seg_rulebook *book); /* NULL allowed */
+/* Makes the kernel hold what book says now; NULL seals. Takes book over on success, where the old one
+ * ends and its flows are revoked. On failure nothing has changed. */
+int seg_apply_install(struct seg_engine *engine, struct seg_rulebook *book, time_t now, const char *reason,
+		      struct seg_diags *diags, struct seg_revoked *revoked);
+/* The same policy again, for the time (windows), the links, or because somebody changed the kernel. */
+int seg_apply_refresh(struct seg_engine *engine, time_t now, const char *reason, struct seg_revoked *revoked);
+/* Back to a stored version (0: sealed). */
+int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct seg_request *request,
+		      const char *why, struct seg_revoked *revoked, char **problem);
+/* At the start: with the table found in the kernel, or without. */
+int seg_apply_start(struct seg_engine *engine, bool found, time_t now);
+void seg_apply_reload(struct seg_engine *engine, time_t now);
+
+/* windows.c */
+void seg_windows_begin(struct seg_engine *engine, time_t now);  /* a new policy is in force */
+void seg_windows_look(struct seg_engine *engine, time_t now);   /* who opened, who ended */
+void seg_windows_tell(struct seg_engine *engine, time_t now);   /* `expiring` */
+
+/* watch.c: the flow road. */
+enum seg_judgement { SEG_LEGITIMATE, SEG_NOT_JUDGED, SEG_REVOKED, SEG_VIOLATION };
+struct seg_judged {
+	enum seg_judgement kind;
+	struct seg_verdict verdict;
+	const struct seg_permit *permit; /* the one it has, or lost; NULL */
+};
+struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_flow *flow, enum seg_flow_event event,
+				  time_t now);
+void seg_watch_init(struct seg_watch *watch);
+void seg_watch_fini(struct seg_watch *watch);
+/* Removes the entries of flows whose numbers were alive in old and are not any more, unless another
+ * permit covers them. whole: looks at every flow (isolation). */
+void seg_watch_revoke(struct seg_engine *engine, const struct seg_plan *old, bool whole, const char *reason,
+		      time_t now, struct seg_revoked *revoked);
+/* Starts a dump of all flows, or another one behind the one that runs. */
+void seg_watch_look_again(struct seg_engine *engine);
+time_t seg_watch_tick(struct seg_engine *engine, time_t now);
+bool seg_engine_is_gateway(const struct seg_engine *engine, seg_addr addr);
+
+/* refusals.c */
+void seg_refusals_init(struct seg_engine *engine);
+void seg_refusals_fini(struct seg_refusals *refusals);
+void seg_refusals_read(struct seg_engine *engine, time_t now); /* the kernel's totals, by difference */
+
+/* usage.c */
+void seg_usage_init(struct seg_engine *engine);
+void seg_usage_fini(struct seg_usage *usage);
+/* Takes the counters of an image into the totals of the permits of plan. */
+void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, time_t now);
+void seg_usage_read(struct seg_engine *engine, time_t now);
+void seg_usage_save(struct seg_engine *engine, time_t now);
+void seg_usage_touch(struct seg_engine *engine, const char *permit, time_t now); /* a flow began */
+struct seg_usage_row seg_usage_of(const struct seg_engine *engine, const char *permit);
+
+/* emergency.c */
+void seg_emergency_resolve(struct seg_engine *engine); /* targets to addresses, for a new policy too */
+time_t seg_emergency_tick(struct seg_engine *engine, time_t now);
+bool seg_engine_is_isolated(const struct seg_engine *engine, seg_addr addr);
+
+/* answers.c */
+json_t *seg_json_time(const struct seg_engine *engine, time_t at); /* null where 0 */
+json_t *seg_json_addr(seg_addr addr);
+json_t *seg_json_text(const char *text);                           /* null where NULL */
+json_t *seg_json_zone(const struct seg_zone *zone);
+json_t *seg_json_flow(struct seg_engine *engine, const struct seg_flow *flow, const struct seg_judged *judged,
+		      time_t now);
+int seg_answer_error(json_t **out, int result, const char *code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* "refused" with the diagnostics as text and as of `check`. */
+int seg_answer_refused(json_t **out, const struct seg_diags *diags);
+json_t *seg_answer_revoked(const struct seg_revoked *revoked);
+
+#endif
