@@ -158,7 +158,8 @@ void seg_usage_touch(struct seg_engine *engine, const char *permit, time_t now);
 struct seg_usage_row seg_usage_of(const struct seg_engine *engine, const char *permit);
 
 /* emergency.c */
-void seg_emergency_resolve(struct seg_engine *engine); /* targets to addresses, for a new policy too */
+void seg_emergency_resolve(struct seg_engine *engine, const struct seg_policy *policy);
+json_t *seg_json_isolated(struct seg_engine *engine);
 time_t seg_emergency_tick(struct seg_engine *engine, time_t now);
 bool seg_engine_is_isolated(const struct seg_engine *engine, seg_addr addr);
 

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Refused packets: what nflog shows of them becomes few lines (lib/flow/aggregate.h),
+ * what the kernel counted becomes the totals.
+ *
+ * nflog is limited for each source in the kernel, so lines tell kinds, not numbers.
+ * Numbers come from the sets denied4, denied6, spoofed4 and spoofed6, one counter for
+ * each source and destination, read by difference before an element can expire.
+ */
+
+#include "state.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEYS_MAX 4096   /* kinds of refusals listed */
+#define PAIRS_MAX 65536 /* sources and destinations with a total */
+
+struct pair_key {
+	seg_addr src, dst;
+	uint64_t spoofed, zero;
+};
+struct pair {
+	struct pair_key key;
+	uint64_t total, seen;    /* seen: the kernel's element at the last reading */
+	uint64_t listed;         /* scratch of an answer: what the lines of this pair count */
+	time_t first, last;
+};
+
+static struct pair_key pair_key(seg_addr src, seg_addr dst, bool spoofed)
+{
+	struct pair_key key;
+
+	memset(&key, 0, sizeof(key));
+	key.src = src;
+	key.dst = dst;
+	key.spoofed = spoofed;
+	return key;
+}
+
+static void say_line(void *context, const struct seg_denial *denial, uint64_t since_last_line);
+
+void seg_refusals_init(struct seg_engine *engine)
+{
+	unsigned window = engine->options.denied_window ? engine->options.denied_window : 60;
+
+	engine->refusals.aggregate = seg_aggregate_new(window, KEYS_MAX, say_line, engine);
+	seg_hash_init(&engine->refusals.pair, sizeof(struct pair_key), sizeof(struct pair));
+}
+
+void seg_refusals_fini(struct seg_refusals *refusals)
+{
+	seg_aggregate_free(refusals->aggregate);
+	seg_hash_fini(&refusals->pair);
+}
+
+/* Lines. */
+
+static bool is_spoofed(const struct seg_denial *denial)
+{
+	return denial->reason == SEG_REASON_SPOOFED;
+}
+
+static void say_line(void *context, const struct seg_denial *denial, uint64_t since_last_line)
+{
+	struct seg_engine *engine = context;
+	bool spoofed = is_spoofed(denial), ports = denial->proto == IPPROTO_TCP || denial->proto == IPPROTO_UDP;
+	char service[SEG_SERVICE_STRLEN];
+	struct seg_alert alert;
+
+	seg_say_begin(engine, &alert, spoofed ? "spoofed" : "denied", spoofed ? SEG_WARNING : SEG_NOTICE,
+		      denial->last);
+	seg_alert_text(&alert, "from", denial->from);
+	seg_alert_text(&alert, "to", denial->to);
+	seg_alert_addr(&alert, "src", denial->src);
+	if (denial->any_dst)
+		seg_alert_number(&alert, "dsts", denial->dsts);
+	else
+		seg_alert_addr(&alert, "dst", denial->dst);
+	seg_alert_text(&alert, "proto", seg_proto_format(denial->proto, 0, service));
+	if (denial->any_dport)
+		seg_alert_number(&alert, "dports", denial->dports);
+	else if (ports || denial->proto == IPPROTO_ICMP || denial->proto == IPPROTO_ICMPV6)
+		seg_alert_number(&alert, "dport", denial->dport);
+	seg_alert_text(&alert, "action", engine->options.observe ? "observed" : "dropped");
+	seg_alert_number(&alert, "count", since_last_line);
+	seg_alert_text(&alert, "reason", seg_reason_name(denial->reason));
+	seg_say_send(engine, &alert);
+}
+
+#define TCP_SYN 0x02
+#define TCP_ACK 0x10
+
+/* A segment of a TCP flow that conntrack does not know any more, in either direction of a permit. */
+static bool is_stray(struct seg_engine *engine, const struct seg_refused *refused, const struct seg_packet *packet,
+		     time_t now)
+{
+	const struct seg_rulebook *book = engine->running;
+	struct seg_packet back = {.src = packet->dst, .dst = packet->src, .proto = packet->proto,
+				  .sport = packet->dport, .dport = packet->sport, .no_mac = true};
+
+	if (refused->proto != IPPROTO_TCP || (refused->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		return false;
+	return seg_classify_indexed(book->policy, book->index, &engine->links.gateway, packet, now).permit ||
+	       seg_classify_indexed(book->policy, book->index, &engine->links.gateway, &back, now).permit;
+}
+
+static void name_denial(struct seg_engine *engine, const struct seg_refused *refused, struct seg_denial *denial,
+			time_t now)
+{
+	const struct seg_rulebook *book = engine->running;
+	struct seg_verdict verdict;
+	struct seg_packet packet = {
+		.in = refused->in[0] ? refused->in : NULL,
+		.out = !refused->in[0] && refused->out[0] ? refused->out : NULL,
+		.mac = refused->has_mac ? refused->mac : NULL,
+		.no_mac = !refused->has_mac,
+		.src = refused->src,
+		.dst = refused->dst,
+		.proto = refused->proto,
+		.sport = refused->sport,
+		.dport = refused->dport,
+	};
+
+	verdict = seg_classify_indexed(book->policy, book->index, &engine->links.gateway, &packet, now);
+	denial->from = verdict.from ? verdict.from->id : NULL;
+	denial->to = verdict.to ? verdict.to->id : NULL;
+	denial->reason = refused->spoofed ? SEG_REASON_SPOOFED : verdict.reason;
+	if (seg_engine_is_isolated(engine, refused->src) || seg_engine_is_isolated(engine, refused->dst))
+		denial->reason = SEG_REASON_ISOLATED;
+	else if (!refused->spoofed && is_stray(engine, refused, &packet, now))
+		denial->reason = SEG_REASON_PERMIT;
+}
+
+void seg_engine_refused(struct seg_engine *engine, const struct seg_refused *refused, time_t now)
+{
+	struct seg_denial denial = {
+		.src = refused->src,
+		.dst = refused->dst,
+		.proto = refused->proto,
+		.dport = refused->dport,
+		.reason = refused->spoofed ? SEG_REASON_SPOOFED : SEG_REASON_NO_PERMIT,
+		.count = 1,
+		.first = now,
+		.last = now,
+	};
+
+	if (engine->running)
+		name_denial(engine, refused, &denial, now);
+	if (denial.reason == SEG_REASON_PERMIT) /* a stray: in the totals, not worth a line */
+		return;
+	seg_aggregate_add(engine->refusals.aggregate, &denial, now);
+}
+
+/* Totals. */
+
+struct totals {
+	struct seg_engine *engine;
+	time_t now;
+	unsigned addr_len;
+	bool spoofed;
+};
+
+static seg_addr key_addr(const uint8_t *bytes, unsigned len)
+{
+	return seg_addr_from_bytes(len == 4 ? SEG_IPV4 : SEG_IPV6, bytes);
+}
+
+static void read_total(void *context, const struct seg_elem *elem)
+{
+	struct totals *totals = context;
+	struct seg_refusals *refusals = &totals->engine->refusals;
+	const uint8_t *addr = elem->key + (totals->spoofed ? 16 : 0);
+	struct pair_key key = pair_key(key_addr(addr, totals->addr_len),
+				       key_addr(addr + totals->addr_len, totals->addr_len), totals->spoofed);
+	struct pair *pair = seg_hash_find(&refusals->pair, &key);
+	uint64_t more;
+	bool made = false;
+
+	if (!pair && refusals->pair.n < PAIRS_MAX)
+		pair = seg_hash_put(&refusals->pair, &key, &made);
+	if (!pair) {
+		refusals->total += elem->packets;
+		return;
+	}
+	if (made)
+		pair->first = totals->now;
+	more = elem->packets >= pair->seen ? elem->packets - pair->seen : elem->packets;
+	pair->seen = elem->packets;
+	if (!more)
+		return;
+	pair->total += more;
+	pair->last = totals->now;
+	refusals->total += more;
+}
+
+void seg_refusals_read(struct seg_engine *engine, time_t now)
+{
+	static const struct {
+		const char *set;
+		unsigned addr_len;
+		bool spoofed;
+	} table[] = {{"denied4", 4, false}, {"denied6", 16, false}, {"spoofed4", 4, true}, {"spoofed6", 16, true}};
+
+	for (size_t i = 0; engine->plan && i < sizeof(table) / sizeof(*table); i++) {
+		struct totals totals = {engine, now, table[i].addr_len, table[i].spoofed};
+		const struct seg_set *set = seg_plan_set(engine->plan, table[i].set);
+
+		if (set)
+			engine->ops->elements(engine->kernel, set, read_total, &totals);
+	}
+}
+
+/* Answers. */
+
+struct listing {
+	struct seg_engine *engine;
+	json_t *list;
+};
+
+static void add_listed(void *context, const struct seg_denial *denial, uint64_t since_last_line)
+{
+	struct listing *listing = context;
+	struct pair_key key = pair_key(denial->src, denial->dst, is_spoofed(denial));
+	struct pair *pair = denial->any_dst ? NULL : seg_hash_find(&listing->engine->refusals.pair, &key);
+
+	(void)since_last_line;
+	if (pair)
+		pair->listed += denial->count;
+}
+
+/* A kind that is the only one of its pair bears the kernel's total; more kinds share it as seen. */
+static uint64_t true_count(struct seg_engine *engine, const struct seg_denial *denial)
+{
+	struct pair_key key = pair_key(denial->src, denial->dst, is_spoofed(denial));
+	struct pair *pair = denial->any_dst ? NULL : seg_hash_find(&engine->refusals.pair, &key);
+	uint64_t count = denial->count;
+
+	if (pair && pair->listed == denial->count && pair->total > count) {
+		count = pair->total;
+		pair->listed = pair->total;
+	}
+	return count;
+}
+
+static void list_denial(void *context, const struct seg_denial *denial, uint64_t since_last_line)
+{
+	struct listing *listing = context;
+	char service[SEG_SERVICE_STRLEN];
+
+	(void)since_last_line;
+	json_array_append_new(
+		listing->list,
+		json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:I, s:o, s:o}", "from", seg_json_text(denial->from),
+			  "to", seg_json_text(denial->to), "proto", seg_proto_format(denial->proto, 0, service),
+			  "src", seg_json_addr(denial->src), "dst",
+			  denial->any_dst ? json_null() : seg_json_addr(denial->dst), "dport",
+			  denial->any_dport ? json_null() : json_integer(denial->dport), "reason",
+			  seg_reason_name(denial->reason), "count",
+			  (json_int_t)true_count(listing->engine, denial), "first",
+			  seg_json_time(listing->engine, denial->first), "last",
+			  seg_json_time(listing->engine, denial->last)));
+}
+
+static const struct seg_zone *zone_named(struct seg_engine *engine, seg_addr addr)
+{
+	if (!engine->running)
+		return NULL;
+	return seg_engine_is_gateway(engine, addr) ? engine->running->policy->gateway_zone
+						   : seg_policy_zone_of(engine->running->policy, addr);
+}
+
+/* What the kernel counted and no line stands for: under its source and destination alone. */
+static void list_rest(struct seg_engine *engine, json_t *list)
+{
+	struct pair *pair;
+	size_t cursor = 0;
+
+	while ((pair = seg_hash_next(&engine->refusals.pair, &cursor))) {
+		if (pair->total <= pair->listed)
+			continue;
+		json_array_append_new(
+			list, json_pack("{s:o, s:o, s:n, s:o, s:o, s:n, s:s, s:I, s:o, s:o}", "from",
+					seg_json_zone(zone_named(engine, pair->key.src)), "to",
+					seg_json_zone(zone_named(engine, pair->key.dst)), "proto", "src",
+					seg_json_addr(pair->key.src), "dst", seg_json_addr(pair->key.dst), "dport",
+					"reason", pair->key.spoofed ? "spoofed" : "no-permit", "count",
+					(json_int_t)(pair->total - pair->listed), "first",
+					seg_json_time(engine, pair->first), "last",
+					seg_json_time(engine, pair->last)));
+	}
+}
+
+int seg_engine_denials(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	struct listing listing = {engine, json_array()};
+	struct pair *pair;
+	size_t cursor = 0;
+
+	seg_refusals_read(engine, request->now);
+	while ((pair = seg_hash_next(&engine->refusals.pair, &cursor)))
+		pair->listed = 0;
+	seg_aggregate_each(engine->refusals.aggregate, add_listed, &listing);
+	seg_aggregate_each(engine->refusals.aggregate, list_denial, &listing);
+	list_rest(engine, listing.list);
+	*out = json_pack("{s:o}", "denials", listing.list);
+	return 0;
+}

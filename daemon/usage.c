@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Use of permits: totals that follow the permit's id over applies, restarts and
+ * reboots, made from counters that live and die with elements of the kernel's sets.
+ *
+ * Each reading adds what an element counted since the last one; an element that
+ * counts less than before was made anew. Totals are kept in the state directory
+ * together with what the kernel's counters stood at, so that a daemon that finds its
+ * table still there adds only the difference.
+ */
+
+#include "state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ID_MAX 128
+
+struct id_key {
+	char id[ID_MAX];
+};
+struct use {
+	struct id_key key;
+	struct seg_counts total;
+	struct seg_counts standing;  /* of the kernel's counters, summed */
+	struct seg_counts accounted; /* the same at the time of the last save, before this life */
+	time_t first, last;
+};
+struct element_key {
+	uint64_t hash[2];
+};
+struct element_seen {
+	struct element_key key;
+	uint64_t packets, bytes, reading;
+};
+
+static struct id_key id_key(const char *id)
+{
+	struct id_key key;
+
+	memset(&key, 0, sizeof(key));
+	memcpy(key.id, id, strnlen(id, sizeof(key.id) - 1));
+	return key;
+}
+
+static struct use *use_of(struct seg_usage *usage, const char *id)
+{
+	struct id_key key = id_key(id);
+	bool made;
+
+	return seg_hash_put(&usage->permit, &key, &made);
+}
+
+static void load_row(void *context, const struct seg_usage_row *row)
+{
+	struct seg_engine *engine = context;
+	struct use *use;
+
+	if (!row->permit)
+		return;
+	use = use_of(&engine->usage, row->permit);
+	use->total = row->total;
+	use->accounted = row->accounted;
+	use->first = row->first;
+	use->last = row->last;
+}
+
+void seg_usage_init(struct seg_engine *engine)
+{
+	seg_hash_init(&engine->usage.permit, sizeof(struct id_key), sizeof(struct use));
+	seg_hash_init(&engine->usage.element, sizeof(struct element_key), sizeof(struct element_seen));
+	seg_store_load_usage(engine->store, load_row, engine);
+}
+
+void seg_usage_fini(struct seg_usage *usage)
+{
+	seg_hash_fini(&usage->permit);
+	seg_hash_fini(&usage->element);
+}
+
+static struct element_key element_key(const struct seg_set *set, const struct seg_elem *elem)
+{
+	struct element_key key = {{0xcbf29ce484222325u, 0x84222325cbf29ce4u}};
+
+	for (const char *c = set->name; *c; c++)
+		key.hash[0] = (key.hash[0] ^ (uint8_t)*c) * 0x100000001b3u;
+	key.hash[1] ^= key.hash[0];
+	for (unsigned i = 0; i < set->key_len; i++) {
+		key.hash[0] = (key.hash[0] ^ elem->key[i]) * 0x100000001b3u;
+		key.hash[1] = (key.hash[1] + elem->key[i]) * 0x9e3779b97f4a7c15u;
+	}
+	return key;
+}
+
+enum kind { FLOWS, ORIGINAL, REPLY };
+
+static void add(struct seg_counts *counts, enum kind kind, uint64_t packets, uint64_t bytes)
+{
+	switch (kind) {
+	case FLOWS:
+		counts->flows += packets;
+		break;
+	case ORIGINAL:
+		counts->packets += packets;
+		counts->bytes += bytes;
+		break;
+	case REPLY:
+		counts->reply_packets += packets;
+		counts->reply_bytes += bytes;
+		break;
+	}
+}
+
+static void used_now(struct use *use, time_t now)
+{
+	if (!use->first)
+		use->first = now;
+	use->last = now;
+}
+
+static void account_element(struct seg_usage *usage, const struct seg_set *set, const struct seg_elem *elem,
+			    enum kind kind, time_t now)
+{
+	struct element_key key = element_key(set, elem);
+	struct element_seen *seen;
+	struct use *use;
+	uint64_t packets, bytes;
+	bool made;
+
+	seen = seg_hash_put(&usage->element, &key, &made);
+	seen->reading = usage->reading;
+	if (elem->packets < seen->packets || elem->bytes < seen->bytes)
+		seen->packets = seen->bytes = 0; /* made anew */
+	packets = elem->packets - seen->packets;
+	bytes = elem->bytes - seen->bytes;
+	seen->packets = elem->packets;
+	seen->bytes = elem->bytes;
+	if (!elem->comment || !strncmp(elem->comment, "intra:", strlen("intra:")))
+		return;
+	use = use_of(usage, elem->comment);
+	add(&use->standing, kind, elem->packets, elem->bytes);
+	if (usage->adopted || !packets)
+		return;
+	add(&use->total, kind, packets, bytes);
+	used_now(use, now);
+	usage->dirty = true;
+}
+
+static void account_set(struct seg_usage *usage, const struct seg_plan *image, const char *name, bool directed,
+			time_t now)
+{
+	const struct seg_set *set = seg_plan_set(image, name);
+
+	for (size_t i = 0; set && i < set->elems; i++) {
+		enum kind kind = !directed ? FLOWS : set->elem[i].key[0] ? REPLY : ORIGINAL;
+
+		account_element(usage, set, &set->elem[i], kind, now);
+	}
+}
+
+static uint64_t since(uint64_t standing, uint64_t accounted)
+{
+	return standing >= accounted ? standing - accounted : standing;
+}
+
+/* First reading of a table that an earlier life left: what it counted while nobody looked. */
+static void adopt(struct use *use, time_t now)
+{
+	struct seg_counts more = {
+		.flows = since(use->standing.flows, use->accounted.flows),
+		.packets = since(use->standing.packets, use->accounted.packets),
+		.bytes = since(use->standing.bytes, use->accounted.bytes),
+		.reply_packets = since(use->standing.reply_packets, use->accounted.reply_packets),
+		.reply_bytes = since(use->standing.reply_bytes, use->accounted.reply_bytes),
+	};
+
+	add(&use->total, FLOWS, more.flows, 0);
+	add(&use->total, ORIGINAL, more.packets, more.bytes);
+	add(&use->total, REPLY, more.reply_packets, more.reply_bytes);
+	if (more.flows || more.packets || more.reply_packets)
+		used_now(use, now);
+}
+
+static void forget_gone_elements(struct seg_usage *usage)
+{
+	struct element_seen *seen;
+	size_t cursor = 0, stale = 0;
+
+	while ((seen = seg_hash_next(&usage->element, &cursor)))
+		stale += seen->reading != usage->reading;
+	if (stale * 2 < usage->element.n)
+		return;
+	cursor = 0;
+	while ((seen = seg_hash_next(&usage->element, &cursor))) {
+		if (seen->reading == usage->reading)
+			continue;
+		seg_hash_remove(&usage->element, seen);
+		cursor = 0;
+	}
+}
+
+void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, time_t now)
+{
+	struct seg_usage *usage = &engine->usage;
+	struct use *use;
+	size_t cursor = 0;
+
+	while ((use = seg_hash_next(&usage->permit, &cursor)))
+		memset(&use->standing, 0, sizeof(use->standing));
+	usage->reading++;
+	account_set(usage, image, "open", false, now);
+	account_set(usage, image, "live", true, now);
+	account_set(usage, image, "fast", true, now);
+	if (usage->adopted) {
+		cursor = 0;
+		while ((use = seg_hash_next(&usage->permit, &cursor)))
+			adopt(use, now);
+		usage->adopted = false;
+		usage->dirty = true;
+	}
+	forget_gone_elements(usage);
+}
+
+struct reading {
+	struct seg_engine *engine;
+	const struct seg_set *set;
+	time_t now;
+	bool directed;
+};
+
+static void read_element(void *context, const struct seg_elem *elem)
+{
+	struct reading *reading = context;
+	enum kind kind = !reading->directed ? FLOWS : elem->key[0] ? REPLY : ORIGINAL;
+
+	account_element(&reading->engine->usage, reading->set, elem, kind, reading->now);
+}
+
+void seg_usage_read(struct seg_engine *engine, time_t now)
+{
+	static const char *const name[] = {"open", "live", "fast"};
+	struct reading reading = {.engine = engine, .now = now};
+	struct use *use;
+	size_t cursor = 0;
+
+	if (!engine->plan || !engine->running || engine->usage.adopted)
+		return;
+	while ((use = seg_hash_next(&engine->usage.permit, &cursor)))
+		memset(&use->standing, 0, sizeof(use->standing));
+	engine->usage.reading++;
+	for (size_t i = 0; i < sizeof(name) / sizeof(*name); i++) {
+		reading.set = seg_plan_set(engine->plan, name[i]);
+		reading.directed = i > 0;
+		if (reading.set)
+			engine->ops->elements(engine->kernel, reading.set, read_element, &reading);
+	}
+	forget_gone_elements(&engine->usage);
+}
+
+void seg_usage_touch(struct seg_engine *engine, const char *permit, time_t now)
+{
+	used_now(use_of(&engine->usage, permit), now);
+	engine->usage.dirty = true;
+}
+
+void seg_usage_save(struct seg_engine *engine, time_t now)
+{
+	struct use *use;
+	size_t cursor = 0;
+	bool failed;
+
+	(void)now;
+	if (!engine->usage.dirty || seg_store_begin_usage(engine->store))
+		return;
+	failed = false;
+	while ((use = seg_hash_next(&engine->usage.permit, &cursor))) {
+		struct seg_usage_row row = {use->key.id, use->total, use->standing, use->first, use->last};
+
+		failed |= seg_store_put_usage(engine->store, &row) != 0;
+	}
+	if (!seg_store_end_usage(engine->store) && !failed)
+		engine->usage.dirty = false;
+}
+
+struct seg_usage_row seg_usage_of(const struct seg_engine *engine, const char *permit)
+{
+	struct id_key key = id_key(permit);
+	const struct use *use = seg_hash_find(&engine->usage.permit, &key);
+
+	if (!use)
+		return (struct seg_usage_row){.permit = permit};
+	return (struct seg_usage_row){permit, use->total, use->standing, use->first, use->last};
+}

@@ -1,0 +1,683 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The flow road: conntrack's entries, judged one by one by the same classify that
+ * answers segctl explain.
+ *
+ * The mark only shortens the way: a flow whose number names a permit that really
+ * covers it needs no search. What no permit explains is a violation: told once as it
+ * is seen, its entry deleted (not with --observe), told once more as it ends. A flow
+ * that had a permit and lost it is no violation but revoked: the kernel drops its
+ * packets already, its entry is removed.
+ *
+ * Conntrack knows neither interfaces nor MACs, and not which way a flow in mid-air
+ * began. Where it cannot know, the number in the mark is believed, and a flow whose
+ * opposite is permitted and that was picked up in mid-stream is not called a violation.
+ */
+
+#include "state.h"
+
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VIOLATIONS_MAX 65536 /* remembered at once; beyond it still cut and told */
+#define LISTED_MAX 4096
+#define CUT_BATCH 256
+#define UNHEARD_AFTER 2      /* seconds: entries born unheard send no DESTROY */
+
+/* A tuple without holes. */
+struct tuple {
+	seg_addr src, dst;
+	uint16_t sport, dport;
+	uint32_t proto;
+	uint64_t zero;
+};
+struct live_violation {
+	struct tuple key;
+	struct seg_flow flow;
+	char from[33], to[33], permit[64];
+	time_t since, cut;      /* cut 0: stands (observe) */
+	bool listed;
+	struct tuple list_key;
+};
+struct listed_violation {
+	struct tuple key;       /* sport 0 */
+	char from[33], to[33], permit[64];
+	enum seg_reason reason;
+	uint64_t count, packets, bytes;
+	time_t first, last;
+};
+
+static struct tuple tuple_of(const struct seg_flow *flow)
+{
+	struct tuple tuple;
+
+	memset(&tuple, 0, sizeof(tuple));
+	tuple.src = flow->src;
+	tuple.dst = flow->dst;
+	tuple.sport = flow->sport;
+	tuple.dport = flow->dport;
+	tuple.proto = flow->proto;
+	return tuple;
+}
+
+static struct tuple reversed(const struct tuple *tuple)
+{
+	struct tuple back = *tuple;
+
+	back.src = tuple->dst;
+	back.dst = tuple->src;
+	back.sport = tuple->dport;
+	back.dport = tuple->sport;
+	return back;
+}
+
+void seg_watch_init(struct seg_watch *watch)
+{
+	seg_hash_init(&watch->live, sizeof(struct tuple), sizeof(struct live_violation));
+	seg_hash_init(&watch->kept, sizeof(struct tuple), sizeof(struct listed_violation));
+}
+
+void seg_watch_fini(struct seg_watch *watch)
+{
+	seg_hash_fini(&watch->live);
+	seg_hash_fini(&watch->kept);
+	free(watch->cut);
+	watch->cut = NULL;
+}
+
+/* Judging. */
+
+static bool is_loopback(seg_addr addr)
+{
+	return addr == 1 || (addr >= seg_addr_v4(0x7f000000u) && addr <= seg_addr_v4(0x7fffffffu));
+}
+
+/* Traffic that belongs to an interface: conntrack does not know which, the rules do. */
+static bool is_link_traffic(const struct seg_flow *flow)
+{
+	return seg_addr_is_group(flow->dst) || seg_addr_is_link_local(flow->src) ||
+	       seg_addr_is_link_local(flow->dst) || seg_addr_is_unspecified(flow->src) ||
+	       seg_addr_is_unspecified(flow->dst) || is_loopback(flow->src) || is_loopback(flow->dst);
+}
+
+static const struct seg_zone *zone_of(const struct seg_engine *engine, seg_addr addr)
+{
+	const struct seg_policy *policy = engine->running->policy;
+
+	return seg_engine_is_gateway(engine, addr) ? policy->gateway_zone : seg_policy_zone_of(policy, addr);
+}
+
+static bool covers_service(const struct seg_permit *permit, const struct seg_flow *flow)
+{
+	for (size_t i = 0; i < permit->n_items; i++)
+		if (seg_service_item_has(&permit->item[i], flow->proto, flow->dport))
+			return true;
+	return false;
+}
+
+/* Does the permit that the mark names really cover the flow? Whether it is open is asked elsewhere. */
+static bool permit_covers(const struct seg_engine *engine, const struct seg_permit *permit,
+			  const struct seg_flow *flow, struct seg_verdict *verdict)
+{
+	const struct seg_zone *from = zone_of(engine, flow->src), *to = zone_of(engine, flow->dst);
+	const struct seg_side *source = from ? seg_side_in(permit->from, permit->n_from, from) : NULL;
+	const struct seg_side *destination = to ? seg_side_in(permit->to, permit->n_to, to) : NULL;
+
+	*verdict = (struct seg_verdict){.permit = true, .reason = SEG_REASON_PERMIT, .by = permit,
+					.from = from, .to = to};
+	return source && destination && seg_side_has(source, flow->src, NULL) &&
+	       seg_side_has(destination, flow->dst, NULL) && covers_service(permit, flow);
+}
+
+static bool is_open(const struct seg_engine *engine, const struct seg_permit *permit)
+{
+	return engine->running->window[permit->index] == SEG_OPEN;
+}
+
+static struct seg_verdict classify(const struct seg_engine *engine, const struct seg_flow *flow, bool backwards,
+				   time_t now)
+{
+	const struct seg_rulebook *book = engine->running;
+	struct seg_packet packet = {
+		.src = backwards ? flow->dst : flow->src,
+		.dst = backwards ? flow->src : flow->dst,
+		.proto = flow->proto,
+		.sport = backwards ? flow->dport : flow->sport,
+		.dport = backwards ? flow->sport : flow->dport,
+		.no_mac = true,
+	};
+
+	return seg_classify_indexed(book->policy, book->index, &engine->links.gateway, &packet, now);
+}
+
+/* What the number in the mark says about a flow; SEG_VIOLATION: nothing. */
+static struct seg_judged judge_number(struct seg_engine *engine, const struct seg_flow *flow)
+{
+	const struct seg_number *number = flow->mark && engine->plan ? seg_plan_number(engine->plan, flow->mark)
+								     : NULL;
+	struct seg_judged judged = {.kind = SEG_VIOLATION};
+
+	if (!number)
+		return judged;
+	if (!number->permit) {
+		const struct seg_zone *from = zone_of(engine, flow->src), *to = zone_of(engine, flow->dst);
+
+		judged.verdict = (struct seg_verdict){.permit = true, .reason = SEG_REASON_INTRA, .from = from,
+						      .to = to};
+		if (from == to && from == number->zone)
+			judged.kind = SEG_LEGITIMATE;
+		return judged;
+	}
+	judged.permit = number->permit;
+	if ((flow->status & IPS_EXPECTED) || permit_covers(engine, number->permit, flow, &judged.verdict)) {
+		judged.verdict.by = number->permit;
+		if (is_open(engine, number->permit) || number->permit->drain)
+			judged.kind = SEG_LEGITIMATE;
+	}
+	return judged;
+}
+
+static bool was_given(const struct seg_engine *engine, uint32_t mark)
+{
+	uint32_t number = mark & ~SEG_NUMBER_INTRA;
+
+	return number && number < engine->registry.next;
+}
+
+/* A TCP flow that conntrack picked up in the middle, and whose opposite is permitted: a reply. */
+static bool is_reply(struct seg_engine *engine, const struct seg_flow *flow, enum seg_flow_event event, time_t now)
+{
+	return event == SEG_FLOW_NEW && flow->proto == IPPROTO_TCP && flow->tcp_state != TCP_CONNTRACK_SYN_SENT &&
+	       classify(engine, flow, true, now).permit;
+}
+
+struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_flow *flow, enum seg_flow_event event,
+				  time_t now)
+{
+	struct seg_judged judged = {.kind = SEG_NOT_JUDGED};
+	struct seg_verdict verdict;
+
+	if (!engine->running || is_link_traffic(flow) ||
+	    (seg_engine_is_gateway(engine, flow->src) && seg_engine_is_gateway(engine, flow->dst)))
+		return judged;
+	if (seg_engine_is_isolated(engine, flow->src) || seg_engine_is_isolated(engine, flow->dst)) {
+		judged = judge_number(engine, flow);
+		judged.kind = SEG_REVOKED;
+		judged.verdict.permit = false;
+		judged.verdict.reason = SEG_REASON_ISOLATED;
+		return judged;
+	}
+	judged = judge_number(engine, flow);
+	if (judged.kind == SEG_LEGITIMATE)
+		return judged;
+	verdict = classify(engine, flow, false, now);
+	if (!judged.permit)
+		judged.permit = verdict.permit ? verdict.by : NULL;
+	judged.verdict = verdict;
+	if (verdict.permit)
+		judged.kind = SEG_LEGITIMATE;
+	else if (was_given(engine, flow->mark) && !engine->options.observe)
+		judged.kind = judged.permit && event == SEG_FLOW_NEW && is_open(engine, judged.permit)
+				      ? SEG_VIOLATION
+				      : SEG_REVOKED;
+	else if (is_reply(engine, flow, event, now))
+		judged.kind = SEG_REVOKED;
+	else
+		judged.kind = SEG_VIOLATION;
+	return judged;
+}
+
+/* Cutting. */
+
+static void cut_now(struct seg_engine *engine)
+{
+	struct seg_watch *watch = &engine->watch;
+	size_t gone;
+
+	if (watch->cuts)
+		engine->ops->delete(engine->kernel, watch->cut, watch->cuts, &gone);
+	watch->cuts = 0;
+}
+
+static void cut(struct seg_engine *engine, const struct seg_flow *flow)
+{
+	struct seg_watch *watch = &engine->watch;
+
+	if (!watch->cut) {
+		watch->cut = calloc(CUT_BATCH, sizeof(*watch->cut));
+		if (!watch->cut)
+			abort();
+		watch->cuts_cap = CUT_BATCH;
+	}
+	watch->cut[watch->cuts++] = *flow;
+	if (watch->cuts == watch->cuts_cap)
+		cut_now(engine);
+}
+
+void seg_engine_settle(struct seg_engine *engine, time_t now)
+{
+	(void)now;
+	cut_now(engine);
+}
+
+/* Telling. */
+
+static const char *action(const struct seg_engine *engine)
+{
+	return engine->options.observe ? "observed" : "cut";
+}
+
+static void say_violation(struct seg_engine *engine, const struct live_violation *violation, enum seg_reason reason,
+			  bool ended, time_t now)
+{
+	const struct seg_flow *flow = &violation->flow;
+	char service[SEG_SERVICE_STRLEN];
+	struct seg_alert alert;
+
+	seg_say_begin(engine, &alert, ended ? "violation-ended" : "violation", ended ? SEG_NOTICE : SEG_CRIT, now);
+	seg_alert_text(&alert, "from", violation->from[0] ? violation->from : NULL);
+	seg_alert_text(&alert, "to", violation->to[0] ? violation->to : NULL);
+	seg_alert_addr(&alert, "src", flow->src);
+	seg_alert_addr(&alert, "dst", flow->dst);
+	seg_alert_text(&alert, "proto", seg_proto_format(flow->proto, 0, service));
+	seg_alert_number(&alert, "sport", flow->sport);
+	seg_alert_number(&alert, "dport", flow->dport);
+	seg_alert_text(&alert, "permit", violation->permit[0] ? violation->permit : NULL);
+	seg_alert_text(&alert, "action", action(engine));
+	if (ended) {
+		seg_alert_number(&alert, "packets", flow->packets + flow->reply_packets);
+		seg_alert_number(&alert, "bytes", flow->bytes + flow->reply_bytes);
+	} else {
+		seg_alert_text(&alert, "reason", seg_reason_name(reason));
+	}
+	seg_say_send(engine, &alert);
+}
+
+/* The list is bounded: the entry that was seen longest ago makes room. */
+static void drop_oldest_listed(struct seg_watch *watch)
+{
+	struct listed_violation *one, *oldest = NULL;
+	size_t cursor = 0;
+
+	while ((one = seg_hash_next(&watch->kept, &cursor)))
+		if (!oldest || one->last < oldest->last)
+			oldest = one;
+	if (oldest)
+		seg_hash_remove(&watch->kept, oldest);
+}
+
+static void list_violation(struct seg_watch *watch, const struct live_violation *violation, enum seg_reason reason,
+			   time_t now)
+{
+	struct listed_violation *listed;
+	bool made;
+
+	if (watch->kept.n >= LISTED_MAX && !seg_hash_find(&watch->kept, &violation->list_key))
+		drop_oldest_listed(watch);
+	listed = seg_hash_put(&watch->kept, &violation->list_key, &made);
+	if (made)
+		listed->first = now;
+	memcpy(listed->from, violation->from, sizeof(listed->from));
+	memcpy(listed->to, violation->to, sizeof(listed->to));
+	memcpy(listed->permit, violation->permit, sizeof(listed->permit));
+	listed->reason = reason;
+	listed->count++;
+	listed->last = now;
+}
+
+static void violation_begins(struct seg_engine *engine, const struct seg_flow *flow, const struct seg_judged *judged,
+			     time_t now)
+{
+	struct seg_watch *watch = &engine->watch;
+	struct tuple key = tuple_of(flow), back = reversed(&key);
+	const struct seg_verdict *verdict = &judged->verdict;
+	struct live_violation *live, fresh;
+	bool made = true;
+
+	if (seg_hash_find(&watch->live, &back)) { /* the same flow, picked up from its other end */
+		if (!engine->options.observe)
+			cut(engine, flow);
+		return;
+	}
+	live = seg_hash_find(&watch->live, &key);
+	if (!live && watch->live.n < VIOLATIONS_MAX)
+		live = seg_hash_put(&watch->live, &key, &made);
+	else if (live)
+		made = false;
+	else
+		live = &fresh;
+	if (!made) {
+		live->flow = *flow;
+		if (!engine->options.observe)
+			cut(engine, flow);
+		return;
+	}
+	if (live == &fresh) {
+		memset(&fresh, 0, sizeof(fresh));
+		fresh.key = key;
+	}
+	live->flow = *flow;
+	live->since = now;
+	live->cut = engine->options.observe ? 0 : now;
+	live->list_key = key;
+	live->list_key.sport = 0;
+	snprintf(live->from, sizeof(live->from), "%s", verdict->from ? verdict->from->id : "");
+	snprintf(live->to, sizeof(live->to), "%s", verdict->to ? verdict->to->id : "");
+	snprintf(live->permit, sizeof(live->permit), "%s", judged->permit ? judged->permit->id : "");
+	watch->violations++;
+	list_violation(watch, live, verdict->reason, now);
+	say_violation(engine, live, verdict->reason, false, now);
+	if (!engine->options.observe)
+		cut(engine, flow);
+}
+
+static void violation_ends(struct seg_engine *engine, struct live_violation *live, time_t now)
+{
+	struct listed_violation *listed = seg_hash_find(&engine->watch.kept, &live->list_key);
+
+	if (listed) {
+		listed->packets += live->flow.packets + live->flow.reply_packets;
+		listed->bytes += live->flow.bytes + live->flow.reply_bytes;
+		listed->last = now;
+	}
+	say_violation(engine, live, SEG_REASON_NO_PERMIT, true, now);
+	seg_hash_remove(&engine->watch.live, live);
+}
+
+/* Events. */
+
+static void publish_flow(struct seg_engine *engine, const char *name, const struct seg_flow *flow,
+			 const struct seg_judged *judged, time_t now)
+{
+	json_t *event = seg_json_flow(engine, flow, judged, now);
+
+	json_object_set_new(event, "event", json_string(name));
+	json_object_set_new(event, "at", seg_json_time(engine, now));
+	seg_engine_publish(engine, SEG_STREAM_FLOWS, event);
+	json_decref(event);
+}
+
+static void flow_ended(struct seg_engine *engine, const struct seg_flow *flow, time_t now)
+{
+	struct tuple key = tuple_of(flow);
+	struct live_violation *live = seg_hash_find(&engine->watch.live, &key);
+
+	if (live) {
+		if (flow->packets || flow->reply_packets)
+			live->flow = *flow;
+		violation_ends(engine, live, now);
+		return;
+	}
+	if (seg_engine_watched(engine, SEG_STREAM_FLOWS)) {
+		struct seg_judged judged = seg_watch_judge(engine, flow, SEG_FLOW_DESTROY, now);
+
+		if (judged.kind == SEG_LEGITIMATE)
+			publish_flow(engine, "flow-ended", flow, &judged, now);
+	}
+}
+
+void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const struct seg_flow *flow, time_t now)
+{
+	struct seg_judged judged;
+
+	if (event != SEG_FLOW_DUMPED)
+		engine->watch.received++;
+	if (engine->disarmed)
+		return;
+	if (event == SEG_FLOW_DESTROY) {
+		flow_ended(engine, flow, now);
+		return;
+	}
+	judged = seg_watch_judge(engine, flow, event, now);
+	switch (judged.kind) {
+	case SEG_LEGITIMATE:
+		if (event != SEG_FLOW_NEW)
+			break;
+		if (judged.permit)
+			seg_usage_touch(engine, judged.permit->id, now);
+		if (seg_engine_watched(engine, SEG_STREAM_FLOWS))
+			publish_flow(engine, "flow-begun", flow, &judged, now);
+		break;
+	case SEG_VIOLATION:
+		violation_begins(engine, flow, &judged, now);
+		break;
+	case SEG_REVOKED:
+		if (!engine->options.observe)
+			cut(engine, flow);
+		break;
+	case SEG_NOT_JUDGED:
+		break;
+	}
+}
+
+void seg_watch_look_again(struct seg_engine *engine)
+{
+	struct seg_watch *watch = &engine->watch;
+
+	if (watch->dumping)
+		watch->dump_again = true;
+	else
+		watch->dumping = !engine->ops->dump(engine->kernel);
+}
+
+void seg_engine_events_lost(struct seg_engine *engine, time_t now)
+{
+	struct seg_alert alert;
+
+	engine->watch.lost++;
+	seg_say_begin(engine, &alert, "events-lost", SEG_WARNING, now);
+	seg_alert_number(&alert, "count", engine->watch.lost);
+	seg_say_send(engine, &alert);
+	seg_watch_look_again(engine);
+}
+
+void seg_engine_dumped(struct seg_engine *engine, int result, time_t now)
+{
+	struct seg_watch *watch = &engine->watch;
+	struct seg_alert alert;
+
+	cut_now(engine);
+	watch->dumping = false;
+	if (watch->dump_again || result < 0) { /* interrupted: what it did not show is looked at again */
+		watch->dump_again = false;
+		seg_watch_look_again(engine);
+		return;
+	}
+	if (watch->resyncs < watch->lost) {
+		watch->resyncs = watch->lost;
+		seg_say_begin(engine, &alert, "resynced", SEG_NOTICE, now);
+		seg_say_send(engine, &alert);
+	}
+}
+
+/* Violations that were cut and whose end nobody will tell. */
+time_t seg_watch_tick(struct seg_engine *engine, time_t now)
+{
+	struct seg_hash *live = &engine->watch.live;
+	struct live_violation *one;
+	size_t cursor = 0;
+	bool again = false, waiting = false;
+
+	cut_now(engine);
+	do { /* removing moves records: begin anew behind each */
+		again = false;
+		waiting = false;
+		cursor = 0;
+		while (live->n && (one = seg_hash_next(live, &cursor))) {
+			if (!one->cut)
+				continue;
+			if (one->cut + UNHEARD_AFTER <= now || one->cut > now) {
+				violation_ends(engine, one, now);
+				again = true;
+				break;
+			}
+			waiting = true;
+		}
+	} while (again);
+	return waiting ? now + 1 : 0;
+}
+
+/* Revocation. */
+
+#define FILTERED_MAX 16 /* numbers looked for one by one; more: one dump of everything */
+
+struct numbers {
+	uint32_t *number;
+	size_t n, cap;
+};
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void numbers_push(struct numbers *list, uint32_t number)
+{
+	if (list->n == list->cap) {
+		list->cap = list->cap ? list->cap * 2 : 64;
+		list->number = reallocarray(list->number, list->cap, sizeof(*list->number));
+		if (!list->number)
+			abort();
+	}
+	list->number[list->n++] = number;
+}
+
+/* The numbers whose packets a plan lets by, sorted. */
+static struct numbers numbers_alive(const struct seg_plan *plan)
+{
+	const struct seg_set *set = seg_plan_set(plan, "live");
+	struct numbers list = {0};
+	uint32_t number;
+
+	for (size_t i = 0; set && i < set->elems; i++) {
+		if (set->elem[i].key[0] != 0) /* each number stands there once a direction */
+			continue;
+		memcpy(&number, set->elem[i].key + set->key_len - sizeof(number), sizeof(number));
+		numbers_push(&list, number);
+	}
+	if (list.n)
+		qsort(list.number, list.n, sizeof(*list.number), by_number);
+	return list;
+}
+
+static struct numbers numbers_died(const struct seg_plan *old, const struct seg_plan *new)
+{
+	struct numbers before = numbers_alive(old), after = numbers_alive(new), died = {0};
+
+	for (size_t i = 0; i < before.n; i++)
+		if (!after.n || !bsearch(&before.number[i], after.number, after.n, sizeof(uint32_t), by_number))
+			numbers_push(&died, before.number[i]);
+	free(before.number);
+	free(after.number);
+	return died;
+}
+
+struct victims {
+	struct seg_engine *engine;
+	time_t now;
+	struct seg_flow *flow;
+	size_t n, cap;
+};
+
+static void collect_victim(void *context, enum seg_flow_event event, const struct seg_flow *flow)
+{
+	struct victims *victims = context;
+
+	(void)event;
+	if (!was_given(victims->engine, flow->mark)) /* what never had a permit is the watcher's */
+		return;
+	if (victims->engine->running &&
+	    seg_watch_judge(victims->engine, flow, SEG_FLOW_DUMPED, victims->now).kind != SEG_REVOKED)
+		return;
+	if (victims->n == victims->cap) {
+		victims->cap = victims->cap ? victims->cap * 2 : 256;
+		victims->flow = reallocarray(victims->flow, victims->cap, sizeof(*victims->flow));
+		if (!victims->flow)
+			abort();
+	}
+	victims->flow[victims->n++] = *flow;
+}
+
+static int by_mark(const void *a, const void *b)
+{
+	return by_number(&((const struct seg_flow *)a)->mark, &((const struct seg_flow *)b)->mark);
+}
+
+static void say_revoked(struct seg_engine *engine, const struct seg_plan *old, const struct victims *victims,
+			const char *reason, struct seg_revoked *revoked)
+{
+	for (size_t i = 0, end; i < victims->n; i = end) {
+		const struct seg_number *number = seg_plan_number(old, victims->flow[i].mark);
+		struct seg_alert alert;
+
+		for (end = i; end < victims->n && victims->flow[end].mark == victims->flow[i].mark; end++)
+			;
+		revoked->flows += end - i;
+		revoked->permits++;
+		seg_say_begin(engine, &alert, "revoked", SEG_NOTICE, victims->now);
+		seg_alert_text(&alert, "permit", number && number->permit ? number->permit->id : NULL);
+		seg_alert_number(&alert, "count", end - i);
+		seg_alert_text(&alert, "reason", reason);
+		seg_say_send(engine, &alert);
+	}
+}
+
+void seg_watch_revoke(struct seg_engine *engine, const struct seg_plan *old, bool whole, const char *reason,
+		      time_t now, struct seg_revoked *revoked)
+{
+	struct numbers died = numbers_died(old, engine->plan);
+	struct victims victims = {.engine = engine, .now = now};
+	size_t gone = 0;
+
+	if (engine->options.observe)
+		goto out;
+	if (whole || died.n > FILTERED_MAX)
+		engine->ops->flows(engine->kernel, 0, 0, collect_victim, &victims);
+	else
+		for (size_t i = 0; i < died.n; i++)
+			engine->ops->flows(engine->kernel, died.number[i], UINT32_MAX, collect_victim, &victims);
+	if (!victims.n)
+		goto out;
+	qsort(victims.flow, victims.n, sizeof(*victims.flow), by_mark);
+	engine->ops->delete(engine->kernel, victims.flow, victims.n, &gone);
+	say_revoked(engine, old, &victims, reason, revoked);
+out:
+	free(victims.flow);
+	free(died.number);
+}
+
+/* Answers. */
+
+static json_t *violation_json(const struct seg_engine *engine, const struct listed_violation *one)
+{
+	char service[SEG_SERVICE_STRLEN];
+
+	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:i, s:s, s:o, s:I, s:o, s:o, s:I, s:I, s:s}", "from",
+			 seg_json_text(one->from[0] ? one->from : NULL), "to",
+			 seg_json_text(one->to[0] ? one->to : NULL), "proto",
+			 seg_proto_format((uint8_t)one->key.proto, 0, service), "src", seg_json_addr(one->key.src),
+			 "dst", seg_json_addr(one->key.dst), "dport", (int)one->key.dport, "reason",
+			 seg_reason_name(one->reason), "permit", seg_json_text(one->permit[0] ? one->permit : NULL),
+			 "count", (json_int_t)one->count, "first", seg_json_time(engine, one->first), "last",
+			 seg_json_time(engine, one->last), "packets", (json_int_t)one->packets, "bytes",
+			 (json_int_t)one->bytes, "action", action(engine));
+}
+
+int seg_engine_violations(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	json_t *list = json_array();
+	struct listed_violation *one;
+	size_t cursor = 0;
+
+	(void)request;
+	while ((one = seg_hash_next(&engine->watch.kept, &cursor)))
+		json_array_append_new(list, violation_json(engine, one));
+	*out = json_pack("{s:o}", "violations", list);
+	return 0;
+}
