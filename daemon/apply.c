@@ -81,6 +81,17 @@ struct seg_rulebook *seg_rulebook_from_file(struct seg_engine *engine, struct se
 	return rulebook_judge(policy, &diags, failed);
 }
 
+struct seg_rulebook *seg_rulebook_from_text(const char *name, const char *text, size_t len,
+					    const struct seg_reader *reader, struct seg_diags *failed)
+{
+	struct seg_diags diags;
+	struct seg_policy *policy;
+
+	seg_diags_init(&diags);
+	policy = seg_policy_load(name, text, len, reader, &diags);
+	return rulebook_judge(policy, &diags, failed);
+}
+
 struct seg_rulebook *seg_rulebook_from_store(struct seg_engine *engine, unsigned version,
 					     struct seg_diags *failed)
 {
@@ -140,23 +151,40 @@ static struct seg_registry registry_copy(const struct seg_registry *from, struct
 	return (struct seg_registry){entry, from->n, from->next};
 }
 
+/* Takes a registry over as the one in use. */
+static void use_registry(struct seg_engine *engine, const struct seg_registry *registry)
+{
+	struct seg_arena *arena = seg_arena_new();
+
+	engine->registry = registry_copy(registry, arena);
+	seg_arena_free(engine->numbers);
+	engine->numbers = arena;
+}
+
 /* Numbers for a policy, on disk before they are used. */
 static int assign_numbers(struct seg_engine *engine, const struct seg_policy *policy)
 {
-	struct seg_arena *scratch = seg_arena_new(), *arena;
+	struct seg_arena *scratch = seg_arena_new();
 	struct seg_registry updated = seg_registry_update(&engine->registry, policy, scratch);
 	int r = 0;
 
 	if (!registry_equal(&updated, &engine->registry))
 		r = seg_store_save_registry(engine->store, &updated);
-	if (!r) {
-		arena = seg_arena_new();
-		engine->registry = registry_copy(&updated, arena);
-		seg_arena_free(engine->numbers);
-		engine->numbers = arena;
-	}
+	if (!r)
+		use_registry(engine, &updated);
 	seg_arena_free(scratch);
 	return r;
+}
+
+/* The policy that the numbers were for did not come into force: those of the running one come back,
+ * and none that was given is given again. */
+static void return_numbers(struct seg_engine *engine, struct seg_registry *before)
+{
+	before->next = engine->registry.next;
+	if (registry_equal(before, &engine->registry))
+		return;
+	use_registry(engine, before);
+	seg_store_save_registry(engine->store, before);
 }
 
 /* Plans and the kernel. */
@@ -176,6 +204,11 @@ static struct seg_plan *build(struct seg_engine *engine, const struct seg_rulebo
 	if (!book)
 		return seg_plan_sealed(generation, engine->options.observe);
 	return seg_plan_build(book->policy, &engine->registry, &options);
+}
+
+struct seg_plan *seg_apply_plan(struct seg_engine *engine, time_t now)
+{
+	return build(engine, engine->running, engine->plan ? engine->plan->generation : 1, now);
 }
 
 /* A plan that fits into what is in the kernel where that is possible, so that only elements move. */
@@ -215,36 +248,47 @@ static int commit(struct seg_engine *engine, const struct seg_rulebook *book, ti
 	return 0;
 }
 
-int seg_apply_install(struct seg_engine *engine, struct seg_rulebook *book, time_t now, const char *reason,
-		      struct seg_diags *diags, struct seg_revoked *revoked)
+/* The kernel holds book now. */
+static void put_in_place(struct seg_engine *engine, struct seg_rulebook *book, struct seg_plan *old, time_t now,
+			 const char *reason, struct seg_revoked *revoked)
 {
 	struct seg_rulebook *before = engine->running;
-	struct seg_revoked counted = {0};
-	struct seg_plan *old = NULL;
-	int r;
 
-	if (book) {
-		r = assign_numbers(engine, book->policy);
-		if (r)
-			return r;
-	}
-	r = commit(engine, book, now, diags, &old);
-	if (r)
-		return r;
 	engine->running = book;
 	if (book) {
 		free(engine->why);
 		engine->why = NULL;
-		seg_emergency_resolve(engine);
 		seg_windows_begin(engine, now);
 	}
 	if (old)
-		seg_watch_revoke(engine, old, false, reason, now, &counted);
+		seg_watch_revoke(engine, old, false, reason, now, revoked);
 	seg_plan_free(old);
 	seg_rulebook_free(before);
+}
+
+int seg_apply_install(struct seg_engine *engine, struct seg_rulebook *book, time_t now, const char *reason,
+		      struct seg_diags *diags, struct seg_revoked *revoked)
+{
+	struct seg_arena *kept = seg_arena_new();
+	struct seg_registry before = registry_copy(&engine->registry, kept);
+	struct seg_revoked counted = {0};
+	struct seg_plan *old = NULL;
+	int r = book ? assign_numbers(engine, book->policy) : 0;
+
+	if (!r) {
+		seg_emergency_resolve(engine, book ? book->policy : NULL);
+		r = commit(engine, book, now, diags, &old);
+		if (r && book)
+			return_numbers(engine, &before);
+	}
+	if (r)
+		seg_emergency_resolve(engine, engine->running ? engine->running->policy : NULL);
+	else
+		put_in_place(engine, book, old, now, reason, &counted);
+	seg_arena_free(kept);
 	if (revoked)
 		*revoked = counted;
-	return 0;
+	return r;
 }
 
 int seg_apply_refresh(struct seg_engine *engine, time_t now, const char *reason, struct seg_revoked *revoked)
@@ -362,9 +406,8 @@ static void went_back(struct seg_engine *engine, unsigned from, unsigned version
 }
 
 int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct seg_request *request,
-		      const char *why, struct seg_revoked *revoked, char **problem)
+		      const char *why, time_t now, struct seg_revoked *revoked, char **problem)
 {
-	time_t now = request ? request->now : engine->state.confirm_until;
 	unsigned from = engine->state.current;
 	struct seg_rulebook *book = NULL;
 	struct seg_diags diags;
@@ -540,7 +583,6 @@ static int start_sealed(struct seg_engine *engine, time_t now)
 
 int seg_apply_start(struct seg_engine *engine, bool found, time_t now)
 {
-	seg_emergency_resolve(engine);
 	if (engine->state.confirm_until && start_pending(engine, found, now))
 		return 0;
 	if (!engine->state.confirm_until && start_from_file(engine, now))
@@ -800,7 +842,8 @@ int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *req
 					"version %u is not in the state directory; segctl history lists them",
 					version);
 	}
-	r = seg_apply_go_back(engine, version, request, comment ? comment : "rollback", &revoked, &problem);
+	r = seg_apply_go_back(engine, version, request, comment ? comment : "rollback", request->now, &revoked,
+			      &problem);
 	if (r)
 		seg_answer_error(out, r, "refused", "version %u cannot come back: %s", version,
 				 problem ? problem : strerror(-r));
@@ -828,6 +871,6 @@ int seg_engine_disarm(struct seg_engine *engine, const struct seg_request *reque
 	engine->plan = NULL;
 	tell(engine, &change, request->now);
 	seg_say_status(engine);
-	*out = json_pack("{s:b}", "disarmed", 1);
+	*out = json_pack("{s:s}", "state", seg_engine_state(engine));
 	return 0;
 }

@@ -153,6 +153,8 @@ static int isolate_refusal(struct seg_engine *engine, const char *target, const 
 		return seg_answer_error(out, -EINVAL, "invalid-parameter", "say which host or zone");
 	if (!reason || !*reason)
 		return seg_answer_error(out, -EINVAL, "invalid-parameter", "say why: --reason TEXT");
+	if (strlen(reason) >= sizeof(((struct seg_isolation *)0)->reason))
+		return seg_answer_error(out, -EINVAL, "invalid-parameter", "the reason is longer than 255 bytes");
 	if (seconds < 0)
 		return seg_answer_error(out, -EINVAL, "invalid-parameter", "--for is a time from now on");
 	arena = seg_arena_new();
@@ -188,8 +190,8 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	}
 	one = find(engine, target);
 	say(engine, "isolated", one, request->uid, one->reason, request->now);
-	*out = isolation_json(engine, one);
-	json_object_set_new(*out, "revoked", seg_answer_revoked(&revoked));
+	*out = json_pack("{s:o, s:o}", "isolated", seg_json_isolated(engine), "revoked",
+			 seg_answer_revoked(&revoked));
 	return 0;
 }
 

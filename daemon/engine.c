@@ -309,7 +309,7 @@ static int by_addr(const void *a, const void *b)
 void seg_engine_links(struct seg_engine *engine, const struct seg_gateway *gateway,
 		      const char *const *interface, size_t interfaces, time_t now)
 {
-	struct seg_links links = {.arena = seg_arena_new(), .interfaces = interfaces};
+	struct seg_own links = {.arena = seg_arena_new(), .interfaces = interfaces};
 	struct seg_gateway_addr *addr = SEG_NEW_N(links.arena, struct seg_gateway_addr, gateway->n + 1);
 	const char **name = SEG_NEW_N(links.arena, const char *, interfaces + 1);
 
@@ -437,7 +437,8 @@ static void tick_deadline(struct seg_engine *engine, time_t now)
 
 	if (!engine->state.confirm_until || engine->state.confirm_until > now || engine->next_rollback > now)
 		return;
-	if (seg_apply_go_back(engine, engine->state.confirmed, NULL, "not confirmed in time", &revoked, &problem))
+	if (seg_apply_go_back(engine, engine->state.confirmed, NULL, "not confirmed in time", now, &revoked,
+			      &problem))
 		engine->next_rollback = now + 5; /* the unconfirmed policy stays meanwhile: said by go_back */
 	else
 		engine->next_rollback = 0;

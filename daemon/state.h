@@ -20,7 +20,7 @@ struct seg_rulebook {
 	enum seg_schedule_state *window; /* of each permit, as last looked at */
 };
 
-struct seg_links {
+struct seg_own {
 	struct seg_arena *arena;
 	struct seg_gateway gateway;      /* sorted by address */
 	const char *const *interface;
@@ -67,7 +67,7 @@ struct seg_engine {
 	struct seg_arena *numbers;       /* of registry */
 	struct seg_registry registry;
 	struct seg_state state;
-	struct seg_links links;
+	struct seg_own links;
 	struct seg_arena *isolated_arena;
 	struct seg_ranges isolated;
 
@@ -103,6 +103,8 @@ struct seg_revoked {
 struct seg_rulebook *seg_rulebook_from_file(struct seg_engine *engine, struct seg_diags *failed);
 struct seg_rulebook *seg_rulebook_from_store(struct seg_engine *engine, unsigned version,
 					     struct seg_diags *failed);
+struct seg_rulebook *seg_rulebook_from_text(const char *name, const char *text, size_t len,
+					    const struct seg_reader *reader, struct seg_diags *failed);
 void seg_rulebook_free(struct seg_rulebook *book); /* NULL allowed */
 /* Makes the kernel hold what book says now; NULL seals. Takes book over on success, where the old one
  * ends and its flows are revoked. On failure nothing has changed. */
@@ -110,9 +112,11 @@ int seg_apply_install(struct seg_engine *engine, struct seg_rulebook *book, time
 		      struct seg_diags *diags, struct seg_revoked *revoked);
 /* The same policy again, for the time (windows), the links, or because somebody changed the kernel. */
 int seg_apply_refresh(struct seg_engine *engine, time_t now, const char *reason, struct seg_revoked *revoked);
+/* What should be in the kernel now. */
+struct seg_plan *seg_apply_plan(struct seg_engine *engine, time_t now);
 /* Back to a stored version (0: sealed). */
 int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct seg_request *request,
-		      const char *why, struct seg_revoked *revoked, char **problem);
+		      const char *why, time_t now, struct seg_revoked *revoked, char **problem);
 /* At the start: with the table found in the kernel, or without. */
 int seg_apply_start(struct seg_engine *engine, bool found, time_t now);
 void seg_apply_reload(struct seg_engine *engine, time_t now);

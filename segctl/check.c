@@ -8,43 +8,14 @@
 #include "policy/advice.h"
 #include "policy/guard.h"
 #include "policy/load.h"
-
-static json_t *place_json(const struct seg_place *place)
-{
-	json_t *json = json_object();
-
-	json_object_set_new(json, "file", segctl_json_text(place->source->name));
-	json_object_set_new(json, "line", json_integer(place->line));
-	json_object_set_new(json, "column", json_integer(place->column));
-	json_object_set_new(json, "end-column", json_integer(place->end_column));
-	return json;
-}
-
-static json_t *diag_json(const struct seg_diag *diag)
-{
-	json_t *json = place_json(&diag->place), *related = json_array();
-
-	json_object_set_new(json, "code", json_string(seg_diag_code_name(diag->code)));
-	json_object_set_new(json, "message", segctl_json_text(diag->message));
-	json_object_set_new(json, "hint", diag->hint ? segctl_json_text(diag->hint) : json_null());
-	for (const struct seg_diag_related *r = diag->related; r; r = r->next) {
-		json_t *one = place_json(&r->place);
-
-		json_object_set_new(one, "message", segctl_json_text(r->message));
-		json_array_append_new(related, one);
-	}
-	json_object_set_new(json, "related", related);
-	return json;
-}
+#include "policy/report.h"
 
 static int answer_json(const struct seg_diags *diags)
 {
-	json_t *errors = json_array(), *warnings = json_array();
+	json_t *document = json_object();
 
-	for (const struct seg_diag *d = diags->first; d; d = d->next)
-		json_array_append_new(d->warning ? warnings : errors, diag_json(d));
-	return segctl_json(json_pack("{s:o, s:o}", "errors", errors, "warnings", warnings),
-			   diags->errors ? SEGCTL_NO : SEGCTL_YES);
+	seg_report_put(diags, document);
+	return segctl_json(document, diags->errors ? SEGCTL_NO : SEGCTL_YES);
 }
 
 static int answer(const struct segctl *ctl, const struct seg_policy *policy, const struct seg_diags *diags,

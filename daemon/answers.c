@@ -1,0 +1,635 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What segctl asks, in exactly the keys of cli.md. */
+
+#include "state.h"
+
+#include <errno.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow/answer.h"
+#include "policy/guard.h"
+#include "policy/report.h"
+
+/* Pieces. */
+
+json_t *seg_json_time(const struct seg_engine *engine, time_t at)
+{
+	char text[SEG_TIME_STRLEN];
+
+	return at ? json_string(seg_time_format(at, seg_engine_zone_name(engine), text)) : json_null();
+}
+
+json_t *seg_json_addr(seg_addr addr)
+{
+	char text[SEG_ADDR_STRLEN];
+
+	return json_string(seg_addr_format(addr, text));
+}
+
+json_t *seg_json_text(const char *text)
+{
+	return text ? json_string(text) : json_null();
+}
+
+json_t *seg_json_zone(const struct seg_zone *zone)
+{
+	return seg_json_text(zone ? zone->id : NULL);
+}
+
+int seg_answer_error(json_t **out, int result, const char *code, const char *format, ...)
+{
+	char *message;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&message, format, args) < 0)
+		abort();
+	va_end(args);
+	*out = json_pack("{s:s, s:s}", "code", code, "message", message);
+	if (!*out) /* a text that is not UTF-8 */
+		*out = json_pack("{s:s, s:s}", "code", code, "message", strerror(-result));
+	free(message);
+	return result;
+}
+
+int seg_answer_refused(json_t **out, const struct seg_diags *diags)
+{
+	struct seg_strbuf text = {0};
+
+	seg_diags_render(diags, false, &text);
+	seg_answer_error(out, -EBADMSG, "refused", "%s", seg_strbuf_text(&text));
+	seg_report_put(diags, *out);
+	seg_strbuf_fini(&text);
+	return -EBADMSG;
+}
+
+json_t *seg_answer_revoked(const struct seg_revoked *revoked)
+{
+	return json_pack("{s:I, s:I}", "flows", (json_int_t)revoked->flows, "permits",
+			 (json_int_t)revoked->permits);
+}
+
+static int no_policy(struct seg_engine *engine, json_t **out)
+{
+	return seg_answer_error(out, -ENODATA, "no-policy", "no policy is in force: %s",
+				engine->why ? engine->why : seg_engine_state(engine));
+}
+
+/* status */
+
+static json_t *status_policy(struct seg_engine *engine)
+{
+	const struct seg_rulebook *book = engine->running;
+
+	if (!book)
+		return json_null();
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:I, s:o}", "version",
+			 book->version ? json_integer(book->version) : json_null(), "hash", book->policy->hash,
+			 "file", engine->options.policy_file, "since", seg_json_time(engine, engine->state.since),
+			 "confirm-until", seg_json_time(engine, engine->state.confirm_until), "zones",
+			 (json_int_t)book->policy->zones, "permits", (json_int_t)book->policy->permits, "stage",
+			 seg_json_text(engine->state.stage[0] ? engine->state.stage : NULL));
+}
+
+static void add_text(void *context, const char *text)
+{
+	json_array_append_new(context, json_string(text));
+}
+
+/* The gateway's addresses as the policy has them, and as the kernel does. */
+static void each_gateway_difference(struct seg_engine *engine, void (*each)(void *context, const char *text),
+				    void *context)
+{
+	const struct seg_policy *policy = engine->running ? engine->running->policy : NULL;
+	char addr[SEG_ADDR_STRLEN], text[128];
+
+	if (!policy || !policy->has_gateway)
+		return;
+	for (size_t i = 0; i < policy->gateway.n; i++) {
+		seg_addr own = policy->gateway.entry[i].range.lo;
+
+		if (seg_engine_is_gateway(engine, own))
+			continue;
+		snprintf(text, sizeof(text), "gateway address %s of the policy is on no interface",
+			 seg_addr_format(own, addr));
+		each(context, text);
+	}
+	for (size_t i = 0; i < engine->links.gateway.n; i++) {
+		seg_addr own = engine->links.gateway.addr[i].addr;
+		bool named = false;
+
+		if (seg_addr_is_link_local(own) || !seg_policy_zone_of(policy, own))
+			continue;
+		for (size_t j = 0; j < policy->gateway.n && !named; j++)
+			named = policy->gateway.entry[j].range.lo == own;
+		if (named)
+			continue;
+		snprintf(text, sizeof(text), "address %s on %s is not among the policy's gateway addresses",
+			 seg_addr_format(own, addr), engine->links.gateway.addr[i].interface);
+		each(context, text);
+	}
+}
+
+static json_t *status_ending(struct seg_engine *engine, time_t now)
+{
+	const struct seg_policy *policy = engine->running ? engine->running->policy : NULL;
+	json_t *list = json_array();
+	seg_date today;
+	char date[11];
+
+	if (!policy)
+		return list;
+	today = seg_local_time(now, policy->timezone).date;
+	for (size_t i = 0; i < policy->permits; i++) {
+		const struct seg_permit *permit = &policy->permit[i];
+
+		if (permit->schedule.until >= today && permit->schedule.until && permit->schedule.until - today <= 30)
+			json_array_append_new(list,
+					      json_pack("{s:s, s:s}", "permit", permit->id, "until",
+							seg_date_format(permit->schedule.until, date)));
+	}
+	return list;
+}
+
+static json_t *status_bypass(struct seg_engine *engine)
+{
+	json_t *list = json_array();
+
+	engine->ops->bypass(engine->kernel, add_text, list);
+	each_gateway_difference(engine, add_text, list);
+	return list;
+}
+
+static json_t *number_or_null(uint64_t number, bool known)
+{
+	return known ? json_integer((json_int_t)number) : json_null();
+}
+
+int seg_engine_status(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	const struct seg_watch *watch = &engine->watch;
+	struct seg_kernel_facts facts = {0};
+	json_t *document = json_object();
+	bool armed = !engine->disarmed;
+
+	engine->ops->facts(engine->kernel, &facts);
+	seg_refusals_read(engine, request->now);
+	json_object_set_new(document, "state", json_string(seg_engine_state(engine)));
+	json_object_set_new(document, "reason", seg_json_text(engine->why));
+	json_object_set_new(document, "site",
+			    seg_json_text(engine->running ? engine->running->policy->site : NULL));
+	json_object_set_new(document, "version", json_string(SEG_VERSION));
+	json_object_set_new(document, "policy", status_policy(engine));
+	json_object_set_new(document, "table",
+			    json_pack("{s:b, s:b, s:b}", "owner", armed && facts.ownership != SEG_UNOWNED, "persist",
+				      armed && facts.ownership == SEG_OWNED_PERSIST, "descriptor-kept",
+				      facts.descriptor_kept));
+	json_object_set_new(document, "events",
+			    json_pack("{s:I, s:I, s:I, s:o}", "received", (json_int_t)watch->received, "lost",
+				      (json_int_t)watch->lost, "resyncs", (json_int_t)watch->resyncs, "queue",
+				      number_or_null(facts.queue, facts.has_queue)));
+	json_object_set_new(document, "conntrack",
+			    json_pack("{s:o, s:o}", "count",
+				      number_or_null(facts.conntrack, facts.conntrack_max != 0), "max",
+				      number_or_null(facts.conntrack_max, facts.conntrack_max != 0)));
+	json_object_set_new(document, "denied", json_integer((json_int_t)engine->refusals.total));
+	json_object_set_new(document, "violations", json_integer((json_int_t)watch->violations));
+	json_object_set_new(document, "bypass", status_bypass(engine));
+	json_object_set_new(document, "isolated", seg_json_isolated(engine));
+	json_object_set_new(document, "ending", status_ending(engine, request->now));
+	json_object_set_new(document, "started", seg_json_time(engine, engine->started));
+	*out = document;
+	return 0;
+}
+
+/* permits */
+
+static json_t *side_ids(const struct seg_side *side, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_string(side[i].zone->id));
+	return list;
+}
+
+static bool side_isolated(const struct seg_engine *engine, const struct seg_side *side, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct seg_ranges ranges = side[i].whole ? side[i].zone->nets : side[i].ranges;
+
+		if (side[i].zone == engine->running->policy->gateway_zone || side[i].n_bound ||
+		    !seg_ranges_subset(ranges, engine->isolated))
+			return false;
+	}
+	return true;
+}
+
+static const char *permit_state(const struct seg_engine *engine, const struct seg_permit *permit, time_t now)
+{
+	static const char *const name[] = {
+		[SEG_OPEN] = "active", [SEG_CLOSED_HOURS] = "closed", [SEG_EXPIRED] = "expired", [SEG_NOT_YET] = "not-yet"};
+	enum seg_schedule_state state =
+		seg_schedule_state(&permit->schedule, now, engine->running->policy->timezone);
+
+	if (state == SEG_OPEN && engine->isolated.n &&
+	    (side_isolated(engine, permit->from, permit->n_from) || side_isolated(engine, permit->to, permit->n_to)))
+		return "stopped";
+	return name[state];
+}
+
+static json_t *permit_json(struct seg_engine *engine, const struct seg_permit *permit, time_t now)
+{
+	const char *zone = engine->running->policy->timezone;
+	struct seg_usage_row use = seg_usage_of(engine, permit->id);
+
+	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "id", permit->id,
+			 "title", seg_json_text(permit->title), "class", seg_class_name(permit->class), "from",
+			 side_ids(permit->from, permit->n_from), "to", side_ids(permit->to, permit->n_to), "state",
+			 permit_state(engine, permit, now), "next-change",
+			 seg_json_time(engine, seg_schedule_next(&permit->schedule, now, zone)), "flows",
+			 (json_int_t)use.total.flows, "packets", (json_int_t)use.total.packets, "bytes",
+			 (json_int_t)use.total.bytes, "reply-packets", (json_int_t)use.total.reply_packets,
+			 "reply-bytes", (json_int_t)use.total.reply_bytes, "first",
+			 seg_json_time(engine, use.first), "last", seg_json_time(engine, use.last));
+}
+
+int seg_engine_permits(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	json_int_t unused = json_integer_value(json_object_get(request->params, "unused"));
+	json_t *list;
+
+	if (!engine->running)
+		return no_policy(engine, out);
+	if (unused < 0 || unused > 36500)
+		return seg_answer_error(out, -EINVAL, "invalid-parameter", "unused is a number of days");
+	seg_usage_read(engine, request->now);
+	list = json_array();
+	for (size_t i = 0; i < engine->running->policy->permits; i++) {
+		const struct seg_permit *permit = &engine->running->policy->permit[i];
+
+		if (!unused || seg_usage_of(engine, permit->id).last < request->now - unused * 86400)
+			json_array_append_new(list, permit_json(engine, permit, request->now));
+	}
+	*out = json_pack("{s:o}", "permits", list);
+	return 0;
+}
+
+/* flows */
+
+static const char *flow_state(const struct seg_flow *flow)
+{
+	static const char *const tcp[] = {
+		[TCP_CONNTRACK_SYN_SENT] = "syn-sent", [TCP_CONNTRACK_SYN_RECV] = "syn-recv",
+		[TCP_CONNTRACK_ESTABLISHED] = "established", [TCP_CONNTRACK_FIN_WAIT] = "fin-wait",
+		[TCP_CONNTRACK_CLOSE_WAIT] = "close-wait", [TCP_CONNTRACK_LAST_ACK] = "last-ack",
+		[TCP_CONNTRACK_TIME_WAIT] = "time-wait", [TCP_CONNTRACK_CLOSE] = "close"};
+
+	if (flow->proto != IPPROTO_TCP || flow->tcp_state >= sizeof(tcp) / sizeof(*tcp))
+		return NULL;
+	return tcp[flow->tcp_state];
+}
+
+json_t *seg_json_flow(struct seg_engine *engine, const struct seg_flow *flow, const struct seg_judged *judged,
+		      time_t now)
+{
+	bool counted = flow->packets || flow->reply_packets;
+	char proto[SEG_SERVICE_STRLEN];
+
+	(void)now;
+	return json_pack("{s:o, s:o, s:s, s:o, s:i, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "from",
+			 seg_json_zone(judged->verdict.from), "to", seg_json_zone(judged->verdict.to), "proto",
+			 seg_proto_format(flow->proto, 0, proto), "src", seg_json_addr(flow->src), "sport",
+			 (int)flow->sport, "dst", seg_json_addr(flow->dst), "dport", (int)flow->dport, "permit",
+			 seg_json_text(judged->kind == SEG_LEGITIMATE && judged->permit ? judged->permit->id : NULL),
+			 "packets", number_or_null(flow->packets, counted), "bytes",
+			 number_or_null(flow->bytes, counted), "reply-packets",
+			 number_or_null(flow->reply_packets, counted), "reply-bytes",
+			 number_or_null(flow->reply_bytes, counted), "since",
+			 seg_json_time(engine, (time_t)(flow->start_ns / 1000000000u)), "state",
+			 seg_json_text(flow_state(flow)));
+}
+
+struct flow_listing {
+	struct seg_engine *engine;
+	json_t *list;
+	const char *zone;
+	time_t now;
+};
+
+static bool is_zone(const struct seg_zone *zone, const char *id)
+{
+	return zone && !strcmp(zone->id, id);
+}
+
+static void list_flow(void *context, enum seg_flow_event event, const struct seg_flow *flow)
+{
+	struct flow_listing *listing = context;
+	struct seg_judged judged = seg_watch_judge(listing->engine, flow, SEG_FLOW_DUMPED, listing->now);
+
+	(void)event;
+	if (judged.kind == SEG_NOT_JUDGED || judged.verdict.from == judged.verdict.to)
+		return;
+	if (listing->zone && !is_zone(judged.verdict.from, listing->zone) &&
+	    !is_zone(judged.verdict.to, listing->zone))
+		return;
+	json_array_append_new(listing->list, seg_json_flow(listing->engine, flow, &judged, listing->now));
+}
+
+int seg_engine_flows(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	struct flow_listing listing = {.engine = engine, .now = request->now,
+				       .zone = json_string_value(json_object_get(request->params, "zone"))};
+	int r;
+
+	if (!engine->running)
+		return no_policy(engine, out);
+	if (listing.zone && !seg_policy_zone(engine->running->policy, listing.zone))
+		return seg_answer_error(out, -ENOENT, "not-found", "the policy has no zone %s", listing.zone);
+	listing.list = json_array();
+	r = engine->ops->flows(engine->kernel, 0, 0, list_flow, &listing);
+	if (r) {
+		json_decref(listing.list);
+		return seg_answer_error(out, r, "kernel", "conntrack's table cannot be read: %s", strerror(-r));
+	}
+	*out = json_pack("{s:o}", "flows", listing.list);
+	return 0;
+}
+
+/* explain, matrix */
+
+static const char *text_of(const struct seg_request *request, const char *key)
+{
+	return json_string_value(json_object_get(request->params, key));
+}
+
+int seg_engine_explain(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	struct seg_query query = {.in = text_of(request, "in"), .mac = text_of(request, "mac"),
+				  .at = text_of(request, "at"), .src = text_of(request, "src"),
+				  .dst = text_of(request, "dst"), .proto = text_of(request, "proto")};
+	struct seg_strbuf problem = {0};
+	struct seg_verdict verdict;
+	struct seg_asked asked = {0};
+	int r = 0;
+
+	if (!engine->running)
+		return no_policy(engine, out);
+	if (!query.src || !query.dst || !query.proto)
+		return seg_answer_error(out, -EINVAL, "invalid-parameter", "src, dst and proto are needed");
+	if (!seg_answer_ask(engine->running->policy, &query, request->now, &asked, &problem)) {
+		r = seg_answer_error(out, -EINVAL, "invalid-parameter", "%s", seg_strbuf_text(&problem));
+		goto out;
+	}
+	verdict = seg_classify_indexed(engine->running->policy, engine->running->index, &engine->links.gateway,
+				       &asked.packet, asked.at);
+	if (seg_engine_is_isolated(engine, asked.packet.src) || seg_engine_is_isolated(engine, asked.packet.dst)) {
+		verdict.permit = false;
+		verdict.reason = SEG_REASON_ISOLATED;
+	}
+	*out = seg_answer_explain(engine->running->policy, &asked.packet, &verdict, asked.at);
+out:
+	seg_strbuf_fini(&problem);
+	return r;
+}
+
+int seg_engine_matrix(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	(void)request;
+	if (!engine->running)
+		return no_policy(engine, out);
+	*out = seg_answer_matrix(engine->running->policy);
+	return 0;
+}
+
+/* verify */
+
+static json_t *finding(const char *kind, const char *object, const char *detail)
+{
+	return json_pack("{s:s, s:o, s:s}", "kind", kind, "object", seg_json_text(object), "detail", detail);
+}
+
+static void add_bypass(void *context, const char *text)
+{
+	json_array_append_new(context, finding("bypass", NULL, text));
+}
+
+static void add_gateway_address(void *context, const char *text)
+{
+	json_array_append_new(context, finding("gateway-address", NULL, text));
+}
+
+static json_t *checked_json(const struct seg_plan *image)
+{
+	json_int_t elements = 0, rules = 0;
+
+	for (size_t i = 0; image && i < image->sets; i++)
+		elements += (json_int_t)image->set[i]->elems;
+	for (size_t i = 0; image && i < image->chains; i++)
+		rules += (json_int_t)image->chain[i]->rules;
+	return json_pack("{s:I, s:I, s:I, s:I}", "sets", (json_int_t)(image ? image->sets : 0), "elements", elements,
+			 "chains", (json_int_t)(image ? image->chains : 0), "rules", rules);
+}
+
+int seg_engine_verify(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	struct seg_findings findings = {.arena = seg_arena_new()};
+	struct seg_kernel_facts facts = {0};
+	struct seg_plan *image = NULL, *want;
+	json_t *list;
+	bool equal;
+	int r = engine->ops->read(engine->kernel, &image);
+
+	if (r) {
+		seg_arena_free(findings.arena);
+		return seg_answer_error(out, r, "kernel", "the rules cannot be read: %s", strerror(-r));
+	}
+	list = json_array();
+	want = seg_apply_plan(engine, request->now);
+	if (!image)
+		json_array_append_new(list, finding("missing", "table inet segd", "it is not in the kernel"));
+	else
+		seg_nft_compare(want, image, &findings);
+	for (size_t i = 0; i < findings.n; i++)
+		json_array_append_new(list, finding(findings.finding[i].kind, findings.finding[i].object,
+						    findings.finding[i].detail));
+	equal = image && !findings.n;
+	engine->ops->facts(engine->kernel, &facts);
+	if (image && facts.ownership == SEG_UNOWNED)
+		json_array_append_new(list, finding("unowned", "table inet segd",
+						    "this kernel offers no owner with persist: others can change it, and are answered"));
+	engine->ops->bypass(engine->kernel, add_bypass, list);
+	each_gateway_difference(engine, add_gateway_address, list);
+	*out = json_pack("{s:b, s:o, s:o}", "equal", equal, "findings", list, "checked", checked_json(image));
+	seg_plan_free(want);
+	seg_plan_free(image);
+	seg_arena_free(findings.arena);
+	return 0;
+}
+
+/* history */
+
+struct history_listing {
+	struct seg_engine *engine;
+	json_t *list;
+};
+
+static void list_record(void *context, const struct seg_record *record)
+{
+	struct history_listing *listing = context;
+
+	json_array_append_new(
+		listing->list,
+		json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:s}", "version",
+			  record->version ? json_integer(record->version) : json_null(), "hash",
+			  seg_json_text(record->hash), "at", seg_json_time(listing->engine, record->at), "uid",
+			  (json_int_t)record->uid, "user", seg_json_text(record->user), "comment",
+			  seg_json_text(record->comment), "ticket", seg_json_text(record->ticket), "result",
+			  seg_result_name(record->result)));
+}
+
+int seg_engine_history(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	struct history_listing listing = {engine, json_array()};
+	int r = seg_store_each_record(engine->store, list_record, &listing);
+
+	if (r) {
+		char *problem = seg_store_take_problem(engine->store);
+
+		json_decref(listing.list);
+		seg_answer_error(out, r, "store", "the history cannot be read: %s", problem ? problem : strerror(-r));
+		free(problem);
+		return r;
+	}
+	(void)request;
+	*out = json_pack("{s:o}", "history", listing.list);
+	return 0;
+}
+
+/* diff */
+
+struct diff_text {
+	const json_t *files;
+};
+
+static char *diff_read(void *context, const char *path, size_t *len, const char **error)
+{
+	const struct diff_text *given = context;
+	size_t i;
+	json_t *file;
+
+	json_array_foreach(given->files, i, file)
+	{
+		const char *name = json_string_value(json_object_get(file, "path"));
+		const json_t *text = json_object_get(file, "text");
+
+		if (!name || strcmp(name, path) || !json_is_string(text))
+			continue;
+		*len = json_string_length(text);
+		char *copy = malloc(*len + 1);
+		if (!copy)
+			abort();
+		memcpy(copy, json_string_value(text), *len + 1);
+		return copy;
+	}
+	*error = strerror(ENOENT);
+	return NULL;
+}
+
+/* The other policy of a diff: the text given, or the policy file. */
+static struct seg_rulebook *diff_candidate(struct seg_engine *engine, const struct seg_request *request,
+					   struct seg_diags *failed)
+{
+	const json_t *text = json_object_get(request->params, "text");
+	struct diff_text given = {json_object_get(request->params, "files")};
+	struct seg_reader reader = {diff_read, &given};
+	const char *name = text_of(request, "name");
+
+	if (!json_is_string(text))
+		return seg_rulebook_from_file(engine, failed);
+	return seg_rulebook_from_text(name ? name : "policy.yaml", json_string_value(text), json_string_length(text),
+				      &reader, failed);
+}
+
+struct diff_listing {
+	struct seg_engine *engine;
+	const struct seg_rulebook *next;
+	json_t *list;
+	time_t now;
+};
+
+/* Flows that a permit admits now and none would. */
+static void list_cut(void *context, enum seg_flow_event event, const struct seg_flow *flow)
+{
+	struct diff_listing *listing = context;
+	struct seg_judged judged = seg_watch_judge(listing->engine, flow, SEG_FLOW_DUMPED, listing->now);
+	struct seg_packet packet = {.src = flow->src, .dst = flow->dst, .proto = flow->proto, .sport = flow->sport,
+				    .dport = flow->dport, .no_mac = true};
+
+	(void)event;
+	if (judged.kind != SEG_LEGITIMATE ||
+	    seg_classify_indexed(listing->next->policy, listing->next->index, &listing->engine->links.gateway, &packet,
+				 listing->now)
+		    .permit)
+		return;
+	json_array_append_new(listing->list, seg_json_flow(listing->engine, flow, &judged, listing->now));
+}
+
+int seg_engine_diff(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	struct diff_listing listing = {.engine = engine, .now = request->now};
+	struct seg_rulebook *next;
+	struct seg_diags failed;
+
+	if (!engine->running)
+		return no_policy(engine, out);
+	next = diff_candidate(engine, request, &failed);
+	if (!next) {
+		int r = seg_answer_refused(out, &failed);
+
+		seg_diags_fini(&failed);
+		return r;
+	}
+	listing.next = next;
+	listing.list = json_array();
+	engine->ops->flows(engine->kernel, 0, 0, list_cut, &listing);
+	*out = json_pack("{s:[], s:[], s:[], s:o}", "opens", "closes", "changed", "flows", listing.list);
+	seg_rulebook_free(next);
+	return 0;
+}
+
+void seg_engine_forget(struct seg_engine *engine, const void *context)
+{
+	/* Every answer is given at once: nothing is kept for later. */
+	(void)engine;
+	(void)context;
+}
+
+/* The table. */
+
+const struct seg_command seg_commands[] = {
+	{"status", false, seg_engine_status},
+	{"permits", false, seg_engine_permits},
+	{"flows", false, seg_engine_flows},
+	{"denials", false, seg_engine_denials},
+	{"violations", false, seg_engine_violations},
+	{"explain", false, seg_engine_explain},
+	{"matrix", false, seg_engine_matrix},
+	{"diff", false, seg_engine_diff},
+	{"verify", false, seg_engine_verify},
+	{"history", false, seg_engine_history},
+	{"isolated", false, seg_engine_isolated},
+	{"stages", false, seg_engine_stages},
+	{"apply", true, seg_engine_apply},
+	{"confirm", true, seg_engine_confirm},
+	{"rollback", true, seg_engine_rollback},
+	{"isolate", true, seg_engine_isolate},
+	{"release", true, seg_engine_release},
+	{"stage", true, seg_engine_stage},
+	{"disarm", true, seg_engine_disarm},
+};
+const size_t seg_commands_count = sizeof(seg_commands) / sizeof(*seg_commands);
