@@ -155,11 +155,12 @@ static json_t *status_ending(struct seg_engine *engine, time_t now)
 	return list;
 }
 
-static json_t *status_bypass(struct seg_engine *engine)
+static json_t *status_bypass(struct seg_engine *engine, time_t now)
 {
 	json_t *list = json_array();
 
-	engine->ops->bypass(engine->kernel, add_text, list);
+	seg_engine_look_for_bypass(engine, now);
+	json_array_extend(list, engine->bypass);
 	each_gateway_difference(engine, add_text, list);
 	return list;
 }
@@ -198,7 +199,7 @@ int seg_engine_status(struct seg_engine *engine, const struct seg_request *reque
 				      number_or_null(facts.conntrack_max, facts.conntrack_max != 0)));
 	json_object_set_new(document, "denied", json_integer((json_int_t)engine->refusals.total));
 	json_object_set_new(document, "violations", json_integer((json_int_t)watch->violations));
-	json_object_set_new(document, "bypass", status_bypass(engine));
+	json_object_set_new(document, "bypass", status_bypass(engine, request->now));
 	json_object_set_new(document, "isolated", seg_json_isolated(engine));
 	json_object_set_new(document, "ending", status_ending(engine, request->now));
 	json_object_set_new(document, "started", seg_json_time(engine, engine->started));
@@ -413,11 +414,6 @@ static json_t *finding(const char *kind, const char *object, const char *detail)
 	return json_pack("{s:s, s:o, s:s}", "kind", kind, "object", seg_json_text(object), "detail", detail);
 }
 
-static void add_bypass(void *context, const char *text)
-{
-	json_array_append_new(context, finding("bypass", NULL, text));
-}
-
 static void add_gateway_address(void *context, const char *text)
 {
 	json_array_append_new(context, finding("gateway-address", NULL, text));
@@ -462,7 +458,10 @@ int seg_engine_verify(struct seg_engine *engine, const struct seg_request *reque
 	if (image && facts.ownership == SEG_UNOWNED)
 		json_array_append_new(list, finding("unowned", "table inet segd",
 						    "this kernel offers no owner with persist: others can change it, and are answered"));
-	engine->ops->bypass(engine->kernel, add_bypass, list);
+	seg_engine_look_for_bypass(engine, request->now);
+	for (size_t i = 0; i < json_array_size(engine->bypass); i++)
+		json_array_append_new(list, finding("bypass", NULL,
+						    json_string_value(json_array_get(engine->bypass, i))));
 	each_gateway_difference(engine, add_gateway_address, list);
 	*out = json_pack("{s:b, s:o, s:o}", "equal", equal, "findings", list, "checked", checked_json(image));
 	seg_plan_free(want);

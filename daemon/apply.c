@@ -18,6 +18,7 @@
 
 #include "plan/build.h"
 #include "policy/guard.h"
+#include "policy/load.h"
 
 /* Rule books. */
 
@@ -63,21 +64,11 @@ static struct seg_rulebook *rulebook_judge(struct seg_policy *policy, struct seg
 
 struct seg_rulebook *seg_rulebook_from_file(struct seg_engine *engine, struct seg_diags *failed)
 {
-	const struct seg_reader *reader = &engine->options.reader;
-	const char *error = NULL, *file = engine->options.policy_file;
-	struct seg_policy *policy = NULL;
 	struct seg_diags diags;
-	size_t len = 0;
-	char *text;
+	struct seg_policy *policy;
 
 	seg_diags_init(&diags);
-	text = reader->read(reader->context, file, &len, &error);
-	if (text)
-		policy = seg_policy_load(file, text, len, reader, &diags);
-	else
-		seg_error(&diags, SEG_SYNTAX, (struct seg_place){0}, "cannot read %s: %s", file,
-			  error ? error : "unknown error");
-	free(text);
+	policy = seg_policy_load_file(engine->options.policy_file, &diags);
 	return rulebook_judge(policy, &diags, failed);
 }
 

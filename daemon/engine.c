@@ -198,6 +198,7 @@ void seg_engine_free(struct seg_engine *engine)
 	seg_usage_fini(&engine->usage);
 	seg_watch_fini(&engine->watch);
 	seg_refusals_fini(&engine->refusals);
+	json_decref(engine->bypass);
 	free(engine->why);
 	free(engine);
 }
@@ -279,6 +280,7 @@ int seg_engine_start(struct seg_engine *engine, time_t now)
 	engine->next_usage = now + SEG_USAGE_EVERY;
 	engine->next_save = now + SEG_SAVE_EVERY;
 	seg_watch_look_again(engine);
+	seg_engine_look_for_bypass(engine, now);
 	seg_say_status(engine);
 	return 0;
 }
@@ -470,12 +472,68 @@ static void tick_pressure(struct seg_engine *engine, time_t now)
 	}
 }
 
+/* The existing interfaces of the policy's zones. */
+static const char **zone_interfaces(const struct seg_engine *engine, struct seg_arena *arena, size_t *n)
+{
+	const char **name = SEG_NEW_N(arena, const char *, engine->links.interfaces + 1);
+
+	*n = 0;
+	for (size_t i = 0; i < engine->links.interfaces; i++)
+		for (size_t j = 0; engine->running && j < engine->running->policy->zones; j++)
+			if (seg_zone_has_interface(&engine->running->policy->zone[j], engine->links.interface[i])) {
+				name[(*n)++] = engine->links.interface[i];
+				break;
+			}
+	return name;
+}
+
+static void add_bypass(void *context, const char *text)
+{
+	json_array_append_new(context, json_string(text));
+}
+
+static bool has_text(const json_t *list, const json_t *text)
+{
+	size_t i;
+	json_t *one;
+
+	json_array_foreach(list, i, one)
+	{
+		if (json_equal(one, text))
+			return true;
+	}
+	return false;
+}
+
+void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
+{
+	struct seg_arena *arena = seg_arena_new();
+	json_t *found = json_array(), *one;
+	struct seg_alert alert;
+	size_t n, i;
+	const char **name = zone_interfaces(engine, arena, &n);
+
+	engine->ops->bypass(engine->kernel, name, n, add_bypass, found);
+	seg_arena_free(arena);
+	json_array_foreach(found, i, one)
+	{
+		if (has_text(engine->bypass, one))
+			continue;
+		seg_say_begin(engine, &alert, "bypass", SEG_CRIT, now);
+		seg_alert_text(&alert, "reason", json_string_value(one));
+		seg_say_send(engine, &alert);
+	}
+	json_decref(engine->bypass);
+	engine->bypass = found;
+}
+
 static void tick_counters(struct seg_engine *engine, time_t now)
 {
 	if (is_due(&engine->next_usage, now)) {
 		seg_usage_read(engine, now);
 		seg_refusals_read(engine, now);
 		tick_pressure(engine, now);
+		seg_engine_look_for_bypass(engine, now);
 		engine->next_usage = now + SEG_USAGE_EVERY;
 	}
 	if (is_due(&engine->next_save, now)) {

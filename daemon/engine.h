@@ -61,13 +61,12 @@ struct seg_kernel_ops {
 	int (*dump)(void *kernel);
 	int (*delete)(void *kernel, const struct seg_flow *flow, size_t n, size_t *gone);
 	/* What stands that packets could go round us by, one sentence each. */
-	int (*bypass)(void *kernel, void (*each)(void *context, const char *text), void *context);
+	int (*bypass)(void *kernel, const char *const *interface, size_t interfaces,
+		      void (*each)(void *context, const char *text), void *context);
 };
 
 struct seg_engine_options {
-	const char *policy_file;      /* as shown; read through reader */
-	/* The policy file and its lists, read in a way that survives the drop of privileges. */
-	struct seg_reader reader;
+	const char *policy_file;
 	bool observe;
 	unsigned denied_window;       /* seconds */
 	/* Every alert, for the sinks. */

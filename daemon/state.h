@@ -44,6 +44,7 @@ struct seg_watch {
 	size_t cuts, cuts_cap;
 	uint64_t received, lost, resyncs, violations;
 	bool dumping, dump_again;
+	time_t next_dump;                /* the last one failed; 0: none to repeat */
 };
 
 /* refusals.c */
@@ -71,6 +72,7 @@ struct seg_engine {
 	struct seg_arena *isolated_arena;
 	struct seg_ranges isolated;
 
+	json_t *bypass;                  /* what could go round us, as last looked at: texts */
 	time_t next_window, next_usage, next_save, next_repair, next_refresh, next_rollback;
 	bool pressed[2];                 /* conntrack-pressure said at 80, 95 % */
 	struct seg_usage usage;
@@ -95,6 +97,9 @@ void seg_engine_publish(struct seg_engine *engine, enum seg_stream stream, const
 const char *seg_engine_zone_name(const struct seg_engine *engine); /* the policy's timezone, or NULL */
 void seg_engine_sealed_because(struct seg_engine *engine, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Looks for what packets could go round us by; alerts what is new. */
+void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now);
 
 /* apply.c: the policy road. */
 struct seg_revoked {

@@ -417,14 +417,6 @@ struct version_reader {
 	const json_t *files;
 };
 
-/* Does the stored name end with the path that the policy names? */
-static bool is_path_of(const char *stored, const char *path)
-{
-	size_t n = strlen(stored), m = strlen(path);
-
-	return n >= m && !strcmp(stored + n - m, path) && (n == m || stored[n - m - 1] == '/');
-}
-
 static char *version_read_list(void *context, const char *path, size_t *len, const char **error)
 {
 	struct version_reader *reader = context;
@@ -436,7 +428,7 @@ static char *version_read_list(void *context, const char *path, size_t *len, con
 		const char *name = json_string_value(stored);
 		char file[32], *text;
 
-		if (!i || !name || !is_path_of(name, path))
+		if (!i || !name || strcmp(name, path))
 			continue;
 		source_file_name(i, file);
 		int r = read_file(reader->dir, file, &text, len);

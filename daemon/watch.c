@@ -458,6 +458,7 @@ void seg_watch_look_again(struct seg_engine *engine)
 {
 	struct seg_watch *watch = &engine->watch;
 
+	watch->next_dump = 0;
 	if (watch->dumping)
 		watch->dump_again = true;
 	else
@@ -482,7 +483,11 @@ void seg_engine_dumped(struct seg_engine *engine, int result, time_t now)
 
 	cut_now(engine);
 	watch->dumping = false;
-	if (watch->dump_again || result < 0) { /* interrupted: what it did not show is looked at again */
+	if (result < 0) { /* interrupted: what it did not show is looked at again */
+		watch->next_dump = now + 1;
+		return;
+	}
+	if (watch->dump_again) {
 		watch->dump_again = false;
 		seg_watch_look_again(engine);
 		return;
@@ -503,6 +508,8 @@ time_t seg_watch_tick(struct seg_engine *engine, time_t now)
 	bool again = false, waiting = false;
 
 	cut_now(engine);
+	if (engine->watch.next_dump && engine->watch.next_dump <= now)
+		seg_watch_look_again(engine);
 	do { /* removing moves records: begin anew behind each */
 		again = false;
 		waiting = false;
@@ -518,7 +525,7 @@ time_t seg_watch_tick(struct seg_engine *engine, time_t now)
 			waiting = true;
 		}
 	} while (again);
-	return waiting ? now + 1 : 0;
+	return waiting || engine->watch.next_dump ? now + 1 : 0;
 }
 
 /* Revocation. */

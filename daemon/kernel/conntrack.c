@@ -350,7 +350,7 @@ int seg_conntrack_open(struct seg_conntrack **out, size_t receive_buffer, seg_fl
 	if (!error)
 		error = seg_netlink_open(&ct->dump, NETLINK_NETFILTER, 0, 0);
 	if (!error)
-		error = seg_netlink_open(&ct->events, NETLINK_NETFILTER, groups, receive_buffer);
+		error = seg_netlink_open(&ct->events, NETLINK_NETFILTER, fn ? groups : 0, fn ? receive_buffer : 0);
 	if (!error && (mnl_socket_setsockopt(ct->request, NETLINK_CAP_ACK, &on, sizeof(on)) < 0 ||
 		       mnl_socket_setsockopt(ct->events, NETLINK_BROADCAST_ERROR, &on, sizeof(on)) < 0))
 		error = -errno;

@@ -23,6 +23,7 @@ typedef void (*seg_flow_fn)(void *context, enum seg_flow_event event, const stru
 size_t seg_conntrack_prepare(const char *failed[static SEG_CONNTRACK_SETTINGS]);
 
 struct seg_conntrack;
+/* fn NULL: hears no events, serves dumps and deletes alone. */
 int seg_conntrack_open(struct seg_conntrack **ct, size_t receive_buffer, seg_flow_fn fn, void *context);
 void seg_conntrack_close(struct seg_conntrack *ct); /* NULL allowed */
 
