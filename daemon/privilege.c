@@ -93,7 +93,7 @@ static bool user_fits(const struct seg_settings *settings, const struct seg_iden
 	const struct {
 		const char *path;
 		int mode;
-	} need[] = {{settings->state_dir, R_OK | W_OK | X_OK}, {run, X_OK}, {settings->policy, R_OK}};
+	} need[] = {{settings->state_dir, R_OK | W_OK | X_OK}, {run, W_OK | X_OK}, {settings->policy, R_OK}};
 
 	for (size_t i = 0; i < sizeof(need) / sizeof(*need); i++) {
 		if (access(need[i].path, F_OK) || may(who, need[i].path, need[i].mode))
@@ -165,8 +165,10 @@ int seg_privilege_drop(const struct seg_identity *who, struct seg_strbuf *said)
 	}
 	capng_clear(CAPNG_SELECT_BOTH);
 	capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
+	if (root && setgroups(1, &who->asking)) /* to give the socket to that group */
+		return -errno;
 	if (root && who->uid)
-		r = capng_change_id((int)who->uid, (int)who->gid, CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
+		r = capng_change_id((int)who->uid, (int)who->gid, CAPNG_CLEAR_BOUNDING);
 	else
 		r = capng_apply(root ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS);
 	if (r) {

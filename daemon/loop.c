@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "loop.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <linux/sockios.h>
+
+#include "control.h"
+#include "engine.h"
+#include "kernel/bypass.h"
+#include "kernel/links.h"
+#include "service.h"
+#include "store.h"
+
+#define JOURNAL "/run/systemd/journal/socket"
+#define NFT_NAME "nft" /* of the owning socket in the descriptor store */
+#define STEP 2         /* seconds between two clocks that count as a step */
+#define NFLOG_AGAIN 10 /* seconds until another reader of our groups may have gone */
+
+struct seg_loop {
+	const struct seg_settings *settings;
+	struct event_base *base;
+	struct seg_engine *engine;
+	struct seg_store *store;
+	struct seg_control *control;
+
+	struct seg_nft *nft;
+	bool nft_kept;
+	struct seg_nft_monitor *monitor;
+	struct seg_conntrack *conntrack; /* events and the dump in slices */
+	struct seg_conntrack *asker;     /* blocking dumps and deletes, beside them */
+	struct seg_nflog *nflog;
+	time_t nflog_again;
+	struct seg_links *links;
+	bool links_changed;
+	struct seg_sink *sink[2];
+	size_t sinks;
+
+	struct event *event[12];
+	size_t events;
+	struct event *dump_event, *nflog_event;
+	time_t wall_ahead; /* wall clock less time since boot */
+};
+
+static time_t wall(void)
+{
+	return time(NULL);
+}
+
+static time_t since_boot(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec;
+}
+
+static void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void log_line(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs("segd: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+}
+
+/* The kernel, as the engine asks for it. */
+
+static int kernel_commit(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
+			 struct seg_diags *diags)
+{
+	struct seg_loop *loop = kernel;
+
+	return seg_nft_commit(loop->nft, old, new, diags);
+}
+
+static int kernel_read(void *kernel, struct seg_plan **image)
+{
+	struct seg_loop *loop = kernel;
+
+	return seg_nft_read(loop->nft, image);
+}
+
+static int kernel_elements(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context)
+{
+	struct seg_loop *loop = kernel;
+
+	return seg_nft_read_elements(loop->nft, set, each, context);
+}
+
+static int kernel_remove(void *kernel)
+{
+	struct seg_loop *loop = kernel;
+
+	return seg_nft_remove(loop->nft);
+}
+
+static void kernel_facts(void *kernel, struct seg_kernel_facts *facts)
+{
+	struct seg_loop *loop = kernel;
+	int queue = 0;
+
+	facts->ownership = seg_nft_ownership(loop->nft);
+	facts->descriptor_kept = loop->nft_kept;
+	facts->has_queue = !ioctl(seg_conntrack_event_fd(loop->conntrack), SIOCINQ, &queue);
+	facts->queue = queue > 0 ? (uint64_t)queue : 0;
+	if (seg_conntrack_fill(&facts->conntrack, &facts->conntrack_max))
+		facts->conntrack_max = 0;
+}
+
+static int kernel_flows(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn fn, void *context)
+{
+	struct seg_loop *loop = kernel;
+	struct pollfd fd = {.events = POLLIN};
+	int r = seg_conntrack_dump_start(loop->asker, value, mask);
+
+	if (r)
+		return r;
+	fd.fd = seg_conntrack_dump_fd(loop->asker);
+	while (!(r = seg_conntrack_dump_read(loop->asker, fn, context)))
+		if (poll(&fd, 1, 1000) < 0 && errno != EINTR)
+			return -errno;
+	return r < 0 ? r : 0;
+}
+
+static int kernel_dump(void *kernel)
+{
+	struct seg_loop *loop = kernel;
+	int r = seg_conntrack_dump_start(loop->conntrack, 0, 0);
+
+	if (!r)
+		event_add(loop->dump_event, NULL);
+	return r;
+}
+
+static int kernel_delete(void *kernel, const struct seg_flow *flow, size_t n, size_t *gone)
+{
+	struct seg_loop *loop = kernel;
+
+	return seg_conntrack_delete(loop->asker, flow, n, gone);
+}
+
+static int kernel_bypass(void *kernel, const char *const *interface, size_t interfaces,
+			 void (*each)(void *context, const char *text), void *context)
+{
+	(void)kernel;
+	return seg_bypass_find(interface, interfaces, each, context);
+}
+
+static const struct seg_kernel_ops kernel_ops = {
+	.commit = kernel_commit,
+	.read = kernel_read,
+	.elements = kernel_elements,
+	.remove = kernel_remove,
+	.facts = kernel_facts,
+	.flows = kernel_flows,
+	.dump = kernel_dump,
+	.delete = kernel_delete,
+	.bypass = kernel_bypass,
+};
+
+/* What the engine says. */
+
+static void take_alert(void *context, const struct seg_alert *alert)
+{
+	struct seg_loop *loop = context;
+
+	for (size_t i = 0; i < loop->sinks; i++)
+		seg_sink_put(loop->sink[i], alert);
+}
+
+static void take_status(void *context, const char *status)
+{
+	(void)context;
+	seg_service_status(status);
+	log_line("%s", status);
+}
+
+/* What the kernel says. */
+
+static void take_flow(void *context, enum seg_flow_event event, const struct seg_flow *flow)
+{
+	struct seg_loop *loop = context;
+
+	seg_engine_flow(loop->engine, event, flow, wall());
+}
+
+static void on_conntrack(evutil_socket_t fd, short what, void *context)
+{
+	struct seg_loop *loop = context;
+	int r = seg_conntrack_read_events(loop->conntrack);
+
+	(void)fd;
+	(void)what;
+	if (r == -ENOBUFS)
+		seg_engine_events_lost(loop->engine, wall());
+	seg_engine_settle(loop->engine, wall());
+}
+
+static void on_dump(evutil_socket_t fd, short what, void *context)
+{
+	struct seg_loop *loop = context;
+	int r = seg_conntrack_dump_read(loop->conntrack, take_flow, loop);
+
+	(void)fd;
+	(void)what;
+	seg_engine_settle(loop->engine, wall());
+	if (!r)
+		return;
+	event_del(loop->dump_event);
+	seg_engine_dumped(loop->engine, r < 0 ? r : 0, wall());
+}
+
+static void take_refused(void *context, const struct seg_refused *refused)
+{
+	struct seg_loop *loop = context;
+
+	seg_engine_refused(loop->engine, refused, wall());
+}
+
+static void on_nflog(evutil_socket_t fd, short what, void *context)
+{
+	struct seg_loop *loop = context;
+
+	(void)fd;
+	(void)what;
+	seg_nflog_read(loop->nflog); /* lost lines are no lost counts: those are the kernel's */
+}
+
+static void take_transaction(void *context, const struct seg_nft_transaction *transaction)
+{
+	struct seg_loop *loop = context;
+
+	if (transaction->portid != seg_nft_portid(loop->nft))
+		seg_engine_transaction(loop->engine, transaction, wall());
+}
+
+static void on_monitor(evutil_socket_t fd, short what, void *context)
+{
+	struct seg_loop *loop = context;
+
+	(void)fd;
+	(void)what;
+	if (seg_nft_monitor_read(loop->monitor) == -ENOBUFS)
+		seg_engine_transaction(loop->engine, NULL, wall());
+}
+
+/* Links. */
+
+static void take_link(void *context, const struct seg_link_change *change)
+{
+	struct seg_loop *loop = context;
+
+	(void)change;
+	loop->links_changed = true;
+}
+
+static void pass_links_on(struct seg_loop *loop)
+{
+	size_t links, addrs;
+	const struct seg_link *link = seg_links_list(loop->links, &links);
+	const struct seg_own_addr *own = seg_links_addrs(loop->links, &addrs);
+	struct seg_gateway_addr *addr = calloc(addrs + 1, sizeof(*addr));
+	const char **name = calloc(links + 1, sizeof(*name));
+	struct seg_gateway gateway = {addr, addrs};
+
+	if (!addr || !name)
+		abort();
+	for (size_t i = 0; i < addrs; i++)
+		addr[i] = (struct seg_gateway_addr){own[i].addr, own[i].name};
+	for (size_t i = 0; i < links; i++)
+		name[i] = link[i].name;
+	seg_engine_links(loop->engine, &gateway, name, links, wall());
+	free(addr);
+	free(name);
+	loop->links_changed = false;
+}
+
+static void on_links(evutil_socket_t fd, short what, void *context)
+{
+	struct seg_loop *loop = context;
+
+	(void)fd;
+	(void)what;
+	if (seg_links_read(loop->links) == -ENOBUFS)
+		seg_links_dump(loop->links);
+	if (!seg_links_complete(loop->links) || !loop->links_changed)
+		return;
+	pass_links_on(loop);
+	seg_engine_tick(loop->engine, wall(), false); /* interfaces that come are to work at once */
+}
+
+/* Before the engine starts it must know who the gateway is. */
+static int wait_for_links(struct seg_loop *loop)
+{
+	struct pollfd fd = {.fd = seg_links_fd(loop->links), .events = POLLIN};
+	int r = seg_links_dump(loop->links);
+
+	for (int tries = 0; !r && !seg_links_complete(loop->links) && tries < 1000; tries++) {
+		if (poll(&fd, 1, 1000) <= 0)
+			return -ETIMEDOUT;
+		r = seg_links_read(loop->links);
+		if (r == -ENOBUFS)
+			r = seg_links_dump(loop->links);
+	}
+	if (r)
+		return r;
+	pass_links_on(loop);
+	return 0;
+}
+
+/* Time and signals. */
+
+static void reopen_nflog(struct seg_loop *loop)
+{
+	const char *detail = NULL;
+	int r = seg_nflog_open(&loop->nflog, take_refused, loop, &detail);
+
+	if (r) {
+		if (!loop->nflog_again)
+			log_line("refused packets are counted but not shown: %s: %s", detail ? detail : "nflog",
+				 strerror(-r));
+		loop->nflog_again = wall() + NFLOG_AGAIN;
+		return;
+	}
+	loop->nflog_again = 0;
+	loop->nflog_event = event_new(loop->base, seg_nflog_fd(loop->nflog), EV_READ | EV_PERSIST, on_nflog, loop);
+	event_add(loop->nflog_event, NULL);
+}
+
+static void on_second(evutil_socket_t fd, short what, void *context)
+{
+	struct seg_loop *loop = context;
+	time_t now = wall(), ahead = now - since_boot();
+	bool stepped = ahead - loop->wall_ahead > STEP || loop->wall_ahead - ahead > STEP;
+
+	(void)fd;
+	(void)what;
+	loop->wall_ahead = ahead;
+	seg_engine_tick(loop->engine, now, stepped);
+	if (!loop->nflog && loop->nflog_again <= now)
+		reopen_nflog(loop);
+	for (size_t i = 0; i < loop->sinks; i++)
+		if (seg_sink_pending(loop->sink[i]))
+			seg_sink_flush(loop->sink[i]);
+	seg_service_alive();
+}
+
+static void on_hangup(evutil_socket_t fd, short what, void *context)
+{
+	struct seg_loop *loop = context;
+
+	(void)fd;
+	(void)what;
+	seg_engine_reload(loop->engine, wall());
+}
+
+static void on_stop(evutil_socket_t fd, short what, void *context)
+{
+	struct seg_loop *loop = context;
+
+	(void)fd;
+	(void)what;
+	event_base_loopbreak(loop->base);
+}
+
+/* Life. */
+
+static void open_sinks(struct seg_loop *loop)
+{
+	const struct seg_settings *settings = loop->settings;
+	struct seg_sink_options journal = settings->syslog_options;
+	struct stat st;
+
+	journal.path = JOURNAL;
+	if (settings->syslog != SEG_OFF)
+		loop->sink[loop->sinks++] = seg_syslog_new(&settings->syslog_options);
+	if (settings->journal == SEG_ON || (settings->journal == SEG_AUTO && !stat(JOURNAL, &st)))
+		loop->sink[loop->sinks++] = seg_journal_new(&journal);
+}
+
+static int open_edges(struct seg_loop *loop, const char **what)
+{
+	const char *failed[SEG_CONNTRACK_SETTINGS];
+	int r, kept = seg_service_kept(NFT_NAME);
+
+	*what = "nf_tables";
+	r = seg_nft_open(&loop->nft, kept);
+	if (!r)
+		r = seg_nft_monitor_open(&loop->monitor, take_transaction, loop);
+	if (r)
+		return r;
+	*what = "conntrack";
+	for (size_t i = 0, n = seg_conntrack_prepare(failed); i < n; i++)
+		log_line("%s cannot be set: counts or events of flows are missing", failed[i]);
+	r = seg_conntrack_open(&loop->conntrack, loop->settings->receive_buffer, take_flow, loop);
+	if (!r)
+		r = seg_conntrack_open(&loop->asker, 0, NULL, NULL);
+	if (r)
+		return r;
+	*what = "rtnetlink";
+	return seg_links_open(&loop->links, take_link, loop);
+}
+
+int seg_loop_new(struct seg_loop **out, const struct seg_settings *settings, const char **what)
+{
+	struct seg_loop *loop = calloc(1, sizeof(*loop));
+	int r;
+
+	if (!loop)
+		abort();
+	loop->settings = settings;
+	loop->base = event_base_new();
+	*what = "libevent";
+	r = loop->base ? open_edges(loop, what) : -ENOMEM;
+	if (r) {
+		seg_loop_free(loop);
+		return r;
+	}
+	open_sinks(loop);
+	*out = loop;
+	return 0;
+}
+
+static struct seg_engine *make_engine(struct seg_loop *loop)
+{
+	struct seg_engine_options options = {
+		.policy_file = loop->settings->policy,
+		.observe = loop->settings->observe,
+		.denied_window = loop->settings->denied_window,
+		.alert = take_alert,
+		.say = take_status,
+		.context = loop,
+	};
+
+	return seg_engine_new(&options, &kernel_ops, loop, loop->store);
+}
+
+static void add_event(struct seg_loop *loop, evutil_socket_t fd, short what, event_callback_fn fn)
+{
+	struct event *event = event_new(loop->base, fd, (short)(what | EV_PERSIST), fn, loop);
+	const struct timeval second = {.tv_sec = 1};
+
+	if (!event || event_add(event, what == EV_TIMEOUT ? &second : NULL))
+		abort();
+	loop->event[loop->events++] = event;
+}
+
+static void add_events(struct seg_loop *loop)
+{
+	add_event(loop, SIGHUP, EV_SIGNAL, on_hangup);
+	add_event(loop, SIGTERM, EV_SIGNAL, on_stop);
+	add_event(loop, SIGINT, EV_SIGNAL, on_stop);
+	add_event(loop, -1, EV_TIMEOUT, on_second);
+	add_event(loop, seg_nft_monitor_fd(loop->monitor), EV_READ, on_monitor);
+	add_event(loop, seg_conntrack_event_fd(loop->conntrack), EV_READ, on_conntrack);
+	add_event(loop, seg_links_fd(loop->links), EV_READ, on_links);
+	loop->dump_event = event_new(loop->base, seg_conntrack_dump_fd(loop->conntrack), EV_READ | EV_PERSIST,
+				     on_dump, loop);
+	if (!loop->dump_event)
+		abort();
+}
+
+int seg_loop_start(struct seg_loop *loop, const char **what)
+{
+	int r;
+
+	*what = loop->settings->state_dir;
+	r = seg_store_open(&loop->store, loop->settings->state_dir);
+	if (r)
+		return r;
+	loop->engine = make_engine(loop);
+	*what = "rtnetlink";
+	r = wait_for_links(loop);
+	if (r)
+		return r;
+	add_events(loop);
+	reopen_nflog(loop);
+	loop->wall_ahead = wall() - since_boot();
+	*what = "nf_tables";
+	r = seg_engine_start(loop->engine, wall());
+	if (r)
+		return r;
+	loop->nft_kept = seg_service_keep(seg_nft_fd(loop->nft), NFT_NAME);
+	return 0;
+}
+
+int seg_loop_listen(struct seg_loop *loop, const struct seg_identity *who)
+{
+	const struct seg_control_options options = {
+		.path = loop->settings->socket,
+		.fd = seg_service_kept("control"),
+		.owner = who->uid,
+		.group = who->asking,
+	};
+	const struct seg_backend backend = {
+		.engine = loop->engine,
+		.command = seg_commands,
+		.commands = seg_commands_count,
+		.subscribe = seg_engine_subscribe,
+		.unsubscribe = seg_engine_unsubscribe,
+		.forget = seg_engine_forget,
+	};
+
+	return seg_control_new(&loop->control, loop->base, &options, &backend);
+}
+
+void seg_loop_run(struct seg_loop *loop)
+{
+	event_base_dispatch(loop->base);
+	seg_service_stopping();
+	seg_engine_stop(loop->engine, wall());
+	for (size_t i = 0; i < loop->sinks; i++)
+		seg_sink_flush(loop->sink[i]);
+}
+
+void seg_loop_free(struct seg_loop *loop)
+{
+	if (!loop)
+		return;
+	seg_control_free(loop->control);
+	for (size_t i = 0; i < loop->events; i++)
+		event_free(loop->event[i]);
+	if (loop->dump_event)
+		event_free(loop->dump_event);
+	if (loop->nflog_event)
+		event_free(loop->nflog_event);
+	seg_engine_free(loop->engine);
+	seg_store_close(loop->store);
+	for (size_t i = 0; i < loop->sinks; i++)
+		seg_sink_free(loop->sink[i]);
+	seg_links_close(loop->links);
+	seg_nflog_close(loop->nflog);
+	seg_conntrack_close(loop->asker);
+	seg_conntrack_close(loop->conntrack);
+	if (loop->monitor)
+		seg_nft_monitor_close(loop->monitor);
+	if (loop->nft)
+		seg_nft_close(loop->nft);
+	if (loop->base)
+		event_base_free(loop->base);
+	free(loop);
+}
