@@ -130,7 +130,7 @@ int seg_audit_add(struct seg_audit *audit, const struct seg_record *record)
 	sqlite3_bind_text(stmt, 5, record->user, -1, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, 6, record->comment, -1, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, 7, record->ticket, -1, SQLITE_STATIC);
-	sqlite3_bind_int(stmt, 8, record->result);
+	sqlite3_bind_int(stmt, 8, (int)record->result);
 	return audit_finish(audit, stmt);
 }
 
@@ -141,7 +141,7 @@ int seg_audit_set_result(struct seg_audit *audit, unsigned version, enum seg_res
 
 	if (r)
 		return r;
-	sqlite3_bind_int(stmt, 1, result);
+	sqlite3_bind_int(stmt, 1, (int)result);
 	sqlite3_bind_int64(stmt, 2, version);
 	return audit_finish(audit, stmt);
 }
