@@ -70,8 +70,8 @@ static const char *parse_times(const char *text, size_t len, struct seg_hours *h
 	if (start < 0 || end < 0)
 		return N_("a time of day is written with two digits each, from 00:00 to 24:00");
 	if (start == DAY_MINUTES)
-		return N_(
-		    "24:00 can only be an end; a window that begins at midnight begins at 00:00 of the day");
+		return N_("24:00 can only be an end; a window that begins at midnight begins at 00:00 of the "
+			  "day");
 	if (start == end)
 		return N_("the window begins and ends at the same minute; the whole day is 00:00-24:00");
 	hours->start = (uint16_t)start;

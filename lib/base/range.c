@@ -72,7 +72,7 @@ static const char *address_reason(const char *text, size_t len)
 		return N_("there must be no blank inside an address, prefix or range");
 	if (len > 7 && !strncasecmp(text, "::ffff:", 7))
 		return N_(
-		    "this is an IPv4 address written as IPv6; write it as plain IPv4, such as 10.1.2.3");
+			"this is an IPv4 address written as IPv6; write it as plain IPv4, such as 10.1.2.3");
 	if (!memchr(text, ':', len) && has_leading_zero(text, len))
 		return N_("the numbers of an IPv4 address are written without leading zeros");
 	return N_("this is neither an IPv4 nor an IPv6 address");
@@ -109,8 +109,8 @@ static const char *parse_prefix(const char *text, size_t len, const char *slash,
 	prefix = parse_length(slash + 1, len - address_len - 1, bits);
 	if (prefix < 0)
 		return family == SEG_IPV4
-			   ? N_("the prefix length of an IPv4 address is a number from 0 to 32")
-			   : N_("the prefix length of an IPv6 address is a number from 0 to 128");
+			       ? N_("the prefix length of an IPv4 address is a number from 0 to 32")
+			       : N_("the prefix length of an IPv6 address is a number from 0 to 128");
 	host = bits - prefix == 128 ? ~(seg_addr)0 : ((seg_addr)1 << (bits - prefix)) - 1;
 	if ((addr & host) && !host_bits)
 		return N_("the address has bits set behind the prefix length; write the first address of the "

@@ -11,7 +11,7 @@
  * knows three blocks: IPv4, IPv6 below it, IPv6 above it. No range crosses a block.
  */
 static const struct seg_range blocks[] = {
-    {SEG_V4_FIRST, SEG_V4_LAST}, {0, SEG_V4_FIRST - 1}, {SEG_V4_LAST + 1, ADDR_MAX}};
+	{SEG_V4_FIRST, SEG_V4_LAST}, {0, SEG_V4_FIRST - 1}, {SEG_V4_LAST + 1, ADDR_MAX}};
 
 /* Place of an address in the order of a normal set: IPv4 first, then IPv6. */
 static seg_addr rank(seg_addr addr)

@@ -76,8 +76,8 @@ START_TEST(dates_at_the_limits)
 END_TEST
 
 static const char *const no_dates[] = {
-    "",		  "2026-02-29", "2100-02-29", "2026-13-01", "2026-00-10", "2026-01-00",	 "2026-04-31",
-    "1970-01-01", "2026-1-01",	"20260101",   "2026/01/01", "2026-01-1x", "2026-01-011", " 2026-01-1",
+	"",	      "2026-02-29", "2100-02-29", "2026-13-01", "2026-00-10", "2026-01-00",  "2026-04-31",
+	"1970-01-01", "2026-1-01",  "20260101",	  "2026/01/01", "2026-01-1x", "2026-01-011", " 2026-01-1",
 };
 
 START_TEST(no_date)
@@ -95,18 +95,18 @@ static const struct {
 	uint8_t days;
 	int start, end;
 } good_hours[] = {
-    {"mon-fri 08:00-20:00", "mon-fri 08:00-20:00", 0x1f, 480, 1200},
-    {"sat 22:00-05:00", "sat 22:00-05:00", 0x20, 1320, 300},
-    {"daily 00:00-24:00", "daily 00:00-24:00", 0x7f, 0, 1440},
-    {"mon-sun 00:00-24:00", "daily 00:00-24:00", 0x7f, 0, 1440},
-    {"mon,wed,fri 08:00-12:00", "mon,wed,fri 08:00-12:00", 0x15, 480, 720},
-    {"fri-mon 18:00-19:30", "fri-mon 18:00-19:30", 0x71, 1080, 1170},
-    {"sun-sat 01:00-02:00", "daily 01:00-02:00", 0x7f, 60, 120},
-    {"mon-tue,thu-fri,sun 09:00-10:00", "thu-fri,sun-tue 09:00-10:00", 0x5b, 540, 600},
-    {"sun,mon 09:00-10:00", "sun-mon 09:00-10:00", 0x41, 540, 600},
-    {"wed-wed 09:00-10:00", "wed 09:00-10:00", 0x04, 540, 600},
-    {"daily 22:00-00:00", "daily 22:00-24:00", 0x7f, 1320, 1440},
-    {"Mon-Fri  08:00-20:00", "mon-fri 08:00-20:00", 0x1f, 480, 1200},
+	{"mon-fri 08:00-20:00", "mon-fri 08:00-20:00", 0x1f, 480, 1200},
+	{"sat 22:00-05:00", "sat 22:00-05:00", 0x20, 1320, 300},
+	{"daily 00:00-24:00", "daily 00:00-24:00", 0x7f, 0, 1440},
+	{"mon-sun 00:00-24:00", "daily 00:00-24:00", 0x7f, 0, 1440},
+	{"mon,wed,fri 08:00-12:00", "mon,wed,fri 08:00-12:00", 0x15, 480, 720},
+	{"fri-mon 18:00-19:30", "fri-mon 18:00-19:30", 0x71, 1080, 1170},
+	{"sun-sat 01:00-02:00", "daily 01:00-02:00", 0x7f, 60, 120},
+	{"mon-tue,thu-fri,sun 09:00-10:00", "thu-fri,sun-tue 09:00-10:00", 0x5b, 540, 600},
+	{"sun,mon 09:00-10:00", "sun-mon 09:00-10:00", 0x41, 540, 600},
+	{"wed-wed 09:00-10:00", "wed 09:00-10:00", 0x04, 540, 600},
+	{"daily 22:00-00:00", "daily 22:00-24:00", 0x7f, 1320, 1440},
+	{"Mon-Fri  08:00-20:00", "mon-fri 08:00-20:00", 0x1f, 480, 1200},
 };
 
 static void ck_same_hours(struct seg_hours a, struct seg_hours b)
@@ -145,25 +145,25 @@ END_TEST
 static const struct {
 	const char *text, *word;
 } bad_hours[] = {
-    {"", "days and times"},
-    {"08:00-20:00", "days and times"},
-    {"mon-fri", "days and times"},
-    {"mon,wed 9:00-17:00", "two digits"},
-    {"mon 08:00", "two digits"},
-    {"mon 08:00-20:00 ", "two digits"},
-    {"mon 08.00-20.00", "00:00 to 24:00"},
-    {"mon 08:60-20:00", "00:00 to 24:00"},
-    {"mon 08:00-24:01", "00:00 to 24:00"},
-    {"mon 24:00-05:00", "only be an end"},
-    {"mon 08:00-08:00", "same minute"},
-    {"mon 00:00-00:00", "same minute"},
-    {"mond 08:00-20:00", "the days"},
-    {"mon- 08:00-20:00", "the days"},
-    {"mon, 08:00-20:00", "the days"},
-    {"mon-wed-fri 08:00-20:00", "the days"},
-    {"daily,mon 08:00-20:00", "the days"},
-    {" mon 08:00-20:00", "the days"},
-    {"月-金 08:00-20:00", "the days"},
+	{"", "days and times"},
+	{"08:00-20:00", "days and times"},
+	{"mon-fri", "days and times"},
+	{"mon,wed 9:00-17:00", "two digits"},
+	{"mon 08:00", "two digits"},
+	{"mon 08:00-20:00 ", "two digits"},
+	{"mon 08.00-20.00", "00:00 to 24:00"},
+	{"mon 08:60-20:00", "00:00 to 24:00"},
+	{"mon 08:00-24:01", "00:00 to 24:00"},
+	{"mon 24:00-05:00", "only be an end"},
+	{"mon 08:00-08:00", "same minute"},
+	{"mon 00:00-00:00", "same minute"},
+	{"mond 08:00-20:00", "the days"},
+	{"mon- 08:00-20:00", "the days"},
+	{"mon, 08:00-20:00", "the days"},
+	{"mon-wed-fri 08:00-20:00", "the days"},
+	{"daily,mon 08:00-20:00", "the days"},
+	{" mon 08:00-20:00", "the days"},
+	{"月-金 08:00-20:00", "the days"},
 };
 
 START_TEST(hours_refused)
@@ -203,25 +203,25 @@ END_TEST
 static const struct {
 	const char *text, *zone, *shown;
 } good_times[] = {
-    {"2026-11-24T10:00", "Asia/Tokyo", "2026-11-24T10:00:00+09:00"},
-    {"2026-11-24 10:00:59", "Asia/Tokyo", "2026-11-24T10:00:59+09:00"},
-    {"2026-11-24", "Asia/Tokyo", "2026-11-24T00:00:00+09:00"},
-    {"2026-11-24T01:00Z", "Asia/Tokyo", "2026-11-24T10:00:00+09:00"},
-    {"2026-11-24T10:00:00+09:00", "UTC", "2026-11-24T01:00:00+00:00"},
-    {"2026-12-31T23:59:59-03:30", "America/St_Johns", "2026-12-31T23:59:59-03:30"},
-    {"2024-02-29T12:00", "Europe/Berlin", "2024-02-29T12:00:00+01:00"},
-    /* Gaps: the instant they end. */
-    {"2026-03-29T02:30", "Europe/Berlin", "2026-03-29T03:00:00+02:00"},
-    {"2026-03-08T02:00:01", "America/New_York", "2026-03-08T03:00:00-04:00"},
-    {"2026-10-04T02:15", "Australia/Lord_Howe", "2026-10-04T02:30:00+11:00"},
-    {"2011-12-30T12:00", "Pacific/Apia", "2011-12-31T00:00:00+14:00"},
-    {"2011-12-30", "Pacific/Apia", "2011-12-31T00:00:00+14:00"},
-    {"2018-11-04", "America/Sao_Paulo", "2018-11-04T01:00:00-02:00"},
-    /* Folds: the first. */
-    {"2026-10-25T02:30", "Europe/Berlin", "2026-10-25T02:30:00+02:00"},
-    {"2026-10-25T03:00", "Europe/Berlin", "2026-10-25T03:00:00+01:00"},
-    {"2026-11-01T01:59:59", "America/New_York", "2026-11-01T01:59:59-04:00"},
-    {"2026-04-05T01:45", "Australia/Lord_Howe", "2026-04-05T01:45:00+11:00"},
+	{"2026-11-24T10:00", "Asia/Tokyo", "2026-11-24T10:00:00+09:00"},
+	{"2026-11-24 10:00:59", "Asia/Tokyo", "2026-11-24T10:00:59+09:00"},
+	{"2026-11-24", "Asia/Tokyo", "2026-11-24T00:00:00+09:00"},
+	{"2026-11-24T01:00Z", "Asia/Tokyo", "2026-11-24T10:00:00+09:00"},
+	{"2026-11-24T10:00:00+09:00", "UTC", "2026-11-24T01:00:00+00:00"},
+	{"2026-12-31T23:59:59-03:30", "America/St_Johns", "2026-12-31T23:59:59-03:30"},
+	{"2024-02-29T12:00", "Europe/Berlin", "2024-02-29T12:00:00+01:00"},
+	/* Gaps: the instant they end. */
+	{"2026-03-29T02:30", "Europe/Berlin", "2026-03-29T03:00:00+02:00"},
+	{"2026-03-08T02:00:01", "America/New_York", "2026-03-08T03:00:00-04:00"},
+	{"2026-10-04T02:15", "Australia/Lord_Howe", "2026-10-04T02:30:00+11:00"},
+	{"2011-12-30T12:00", "Pacific/Apia", "2011-12-31T00:00:00+14:00"},
+	{"2011-12-30", "Pacific/Apia", "2011-12-31T00:00:00+14:00"},
+	{"2018-11-04", "America/Sao_Paulo", "2018-11-04T01:00:00-02:00"},
+	/* Folds: the first. */
+	{"2026-10-25T02:30", "Europe/Berlin", "2026-10-25T02:30:00+02:00"},
+	{"2026-10-25T03:00", "Europe/Berlin", "2026-10-25T03:00:00+01:00"},
+	{"2026-11-01T01:59:59", "America/New_York", "2026-11-01T01:59:59-04:00"},
+	{"2026-04-05T01:45", "Australia/Lord_Howe", "2026-04-05T01:45:00+11:00"},
 };
 
 START_TEST(times)
@@ -231,23 +231,23 @@ START_TEST(times)
 END_TEST
 
 static const char *const no_times[] = {
-    "",
-    "now",
-    "2026-11-24T",
-    "2026-11-24T1:00",
-    "2026-11-24T24:00",
-    "2026-11-24T10:60",
-    "2026-11-24T10:00:60",
-    "2026-11-24T10:00:5",
-    "2026-11-24T10:00+0900",
-    "2026-11-24T10:00+9:00",
-    "2026-11-24T10:00 Z",
-    "2026-11-24Z",
-    "2026-02-30T10:00",
-    "2026-11-24T10:00:00.5",
-    "2026-11-24T10:00ZZ",
-    "2026-11-24X10:00",
-    "2026-11-24T10:00+24:00",
+	"",
+	"now",
+	"2026-11-24T",
+	"2026-11-24T1:00",
+	"2026-11-24T24:00",
+	"2026-11-24T10:60",
+	"2026-11-24T10:00:60",
+	"2026-11-24T10:00:5",
+	"2026-11-24T10:00+0900",
+	"2026-11-24T10:00+9:00",
+	"2026-11-24T10:00 Z",
+	"2026-11-24Z",
+	"2026-02-30T10:00",
+	"2026-11-24T10:00:00.5",
+	"2026-11-24T10:00ZZ",
+	"2026-11-24X10:00",
+	"2026-11-24T10:00+24:00",
 };
 
 START_TEST(no_time)
@@ -300,30 +300,30 @@ static const struct {
 	const char *hours, *from, *until, *zone, *at;
 	enum seg_schedule_state state;
 } states[] = {
-    {"mon-fri 08:00-20:00", NULL, NULL, "Asia/Tokyo", "2026-11-24T08:00", SEG_OPEN},
-    {"mon-fri 08:00-20:00", NULL, NULL, "Asia/Tokyo", "2026-11-24T07:59:59", SEG_CLOSED_HOURS},
-    {"mon-fri 08:00-20:00", NULL, NULL, "Asia/Tokyo", "2026-11-24T20:00", SEG_CLOSED_HOURS},
-    {"mon-fri 08:00-20:00", NULL, NULL, "Asia/Tokyo", "2026-11-28T12:00", SEG_CLOSED_HOURS},
-    /* Over midnight: belongs to the day it starts. */
-    {"sat 22:00-05:00", NULL, NULL, "Asia/Tokyo", "2026-11-28T23:00", SEG_OPEN},
-    {"sat 22:00-05:00", NULL, NULL, "Asia/Tokyo", "2026-11-29T04:59:59", SEG_OPEN},
-    {"sat 22:00-05:00", NULL, NULL, "Asia/Tokyo", "2026-11-29T05:00", SEG_CLOSED_HOURS},
-    {"sat 22:00-05:00", NULL, NULL, "Asia/Tokyo", "2026-11-28T04:00", SEG_CLOSED_HOURS},
-    {"sun 22:00-05:00", NULL, NULL, "Asia/Tokyo", "2026-11-30T01:00", SEG_OPEN},
-    /* Both days included, strictly: the window begun on the last day ends at midnight. */
-    {NULL, "2026-04-01", "2027-03-31", "Asia/Tokyo", "2026-03-31T23:59:59", SEG_NOT_YET},
-    {NULL, "2026-04-01", "2027-03-31", "Asia/Tokyo", "2026-04-01T00:00", SEG_OPEN},
-    {NULL, "2026-04-01", "2027-03-31", "Asia/Tokyo", "2027-03-31T23:59:59", SEG_OPEN},
-    {NULL, "2026-04-01", "2027-03-31", "Asia/Tokyo", "2027-04-01T00:00", SEG_EXPIRED},
-    {"daily 22:00-05:00", "2026-11-20", "2026-11-24", "Asia/Tokyo", "2026-11-24T23:59:59", SEG_OPEN},
-    {"daily 22:00-05:00", "2026-11-20", "2026-11-24", "Asia/Tokyo", "2026-11-25T00:00", SEG_EXPIRED},
-    {"daily 22:00-05:00", "2026-11-20", "2026-11-24", "Asia/Tokyo", "2026-11-20T01:00", SEG_OPEN},
-    /* Dates come before hours. */
-    {"sat 22:00-05:00", "2026-12-01", NULL, "Asia/Tokyo", "2026-11-24T12:00", SEG_NOT_YET},
-    {"sat 22:00-05:00", NULL, "2026-11-01", "Asia/Tokyo", "2026-11-24T12:00", SEG_EXPIRED},
-    /* The date is the local one. */
-    {NULL, "2026-11-25", NULL, "Asia/Tokyo", "2026-11-24T15:00Z", SEG_OPEN},
-    {NULL, "2026-11-25", NULL, "America/New_York", "2026-11-25T04:59:59Z", SEG_NOT_YET},
+	{"mon-fri 08:00-20:00", NULL, NULL, "Asia/Tokyo", "2026-11-24T08:00", SEG_OPEN},
+	{"mon-fri 08:00-20:00", NULL, NULL, "Asia/Tokyo", "2026-11-24T07:59:59", SEG_CLOSED_HOURS},
+	{"mon-fri 08:00-20:00", NULL, NULL, "Asia/Tokyo", "2026-11-24T20:00", SEG_CLOSED_HOURS},
+	{"mon-fri 08:00-20:00", NULL, NULL, "Asia/Tokyo", "2026-11-28T12:00", SEG_CLOSED_HOURS},
+	/* Over midnight: belongs to the day it starts. */
+	{"sat 22:00-05:00", NULL, NULL, "Asia/Tokyo", "2026-11-28T23:00", SEG_OPEN},
+	{"sat 22:00-05:00", NULL, NULL, "Asia/Tokyo", "2026-11-29T04:59:59", SEG_OPEN},
+	{"sat 22:00-05:00", NULL, NULL, "Asia/Tokyo", "2026-11-29T05:00", SEG_CLOSED_HOURS},
+	{"sat 22:00-05:00", NULL, NULL, "Asia/Tokyo", "2026-11-28T04:00", SEG_CLOSED_HOURS},
+	{"sun 22:00-05:00", NULL, NULL, "Asia/Tokyo", "2026-11-30T01:00", SEG_OPEN},
+	/* Both days included, strictly: the window begun on the last day ends at midnight. */
+	{NULL, "2026-04-01", "2027-03-31", "Asia/Tokyo", "2026-03-31T23:59:59", SEG_NOT_YET},
+	{NULL, "2026-04-01", "2027-03-31", "Asia/Tokyo", "2026-04-01T00:00", SEG_OPEN},
+	{NULL, "2026-04-01", "2027-03-31", "Asia/Tokyo", "2027-03-31T23:59:59", SEG_OPEN},
+	{NULL, "2026-04-01", "2027-03-31", "Asia/Tokyo", "2027-04-01T00:00", SEG_EXPIRED},
+	{"daily 22:00-05:00", "2026-11-20", "2026-11-24", "Asia/Tokyo", "2026-11-24T23:59:59", SEG_OPEN},
+	{"daily 22:00-05:00", "2026-11-20", "2026-11-24", "Asia/Tokyo", "2026-11-25T00:00", SEG_EXPIRED},
+	{"daily 22:00-05:00", "2026-11-20", "2026-11-24", "Asia/Tokyo", "2026-11-20T01:00", SEG_OPEN},
+	/* Dates come before hours. */
+	{"sat 22:00-05:00", "2026-12-01", NULL, "Asia/Tokyo", "2026-11-24T12:00", SEG_NOT_YET},
+	{"sat 22:00-05:00", NULL, "2026-11-01", "Asia/Tokyo", "2026-11-24T12:00", SEG_EXPIRED},
+	/* The date is the local one. */
+	{NULL, "2026-11-25", NULL, "Asia/Tokyo", "2026-11-24T15:00Z", SEG_OPEN},
+	{NULL, "2026-11-25", NULL, "America/New_York", "2026-11-25T04:59:59Z", SEG_NOT_YET},
 };
 
 START_TEST(schedule_state)
@@ -348,38 +348,43 @@ END_TEST
 static const struct {
 	const char *hours, *from, *until, *zone, *at, *next;
 } changes[] = {
-    {"mon-fri 08:00-20:00", NULL, NULL, "Asia/Tokyo", "2026-11-24T10:00", "2026-11-24T20:00:00+09:00"},
-    {"mon-fri 08:00-20:00", NULL, NULL, "Asia/Tokyo", "2026-11-24T20:00", "2026-11-25T08:00:00+09:00"},
-    {"mon-fri 08:00-20:00", NULL, NULL, "Asia/Tokyo", "2026-11-27T20:00", "2026-11-30T08:00:00+09:00"},
-    {"mon-fri 08:00-20:00", NULL, NULL, "Asia/Tokyo", "2026-11-24T19:59:59", "2026-11-24T20:00:00+09:00"},
-    {"sun 22:00-05:00", NULL, NULL, "Asia/Tokyo", "2026-11-29T22:30", "2026-11-30T05:00:00+09:00"},
-    {"daily 22:00-05:00", NULL, "2026-12-31", "Asia/Tokyo", "2026-12-31T23:00", "2027-01-01T00:00:00+09:00"},
-    {NULL, NULL, "2028-02-29", "Asia/Tokyo", "2026-11-24T10:00", "2028-03-01T00:00:00+09:00"},
-    {NULL, "2036-02-29", NULL, "Europe/Berlin", "2026-11-24T10:00", "2036-02-29T00:00:00+01:00"},
-    {NULL, NULL, "2026-07-01", "Europe/Berlin", "2026-01-01T10:00", "2026-07-02T00:00:00+02:00"},
-    {NULL, NULL, NULL, "Europe/Berlin", "2026-01-01T10:00", NULL},
-    {"daily 00:00-24:00", NULL, NULL, "Europe/Berlin", "2026-01-01T10:00", NULL},
-    {"daily 00:00-24:00", NULL, "2026-01-31", "Europe/Berlin", "2026-01-01T10:00",
-     "2026-02-01T00:00:00+01:00"},
-    {NULL, NULL, "2026-01-31", "Europe/Berlin", "2026-03-01T10:00", NULL},
-    /* A window inside a gap never opens that day; one that spans it opens or closes with it. */
-    {"sun 02:10-02:50", NULL, NULL, "Europe/Berlin", "2026-03-28T10:00", "2026-04-05T02:10:00+02:00"},
-    {"sun 02:30-04:00", NULL, NULL, "Europe/Berlin", "2026-03-28T10:00", "2026-03-29T03:00:00+02:00"},
-    {"sun 01:00-02:30", NULL, NULL, "Europe/Berlin", "2026-03-29T01:30", "2026-03-29T03:00:00+02:00"},
-    /* A window inside a fold opens twice. */
-    {"sun 02:10-02:50", NULL, NULL, "Europe/Berlin", "2026-10-25T02:20+02:00", "2026-10-25T02:50:00+02:00"},
-    {"sun 02:10-02:50", NULL, NULL, "Europe/Berlin", "2026-10-25T02:55+02:00", "2026-10-25T02:10:00+01:00"},
-    {"sun 02:00-03:00", NULL, NULL, "Europe/Berlin", "2026-10-25T02:20+02:00", "2026-10-25T03:00:00+01:00"},
-    /* The clock put back takes the end of a window back with it. */
-    {"sun 01:00-01:45", NULL, NULL, "Australia/Lord_Howe", "2026-04-05T01:50+11:00",
-     "2026-04-05T01:30:00+10:30"},
-    /* A day that does not exist. */
-    {NULL, "2011-12-30", NULL, "Pacific/Apia", "2011-12-29T12:00", "2011-12-31T00:00:00+14:00"},
-    {NULL, NULL, "2011-12-29", "Pacific/Apia", "2011-12-29T12:00", "2011-12-31T00:00:00+14:00"},
-    {"fri 08:00-17:00", NULL, NULL, "Pacific/Apia", "2011-12-29T12:00", "2012-01-06T08:00:00+14:00"},
-    /* Expired, and open again for the hour that the clock is put back over midnight. */
-    {NULL, NULL, "2010-11-06", "America/Goose_Bay", "2010-11-07T00:00", "2010-11-06T23:01:00-04:00"},
-    {NULL, NULL, "2010-11-06", "America/Goose_Bay", "2010-11-06T23:30-04:00", "2010-11-07T00:00:00-04:00"},
+	{"mon-fri 08:00-20:00", NULL, NULL, "Asia/Tokyo", "2026-11-24T10:00", "2026-11-24T20:00:00+09:00"},
+	{"mon-fri 08:00-20:00", NULL, NULL, "Asia/Tokyo", "2026-11-24T20:00", "2026-11-25T08:00:00+09:00"},
+	{"mon-fri 08:00-20:00", NULL, NULL, "Asia/Tokyo", "2026-11-27T20:00", "2026-11-30T08:00:00+09:00"},
+	{"mon-fri 08:00-20:00", NULL, NULL, "Asia/Tokyo", "2026-11-24T19:59:59", "2026-11-24T20:00:00+09:00"},
+	{"sun 22:00-05:00", NULL, NULL, "Asia/Tokyo", "2026-11-29T22:30", "2026-11-30T05:00:00+09:00"},
+	{"daily 22:00-05:00", NULL, "2026-12-31", "Asia/Tokyo", "2026-12-31T23:00",
+	 "2027-01-01T00:00:00+09:00"},
+	{NULL, NULL, "2028-02-29", "Asia/Tokyo", "2026-11-24T10:00", "2028-03-01T00:00:00+09:00"},
+	{NULL, "2036-02-29", NULL, "Europe/Berlin", "2026-11-24T10:00", "2036-02-29T00:00:00+01:00"},
+	{NULL, NULL, "2026-07-01", "Europe/Berlin", "2026-01-01T10:00", "2026-07-02T00:00:00+02:00"},
+	{NULL, NULL, NULL, "Europe/Berlin", "2026-01-01T10:00", NULL},
+	{"daily 00:00-24:00", NULL, NULL, "Europe/Berlin", "2026-01-01T10:00", NULL},
+	{"daily 00:00-24:00", NULL, "2026-01-31", "Europe/Berlin", "2026-01-01T10:00",
+	 "2026-02-01T00:00:00+01:00"},
+	{NULL, NULL, "2026-01-31", "Europe/Berlin", "2026-03-01T10:00", NULL},
+	/* A window inside a gap never opens that day; one that spans it opens or closes with it. */
+	{"sun 02:10-02:50", NULL, NULL, "Europe/Berlin", "2026-03-28T10:00", "2026-04-05T02:10:00+02:00"},
+	{"sun 02:30-04:00", NULL, NULL, "Europe/Berlin", "2026-03-28T10:00", "2026-03-29T03:00:00+02:00"},
+	{"sun 01:00-02:30", NULL, NULL, "Europe/Berlin", "2026-03-29T01:30", "2026-03-29T03:00:00+02:00"},
+	/* A window inside a fold opens twice. */
+	{"sun 02:10-02:50", NULL, NULL, "Europe/Berlin", "2026-10-25T02:20+02:00",
+	 "2026-10-25T02:50:00+02:00"},
+	{"sun 02:10-02:50", NULL, NULL, "Europe/Berlin", "2026-10-25T02:55+02:00",
+	 "2026-10-25T02:10:00+01:00"},
+	{"sun 02:00-03:00", NULL, NULL, "Europe/Berlin", "2026-10-25T02:20+02:00",
+	 "2026-10-25T03:00:00+01:00"},
+	/* The clock put back takes the end of a window back with it. */
+	{"sun 01:00-01:45", NULL, NULL, "Australia/Lord_Howe", "2026-04-05T01:50+11:00",
+	 "2026-04-05T01:30:00+10:30"},
+	/* A day that does not exist. */
+	{NULL, "2011-12-30", NULL, "Pacific/Apia", "2011-12-29T12:00", "2011-12-31T00:00:00+14:00"},
+	{NULL, NULL, "2011-12-29", "Pacific/Apia", "2011-12-29T12:00", "2011-12-31T00:00:00+14:00"},
+	{"fri 08:00-17:00", NULL, NULL, "Pacific/Apia", "2011-12-29T12:00", "2012-01-06T08:00:00+14:00"},
+	/* Expired, and open again for the hour that the clock is put back over midnight. */
+	{NULL, NULL, "2010-11-06", "America/Goose_Bay", "2010-11-07T00:00", "2010-11-06T23:01:00-04:00"},
+	{NULL, NULL, "2010-11-06", "America/Goose_Bay", "2010-11-06T23:30-04:00",
+	 "2010-11-07T00:00:00-04:00"},
 };
 
 START_TEST(schedule_next)
@@ -407,13 +412,13 @@ END_TEST
 static const struct {
 	const char *zone, *start;
 } walks[] = {
-    {"Asia/Tokyo", "2026-12-28"},	   {"Europe/Berlin", "2026-03-26"},
-    {"Europe/Berlin", "2026-10-22"},	   {"America/New_York", "2026-03-05"},
-    {"America/New_York", "2026-10-29"},	   {"Australia/Lord_Howe", "2026-10-01"},
-    {"Australia/Lord_Howe", "2026-04-02"}, {"Pacific/Apia", "2011-12-27"},
-    {"America/Goose_Bay", "2010-11-04"},   {"America/Goose_Bay", "2010-03-11"},
-    {"America/Sao_Paulo", "2018-11-01"},   {"America/Sao_Paulo", "2018-02-14"},
-    {"Africa/Casablanca", "2026-02-12"},   {"Asia/Tokyo", "2028-02-26"},
+	{"Asia/Tokyo", "2026-12-28"},	       {"Europe/Berlin", "2026-03-26"},
+	{"Europe/Berlin", "2026-10-22"},       {"America/New_York", "2026-03-05"},
+	{"America/New_York", "2026-10-29"},    {"Australia/Lord_Howe", "2026-10-01"},
+	{"Australia/Lord_Howe", "2026-04-02"}, {"Pacific/Apia", "2011-12-27"},
+	{"America/Goose_Bay", "2010-11-04"},   {"America/Goose_Bay", "2010-03-11"},
+	{"America/Sao_Paulo", "2018-11-01"},   {"America/Sao_Paulo", "2018-02-14"},
+	{"Africa/Casablanca", "2026-02-12"},   {"Asia/Tokyo", "2028-02-26"},
 };
 
 static unsigned seed;
@@ -432,8 +437,8 @@ static struct seg_schedule random_schedule(struct seg_hours list[static 3], seg_
 		list[i].days = (uint8_t)(1 + below(0x7f));
 		list[i].start = (uint16_t)(below(2) ? below(1440) : below(288) * 5);
 		do
-			list[i].end =
-			    (uint16_t)(below(3) ? 1 + below(1440) : 1 + (list[i].start + below(90)) % 1440);
+			list[i].end = (uint16_t)(below(3) ? 1 + below(1440)
+							  : 1 + (list[i].start + below(90)) % 1440);
 		while (list[i].end == list[i].start);
 	}
 	if (!below(3))
@@ -466,7 +471,8 @@ START_TEST(next_is_what_brute_force_finds)
 			next = seg_schedule_next(&s, start + i * MINUTE, zone);
 			ck_assert_int_eq(seg_schedule_next(&s, found - 1, zone), next);
 			ck_assert_int_eq(
-			    seg_schedule_next(&s, start + i * MINUTE + below((k - i) * MINUTE), zone), next);
+				seg_schedule_next(&s, start + i * MINUTE + below((k - i) * MINUTE), zone),
+				next);
 			if (k < MINUTES)
 				ck_assert_int_eq(next, found);
 			else
@@ -521,26 +527,26 @@ static const struct {
 	const char *inner, *inner_from, *inner_until, *outer, *outer_from, *outer_until;
 	bool subset;
 } inclusions[] = {
-    {"mon-fri 08:00-20:00", NULL, NULL, NULL, NULL, NULL, true},
-    {NULL, NULL, NULL, "mon-fri 08:00-20:00", NULL, NULL, false},
-    {NULL, NULL, NULL, "daily 00:00-24:00", NULL, NULL, true},
-    {"mon 08:00-12:00", NULL, NULL, "mon-fri 08:00-20:00", NULL, NULL, true},
-    {"mon 07:59-12:00", NULL, NULL, "mon-fri 08:00-20:00", NULL, NULL, false},
-    {"tue 00:00-05:00", NULL, NULL, "mon 22:00-05:00", NULL, NULL, true},
-    {"mon 00:00-05:00", NULL, NULL, "sun 22:00-05:00", NULL, NULL, true},
-    {NULL, "2026-04-01", "2026-05-01", NULL, "2026-04-01", "2026-05-01", true},
-    {NULL, "2026-04-01", "2026-05-02", NULL, "2026-04-01", "2026-05-01", false},
-    {NULL, "2026-03-31", "2026-05-01", NULL, "2026-04-01", "2026-05-01", false},
-    {NULL, NULL, "2026-05-01", NULL, "2026-04-01", NULL, false},
-    {NULL, "2026-04-01", NULL, NULL, NULL, "2026-05-01", false},
-    {NULL, "2026-04-01", NULL, NULL, "2026-04-01", NULL, true},
-    /* Tuesday to Thursday need only the hours of those days. */
-    {NULL, "2026-11-24", "2026-11-26", "tue-thu 00:00-24:00", NULL, NULL, true},
-    {NULL, "2026-11-24", "2026-11-27", "tue-thu 00:00-24:00", NULL, NULL, false},
-    /* The weekend beyond the outer dates is closed anyway. */
-    {"mon-fri 08:00-20:00", "2026-11-21", "2026-11-29", NULL, "2026-11-23", "2026-11-27", true},
-    {"mon-fri 08:00-20:00", "2026-11-21", "2026-11-30", NULL, "2026-11-23", "2026-11-27", false},
-    {"sat 08:00-20:00", "2026-11-23", "2026-11-27", "mon 08:00-09:00", "2020-01-01", "2020-01-01", true},
+	{"mon-fri 08:00-20:00", NULL, NULL, NULL, NULL, NULL, true},
+	{NULL, NULL, NULL, "mon-fri 08:00-20:00", NULL, NULL, false},
+	{NULL, NULL, NULL, "daily 00:00-24:00", NULL, NULL, true},
+	{"mon 08:00-12:00", NULL, NULL, "mon-fri 08:00-20:00", NULL, NULL, true},
+	{"mon 07:59-12:00", NULL, NULL, "mon-fri 08:00-20:00", NULL, NULL, false},
+	{"tue 00:00-05:00", NULL, NULL, "mon 22:00-05:00", NULL, NULL, true},
+	{"mon 00:00-05:00", NULL, NULL, "sun 22:00-05:00", NULL, NULL, true},
+	{NULL, "2026-04-01", "2026-05-01", NULL, "2026-04-01", "2026-05-01", true},
+	{NULL, "2026-04-01", "2026-05-02", NULL, "2026-04-01", "2026-05-01", false},
+	{NULL, "2026-03-31", "2026-05-01", NULL, "2026-04-01", "2026-05-01", false},
+	{NULL, NULL, "2026-05-01", NULL, "2026-04-01", NULL, false},
+	{NULL, "2026-04-01", NULL, NULL, NULL, "2026-05-01", false},
+	{NULL, "2026-04-01", NULL, NULL, "2026-04-01", NULL, true},
+	/* Tuesday to Thursday need only the hours of those days. */
+	{NULL, "2026-11-24", "2026-11-26", "tue-thu 00:00-24:00", NULL, NULL, true},
+	{NULL, "2026-11-24", "2026-11-27", "tue-thu 00:00-24:00", NULL, NULL, false},
+	/* The weekend beyond the outer dates is closed anyway. */
+	{"mon-fri 08:00-20:00", "2026-11-21", "2026-11-29", NULL, "2026-11-23", "2026-11-27", true},
+	{"mon-fri 08:00-20:00", "2026-11-21", "2026-11-30", NULL, "2026-11-23", "2026-11-27", false},
+	{"sat 08:00-20:00", "2026-11-23", "2026-11-27", "mon 08:00-09:00", "2020-01-01", "2020-01-01", true},
 };
 
 START_TEST(schedule_subset)

@@ -15,8 +15,8 @@
 static seg_addr universe(int i)
 {
 	const seg_addr starts[] = {
-	    SEG_V4_FIRST,	 SEG_V4_LAST - EDGE + 1, 0,
-	    SEG_V4_FIRST - EDGE, SEG_V4_LAST + 1,	 ~(seg_addr)0 - EDGE + 1,
+		SEG_V4_FIRST,	     SEG_V4_LAST - EDGE + 1, 0,
+		SEG_V4_FIRST - EDGE, SEG_V4_LAST + 1,	     ~(seg_addr)0 - EDGE + 1,
 	};
 
 	return starts[i / EDGE] + (unsigned)i % EDGE;
@@ -143,9 +143,9 @@ START_TEST(only_one_family)
 		v6 = seg_ranges_only(set, SEG_IPV6);
 		ck_assert_uint_eq(v4.n + v6.n, set.n);
 		ck_assert(
-		    seg_ranges_equal(v4, seg_ranges_intersect(arena, set, seg_ranges_family(SEG_IPV4))));
+			seg_ranges_equal(v4, seg_ranges_intersect(arena, set, seg_ranges_family(SEG_IPV4))));
 		ck_assert(
-		    seg_ranges_equal(v6, seg_ranges_intersect(arena, set, seg_ranges_family(SEG_IPV6))));
+			seg_ranges_equal(v6, seg_ranges_intersect(arena, set, seg_ranges_family(SEG_IPV6))));
 	}
 }
 END_TEST
@@ -215,20 +215,20 @@ static const struct {
 	const char *text, *shown;
 	int prefix;
 } good[] = {
-    {"10.0.0.0/24", "10.0.0.0/24", 24},
-    {"10.0.0.1", "10.0.0.1", 32},
-    {"10.0.0.1/32", "10.0.0.1", 32},
-    {"10.0.0.9/24", "10.0.0.0/24", 24},
-    {"0.0.0.0/0", "0.0.0.0/0", 0},
-    {"10.0.0.1-10.0.0.7", "10.0.0.1-10.0.0.7", -1},
-    {"10.0.0.0-10.0.0.255", "10.0.0.0/24", 24},
-    {"10.0.0.5-10.0.0.5", "10.0.0.5", 32},
-    {"0.0.0.0-255.255.255.255", "0.0.0.0/0", 0},
-    {"2001:DB8::/32", "2001:db8::/32", 32},
-    {"2001:db8::1", "2001:db8::1", 128},
-    {"2001:db8::1-2001:db8::ffff", "2001:db8::1-2001:db8::ffff", -1},
-    {"::/0", "::/0", 0},
-    {"fe80::/10", "fe80::/10", 10},
+	{"10.0.0.0/24", "10.0.0.0/24", 24},
+	{"10.0.0.1", "10.0.0.1", 32},
+	{"10.0.0.1/32", "10.0.0.1", 32},
+	{"10.0.0.9/24", "10.0.0.0/24", 24},
+	{"0.0.0.0/0", "0.0.0.0/0", 0},
+	{"10.0.0.1-10.0.0.7", "10.0.0.1-10.0.0.7", -1},
+	{"10.0.0.0-10.0.0.255", "10.0.0.0/24", 24},
+	{"10.0.0.5-10.0.0.5", "10.0.0.5", 32},
+	{"0.0.0.0-255.255.255.255", "0.0.0.0/0", 0},
+	{"2001:DB8::/32", "2001:db8::/32", 32},
+	{"2001:db8::1", "2001:db8::1", 128},
+	{"2001:db8::1-2001:db8::ffff", "2001:db8::1-2001:db8::ffff", -1},
+	{"::/0", "::/0", 0},
+	{"fe80::/10", "fe80::/10", 10},
 };
 
 START_TEST(parse_and_format)
@@ -245,28 +245,28 @@ END_TEST
 static const struct {
 	const char *text, *word;
 } bad[] = {
-    {"", "missing"},
-    {"10.0.0", "neither"},
-    {"10.0.0.0/33", "0 to 32"},
-    {"10.0.0.0/", "0 to 32"},
-    {"10.0.0.0/024", "0 to 32"},
-    {"10.0.0.0/+8", "0 to 32"},
-    {"10.0.0.0/8/8", "0 to 32"},
-    {"2001:db8::/129", "0 to 128"},
-    {"2001:db8::/1280", "0 to 128"},
-    {"10.0.0.1/24", "longer prefix"},
-    {"2001:db8::1/64", "longer prefix"},
-    {"10.0.0.7-10.0.0.1", "before it begins"},
-    {"10.0.0.7-2001:db8::", "same address family"},
-    {"10.0.0.0/24-10.0.1.0/24", "mixed"},
-    {"10.0.0.1 - 10.0.0.7", "blank"},
-    {"-10.0.0.1", "missing"},
-    {"10.0.0.1-", "missing"},
-    {"10.0.0.010", "leading zeros"},
-    {"fe80::1%eth0", "zone index"},
-    {"::ffff:10.0.0.1", "plain IPv4"},
-    {"::FFFF:a00:1/128", "plain IPv4"},
-    {"www.example.jp", "neither"},
+	{"", "missing"},
+	{"10.0.0", "neither"},
+	{"10.0.0.0/33", "0 to 32"},
+	{"10.0.0.0/", "0 to 32"},
+	{"10.0.0.0/024", "0 to 32"},
+	{"10.0.0.0/+8", "0 to 32"},
+	{"10.0.0.0/8/8", "0 to 32"},
+	{"2001:db8::/129", "0 to 128"},
+	{"2001:db8::/1280", "0 to 128"},
+	{"10.0.0.1/24", "longer prefix"},
+	{"2001:db8::1/64", "longer prefix"},
+	{"10.0.0.7-10.0.0.1", "before it begins"},
+	{"10.0.0.7-2001:db8::", "same address family"},
+	{"10.0.0.0/24-10.0.1.0/24", "mixed"},
+	{"10.0.0.1 - 10.0.0.7", "blank"},
+	{"-10.0.0.1", "missing"},
+	{"10.0.0.1-", "missing"},
+	{"10.0.0.010", "leading zeros"},
+	{"fe80::1%eth0", "zone index"},
+	{"::ffff:10.0.0.1", "plain IPv4"},
+	{"::FFFF:a00:1/128", "plain IPv4"},
+	{"www.example.jp", "neither"},
 };
 
 START_TEST(refuse_with_reason)
