@@ -305,6 +305,11 @@ static void render_line(struct seg_strbuf *out, const struct seg_place *place, c
 	if (until < len && end > fitting(line, len, WIDE_LINE - CONTEXT)) {
 		from = offset_of(line, len, place->column > CONTEXT ? place->column - CONTEXT : 1);
 		until = from + fitting(line + from, len - from, WIDE_LINE);
+		/* Escapes take four cells each: then there is no room for context. */
+		if (until < end && until < start + CONTEXT) {
+			from = start;
+			until = from + fitting(line + from, len - from, WIDE_LINE);
+		}
 	}
 	if (end > until)
 		end = until;

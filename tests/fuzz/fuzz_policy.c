@@ -71,7 +71,8 @@ static void check_policy(const struct seg_policy *policy)
 		if (seg_policy_permit(policy, permit->id) != permit || !permit->n_from || !permit->n_to ||
 		    !permit->n_items)
 			abort();
-		if (permit->from[0].whole != !permit->n_source || permit->to[0].whole != !permit->n_destination)
+		if (permit->from[0].whole != !permit->n_source ||
+		    permit->to[0].whole != !permit->n_destination)
 			abort();
 	}
 }
