@@ -119,6 +119,14 @@ static void free_text(const void *data, size_t len, void *context)
 	free(context);
 }
 
+/* What a watcher may leave unread: all of them together stay within the bound. */
+static size_t watcher_share(const struct seg_control *control)
+{
+	size_t share = UNREAD_ALL / control->stats.clients;
+
+	return share < UNREAD_MAX ? share : UNREAD_MAX;
+}
+
 static void client_send(struct seg_session *session, json_t *message)
 {
 	struct client *client = client_of(session);
@@ -132,7 +140,7 @@ static void client_send(struct seg_session *session, json_t *message)
 	text = seg_varlink_encode(message, &len);
 	if (evbuffer_add_reference(bufferevent_get_output(client->bev), text, len, free_text, text))
 		abort();
-	if (session->subscription && unread(client) > UNREAD_MAX)
+	if (session->subscription && unread(client) > watcher_share(client->control))
 		client_drop(client);
 }
 
