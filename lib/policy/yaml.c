@@ -174,6 +174,40 @@ static bool is_verbatim(enum fy_scalar_style style, const char *text, size_t len
 	return style == FYSS_PLAIN;
 }
 
+/* A line break inside quotes: blanks around it go, one break is a blank, each further one stays. */
+static size_t fold(const char *raw, size_t len, size_t at, char *text, size_t *n)
+{
+	size_t breaks = 0;
+
+	while (*n && strchr(" \t", text[*n - 1]))
+		(*n)--;
+	for (; at < len && strchr(" \t\r\n", raw[at]); at++)
+		breaks += raw[at] == '\n' || (raw[at] == '\r' && (at + 1 == len || raw[at + 1] != '\n'));
+	if (breaks == 1)
+		text[(*n)++] = ' ';
+	for (; breaks > 1; breaks--)
+		text[(*n)++] = '\n';
+	return at;
+}
+
+/* Single quotes are undone here: libfyaml 0.7.12 leaks memory over a text with many of them doubled. */
+static void take_single_quoted(struct builder *b, struct yaml_node *node, const char *raw, size_t len)
+{
+	char *text = seg_arena_alloc(b->arena, len + 1);
+	size_t n = 0, at = 0;
+
+	while (at < len) {
+		if (raw[at] == '\n' || raw[at] == '\r') {
+			at = fold(raw, len, at, text, &n);
+			continue;
+		}
+		text[n++] = raw[at];
+		at += raw[at] == '\'' && at + 1 < len ? 2 : 1;
+	}
+	node->text = text;
+	node->len = (uint32_t)n;
+}
+
 /* A verbatim scalar borrows its text from the copy of the source: what follows it there is a
  * delimiter and gives way to its NUL. */
 static void take_text(struct builder *b, struct yaml_node *node, struct fy_token *token, size_t from,
@@ -186,6 +220,10 @@ static void take_text(struct builder *b, struct yaml_node *node, struct fy_token
 		b->copy[to] = '\0';
 		node->text = b->copy + from;
 		node->len = (uint32_t)(to - from);
+		return;
+	}
+	if (style == FYSS_SINGLE_QUOTED) {
+		take_single_quoted(b, node, b->source->text + from, to - from);
 		return;
 	}
 	text = fy_token_get_text(token, &len);
@@ -235,9 +273,9 @@ static void on_alias(struct builder *b, struct fy_event *event)
 
 	node->place = token_place(b, event->alias.anchor);
 	seg_diag_hint(
-	    b->diags,
-	    seg_error(b->diags, SEG_SYNTAX, node->place, _("aliases (*) are not allowed in a policy")),
-	    _("write the value out; quote it where it begins with *"));
+		b->diags,
+		seg_error(b->diags, SEG_SYNTAX, node->place, _("aliases (*) are not allowed in a policy")),
+		_("write the value out; quote it where it begins with *"));
 	if (expects_key(b))
 		b->level[b->depth - 1].skip_value = true;
 	else
@@ -357,35 +395,35 @@ static bool check_characters(const struct seg_source *source, size_t skip, struc
 
 /* libfyaml's words for the mistakes people make, so that they can be translated. */
 static const char *const known_message[] = {
-    N_("could not find expected ':'"),
-    N_("missing comma in flow mapping"),
-    N_("missing comma in flow sequence"),
-    N_("did not find expected '-' indicator"),
-    N_("did not find expected key"),
-    N_("did not find expected node content"),
-    N_("mismatched flow mapping end"),
-    N_("mismatched flow sequence end"),
-    N_("invalid nested block mapping on the same line"),
-    N_("invalid block mapping key on same line as previous key"),
-    N_("invalid indentation in mapping"),
-    N_("wrongly indented flow mapping"),
-    N_("wrongly indented flow sequence"),
-    N_("wrongly indented double-quoted scalar"),
-    N_("wrongly indented single-quoted scalar"),
-    N_("invalid multiline plain key"),
-    N_("flow mapping with invalid extra closing brace"),
-    N_("flow sequence with invalid extra closing bracket"),
-    N_("double-quoted scalar without closing quote"),
-    N_("single-quoted scalar without closing quote"),
-    N_("flow sequence without a closing bracket"),
-    N_("flow mapping without a closing bracket"),
-    N_("block sequence entries not allowed in this context"),
-    N_("invalid value after mapping"),
-    N_("plain scalar cannot start with '@'"),
-    N_("plain scalar cannot start with '`'"),
-    N_("plain scalar cannot start with '%'"),
-    N_("tab character may not be used as indentation"),
-    N_("invalid tab used as indentation"),
+	N_("could not find expected ':'"),
+	N_("missing comma in flow mapping"),
+	N_("missing comma in flow sequence"),
+	N_("did not find expected '-' indicator"),
+	N_("did not find expected key"),
+	N_("did not find expected node content"),
+	N_("mismatched flow mapping end"),
+	N_("mismatched flow sequence end"),
+	N_("invalid nested block mapping on the same line"),
+	N_("invalid block mapping key on same line as previous key"),
+	N_("invalid indentation in mapping"),
+	N_("wrongly indented flow mapping"),
+	N_("wrongly indented flow sequence"),
+	N_("wrongly indented double-quoted scalar"),
+	N_("wrongly indented single-quoted scalar"),
+	N_("invalid multiline plain key"),
+	N_("flow mapping with invalid extra closing brace"),
+	N_("flow sequence with invalid extra closing bracket"),
+	N_("double-quoted scalar without closing quote"),
+	N_("single-quoted scalar without closing quote"),
+	N_("flow sequence without a closing bracket"),
+	N_("flow mapping without a closing bracket"),
+	N_("block sequence entries not allowed in this context"),
+	N_("invalid value after mapping"),
+	N_("plain scalar cannot start with '@'"),
+	N_("plain scalar cannot start with '`'"),
+	N_("plain scalar cannot start with '%'"),
+	N_("tab character may not be used as indentation"),
+	N_("invalid tab used as indentation"),
 };
 
 static const char *message_of(const char *message)
