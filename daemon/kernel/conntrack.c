@@ -273,7 +273,7 @@ int seg_conntrack_decode(const void *bytes, size_t len, enum seg_flow_event *eve
 	struct tuple orig = {0}, reply = {0};
 	int error;
 
-	if (len > INT32_MAX || !mnl_nlmsg_ok(message, (int)len) ||
+	if (len > INT32_MAX || !seg_netlink_ok(message, (int)len) ||
 	    mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
 		return -EBADMSG;
 	if (NFNL_SUBSYS_ID(message->nlmsg_type) != NFNL_SUBSYS_CTNETLINK)
@@ -395,14 +395,14 @@ uint64_t seg_conntrack_unreadable(const struct seg_conntrack *ct)
 /* One datagram of events. False: it was cut off, so something is missing. */
 static bool take_events(struct seg_conntrack *ct, size_t i)
 {
-	const struct nlmsghdr *message = (const void *)ct->event[i];
-	int left = (int)ct->datagram[i].msg_len;
+	const struct nlmsghdr *message;
+	int left;
 
 	if (ct->from[i].nl_pid != 0) /* not from the kernel */
 		return true;
 	if (ct->datagram[i].msg_hdr.msg_flags & MSG_TRUNC)
 		return false;
-	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+	seg_message_each(message, left, ct->event[i], ct->datagram[i].msg_len) {
 		enum seg_flow_event event;
 		struct seg_flow flow;
 		int error = seg_conntrack_decode(message, (size_t)left, &event, &flow);
@@ -483,10 +483,10 @@ int seg_conntrack_dump_fd(const struct seg_conntrack *ct)
 /* Gives one piece of the dump to fn and returns its entries; -1: the dump is over. */
 static int take_dump(struct seg_conntrack *ct, ssize_t len, seg_flow_fn fn, void *context)
 {
-	const struct nlmsghdr *message = (const void *)ct->buffer;
-	int left = (int)len, entries = 0;
+	const struct nlmsghdr *message;
+	int left, entries = 0;
 
-	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+	seg_message_each(message, left, ct->buffer, len) {
 		enum seg_flow_event event;
 		struct seg_flow flow;
 		int error;
@@ -598,10 +598,10 @@ struct answers {
 
 static void take_answers(const struct seg_conntrack *ct, ssize_t len, uint32_t first, struct answers *answers)
 {
-	const struct nlmsghdr *message = (const void *)ct->buffer;
-	int left = (int)len;
+	const struct nlmsghdr *message;
+	int left;
 
-	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+	seg_message_each(message, left, ct->buffer, len) {
 		int error;
 
 		if (message->nlmsg_type != NLMSG_ERROR || message->nlmsg_seq - first >= DELETES)

@@ -392,12 +392,12 @@ int seg_links_read(struct seg_links *l)
 {
 	for (int i = 0; i < DATAGRAMS_A_READ; i++) {
 		ssize_t len = seg_netlink_receive(l->sock, l->buffer, sizeof(l->buffer));
-		const struct nlmsghdr *message = (const void *)l->buffer;
-		int left = (int)len;
+		const struct nlmsghdr *message;
+		int left;
 
 		if (len < 0)
 			return len == -EAGAIN ? 0 : (int)len;
-		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		seg_message_each(message, left, l->buffer, len) {
 			int error = take(l, message);
 
 			if (error)

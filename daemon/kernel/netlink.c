@@ -83,10 +83,10 @@ static ssize_t await(const struct mnl_socket *sock, void *buffer, size_t size)
  * then true, and *error is what it says. */
 static bool answer(const void *buffer, ssize_t len, uint32_t seq, seg_netlink_fn each, void *context, int *error)
 {
-	const struct nlmsghdr *message = buffer;
-	int left = (int)len;
+	const struct nlmsghdr *message;
+	int left;
 
-	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+	seg_message_each(message, left, buffer, len) {
 		if (message->nlmsg_seq != seq)
 			continue;
 		if (message->nlmsg_flags & NLM_F_DUMP_INTR)

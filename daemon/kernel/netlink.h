@@ -8,6 +8,7 @@
  * may send to a netlink socket; what does not come from the kernel is passed over).
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -28,6 +29,17 @@ int seg_netlink_dump(const struct mnl_socket *sock, struct nlmsghdr *request, se
 		     void *context);
 /* The errno an NLMSG_ERROR or NLMSG_DONE carries, negative; 0: acknowledged, or too short to say. */
 int seg_netlink_error(const struct nlmsghdr *message);
+
+/* Is there a whole message in the `left` bytes? (mnl_nlmsg_ok() believes a length beyond INT_MAX.) */
+static inline bool seg_netlink_ok(const struct nlmsghdr *message, int left)
+{
+	return left >= (int)sizeof(*message) && message->nlmsg_len >= sizeof(*message) &&
+	       message->nlmsg_len <= (uint32_t)left;
+}
+/* Every message of a datagram. left: an int of the caller's. */
+#define seg_message_each(message, left, buffer, len)                                               \
+	for ((message) = (const void *)(buffer), (left) = (int)(len); seg_netlink_ok((message), (left)); \
+	     (message) = mnl_nlmsg_next((message), &(left)))
 
 /* mnl_attr_for_each and its nested kind, without their narrowing conversions, and ending where the
  * message ends (libmnl rounds up, beyond the memory of one that was cut off). */

@@ -192,8 +192,8 @@ int seg_nflog_read(struct seg_nflog *nflog)
 
 	for (int i = 0; i < DATAGRAMS_A_READ; i++) {
 		ssize_t len = seg_netlink_receive(nflog->sock, nflog->buffer, sizeof(nflog->buffer));
-		const struct nlmsghdr *message = (const void *)nflog->buffer;
-		int left = (int)len;
+		const struct nlmsghdr *message;
+		int left;
 
 		if (len == -EAGAIN)
 			break;
@@ -203,7 +203,7 @@ int seg_nflog_read(struct seg_nflog *nflog)
 		}
 		if (len < 0)
 			return (int)len;
-		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+		seg_message_each(message, left, nflog->buffer, len)
 			take_packet(nflog, message);
 	}
 	return lost ? -ENOBUFS : 0;
