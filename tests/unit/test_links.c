@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Links, addresses and ways round, as a real kernel tells of them in a network namespace of
+ * this program's own. As root only: there is nothing here that can be tried without one.
+ */
+#include <check.h>
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/strbuf.h"
+#include "kernel/bypass.h"
+#include "kernel/links.h"
+#include "kernel/sysctl.h"
+
+static struct seg_strbuf told; /* one word a change */
+
+static void tell(void *context, const struct seg_link_change *change)
+{
+	static const char *const name[] = {"new", "changed", "renamed", "gone", "addr", "addr-gone"};
+	char text[SEG_ADDR_STRLEN];
+
+	(void)context;
+	seg_strbuf_printf(&told, "%s%s:%s", told.len ? " " : "", name[change->event],
+			  change->link ? change->link->name : "?");
+	if (change->old_name)
+		seg_strbuf_printf(&told, "<%s", change->old_name);
+	if (change->addr)
+		seg_strbuf_printf(&told, "=%s/%u@%s", seg_addr_format(change->addr->addr, text),
+				  change->addr->prefix, change->addr->name);
+	if (change->event == SEG_LINK_CHANGED)
+		seg_strbuf_printf(&told, "%s%s", change->link->up ? "+up" : "-up",
+				  change->link->master ? "+master" : "");
+}
+
+static void must(const char *command)
+{
+	ck_assert_msg(system(command) == 0, "%s", command);
+}
+
+static void enter_namespace(void)
+{
+	ck_assert_int_eq(unshare(CLONE_NEWNET), 0);
+	/* No addresses that come by themselves. */
+	must("echo 1 >/proc/sys/net/ipv6/conf/default/addr_gen_mode");
+}
+
+static void read_all(struct seg_links *links)
+{
+	struct pollfd wait = {.fd = seg_links_fd(links), .events = POLLIN};
+
+	while (poll(&wait, 1, 100) > 0)
+		ck_assert_int_eq(seg_links_read(links), 0);
+}
+
+static struct seg_links *open_dumped(void)
+{
+	struct seg_links *links;
+
+	ck_assert_int_eq(seg_links_open(&links, tell, NULL), 0);
+	ck_assert_int_eq(seg_links_dump(links), 0);
+	ck_assert(!seg_links_complete(links));
+	read_all(links);
+	ck_assert(seg_links_complete(links));
+	return links;
+}
+
+static void expect(struct seg_links *links, const char *expected)
+{
+	read_all(links);
+	ck_assert_str_eq(seg_strbuf_text(&told), expected);
+	seg_strbuf_reset(&told);
+}
+
+START_TEST(a_link_comes_changes_its_name_and_goes)
+{
+	struct seg_links *links;
+	size_t n;
+
+	enter_namespace();
+	links = open_dumped();
+	expect(links, "new:lo");
+	must("ip link add va type veth peer name vb");
+	expect(links, "new:vb new:va");
+	must("ip link set va name mn0");
+	expect(links, "renamed:mn0<va");
+	must("ip link add name br type bridge && ip link set mn0 master br");
+	expect(links, "new:br changed:mn0-up+master");
+	must("ip link set mn0 nomaster"); /* the bridge's farewell to its port is no end of the link */
+	expect(links, "changed:mn0-up");
+	seg_links_list(links, &n);
+	ck_assert_uint_eq(n, 4);
+	must("ip link del mn0");
+	expect(links, "gone:mn0 gone:vb");
+	seg_links_close(links);
+	seg_strbuf_fini(&told);
+}
+END_TEST
+
+START_TEST(addresses_of_both_families_follow_their_link)
+{
+	const struct seg_own_addr *own;
+	struct seg_links *links;
+	size_t n;
+
+	enter_namespace();
+	must("ip link add name va type bridge && ip addr add 10.0.0.1/24 dev va && ip addr add 2001:db8::1/64 dev va nodad");
+	links = open_dumped();
+	expect(links, "new:lo new:va addr:va=10.0.0.1/24@va addr:va=2001:db8::1/64@va");
+	must("ip addr add 10.0.0.2/24 dev va && ip link set va name vb && ip addr del 10.0.0.2/24 dev vb");
+	expect(links, "addr:va=10.0.0.2/24@va renamed:vb<va addr-gone:vb=10.0.0.2/24@vb");
+	own = seg_links_addrs(links, &n);
+	ck_assert_uint_eq(n, 2);
+	ck_assert_str_eq(own[0].name, "vb");
+	must("ip addr add 192.0.2.1 peer 192.0.2.2 dev vb"); /* ours is the near end */
+	expect(links, "addr:vb=192.0.2.1/32@vb");
+	must("ip link del vb");
+	read_all(links);
+	ck_assert_ptr_nonnull(strstr(seg_strbuf_text(&told), "gone:vb"));
+	seg_links_addrs(links, &n);
+	ck_assert_uint_eq(n, 0);
+	seg_links_close(links);
+	seg_strbuf_fini(&told);
+}
+END_TEST
+
+START_TEST(after_a_loss_a_dump_tells_what_has_gone)
+{
+	struct seg_links *links;
+	int size = 0, error = 0;
+
+	enter_namespace();
+	must("ip link add name va type bridge && ip addr add 10.0.0.1/24 dev va && ip link add name vb type bridge");
+	links = open_dumped();
+	seg_strbuf_reset(&told);
+	ck_assert_int_eq(setsockopt(seg_links_fd(links), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+	must("for i in 1 2 3 4 5 6 7 8; do ip link set vb mtu 140$i; done; ip link del va; ip link add name vc type bridge");
+	for (int i = 0; i < 20 && error != -ENOBUFS; i++)
+		error = seg_links_read(links);
+	ck_assert_int_eq(error, -ENOBUFS);
+	read_all(links);
+	ck_assert_str_eq(seg_strbuf_text(&told), "");
+	ck_assert_int_eq(seg_links_dump(links), 0);
+	expect(links, "new:vc addr-gone:va=10.0.0.1/24@va gone:va");
+	ck_assert(seg_links_complete(links));
+	seg_links_close(links);
+	seg_strbuf_fini(&told);
+}
+END_TEST
+
+/* ---- Ways round ------------------------------------------------------------------------ */
+
+static void find(void *context, const char *finding)
+{
+	(void)context;
+	seg_strbuf_printf(&told, "%s\n", finding);
+}
+
+static void expect_findings(const char *expected)
+{
+	static const char *const interface[] = {"va", "vb", "vc", "not-there"};
+
+	seg_strbuf_reset(&told);
+	ck_assert_int_eq(seg_bypass_find(interface, 4, find, NULL), 0);
+	ck_assert_str_eq(seg_strbuf_text(&told), expected);
+}
+
+START_TEST(settings_of_conntrack)
+{
+	enter_namespace();
+	must("nft 'table inet k { chain c { type filter hook forward priority 0; ct state new; }; }'");
+	ck_assert_int_eq(seg_sysctl_write("net/netfilter/nf_conntrack_events", 2), 0);
+	ck_assert_int_eq(seg_sysctl_write("net/netfilter/nf_conntrack_acct", 0), 0);
+	expect_findings("nf_conntrack_events is 2, not 1: flows can begin unseen\n"
+			"nf_conntrack_acct is 0, not 1: flows are not counted\n");
+	ck_assert_int_eq(seg_sysctl_write("net/netfilter/nf_conntrack_events", 1), 0);
+	ck_assert_int_eq(seg_sysctl_write("net/netfilter/nf_conntrack_acct", 1), 0);
+	expect_findings("");
+	ck_assert_int_eq(seg_sysctl_write("net/netfilter/no_such_thing", 1), -ENOENT);
+	seg_strbuf_fini(&told);
+}
+END_TEST
+
+START_TEST(bridged_ports)
+{
+	bool module;
+	long value;
+
+	enter_namespace();
+	module = seg_sysctl_read("net/bridge/bridge-nf-call-iptables", &value) == 0;
+	must("echo 1 >/proc/sys/net/netfilter/nf_conntrack_events; echo 1 >/proc/sys/net/netfilter/nf_conntrack_acct");
+	must("ip link add name br type bridge; for i in va vb vx; do ip link add $i type veth peer name p$i; ip link set $i master br; done;"
+	     "ip link set vb nomaster");
+	if (module)
+		ck_assert_int_eq(seg_sysctl_write("net/bridge/bridge-nf-call-iptables", 0), 0);
+	expect_findings(""); /* one port of ours beside a foreign one */
+	must("ip link set vb master br");
+	expect_findings("va, vb are ports of the bridge br and bridge-nf-call-iptables is off:"
+			" frames between them go unjudged\n");
+	if (module) {
+		ck_assert_int_eq(seg_sysctl_write("net/bridge/bridge-nf-call-iptables", 1), 0);
+		expect_findings("");
+	}
+	seg_strbuf_fini(&told);
+}
+END_TEST
+
+START_TEST(an_empty_tc_hook_is_no_way_round)
+{
+	enter_namespace();
+	must("echo 1 >/proc/sys/net/netfilter/nf_conntrack_events; echo 1 >/proc/sys/net/netfilter/nf_conntrack_acct");
+	must("ip link add name va type bridge && ip link add name vx type bridge");
+	if (system("tc qdisc add dev va clsact 2>/dev/null && tc qdisc add dev vx clsact") != 0)
+		return;
+	expect_findings("");
+	/* Which classifiers there are depends on the kernel; bpf needs a program from a compiler. */
+	if (system("tc filter add dev va ingress matchall action pass 2>/dev/null &&"
+		   "tc filter add dev vx ingress matchall action pass") == 0)
+		expect_findings("tc filters (matchall) on the ingress of va can redirect packets unjudged\n");
+	seg_strbuf_fini(&told);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("links");
+	TCase *links = tcase_create("links"), *bypass = tcase_create("bypass");
+	SRunner *runner;
+	int failed;
+
+	if (geteuid() != 0) {
+		puts("links: not root, skipped");
+		return EXIT_SUCCESS;
+	}
+	tcase_add_test(links, a_link_comes_changes_its_name_and_goes);
+	tcase_add_test(links, addresses_of_both_families_follow_their_link);
+	tcase_add_test(links, after_a_loss_a_dump_tells_what_has_gone);
+	tcase_set_timeout(links, 30);
+	suite_add_tcase(suite, links);
+	tcase_add_test(bypass, settings_of_conntrack);
+	tcase_add_test(bypass, bridged_ports);
+	tcase_add_test(bypass, an_empty_tc_hook_is_no_way_round);
+	tcase_set_timeout(bypass, 30);
+	suite_add_tcase(suite, bypass);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
