@@ -58,7 +58,7 @@ static const char *tc_kind(const struct nlmsghdr *message)
 	const struct nlattr *attr;
 
 	seg_attr_each(attr, message, sizeof(struct tcmsg)) {
-		if (mnl_attr_get_type(attr) == TCA_KIND && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
+		if (seg_attr_type(attr) == TCA_KIND && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
 			return mnl_attr_get_str(attr);
 	}
 	return NULL;

@@ -49,27 +49,31 @@ struct tuple {
 
 static bool holds(const struct nlattr *attr, size_t len)
 {
-	return mnl_attr_get_payload_len(attr) >= len;
+	return seg_attr_len(attr) >= len;
 }
 
 static uint8_t read_u8(const struct nlattr *attr)
 {
-	return holds(attr, 1) ? mnl_attr_get_u8(attr) : 0;
+	return holds(attr, 1) ? *(const uint8_t *)seg_attr_data(attr) : 0;
 }
 
 static uint16_t read_be16(const struct nlattr *attr)
 {
-	return holds(attr, 2) ? ntohs(mnl_attr_get_u16(attr)) : 0;
+	return holds(attr, 2) ? ntohs(*(const uint16_t *)seg_attr_data(attr)) : 0;
 }
 
 static uint32_t read_be32(const struct nlattr *attr)
 {
-	return holds(attr, 4) ? ntohl(mnl_attr_get_u32(attr)) : 0;
+	return holds(attr, 4) ? ntohl(*(const uint32_t *)seg_attr_data(attr)) : 0;
 }
 
 static uint64_t read_be64(const struct nlattr *attr)
 {
-	return holds(attr, 8) ? be64toh(mnl_attr_get_u64(attr)) : 0;
+	uint64_t value = 0; /* attributes are aligned to 4 only */
+
+	if (holds(attr, 8))
+		memcpy(&value, seg_attr_data(attr), sizeof(value));
+	return be64toh(value);
 }
 
 static void read_ip(const struct nlattr *nest, struct tuple *t)
@@ -77,8 +81,8 @@ static void read_ip(const struct nlattr *nest, struct tuple *t)
 	const struct nlattr *attr;
 
 	seg_attr_each_nested(attr, nest) {
-		const void *bytes = mnl_attr_get_payload(attr);
-		uint16_t type = mnl_attr_get_type(attr);
+		const void *bytes = seg_attr_data(attr);
+		uint16_t type = seg_attr_type(attr);
 
 		if ((type == CTA_IP_V4_SRC || type == CTA_IP_V4_DST) && holds(attr, 4)) {
 			*(type == CTA_IP_V4_SRC ? &t->src : &t->dst) = seg_addr_from_bytes(SEG_IPV4, bytes);
@@ -95,7 +99,7 @@ static void read_proto(const struct nlattr *nest, struct tuple *t)
 	const struct nlattr *attr;
 
 	seg_attr_each_nested(attr, nest) {
-		switch (mnl_attr_get_type(attr)) {
+		switch (seg_attr_type(attr)) {
 		case CTA_PROTO_NUM:
 			t->proto = read_u8(attr);
 			t->has_proto = true;
@@ -127,7 +131,7 @@ static void read_tuple(const struct nlattr *nest, struct tuple *t)
 	const struct nlattr *attr;
 
 	seg_attr_each_nested(attr, nest) {
-		switch (mnl_attr_get_type(attr)) {
+		switch (seg_attr_type(attr)) {
 		case CTA_TUPLE_IP:
 			read_ip(attr, t);
 			break;
@@ -147,9 +151,9 @@ static void read_counters(const struct nlattr *nest, uint64_t *packets, uint64_t
 	const struct nlattr *attr;
 
 	seg_attr_each_nested(attr, nest) {
-		if (mnl_attr_get_type(attr) == CTA_COUNTERS_PACKETS)
+		if (seg_attr_type(attr) == CTA_COUNTERS_PACKETS)
 			*packets = read_be64(attr);
-		else if (mnl_attr_get_type(attr) == CTA_COUNTERS_BYTES)
+		else if (seg_attr_type(attr) == CTA_COUNTERS_BYTES)
 			*bytes = read_be64(attr);
 	}
 }
@@ -159,10 +163,10 @@ static uint8_t read_tcp_state(const struct nlattr *nest)
 	const struct nlattr *attr, *info;
 
 	seg_attr_each_nested(attr, nest) {
-		if (mnl_attr_get_type(attr) != CTA_PROTOINFO_TCP)
+		if (seg_attr_type(attr) != CTA_PROTOINFO_TCP)
 			continue;
 		seg_attr_each_nested(info, attr) {
-			if (mnl_attr_get_type(info) == CTA_PROTOINFO_TCP_STATE)
+			if (seg_attr_type(info) == CTA_PROTOINFO_TCP_STATE)
 				return read_u8(info);
 		}
 	}
@@ -174,7 +178,7 @@ static uint64_t read_start(const struct nlattr *nest)
 	const struct nlattr *attr;
 
 	seg_attr_each_nested(attr, nest) {
-		if (mnl_attr_get_type(attr) == CTA_TIMESTAMP_START)
+		if (seg_attr_type(attr) == CTA_TIMESTAMP_START)
 			return read_be64(attr);
 	}
 	return 0;
@@ -186,7 +190,7 @@ static void read_entry(const struct nlmsghdr *message, struct seg_flow *flow, st
 	const struct nlattr *attr;
 
 	seg_attr_each(attr, message, sizeof(struct nfgenmsg)) {
-		switch (mnl_attr_get_type(attr)) {
+		switch (seg_attr_type(attr)) {
 		case CTA_TUPLE_ORIG:
 			read_tuple(attr, orig);
 			break;

@@ -172,11 +172,11 @@ static void sweep(struct seg_links *l)
 
 static void copy_text(char *to, size_t size, const struct nlattr *attr)
 {
-	size_t len = strnlen(mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
+	size_t len = strnlen(seg_attr_data(attr), seg_attr_len(attr));
 
 	if (len >= size)
 		len = size - 1;
-	memcpy(to, mnl_attr_get_payload(attr), len);
+	memcpy(to, seg_attr_data(attr), len);
 	memset(to + len, 0, size - len);
 }
 
@@ -185,7 +185,7 @@ static bool xdp_attached(const struct nlattr *xdp)
 	const struct nlattr *attr;
 
 	seg_attr_each_nested(attr, xdp) {
-		if (mnl_attr_get_type(attr) == IFLA_XDP_ATTACHED && mnl_attr_get_payload_len(attr) >= 1)
+		if (seg_attr_type(attr) == IFLA_XDP_ATTACHED && seg_attr_len(attr) >= 1)
 			return mnl_attr_get_u8(attr) != XDP_ATTACHED_NONE;
 	}
 	return false;
@@ -196,7 +196,7 @@ static void read_kind(const struct nlattr *info, struct seg_link *link)
 	const struct nlattr *attr;
 
 	seg_attr_each_nested(attr, info) {
-		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
+		if (seg_attr_type(attr) == IFLA_INFO_KIND)
 			copy_text(link->kind, sizeof(link->kind), attr);
 	}
 }
@@ -215,12 +215,12 @@ static void read_link(struct seg_links *l, const struct nlmsghdr *message)
 	link.loopback = header->ifi_flags & IFF_LOOPBACK;
 	link.ethernet = header->ifi_type == ARPHRD_ETHER;
 	seg_attr_each(attr, message, sizeof(*header)) {
-		switch (mnl_attr_get_type(attr)) {
+		switch (seg_attr_type(attr)) {
 		case IFLA_IFNAME:
 			copy_text(link.name, sizeof(link.name), attr);
 			break;
 		case IFLA_MASTER:
-			if (mnl_attr_get_payload_len(attr) >= sizeof(uint32_t))
+			if (seg_attr_len(attr) >= sizeof(uint32_t))
 				link.master = (int)mnl_attr_get_u32(attr);
 			break;
 		case IFLA_XDP:
@@ -257,7 +257,7 @@ static void read_addr(struct seg_links *l, const struct nlmsghdr *message)
 	family = header->ifa_family == AF_INET ? SEG_IPV4 : SEG_IPV6;
 	flags = header->ifa_flags;
 	seg_attr_each(attr, message, sizeof(*header)) {
-		switch (mnl_attr_get_type(attr)) {
+		switch (seg_attr_type(attr)) {
 		case IFA_LOCAL:
 			local = attr;
 			break;
@@ -265,16 +265,16 @@ static void read_addr(struct seg_links *l, const struct nlmsghdr *message)
 			address = attr;
 			break;
 		case IFA_FLAGS:
-			if (mnl_attr_get_payload_len(attr) >= sizeof(flags))
+			if (seg_attr_len(attr) >= sizeof(flags))
 				flags = mnl_attr_get_u32(attr);
 			break;
 		}
 	}
 	if (!local) /* IFA_ADDRESS is the peer's where there is a peer */
 		local = address;
-	if (!local || mnl_attr_get_payload_len(local) < seg_addr_size(family))
+	if (!local || seg_attr_len(local) < seg_addr_size(family))
 		return;
-	own.addr = seg_addr_from_bytes(family, mnl_attr_get_payload(local));
+	own.addr = seg_addr_from_bytes(family, seg_attr_data(local));
 	own.prefix = header->ifa_prefixlen;
 	own.link = (int)header->ifa_index;
 	addr_set(l, &own, message->nlmsg_type == RTM_DELADDR || (flags & IFA_F_DADFAILED));

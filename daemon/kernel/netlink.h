@@ -41,16 +41,35 @@ static inline bool seg_netlink_ok(const struct nlmsghdr *message, int left)
 	for ((message) = (const void *)(buffer), (left) = (int)(len); seg_netlink_ok((message), (left)); \
 	     (message) = mnl_nlmsg_next((message), &(left)))
 
-/* mnl_attr_for_each and its nested kind, without their narrowing conversions, and ending where the
- * message ends (libmnl rounds up, beyond the memory of one that was cut off). */
-#define seg_attr_ok(attr, end) mnl_attr_ok((attr), (int)((const char *)(end) - (const char *)(attr)))
+/* Attributes as inline code: a walk calls some hundred of these a message. They end where the message
+ * ends (libmnl rounds up, beyond the memory of one that was cut off). */
+static inline uint16_t seg_attr_type(const struct nlattr *attr)
+{
+	return (uint16_t)(attr->nla_type & (uint16_t)NLA_TYPE_MASK);
+}
+static inline size_t seg_attr_len(const struct nlattr *attr)
+{
+	return attr->nla_len - sizeof(*attr);
+}
+static inline const void *seg_attr_data(const struct nlattr *attr)
+{
+	return attr + 1;
+}
+static inline bool seg_attr_ok(const struct nlattr *attr, const char *end)
+{
+	ptrdiff_t left = end - (const char *)attr;
+
+	return left >= (ptrdiff_t)sizeof(*attr) && attr->nla_len >= sizeof(*attr) && attr->nla_len <= left;
+}
+static inline const struct nlattr *seg_attr_next(const struct nlattr *attr)
+{
+	return (const void *)((const char *)attr + MNL_ALIGN(attr->nla_len));
+}
 #define seg_attr_each(attr, message, header)                                                       \
 	for ((attr) = mnl_nlmsg_get_payload_offset((message), (header));                           \
-	     seg_attr_ok((attr), (const char *)(message) + (message)->nlmsg_len);                  \
-	     (attr) = mnl_attr_next(attr))
+	     seg_attr_ok((attr), (const char *)(message) + (message)->nlmsg_len); (attr) = seg_attr_next(attr))
 #define seg_attr_each_nested(attr, nest)                                                           \
-	for ((attr) = mnl_attr_get_payload(nest);                                                  \
-	     seg_attr_ok((attr), (const char *)mnl_attr_get_payload(nest) + mnl_attr_get_payload_len(nest)); \
-	     (attr) = mnl_attr_next(attr))
+	for ((attr) = seg_attr_data(nest);                                                         \
+	     seg_attr_ok((attr), (const char *)(nest) + (nest)->nla_len); (attr) = seg_attr_next(attr))
 
 #endif

@@ -124,7 +124,7 @@ static void name_of(const struct seg_nflog *nflog, const struct nlattr *index, c
 {
 	struct ifreq request = {0};
 
-	if (!index || mnl_attr_get_payload_len(index) < sizeof(uint32_t))
+	if (!index || seg_attr_len(index) < sizeof(uint32_t))
 		return;
 	request.ifr_ifindex = (int)ntohl(mnl_attr_get_u32(index));
 	if (ioctl(mnl_socket_get_fd(nflog->sock), SIOCGIFNAME, &request) == 0)
@@ -135,12 +135,12 @@ static void read_mac(const struct nlattr *hwaddr, const struct nlattr *hwtype, s
 {
 	const struct nfulnl_msg_packet_hw *hw;
 
-	if (!hwaddr || mnl_attr_get_payload_len(hwaddr) < sizeof(*hw))
+	if (!hwaddr || seg_attr_len(hwaddr) < sizeof(*hw))
 		return;
-	if (hwtype && mnl_attr_get_payload_len(hwtype) >= 2 &&
+	if (hwtype && seg_attr_len(hwtype) >= 2 &&
 	    ntohs(mnl_attr_get_u16(hwtype)) != ARPHRD_ETHER)
 		return;
-	hw = mnl_attr_get_payload(hwaddr);
+	hw = seg_attr_data(hwaddr);
 	if (ntohs(hw->hw_addrlen) != SEG_MAC_LEN)
 		return;
 	memcpy(r->mac, hw->hw_addr, SEG_MAC_LEN);
@@ -153,10 +153,10 @@ static void read_prefix(const struct nlattr *prefix, struct seg_refused *r)
 
 	if (!prefix)
 		return;
-	len = strnlen(mnl_attr_get_payload(prefix), mnl_attr_get_payload_len(prefix));
+	len = strnlen(seg_attr_data(prefix), seg_attr_len(prefix));
 	if (len >= sizeof(r->prefix))
 		len = sizeof(r->prefix) - 1;
-	memcpy(r->prefix, mnl_attr_get_payload(prefix), len);
+	memcpy(r->prefix, seg_attr_data(prefix), len);
 }
 
 static void take_packet(struct seg_nflog *nflog, const struct nlmsghdr *message)
@@ -174,7 +174,7 @@ static void take_packet(struct seg_nflog *nflog, const struct nlmsghdr *message)
 		return;
 	}
 	payload = attr[NFULA_PAYLOAD];
-	if (!seg_packet_parse(mnl_attr_get_payload(payload), mnl_attr_get_payload_len(payload), &refused)) {
+	if (!seg_packet_parse(seg_attr_data(payload), seg_attr_len(payload), &refused)) {
 		nflog->unreadable++;
 		return;
 	}
