@@ -16,8 +16,8 @@
 
 /* cli.md */
 enum segctl_exit {
-	SEGCTL_YES = 0,       /* done, or yes */
-	SEGCTL_NO = 1,        /* the answer is no */
+	SEGCTL_YES = 0, /* done, or yes */
+	SEGCTL_NO = 1,	/* the answer is no */
 	SEGCTL_USAGE = 2,
 	SEGCTL_NO_DAEMON = 3, /* it cannot be reached */
 	SEGCTL_DENIED = 4,    /* not allowed */
@@ -26,7 +26,7 @@ enum segctl_exit {
 
 struct segctl {
 	bool json;
-	bool colour;        /* standard output is a terminal and takes colour */
+	bool colour;	    /* standard output is a terminal and takes colour */
 	const char *socket; /* of the daemon */
 };
 
@@ -34,13 +34,13 @@ struct command {
 	const char *name;
 	const char *arguments; /* "[FILE]", for the usage */
 	int (*run)(const struct segctl *ctl, int argc, char **argv);
-	const char *summary;   /* N_() */
+	const char *summary; /* N_() */
 };
 
-extern const struct command command_check, command_explain, command_matrix, command_apply, command_confirm,
-    command_rollback, command_status, command_permits, command_flows, command_denials, command_violations,
-    command_watch, command_isolate, command_release, command_isolated, command_stage, command_verify,
-    command_history, command_disarm, command_top;
+extern const struct command command_check, command_explain, command_matrix, command_diff, command_apply,
+	command_confirm, command_rollback, command_status, command_permits, command_flows, command_denials,
+	command_violations, command_watch, command_isolate, command_release, command_isolated, command_stage,
+	command_verify, command_history, command_disarm, command_top;
 
 #define SEGCTL_POLICY SEG_SYSCONFDIR "/segd/policy.yaml"
 

@@ -2,7 +2,6 @@
 /* segctl explain: would this packet pass, by which permit; if not, what fails and what to do. */
 #include "commands.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -12,19 +11,14 @@
 #include "client.h"
 #include "flow/answer.h"
 #include "offline.h"
+#include "options.h"
+#include "output.h"
 
 /* --- For people --- */
 
-static const char *text_of(const json_t *doc, const char *key)
-{
-	return json_string_value(json_object_get(doc, key));
-}
-
 static bool is_permit(const json_t *doc)
 {
-	const char *verdict = text_of(doc, "verdict");
-
-	return verdict && strcmp(verdict, "permit") == 0;
+	return strcmp(segctl_text_of(doc, "verdict"), "permit") == 0;
 }
 
 /* What a person does next, by reason. */
@@ -33,25 +27,25 @@ static const char *next_step(const char *reason)
 	static const struct {
 		const char *reason, *step;
 	} steps[] = {
-	    {"no-permit",
-	     N_("a permit between these zones has to be applied for; without one nothing passes")},
-	    {"spoofed",
-	     N_("check the cabling and VLAN, or the zone's interfaces and networks in the policy")},
-	    {"address", N_("check the address, or have the permit's source or destination extended")},
-	    {"port", N_("check the port the application uses, or have the permit's service extended")},
-	    {"protocol",
-	     N_("check the protocol the application uses, or have the permit's service extended")},
-	    {"mac", N_("check the machine's network card, or correct the host's mac in the policy (--mac "
-		       "asks with one)")},
-	    {"hours", N_("wait for the window, or have the permit's hours changed")},
-	    {"dates", N_("have the permit renewed: valid and review")},
-	    {"direction", N_("let the other side begin, or apply for a permit of this direction")},
-	    {"intra",
-	     N_("a permit that names the zone in from and to opens it, or intra: allow at the zone")},
-	    {"unknown-zone",
-	     N_("add the interface or the network to a zone, or name the interface with --in")},
-	    {"isolated", N_("segctl isolated shows why; segctl release ends it")},
-	    {"stage", N_("segctl stage --list shows the stage in force")},
+		{"no-permit",
+		 N_("a permit between these zones has to be applied for; without one nothing passes")},
+		{"spoofed",
+		 N_("check the cabling and VLAN, or the zone's interfaces and networks in the policy")},
+		{"address", N_("check the address, or have the permit's source or destination extended")},
+		{"port", N_("check the port the application uses, or have the permit's service extended")},
+		{"protocol",
+		 N_("check the protocol the application uses, or have the permit's service extended")},
+		{"mac", N_("check the machine's network card, or correct the host's mac in the policy (--mac "
+			   "asks with one)")},
+		{"hours", N_("wait for the window, or have the permit's hours changed")},
+		{"dates", N_("have the permit renewed: valid and review")},
+		{"direction", N_("let the other side begin, or apply for a permit of this direction")},
+		{"intra",
+		 N_("a permit that names the zone in from and to opens it, or intra: allow at the zone")},
+		{"unknown-zone",
+		 N_("add the interface or the network to a zone, or name the interface with --in")},
+		{"isolated", N_("segctl isolated shows why; segctl release ends it")},
+		{"stage", N_("segctl stage --list shows the stage in force")},
 	};
 
 	for (size_t i = 0; reason && i < sizeof(steps) / sizeof(steps[0]); i++)
@@ -84,7 +78,7 @@ static void print_safe(const char *text)
 
 static void print_line(const char *label, const char *text)
 {
-	if (!text)
+	if (!text || !*text)
 		return;
 	print_label(label);
 	print_safe(text);
@@ -94,11 +88,11 @@ static void print_line(const char *label, const char *text)
 /* A name with its title, where it has one. */
 static void print_named(const char *label, const char *id, const char *title)
 {
-	if (!id)
+	if (!*id)
 		return;
 	print_label(label);
 	print_safe(id);
-	if (title && strcmp(title, id) != 0) {
+	if (*title && strcmp(title, id) != 0) {
 		fputs("  ", stdout);
 		print_safe(title);
 	}
@@ -107,37 +101,37 @@ static void print_named(const char *label, const char *id, const char *title)
 
 static void print_permit(const json_t *doc)
 {
-	const char *by = text_of(doc, "permit"), *file = text_of(doc, "file");
+	const char *by = segctl_text_of(doc, "permit"), *file = segctl_text_of(doc, "file");
 
-	print_named(by ? _("permit") : _("nearest"), by ? by : text_of(doc, "nearest"),
-		    text_of(doc, "title"));
-	if (!file)
+	print_named(*by ? _("permit") : _("nearest"), *by ? by : segctl_text_of(doc, "nearest"),
+		    segctl_text_of(doc, "title"));
+	if (!*file)
 		return;
 	print_label("");
 	print_safe(file);
-	printf(":%lld\n", (long long)json_integer_value(json_object_get(doc, "line")));
+	printf(":%lld\n", segctl_number_of(doc, "line"));
 }
 
 static void print_verdict(const struct segctl *ctl, const json_t *doc)
 {
 	bool permit = is_permit(doc);
-	const char *colour = permit ? "\033[1;32m" : "\033[1;31m";
+	enum segctl_tone tone = permit ? SEGCTL_GOOD : SEGCTL_BAD;
 
-	printf("%s%s%s", ctl->colour ? colour : "", permit ? _("PERMIT") : _("DENY"),
-	       ctl->colour ? "\033[0m" : "");
-	printf("  %s  %s -> %s  %s\n", text_of(doc, "service"), text_of(doc, "src"), text_of(doc, "dst"),
-	       text_of(doc, "at"));
+	printf("%s%s%s", segctl_tone_begin(ctl, tone), permit ? _("PERMIT") : _("DENY"),
+	       segctl_tone_end(ctl, tone));
+	printf("  %s  %s -> %s  %s\n", segctl_text_of(doc, "service"), segctl_text_of(doc, "src"),
+	       segctl_text_of(doc, "dst"), segctl_text_of(doc, "at"));
 }
 
 static void print_answer(const struct segctl *ctl, const json_t *doc)
 {
 	print_verdict(ctl, doc);
-	print_line(_("because"), text_of(doc, "detail"));
-	print_named(_("from"), text_of(doc, "from"), text_of(doc, "from-title"));
-	print_named(_("to"), text_of(doc, "to"), text_of(doc, "to-title"));
+	print_line(_("because"), segctl_text_of(doc, "detail"));
+	print_named(_("from"), segctl_text_of(doc, "from"), segctl_text_of(doc, "from-title"));
+	print_named(_("to"), segctl_text_of(doc, "to"), segctl_text_of(doc, "to-title"));
 	print_permit(doc);
 	if (!is_permit(doc))
-		print_line(_("next"), next_step(text_of(doc, "reason")));
+		print_line(_("next"), next_step(segctl_text_of(doc, "reason")));
 }
 
 static int show(const struct segctl *ctl, json_t *doc)
@@ -200,40 +194,25 @@ static int explain_daemon(const struct segctl *ctl, const struct seg_query *quer
 
 static int run(const struct segctl *ctl, int argc, char **argv)
 {
-	static const struct option options[] = {{"policy", required_argument, NULL, 'p'},
-						{"in", required_argument, NULL, 'i'},
-						{"mac", required_argument, NULL, 'm'},
-						{"at", required_argument, NULL, 'a'},
-						{0}};
+	const char *file = NULL, *operand[3];
 	struct seg_query query = {0};
-	const char *file = NULL;
-	int option;
+	const struct segctl_option options[] = {{"policy", &file, NULL},
+						{"in", &query.in, NULL},
+						{"mac", &query.mac, NULL},
+						{"at", &query.at, NULL},
+						{0}};
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'p')
-			file = optarg;
-		else if (option == 'i')
-			query.in = optarg;
-		else if (option == 'm')
-			query.mac = optarg;
-		else if (option == 'a')
-			query.at = optarg;
-		else
-			return segctl_usage(ctl, &command_explain, _("unexpected argument '%s'"),
-					    argv[optind - 1]);
-	}
-	if (argc - optind != 3)
-		return segctl_usage(ctl, &command_explain, _("source, destination and protocol are needed"));
-	query.src = argv[optind];
-	query.dst = argv[optind + 1];
-	query.proto = argv[optind + 2];
+	if (segctl_options(ctl, &command_explain, argc, argv, options, operand, 3, 3) < 0)
+		return SEGCTL_USAGE;
+	query.src = operand[0];
+	query.dst = operand[1];
+	query.proto = operand[2];
 	return file ? explain_offline(ctl, file, &query) : explain_daemon(ctl, &query);
 }
 
 const struct command command_explain = {
-    .name = "explain",
-    .arguments = "[--policy FILE] [--in IFACE] [--mac MAC] [--at TIME] SRC DST PROTO[/PORT]",
-    .run = run,
-    .summary = N_("would this packet pass, and if not, which part of the nearest permit fails"),
+	.name = "explain",
+	.arguments = "[--policy FILE] [--in IFACE] [--mac MAC] [--at TIME] SRC DST PROTO[/PORT]",
+	.run = run,
+	.summary = N_("would this packet pass, and if not, which part of the nearest permit fails"),
 };

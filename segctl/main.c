@@ -17,6 +17,7 @@ static const struct command *const commands[] = {
     &command_check,
     &command_explain,
     &command_matrix,
+    &command_diff,
     &command_apply,
     &command_confirm,
     &command_rollback,

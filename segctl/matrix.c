@@ -5,7 +5,6 @@
  */
 #include "commands.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,8 @@
 #include "client.h"
 #include "flow/answer.h"
 #include "offline.h"
+#include "options.h"
+#include "output.h"
 
 #define NARROW 80
 
@@ -30,7 +31,7 @@ struct table {
 static size_t index_of(const json_t *places, const json_t *cell, const char *key)
 {
 	return (size_t)json_integer_value(
-	    json_object_get(places, json_string_value(json_object_get(cell, key))));
+		json_object_get(places, json_string_value(json_object_get(cell, key))));
 }
 
 static void table_init(struct table *table, const json_t *doc)
@@ -50,7 +51,8 @@ static void table_init(struct table *table, const json_t *doc)
 		json_object_set_new(places, table->id[i], json_integer((json_int_t)i));
 	}
 	json_array_foreach(cells, i, item)
-	    table->cell[index_of(places, item, "from") * table->zones + index_of(places, item, "to")] = item;
+		table->cell[index_of(places, item, "from") * table->zones + index_of(places, item, "to")] =
+		item;
 	json_decref(places);
 }
 
@@ -156,8 +158,8 @@ static void print_table(const json_t *doc)
 			putchar('\n');
 		print_block(&table, first, end);
 	}
-	puts(_(
-	    "Rows begin, columns answer: the number of permits; intra: free among themselves; -: nothing."));
+	puts(_("Rows begin, columns answer: the number of permits; intra: free among themselves; -: "
+	       "nothing."));
 	table_fini(&table);
 }
 
@@ -173,7 +175,7 @@ static void print_list(const json_t *doc)
 		if (json_is_true(json_object_get(cell, "intra")))
 			fputs(json_array_size(json_object_get(cell, "permits")) ? "intra " : "intra", stdout);
 		json_array_foreach(json_object_get(cell, "permits"), k, permit)
-		    printf("%s%s", k ? " " : "", json_string_value(permit));
+			printf("%s%s", k ? " " : "", json_string_value(permit));
 		putchar('\n');
 	}
 }
@@ -182,7 +184,7 @@ static int show(const struct segctl *ctl, json_t *doc)
 {
 	if (ctl->json)
 		return segctl_json(doc, SEGCTL_YES);
-	if (isatty(STDOUT_FILENO))
+	if (segctl_terminal())
 		print_table(doc);
 	else
 		print_list(doc);
@@ -200,20 +202,13 @@ static int matrix_daemon(const struct segctl *ctl)
 
 static int run(const struct segctl *ctl, int argc, char **argv)
 {
-	static const struct option options[] = {{"policy", required_argument, NULL, 'p'}, {0}};
 	const char *file = NULL;
+	const struct segctl_option options[] = {{"policy", &file, NULL}, {0}};
 	struct offline offline;
-	int option, status;
+	int status;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'p')
-			return segctl_usage(ctl, &command_matrix, _("unexpected argument '%s'"),
-					    argv[optind - 1]);
-		file = optarg;
-	}
-	if (optind < argc)
-		return segctl_usage(ctl, &command_matrix, _("unexpected argument '%s'"), argv[optind]);
+	if (segctl_options(ctl, &command_matrix, argc, argv, options, NULL, 0, 0) < 0)
+		return SEGCTL_USAGE;
 	if (!file)
 		return matrix_daemon(ctl);
 	status = offline_open(ctl, file, &offline);
@@ -224,8 +219,8 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 }
 
 const struct command command_matrix = {
-    .name = "matrix",
-    .arguments = "[--policy FILE]",
-    .run = run,
-    .summary = N_("zones by zones: what may begin where"),
+	.name = "matrix",
+	.arguments = "[--policy FILE]",
+	.run = run,
+	.summary = N_("zones by zones: what may begin where"),
 };

@@ -12,10 +12,10 @@ static bool own_address(const struct ifaddrs *one, seg_addr *addr)
 {
 	if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET)
 		*addr = seg_addr_from_bytes(
-		    SEG_IPV4, &((const struct sockaddr_in *)(const void *)one->ifa_addr)->sin_addr);
+			SEG_IPV4, &((const struct sockaddr_in *)(const void *)one->ifa_addr)->sin_addr);
 	else if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET6)
 		*addr = seg_addr_from_bytes(
-		    SEG_IPV6, &((const struct sockaddr_in6 *)(const void *)one->ifa_addr)->sin6_addr);
+			SEG_IPV6, &((const struct sockaddr_in6 *)(const void *)one->ifa_addr)->sin6_addr);
 	else
 		return false;
 	return true;
@@ -65,8 +65,8 @@ int offline_open(const struct segctl *ctl, const char *file, struct offline *off
 	if (!offline->policy)
 		return refuse(ctl, file, &offline->diags);
 	offline->gateway = offline->policy->has_gateway
-			       ? seg_gateway_from_policy(offline->policy, offline->arena)
-			       : gateway_of_this_machine(offline->arena);
+				   ? seg_gateway_from_policy(offline->policy, offline->arena)
+				   : gateway_of_this_machine(offline->arena);
 	return SEGCTL_YES;
 }
 

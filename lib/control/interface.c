@@ -128,7 +128,7 @@ const char seg_interface_segd[] =
 	"  permits: []string\n"
 	")\n"
 	"# What moves no packet: owner, dates, basis\n"
-	"type Rewording (permit: string, what: string)\n"
+	"type Rewording (permit: ?string, zone: ?string, what: string)\n"
 	"type File (path: string, text: string)\n"
 	"type Revoked (flows: ?int, permits: ?int)\n"
 	"# kind: missing, extra, changed, bypass, unowned, gateway-address, object\n"
