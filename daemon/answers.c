@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "flow/answer.h"
+#include "flow/compare.h"
 #include "policy/guard.h"
 #include "policy/report.h"
 
@@ -596,7 +597,8 @@ int seg_engine_diff(struct seg_engine *engine, const struct seg_request *request
 	listing.next = next;
 	listing.list = json_array();
 	engine->ops->flows(engine->kernel, 0, 0, list_cut, &listing);
-	*out = json_pack("{s:[], s:[], s:[], s:o}", "opens", "closes", "changed", "flows", listing.list);
+	*out = seg_compare(engine->running->policy, next->policy, request->now);
+	json_object_set_new(*out, "flows", listing.list);
 	seg_rulebook_free(next);
 	return 0;
 }
