@@ -331,30 +331,37 @@ static void set_generation(struct seg_nft_batch *batch, uint32_t kernel_generati
 	memcpy(mnl_attr_get_payload(attr), &wanted, sizeof(wanted));
 }
 
-int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, size_t first, size_t end,
+static struct iovec part_of(const struct seg_nft_batch *batch, const struct seg_nft_span *span)
+{
+	size_t start = offset_of(batch, span->first);
+
+	return (struct iovec){batch->data + start, offset_of(batch, span->end) - start};
+}
+
+int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, const struct seg_nft_span span[2],
 		       uint32_t kernel_generation, bool commit, struct seg_diags *diags)
 {
-	uint32_t last = batch->first_seq + (uint32_t)end - 1;
-	struct sending sending = {.batch = batch, .diags = diags, .last = last};
-	size_t start = offset_of(batch, first), len = offset_of(batch, end) - start;
+	size_t last = (span[1].end > span[1].first ? span[1].end : span[0].end) - 1;
+	struct sending sending = {.batch = batch, .diags = diags, .last = batch->first_seq + (uint32_t)last};
 	uint8_t end_buffer[sizeof(struct nlmsghdr) + sizeof(struct nfgenmsg)];
-	struct nlmsghdr *end_message = write_end(end_buffer);
+	struct nlmsghdr *end = write_end(end_buffer);
 	struct iovec part[] = {
 		{batch->data, offset_of(batch, 1)},
-		{batch->data + start, len},
-		{end_message, end_message->nlmsg_len},
+		part_of(batch, &span[0]),
+		part_of(batch, &span[1]),
+		{end, end->nlmsg_len},
 	};
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 	struct msghdr message = {.msg_name = &kernel,
 				 .msg_namelen = sizeof(kernel),
 				 .msg_iov = part,
-				 .msg_iovlen = commit ? 3 : 2};
+				 .msg_iovlen = commit ? 4 : 3};
 	ssize_t sent;
 	int ret;
 
 	set_generation(batch, kernel_generation);
-	message_at(batch, end - 1)->nlmsg_flags |= NLM_F_ACK;
-	ret = make_room(nft, len);
+	message_at(batch, last)->nlmsg_flags |= NLM_F_ACK;
+	ret = make_room(nft, part[1].iov_len + part[2].iov_len);
 	if (ret < 0)
 		return ret;
 	do {
@@ -365,13 +372,14 @@ int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, size_t 
 
 int seg_nft_batch_commit(struct seg_nft *nft, struct seg_nft_batch *batch, struct seg_diags *diags)
 {
+	const struct seg_nft_span all[2] = {{1, batch->origins}, {0, 0}};
 	uint32_t generation;
 	int ret;
 
 	for (unsigned i = 0; i < SEG_NFT_RETRIES; i++) {
 		ret = seg_nft_read_generation(nft, &generation);
 		if (ret == 0)
-			ret = seg_nft_batch_send(nft, batch, 1, batch->origins, generation, true, diags);
+			ret = seg_nft_batch_send(nft, batch, all, generation, true, diags);
 		if (ret != -ERESTART)
 			break;
 	}

@@ -5,8 +5,13 @@
 #include <string.h>
 
 /*
- * One buffer holds everything: [begin][A: add][B: switch][C: delete]. The dry run sends all of it without
- * an end; then each part that is not empty is sent by itself, between the begin and an end of its own.
+ * One buffer holds everything:
+ *
+ *   [begin][A: chains, sets, rules | elements][B: switch][C: delete]
+ *
+ * The dry run sends it without an end, but leaves out the elements of new sets, nearly all the work of a
+ * large policy: A is one transaction that nothing in use depends on, and so is their dry run as it is. Then
+ * each part that is not empty is sent by itself, between the begin and an end of its own.
  */
 struct commit {
 	struct seg_nft *nft;
@@ -14,7 +19,7 @@ struct commit {
 	struct seg_change change;
 	struct seg_nft_claim claim;
 	struct seg_nft_batch batch;
-	size_t add, replace, delete, end; /* the first message of each part */
+	size_t add, elements, replace, delete, end; /* the first message of each part */
 	uint32_t kernel_generation;
 	struct seg_arena *arena;
 	struct seg_diags *diags;
@@ -32,7 +37,7 @@ static void put_set_elems(struct commit *c, const struct seg_set *set)
 	seg_nft_put_elems(&c->batch, set, elem, set->elems, true);
 }
 
-/* Chains first: the elements of verdict maps name them; rules last: they name everything. */
+/* Rules name chains and sets. Elements come last: binding a rule to a map walks through all it holds. */
 static void encode_add(struct commit *c)
 {
 	const struct seg_change *change = &c->change;
@@ -43,10 +48,11 @@ static void encode_add(struct commit *c)
 		seg_nft_put_chain(&c->batch, change->new_chain[i]);
 	for (size_t i = 0; i < change->new_sets; i++)
 		seg_nft_put_set(&c->batch, change->new_set[i]);
-	for (size_t i = 0; i < change->new_sets; i++)
-		put_set_elems(c, change->new_set[i]);
 	for (size_t i = 0; i < change->new_chains; i++)
 		seg_nft_put_rules(&c->batch, change->new_chain[i], c->arena);
+	c->elements = c->batch.origins;
+	for (size_t i = 0; i < change->new_sets; i++)
+		put_set_elems(c, change->new_set[i]);
 }
 
 static void encode_switch(struct commit *c)
@@ -99,15 +105,14 @@ static void encode(struct commit *c)
 }
 
 /* Somebody else's commit in between is no reason to give up: ours does not depend on theirs. */
-static int send_part(struct commit *c, size_t first, size_t end, bool commit)
+static int send_spans(struct commit *c, const struct seg_nft_span span[2], bool commit)
 {
 	int ret = 0;
 
-	if (first == end)
+	if (span[0].first == span[0].end && span[1].first == span[1].end)
 		return 0;
 	for (unsigned i = 0; i < SEG_NFT_RETRIES; i++) {
-		ret = seg_nft_batch_send(c->nft, &c->batch, first, end, c->kernel_generation, commit,
-					 c->diags);
+		ret = seg_nft_batch_send(c->nft, &c->batch, span, c->kernel_generation, commit, c->diags);
 		if (ret != -ERESTART)
 			break;
 		ret = seg_nft_read_generation(c->nft, &c->kernel_generation);
@@ -119,6 +124,16 @@ static int send_part(struct commit *c, size_t first, size_t end, bool commit)
 	if (ret == 0 && commit && ++c->kernel_generation == 0)
 		c->kernel_generation = 1;
 	return ret;
+}
+
+static int dry_run(struct commit *c)
+{
+	return send_spans(c, (struct seg_nft_span[2]){{c->add, c->elements}, {c->replace, c->end}}, false);
+}
+
+static int send_part(struct commit *c, size_t first, size_t end)
+{
+	return send_spans(c, (struct seg_nft_span[2]){{first, end}, {0, 0}}, true);
 }
 
 /* The switch failed: what was added beside the old goes again. Its own failure adds nothing to say. */
@@ -141,21 +156,21 @@ static int run(struct commit *c)
 	int ret = seg_nft_read_generation(c->nft, &c->kernel_generation);
 
 	if (ret == 0)
-		ret = send_part(c, c->add, c->end, false);
+		ret = dry_run(c);
 	if (ret == 0)
-		ret = send_part(c, c->add, c->replace, true);
+		ret = send_part(c, c->add, c->replace);
 	if (ret < 0)
 		return ret;
 	if (c->claim.needed)
 		seg_nft_claimed(c->nft, &c->claim);
-	ret = send_part(c, c->replace, c->delete, true);
+	ret = send_part(c, c->replace, c->delete);
 	if (ret < 0) {
 		undo_add(c);
 		return ret;
 	}
 	/* The new rules are in force. What is left of the old goes with the next commit, which finds it. */
 	c->diags = NULL;
-	(void)send_part(c, c->delete, c->end, true);
+	(void)send_part(c, c->delete, c->end);
 	return 0;
 }
 

@@ -57,6 +57,7 @@ static int open_dumps(struct seg_nft *nft)
  * where the kernel is too old, the second always, so that nothing comes of it. */
 static int probe(struct seg_nft *nft)
 {
+	const struct seg_nft_span both[2] = {{1, 3}, {0, 0}};
 	struct seg_nft_batch batch;
 	uint32_t generation;
 	int ret = seg_nft_read_generation(nft, &generation);
@@ -67,7 +68,7 @@ static int probe(struct seg_nft *nft)
 	seg_nft_put_table(&batch, PROBE_TABLE, NFT_TABLE_F_KEPT);
 	seg_nft_put_del_table(&batch, PROBE_TABLE "_none");
 	for (unsigned i = 0; i < SEG_NFT_RETRIES; i++) {
-		ret = seg_nft_batch_send(nft, &batch, 1, batch.origins, generation, false, NULL);
+		ret = seg_nft_batch_send(nft, &batch, both, generation, false, NULL);
 		if (ret != -ERESTART)
 			break;
 		ret = seg_nft_read_generation(nft, &generation);

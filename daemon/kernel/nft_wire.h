@@ -122,11 +122,14 @@ void seg_nft_batch_close(struct seg_nft_batch *batch, struct nlmsghdr *nlh);
 /* Which element of the plan the next one on the wire is. */
 void seg_nft_batch_elem(struct seg_nft_batch *batch, const struct seg_elem *elem);
 
-/* Sends the messages from first to before end (counting the begin message as 0) in one piece, between the
- * begin message and, to commit, an end message; without that they are validated and aborted. Reads every answer.
- * The kernel's generation must be the one given (-ERESTART otherwise). Returns the first errno; refusals go to
- * diags (NULL: nowhere), but not -ERESTART. */
-int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, size_t first, size_t end,
+/* Messages of a batch from first to before end; the begin message is number 0. */
+struct seg_nft_span {
+	size_t first, end;
+};
+/* Sends the messages of one or two spans in one piece, between the begin message and, to commit, an end message;
+ * without that they are validated and aborted. Reads every answer. The kernel's generation must be the one given
+ * (-ERESTART otherwise). Returns the first errno; refusals go to diags (NULL: nowhere), but not -ERESTART. */
+int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, const struct seg_nft_span span[2],
 		       uint32_t kernel_generation, bool commit, struct seg_diags *diags);
 #define SEG_NFT_RETRIES 5
 /* Commits the whole batch at whatever generation the kernel is. */
