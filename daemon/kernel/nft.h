@@ -51,6 +51,7 @@ struct seg_findings {
 	size_t n;
 	struct seg_arena *arena;
 };
+/* Adds to findings (its arena is the caller's), at most 100 and then how many more. have NULL: nothing is there. */
 void seg_nft_compare(const struct seg_plan *want, const struct seg_plan *have, struct seg_findings *findings);
 
 /* Counters of one set's elements, as they are now. */

@@ -168,6 +168,7 @@ static int run(struct commit *c)
 		undo_add(c);
 		return ret;
 	}
+	c->nft->generation = c->new->generation;
 	/* The new rules are in force. What is left of the old goes with the next commit, which finds it. */
 	c->diags = NULL;
 	(void)send_part(c, c->delete, c->end);

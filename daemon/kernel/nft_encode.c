@@ -272,6 +272,15 @@ static bool successor(const uint8_t *key, unsigned len, uint8_t *next)
 	return false;
 }
 
+/* Only ever deleted: somebody else's. */
+static void put_catchall(struct elem_writer *w, const struct seg_elem *elem)
+{
+	struct nlattr *nest = open_elem(w, elem);
+
+	mnl_attr_put_u32(w->nlh, NFTA_SET_ELEM_FLAGS, htonl(NFT_SET_ELEM_CATCHALL));
+	mnl_attr_nest_end(w->nlh, nest);
+}
+
 static void put_interval(struct elem_writer *w, const struct seg_elem *elem)
 {
 	uint8_t behind[SEG_KEY_MAX];
@@ -314,7 +323,9 @@ void seg_nft_put_elems(struct seg_nft_batch *batch, const struct seg_set *set,
 	};
 
 	for (size_t i = 0; i < n; i++) {
-		if (set->interval && set->fields == 1)
+		if (elem[i]->catchall)
+			put_catchall(&w, elem[i]);
+		else if (set->interval && set->fields == 1)
 			put_interval(&w, elem[i]);
 		else
 			put_elem(&w, elem[i]);

@@ -25,12 +25,6 @@ static struct nftnl_expr *add_expr(struct rule_writer *w, const char *name)
 	return expr;
 }
 
-/* Registers as nft numbers them: by 16 bytes where a field begins on such a boundary, else by 4. */
-static uint32_t register_at(unsigned word)
-{
-	return word % 4 == 0 ? NFT_REG_1 + word / 4 : NFT_REG32_00 + word;
-}
-
 static void load_payload(struct rule_writer *w, uint32_t base, uint32_t offset, uint32_t len, uint32_t reg)
 {
 	struct nftnl_expr *expr = add_expr(w, "payload");
@@ -91,7 +85,7 @@ static void load_all(struct rule_writer *w, const struct seg_stmt *stmt)
 	unsigned word = 0;
 
 	for (unsigned i = 0; i < stmt->loads; i++) {
-		load(w, stmt->load[i], register_at(word));
+		load(w, stmt->load[i], seg_nft_register_at(word));
 		word += seg_field_padded(seg_load_field(stmt->load[i])) / 4;
 	}
 }

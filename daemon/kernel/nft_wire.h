@@ -10,6 +10,10 @@
  *   nft_encode.c  tables, sets, elements, chains -> messages of a batch
  *   nft_encode_rule.c  rules, and the keeper
  *   nft_commit.c  plan -> plan: dry run and the three batches
+ *   nft_decode.c  expressions of a rule -> statements
+ *   nft_read.c    dumps -> plan
+ *   nft_elems.c   attributes of elements -> elements of a plan
+ *   nft_compare.c plan and image -> findings
  *   nft_own.c     the sockets, whose the table is, the keeper
  *   nft_request.c questions to the kernel and their answers
  *
@@ -27,6 +31,7 @@
 
 #include <stdlib.h>
 
+#include "base/map.h"
 #include "kernel/nft.h"
 
 #ifndef NFT_TABLE_F_PERSIST
@@ -56,6 +61,7 @@ struct seg_nft {
 	bool persist;              /* the kernel knows OWNER with PERSIST */
 	enum seg_ownership ownership;
 	size_t sndbuf;             /* as large as the largest batch so far */
+	uint32_t generation;       /* of the plan last committed or read */
 };
 
 /* -- nft_words.c ------------------------------------------------------- */
@@ -77,6 +83,9 @@ struct seg_nft_source {
 };
 const struct seg_nft_source *seg_nft_source_of(enum seg_load load);
 int seg_nft_load_of(const struct seg_nft_source *source, unsigned len); /* -1: none of ours */
+
+/* Registers as nft numbers them: by 16 bytes where a field begins on such a boundary, else by 4. */
+uint32_t seg_nft_register_at(unsigned word);
 
 int seg_nft_verdict_of(enum seg_verdict_code code); /* NF_ACCEPT, NFT_JUMP, ... */
 int seg_nft_code_of(int verdict);                   /* -1: none of ours */
@@ -198,5 +207,36 @@ struct seg_nft_table {
 	uint32_t owner; /* port id; 0: nobody */
 };
 int seg_nft_read_table(struct seg_nft *nft, const char *name, struct seg_nft_table *table);
+
+/* -- nft_decode.c ------------------------------------------------------ */
+
+/* The image's objects by their names in the kernel. */
+struct seg_nft_names {
+	struct seg_map sets, chains;
+};
+static inline const struct seg_set *seg_nft_names_set(const struct seg_nft_names *names, const char *name)
+{
+	return name ? seg_map_get(&names->sets, name) : NULL;
+}
+static inline const struct seg_chain *seg_nft_names_chain(const struct seg_nft_names *names, const char *name)
+{
+	return name ? seg_map_get(&names->chains, name) : NULL;
+}
+
+/* A complete rule (plan/rule.h). One that holds anything the encoder never writes has no statement, and the
+ * kernel's text as its comment. */
+struct seg_rule seg_nft_decode_rule(const struct nftnl_rule *from, const struct seg_nft_names *names,
+				    struct seg_arena *arena);
+bool seg_nft_decode_action(int verdict, const char *chain, const struct seg_nft_names *names,
+			   struct seg_action *action);
+/* nft's user data of a rule or an element; NULL. */
+const char *seg_nft_decode_comment(const void *data, size_t len, struct seg_arena *arena);
+
+/* -- nft_elems.c ------------------------------------------------------- */
+
+/* The elements of a set by its name in the kernel, in arena; names NULL: verdicts are left out.
+ * -EINTR: the ruleset changed meanwhile. */
+int seg_nft_dump_elems(struct seg_nft *nft, const struct seg_set *set, const char *kernel_name,
+		       const struct seg_nft_names *names, struct seg_arena *arena, struct seg_elem **elem, size_t *n);
 
 #endif

@@ -89,6 +89,11 @@ int seg_nft_load_of(const struct seg_nft_source *source, unsigned len)
 	return -1;
 }
 
+uint32_t seg_nft_register_at(unsigned word)
+{
+	return word % 4 == 0 ? NFT_REG_1 + word / 4 : NFT_REG32_00 + word;
+}
+
 static const int verdicts[] = {
 	[SEG_V_ACCEPT] = NF_ACCEPT, [SEG_V_DROP] = NF_DROP,  [SEG_V_RETURN] = NFT_RETURN,
 	[SEG_V_JUMP] = NFT_JUMP,    [SEG_V_GOTO] = NFT_GOTO,

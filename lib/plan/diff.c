@@ -41,9 +41,9 @@ static size_t hash_elem(const struct seg_set *set, const struct seg_elem *elem)
 	return set->interval ? hash_bytes(hash, elem_end(elem), set->key_len) : hash;
 }
 
-static bool same_key(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b)
+bool seg_elem_same_key(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b)
 {
-	return memcmp(a->key, b->key, set->key_len) == 0 &&
+	return a->catchall == b->catchall && memcmp(a->key, b->key, set->key_len) == 0 &&
 	       (!set->interval || memcmp(elem_end(a), elem_end(b), set->key_len) == 0);
 }
 
@@ -52,7 +52,7 @@ static size_t find_slot(const struct elem_index *index, const struct seg_elem *e
 {
 	size_t i = hash_elem(index->set, elem) & index->mask;
 
-	while (index->slot[i] && !same_key(index->set, index->slot[i], elem))
+	while (index->slot[i] && !seg_elem_same_key(index->set, index->slot[i], elem))
 		i = (i + 1) & index->mask;
 	return i;
 }
@@ -80,7 +80,7 @@ static bool same_timeout(uint64_t a, uint64_t b)
 
 bool seg_elem_equal(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b)
 {
-	if (!same_key(set, a, b) || !same_timeout(a->timeout_ms, b->timeout_ms))
+	if (!seg_elem_same_key(set, a, b) || !same_timeout(a->timeout_ms, b->timeout_ms))
 		return false;
 	if (!!a->comment != !!b->comment || (a->comment && strcmp(a->comment, b->comment) != 0))
 		return false;

@@ -43,6 +43,7 @@ struct seg_change seg_plan_diff(const struct seg_plan *old, const struct seg_pla
 /* One set's elements; false: none to change. An element that only changed keeps its counters. */
 bool seg_set_diff(const struct seg_set *old, const struct seg_set *new, struct seg_arena *arena,
 		  struct seg_set_change *change);
+bool seg_elem_same_key(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b);
 /* Same key, data, comment and (nearly) timeout; counters do not matter. */
 bool seg_elem_equal(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b);
 

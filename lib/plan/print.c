@@ -230,6 +230,10 @@ void seg_elem_print_key(const struct seg_set *set, const struct seg_elem *elem, 
 {
 	const uint8_t *lo = elem->key, *hi = elem->end ? elem->end : elem->key;
 
+	if (elem->catchall) {
+		seg_strbuf_addc(out, '*');
+		return;
+	}
 	for (unsigned i = 0; i < set->fields; i++) {
 		if (i > 0)
 			seg_strbuf_add(out, " . ");

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/nft_wire.h"
+
+#include <arpa/inet.h>
+#include <endian.h>
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <string.h>
+
+/* -- one element ------------------------------------------------------- */
+
+/* As it stands on the wire: of an interval of a single field one end, or the other. */
+struct raw_elem {
+	struct seg_elem elem;
+	bool end;
+};
+
+struct elem_reader {
+	const struct seg_set *set;
+	const struct seg_nft_names *names; /* NULL: what verdicts name is not asked for */
+	struct seg_arena *arena;	   /* of the result */
+	struct seg_arena *scratch;
+	struct raw_elem *raw; /* in scratch */
+	size_t n, cap;
+};
+
+/* A key of the kernel's length, padded to the plan's. */
+static const uint8_t *read_key(struct elem_reader *r, const struct nlattr *nest)
+{
+	const struct nlattr *attr;
+
+	SEG_ATTR_NESTED(attr, nest)
+	if (mnl_attr_get_type(attr) == NFTA_DATA_VALUE &&
+	    mnl_attr_get_payload_len(attr) == seg_nft_key_len(r->set)) {
+		uint8_t *key = seg_arena_alloc(r->arena, r->set->key_len);
+
+		memcpy(key, mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
+		return key;
+	}
+	return NULL;
+}
+
+static void read_verdict(struct elem_reader *r, const struct nlattr *nest, struct seg_elem *elem)
+{
+	const struct nlattr *attr;
+	const char *chain = NULL;
+	int verdict = NF_DROP;
+
+	SEG_ATTR_NESTED(attr, nest)
+	{
+		if (mnl_attr_get_type(attr) == NFTA_VERDICT_CODE &&
+		    mnl_attr_get_payload_len(attr) == sizeof(uint32_t))
+			verdict = (int)ntohl(mnl_attr_get_u32(attr));
+		else if (mnl_attr_get_type(attr) == NFTA_VERDICT_CHAIN)
+			chain = mnl_attr_get_str(attr);
+	}
+	/* A verdict that the encoder never writes has no name in a plan: it differs from all of ours. */
+	if (r->names && !seg_nft_decode_action(verdict, chain, r->names, &elem->action))
+		elem->comment = "a verdict of nobody";
+}
+
+static void read_data(struct elem_reader *r, const struct nlattr *nest, struct seg_elem *elem)
+{
+	const struct nlattr *attr;
+
+	SEG_ATTR_NESTED(attr, nest)
+	{
+		if (mnl_attr_get_type(attr) == NFTA_DATA_VALUE &&
+		    mnl_attr_get_payload_len(attr) == sizeof(elem->mark))
+			memcpy(&elem->mark, mnl_attr_get_payload(attr), sizeof(elem->mark));
+		else if (mnl_attr_get_type(attr) == NFTA_DATA_VERDICT)
+			read_verdict(r, attr, elem);
+	}
+}
+
+static uint64_t read_u64(const struct nlattr *attr)
+{
+	return mnl_attr_get_payload_len(attr) == sizeof(uint64_t) ? be64toh(mnl_attr_get_u64(attr)) : 0;
+}
+
+static void read_counter(const struct nlattr *expr, struct seg_elem *elem)
+{
+	const struct nlattr *attr, *data;
+	bool counter = false;
+
+	SEG_ATTR_NESTED(attr, expr)
+	{
+		if (mnl_attr_get_type(attr) == NFTA_EXPR_NAME)
+			counter = strcmp(mnl_attr_get_str(attr), "counter") == 0;
+		if (mnl_attr_get_type(attr) != NFTA_EXPR_DATA || !counter)
+			continue;
+		SEG_ATTR_NESTED(data, attr)
+		{
+			if (mnl_attr_get_type(data) == NFTA_COUNTER_PACKETS)
+				elem->packets = read_u64(data);
+			else if (mnl_attr_get_type(data) == NFTA_COUNTER_BYTES)
+				elem->bytes = read_u64(data);
+		}
+	}
+}
+
+static void read_attr(struct elem_reader *r, const struct nlattr *attr, struct raw_elem *raw)
+{
+	const struct nlattr *expr;
+
+	switch (mnl_attr_get_type(attr)) {
+	case NFTA_SET_ELEM_KEY:
+		raw->elem.key = read_key(r, attr);
+		break;
+	case NFTA_SET_ELEM_KEY_END:
+		raw->elem.end = read_key(r, attr);
+		break;
+	case NFTA_SET_ELEM_DATA:
+		read_data(r, attr, &raw->elem);
+		break;
+	case NFTA_SET_ELEM_FLAGS:
+		raw->end = ntohl(mnl_attr_get_u32(attr)) & NFT_SET_ELEM_INTERVAL_END;
+		raw->elem.catchall = ntohl(mnl_attr_get_u32(attr)) & NFT_SET_ELEM_CATCHALL;
+		break;
+	case NFTA_SET_ELEM_TIMEOUT:
+		if (!raw->elem.timeout_ms)
+			raw->elem.timeout_ms = read_u64(attr);
+		break;
+	case NFTA_SET_ELEM_EXPIRATION: /* what is left; 0 would mean for ever */
+		raw->elem.timeout_ms = read_u64(attr) ? read_u64(attr) : 1;
+		break;
+	case NFTA_SET_ELEM_USERDATA:
+		if (!raw->elem.comment)
+			raw->elem.comment = seg_nft_decode_comment(mnl_attr_get_payload(attr),
+								   mnl_attr_get_payload_len(attr), r->arena);
+		break;
+	case NFTA_SET_ELEM_EXPR:
+		read_counter(attr, &raw->elem);
+		break;
+	case NFTA_SET_ELEM_EXPRESSIONS:
+		SEG_ATTR_NESTED(expr, attr)
+		read_counter(expr, &raw->elem);
+		break;
+	default:
+		break;
+	}
+}
+
+static int take_elems(const struct nlmsghdr *nlh, void *context)
+{
+	struct elem_reader *r = context;
+	const struct nlattr *list, *elem, *attr;
+
+	SEG_ATTR_EACH(list, nlh, sizeof(struct nfgenmsg))
+	{
+		if (mnl_attr_get_type(list) != NFTA_SET_ELEM_LIST_ELEMENTS)
+			continue;
+		SEG_ATTR_NESTED(elem, list)
+		{
+			struct raw_elem raw = {0};
+
+			SEG_ATTR_NESTED(attr, elem)
+			read_attr(r, attr, &raw);
+			if (!raw.elem.key)
+				raw.elem.key = seg_arena_alloc(r->arena, r->set->key_len);
+			SEG_PUSH(r->scratch, r->raw, r->n, r->cap) = raw;
+		}
+	}
+	return 0;
+}
+
+/* -- a set ------------------------------------------------------------- */
+
+static int by_key(const void *a, const void *b, void *context)
+{
+	const struct raw_elem *x = a, *y = b;
+	const struct elem_reader *r = context;
+	int order = memcmp(x->elem.key, y->elem.key, r->set->key_len);
+
+	/* A catch-all is on no number line: behind everything. */
+	if (x->elem.catchall != y->elem.catchall)
+		return (int)x->elem.catchall - (int)y->elem.catchall;
+	return order ? order : (int)y->end - (int)x->end;
+}
+
+static const uint8_t *predecessor(struct elem_reader *r, const uint8_t *key)
+{
+	uint8_t *before = seg_arena_copy(r->arena, key, r->set->key_len);
+	unsigned at = seg_nft_key_len(r->set);
+
+	while (at > 0)
+		if (before[--at]-- != 0)
+			break;
+	return before;
+}
+
+static const uint8_t *last_key(struct elem_reader *r)
+{
+	uint8_t *last = seg_arena_alloc(r->arena, r->set->key_len);
+
+	memset(last, 0xff, seg_nft_key_len(r->set));
+	return last;
+}
+
+/* Beginnings and ends in the order of the number line become intervals. */
+static size_t join_ends(struct elem_reader *r, struct seg_elem *elem)
+{
+	size_t n = 0;
+
+	qsort_r(r->raw, r->n, sizeof(*r->raw), by_key, r);
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->raw[i].end)
+			continue;
+		elem[n] = r->raw[i].elem;
+		if (elem[n].catchall) {
+			n++;
+			continue;
+		}
+		elem[n++].end = i + 1 < r->n && !r->raw[i + 1].elem.catchall
+					? predecessor(r, r->raw[i + 1].elem.key)
+					: last_key(r);
+	}
+	return n;
+}
+
+static size_t copy_plain(struct elem_reader *r, struct seg_elem *elem)
+{
+	for (size_t i = 0; i < r->n; i++)
+		elem[i] = r->raw[i].elem;
+	return r->n;
+}
+
+int seg_nft_dump_elems(struct seg_nft *nft, const struct seg_set *set, const char *kernel_name,
+		       const struct seg_nft_names *names, struct seg_arena *arena, struct seg_elem **elem,
+		       size_t *n)
+{
+	struct seg_arena *scratch = seg_arena_new();
+	struct elem_reader r = {.set = set, .names = names, .arena = arena, .scratch = scratch};
+	struct seg_nft_question question;
+	int ret;
+
+	seg_nft_question_init(&question, NFT_MSG_GETSETELEM, true);
+	mnl_attr_put_strz(question.nlh, NFTA_SET_ELEM_LIST_TABLE, SEG_TABLE);
+	mnl_attr_put_strz(question.nlh, NFTA_SET_ELEM_LIST_SET, kernel_name);
+	ret = seg_nft_ask(nft, &question, take_elems, &r);
+	if (ret == 0) {
+		*elem = SEG_NEW_N(arena, struct seg_elem, r.n);
+		*n = set->interval && set->fields == 1 ? join_ends(&r, *elem) : copy_plain(&r, *elem);
+	}
+	seg_arena_free(scratch);
+	return ret;
+}
+
+int seg_nft_read_elements(struct seg_nft *nft, const struct seg_set *set, seg_counter_fn each, void *context)
+{
+	struct seg_arena *arena = NULL;
+	struct seg_elem *elem;
+	char name[SEG_NAME_MAX];
+	size_t n = 0;
+	int ret = -EINTR;
+
+	seg_set_kernel_name(set, nft->generation, name);
+	for (unsigned i = 0; i < SEG_NFT_RETRIES && ret == -EINTR; i++) {
+		seg_arena_free(arena);
+		arena = seg_arena_new();
+		ret = seg_nft_dump_elems(nft, set, name, NULL, arena, &elem, &n);
+	}
+	for (size_t i = 0; ret == 0 && i < n; i++)
+		each(context, &elem[i]);
+	seg_arena_free(arena);
+	return ret;
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/nft_wire.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <endian.h>
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <string.h>
+
+/*
+ * Names are taken as they are first, since nothing tells a plan's generation but the names that the
+ * base chains jump to. When everything is read, "name.GENERATION" becomes "name"; what belongs to
+ * another generation keeps its whole name as a kept object, which no plan has.
+ */
+struct image_rule {
+	struct seg_chain *chain;
+	struct nftnl_rule *rule;
+};
+
+struct image {
+	struct seg_nft *nft;
+	struct seg_arena *arena;
+	struct seg_nft_names names;
+	struct seg_chain **chain;
+	size_t chains, chains_cap;
+	struct seg_set **set;
+	size_t sets, sets_cap;
+	struct image_rule *rule; /* heap */
+	size_t rules, rules_cap;
+};
+
+static uint32_t get_be32(const struct nlattr *attr)
+{
+	return mnl_attr_get_payload_len(attr) == sizeof(uint32_t) ? ntohl(mnl_attr_get_u32(attr)) : 0;
+}
+
+static bool of_our_table(const struct nlmsghdr *nlh, uint16_t table_attr)
+{
+	const struct nlattr *attr;
+
+	SEG_ATTR_EACH(attr, nlh, sizeof(struct nfgenmsg))
+	if (mnl_attr_get_type(attr) == table_attr)
+		return strcmp(mnl_attr_get_str(attr), SEG_TABLE) == 0;
+	return false;
+}
+
+/* -- chains ------------------------------------------------------------ */
+
+static void read_hook(const struct nlattr *nest, struct seg_chain *chain)
+{
+	const struct nlattr *attr;
+
+	SEG_ATTR_NESTED(attr, nest)
+	{
+		if (mnl_attr_get_type(attr) == NFTA_HOOK_HOOKNUM)
+			chain->hook = seg_nft_hook_of(get_be32(attr));
+		else if (mnl_attr_get_type(attr) == NFTA_HOOK_PRIORITY)
+			chain->priority = (int)get_be32(attr);
+	}
+}
+
+static int take_chain(const struct nlmsghdr *nlh, void *context)
+{
+	struct image *image = context;
+	struct seg_chain *chain;
+	const struct nlattr *attr;
+
+	/* The kernel gives the chains of all tables. */
+	if (!of_our_table(nlh, NFTA_CHAIN_TABLE))
+		return 0;
+	chain = SEG_NEW(image->arena, struct seg_chain);
+	SEG_ATTR_EACH(attr, nlh, sizeof(struct nfgenmsg))
+	{
+		if (mnl_attr_get_type(attr) == NFTA_CHAIN_NAME)
+			chain->name = seg_arena_strdup(image->arena, mnl_attr_get_str(attr));
+		else if (mnl_attr_get_type(attr) == NFTA_CHAIN_HOOK)
+			read_hook(attr, chain);
+		else if (mnl_attr_get_type(attr) == NFTA_CHAIN_POLICY)
+			chain->policy_drop = get_be32(attr) == NF_DROP;
+	}
+	if (!chain->name)
+		return 0;
+	SEG_PUSH(image->arena, image->chain, image->chains, image->chains_cap) = chain;
+	seg_map_add(&image->names.chains, image->arena, chain->name, chain, NULL);
+	return 0;
+}
+
+/* -- sets -------------------------------------------------------------- */
+
+#define FOREIGN_TYPE UINT32_MAX /* the data's type comes behind the key's */
+
+/* False: holds a type that no set of ours has. */
+static bool read_fields(struct seg_set *set, uint32_t type)
+{
+	unsigned types[SEG_KEY_FIELDS], n = 0;
+
+	for (; type && n < SEG_KEY_FIELDS; type >>= SEG_NFT_TYPE_BITS)
+		types[n++] = type & ((1u << SEG_NFT_TYPE_BITS) - 1);
+	if (type || !n)
+		return false;
+	while (n > 0) {
+		int field = seg_nft_field_of(types[--n]);
+
+		if (field < 0)
+			return false;
+		set->field[set->fields++] = (enum seg_field)field;
+		set->key_len += seg_field_padded((enum seg_field)field);
+	}
+	return true;
+}
+
+static void read_set_flags(struct seg_set *set, uint32_t flags)
+{
+	set->interval = flags & NFT_SET_INTERVAL;
+	set->timeout = flags & NFT_SET_TIMEOUT;
+	set->dynamic = flags & NFT_SET_EVAL;
+}
+
+static void read_set_size(struct seg_set *set, const struct nlattr *nest)
+{
+	const struct nlattr *attr;
+
+	SEG_ATTR_NESTED(attr, nest)
+	if (mnl_attr_get_type(attr) == NFTA_SET_DESC_SIZE)
+		set->size = get_be32(attr);
+}
+
+static void read_set_attr(struct image *image, struct seg_set *set, const struct nlattr *attr,
+			  uint32_t *flags, uint32_t *type)
+{
+	switch (mnl_attr_get_type(attr)) {
+	case NFTA_SET_NAME:
+		set->name = seg_arena_strdup(image->arena, mnl_attr_get_str(attr));
+		break;
+	case NFTA_SET_FLAGS:
+		*flags = get_be32(attr);
+		break;
+	case NFTA_SET_KEY_TYPE:
+		*type = get_be32(attr);
+		break;
+	case NFTA_SET_DATA_TYPE:
+		set->data = get_be32(attr) == NFT_DATA_VERDICT ? SEG_DATA_VERDICT : SEG_DATA_MARK;
+		if (set->data == SEG_DATA_MARK && get_be32(attr) != seg_nft_type_of(SEG_F_MARK))
+			*type = FOREIGN_TYPE;
+		break;
+	case NFTA_SET_DESC:
+		read_set_size(set, attr);
+		break;
+	case NFTA_SET_TIMEOUT:
+		set->timeout_ms = be64toh(mnl_attr_get_u64(attr));
+		break;
+	case NFTA_SET_EXPR:
+	case NFTA_SET_EXPRESSIONS:
+		set->counter = true;
+		break;
+	default:
+		break;
+	}
+}
+
+static int take_set(const struct nlmsghdr *nlh, void *context)
+{
+	struct image *image = context;
+	struct seg_set *set;
+	const struct nlattr *attr;
+	uint32_t flags = 0, type = 0;
+
+	if (!of_our_table(nlh, NFTA_SET_TABLE))
+		return 0;
+	set = SEG_NEW(image->arena, struct seg_set);
+	SEG_ATTR_EACH(attr, nlh, sizeof(struct nfgenmsg))
+	read_set_attr(image, set, attr, &flags, &type);
+	/* An anonymous set is part of its rule, which is none of ours then. */
+	if (!set->name || (flags & NFT_SET_ANONYMOUS))
+		return 0;
+	read_set_flags(set, flags);
+	if (!read_fields(set, type))
+		set->fields = 0;
+	SEG_PUSH(image->arena, image->set, image->sets, image->sets_cap) = set;
+	seg_map_add(&image->names.sets, image->arena, set->name, set, NULL);
+	return 0;
+}
+
+/* -- rules ------------------------------------------------------------- */
+
+static int take_rule(const struct nlmsghdr *nlh, void *context)
+{
+	struct image *image = context;
+	struct nftnl_rule *rule;
+	struct seg_chain *chain;
+
+	if (!of_our_table(nlh, NFTA_RULE_TABLE))
+		return 0;
+	rule = seg_nft_must(nftnl_rule_alloc());
+	if (nftnl_rule_nlmsg_parse(nlh, rule) < 0) {
+		nftnl_rule_free(rule);
+		return -EBADMSG;
+	}
+	chain = (struct seg_chain *)seg_nft_names_chain(&image->names,
+							nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN));
+	if (!chain) {
+		nftnl_rule_free(rule);
+		return -EINTR; /* younger than the dump of the chains */
+	}
+	if (image->rules == image->rules_cap) {
+		image->rules_cap = image->rules_cap ? image->rules_cap * 2 : 64;
+		image->rule = seg_nft_must(reallocarray(image->rule, image->rules_cap, sizeof(*image->rule)));
+	}
+	image->rule[image->rules++] = (struct image_rule){chain, rule};
+	chain->rules++;
+	return 0;
+}
+
+/* The kernel gives a chain's rules in their order. */
+static void decode_rules(struct image *image)
+{
+	for (size_t i = 0; i < image->chains; i++) {
+		image->chain[i]->rule = SEG_NEW_N(image->arena, struct seg_rule, image->chain[i]->rules);
+		image->chain[i]->rules = 0;
+	}
+	for (size_t i = 0; i < image->rules; i++) {
+		struct seg_chain *chain = image->rule[i].chain;
+
+		((struct seg_rule *)chain->rule)[chain->rules++] =
+			seg_nft_decode_rule(image->rule[i].rule, &image->names, image->arena);
+	}
+}
+
+/* -- names ------------------------------------------------------------- */
+
+/* The number behind the last dot; 0: there is none. */
+static uint32_t suffix_of(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	uint64_t number = 0;
+
+	if (!dot || !dot[1])
+		return 0;
+	for (const char *c = dot + 1; *c; c++) {
+		if (!isdigit((unsigned char)*c) || number > UINT32_MAX)
+			return 0;
+		number = number * 10 + (uint64_t)(*c - '0');
+	}
+	return number <= UINT32_MAX ? (uint32_t)number : 0;
+}
+
+static uint32_t target_of(const struct seg_rule *rule)
+{
+	for (size_t i = 0; i < rule->stmts; i++)
+		if (rule->stmt[i].kind == SEG_S_ACTION && rule->stmt[i].action.chain)
+			return suffix_of(rule->stmt[i].action.chain->name);
+	return 0;
+}
+
+/* Where the base chains lead; without any, the youngest there is. */
+static uint32_t find_generation(const struct image *image)
+{
+	uint32_t youngest = 0;
+
+	for (size_t i = 0; i < image->chains; i++) {
+		const struct seg_chain *chain = image->chain[i];
+
+		for (size_t j = 0; chain->hook != SEG_HOOK_NONE && j < chain->rules; j++)
+			if (target_of(&chain->rule[j]))
+				return target_of(&chain->rule[j]);
+	}
+	for (size_t i = 0; i < image->chains; i++)
+		if (suffix_of(image->chain[i]->name) > youngest)
+			youngest = suffix_of(image->chain[i]->name);
+	for (size_t i = 0; i < image->sets; i++)
+		if (suffix_of(image->set[i]->name) > youngest)
+			youngest = suffix_of(image->set[i]->name);
+	return youngest;
+}
+
+static const char *plan_name(struct image *image, const char *name, uint32_t generation, bool *kept)
+{
+	*kept = !generation || suffix_of(name) != generation;
+	if (*kept)
+		return name;
+	return seg_arena_strndup(image->arena, name, (size_t)(strrchr(name, '.') - name));
+}
+
+static struct seg_plan *make_plan(struct image *image)
+{
+	struct seg_plan *plan = SEG_NEW(image->arena, struct seg_plan);
+
+	plan->arena = image->arena;
+	plan->generation = find_generation(image);
+	for (size_t i = 0; i < image->chains; i++)
+		image->chain[i]->name =
+			plan_name(image, image->chain[i]->name, plan->generation, &image->chain[i]->kept);
+	for (size_t i = 0; i < image->sets; i++)
+		image->set[i]->name =
+			plan_name(image, image->set[i]->name, plan->generation, &image->set[i]->kept);
+	plan->chain = (const struct seg_chain *const *)image->chain;
+	plan->chains = image->chains;
+	plan->set = (const struct seg_set *const *)image->set;
+	plan->sets = image->sets;
+	return plan;
+}
+
+/* -- the whole --------------------------------------------------------- */
+
+static int dump(struct image *image, uint16_t type, uint16_t table_attr, seg_nft_answer_fn take)
+{
+	struct seg_nft_question question;
+
+	seg_nft_question_init(&question, type, true);
+	mnl_attr_put_strz(question.nlh, table_attr, SEG_TABLE);
+	return seg_nft_ask(image->nft, &question, take, image);
+}
+
+static int dump_all_elems(struct image *image)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < image->sets && ret == 0; i++) {
+		struct seg_set *set = image->set[i];
+		struct seg_elem *elem;
+
+		if (set->dynamic || !set->fields)
+			continue;
+		ret = seg_nft_dump_elems(image->nft, set, set->name, &image->names, image->arena, &elem,
+					 &set->elems);
+		if (ret == 0)
+			set->elem = elem;
+	}
+	return ret;
+}
+
+static int dump_all(struct image *image)
+{
+	uint32_t before, after;
+	int ret = seg_nft_read_generation(image->nft, &before);
+
+	if (ret == 0)
+		ret = dump(image, NFT_MSG_GETCHAIN, NFTA_CHAIN_TABLE, take_chain);
+	if (ret == 0)
+		ret = dump(image, NFT_MSG_GETSET, NFTA_SET_TABLE, take_set);
+	if (ret == 0)
+		ret = dump(image, NFT_MSG_GETRULE, NFTA_RULE_TABLE, take_rule);
+	if (ret == 0)
+		ret = dump_all_elems(image);
+	if (ret == 0)
+		ret = seg_nft_read_generation(image->nft, &after);
+	/* A set or the table went away while it was read. */
+	if (ret == -ENOENT || (ret == 0 && before != after))
+		ret = -EINTR;
+	if (ret == 0)
+		decode_rules(image);
+	return ret;
+}
+
+static int read_image(struct seg_nft *nft, struct seg_plan **plan)
+{
+	struct image image = {.nft = nft, .arena = seg_arena_new()};
+	int ret = dump_all(&image);
+
+	for (size_t i = 0; i < image.rules; i++)
+		nftnl_rule_free(image.rule[i].rule);
+	free(image.rule);
+	if (ret == 0)
+		*plan = make_plan(&image);
+	else
+		seg_arena_free(image.arena);
+	return ret;
+}
+
+int seg_nft_read(struct seg_nft *nft, struct seg_plan **image)
+{
+	struct seg_nft_table table;
+	int ret = -EINTR;
+
+	*image = NULL;
+	for (unsigned i = 0; i < SEG_NFT_RETRIES && ret == -EINTR; i++) {
+		ret = seg_nft_read_table(nft, SEG_TABLE, &table);
+		if (ret < 0 || !table.exists)
+			return ret;
+		ret = read_image(nft, image);
+	}
+	if (ret == 0)
+		nft->generation = (*image)->generation;
+	return ret;
+}
