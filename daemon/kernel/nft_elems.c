@@ -202,7 +202,8 @@ static size_t join_ends(struct elem_reader *r, struct seg_elem *elem)
 {
 	size_t n = 0;
 
-	qsort_r(r->raw, r->n, sizeof(*r->raw), by_key, r);
+	if (r->n)
+		qsort_r(r->raw, r->n, sizeof(*r->raw), by_key, r);
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->raw[i].end)
 			continue;

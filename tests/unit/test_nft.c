@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "kernel/nft_wire.h"
+#include "plan/build.h"
+#include "policy/load.h"
 #include "sample_plan.h"
 
 static struct seg_nft *nft;
@@ -262,9 +264,10 @@ START_TEST(test_refused_element)
 	must_commit(NULL, &plan->plan);
 	ck_assert_int_lt(seg_nft_commit(nft, &plan->plan, &next->plan, &diags), 0);
 	ck_assert_uint_eq(diags.errors, 1);
-	ck_assert_str_eq(diags.first->message,
-			 "the kernel refused element 10.2.1.100-10.2.1.250 . 10.4.0.4 . tcp . 410-65535 (Z-9) "
-			 "of set lg-ports4: it overlaps another element of the set");
+	ck_assert_str_eq(
+		diags.first->message,
+		"the kernel refused element 10.2.1.100-10.2.1.250 . 10.4.0.4 . tcp . 410-65535 (Z-9) "
+		"of set lg-ports4: it overlaps another element of the set");
 	ck_assert_uint_eq(diags.first->place.line, 42);
 	ck_assert(!listed("refused.4"));
 	ck_assert(listed("jump judge.3"));
@@ -288,6 +291,237 @@ START_TEST(test_refused_rule)
 			 "rule 1 of chain input: oifname \"x\" jump nowhere.3: it, or something"));
 	ck_assert_uint_eq(diags.first->place.line, 8);
 	ck_assert_msg(run("! nft list table inet segd 2>/dev/null"), "half a table stayed");
+}
+END_TEST
+
+/* -- reading back ------------------------------------------------------ */
+
+static struct seg_plan *must_read(void)
+{
+	struct seg_plan *image;
+
+	ck_assert_int_eq(seg_nft_read(nft, &image), 0);
+	ck_assert_ptr_nonnull(image);
+	return image;
+}
+
+/* What differs from what is in the kernel, as lines "kind object: detail"; the caller frees. */
+static char *compared(const struct seg_plan *want)
+{
+	struct seg_plan *image = must_read();
+	struct seg_findings findings = {.arena = seg_arena_new()};
+	struct seg_strbuf text = {0};
+
+	seg_nft_compare(want, image, &findings);
+	for (size_t i = 0; i < findings.n; i++)
+		seg_strbuf_printf(&text, "%s %s: %s\n", findings.finding[i].kind, findings.finding[i].object,
+				  findings.finding[i].detail);
+	seg_arena_free(findings.arena);
+	seg_plan_free(image);
+	return text.text ? seg_strbuf_take(&text) : strdup("");
+}
+
+static void ck_compared(const char *expected)
+{
+	char *text = compared(&plan->plan);
+
+	ck_assert_str_eq(text, expected);
+	free(text);
+}
+
+/* A table that others may edit, as on an old kernel, or while nobody owns it. */
+static void disown(void)
+{
+	seg_nft_close(nft);
+	ck_assert_int_eq(seg_nft_open(&nft, -1), 0);
+}
+
+START_TEST(test_read_nothing)
+{
+	struct seg_plan *image;
+
+	ck_assert_int_eq(seg_nft_read(nft, &image), 0);
+	ck_assert_ptr_null(image);
+}
+END_TEST
+
+START_TEST(test_read_back)
+{
+	struct seg_plan *image;
+	uint32_t before;
+
+	must_commit(NULL, &plan->plan);
+	image = must_read();
+	ck_assert_uint_eq(image->generation, 3);
+	ck_assert(seg_plan_same_structure(image, &plan->plan));
+	before = generation();
+	must_commit(image, &plan->plan);
+	ck_assert_uint_eq(generation(), before);
+	ck_compared("");
+	seg_plan_free(image);
+}
+END_TEST
+
+/* Everything a foreign hand may do to the table is named, and the next commit from the image repairs it. */
+static const struct {
+	const char *command, *finding;
+} tampering[] = {
+	{"add rule inet segd forward accept",
+	 "extra chain forward: rule 4 in the kernel is none of ours: accept\n"},
+	{"insert rule inet segd judge.3 ip saddr 10.9.9.9 accept",
+	 "extra chain judge: rule 1 in the kernel is none"},
+	{"insert rule inet segd maps.3 ip saddr { 10.9.9.9, 10.9.9.10 } accept",
+	 "extra chain maps: rule 1 in the kernel is none of ours: comment \"inet segd maps.3"},
+	{"flush chain inet segd judge.3",
+	 "missing chain judge: rule 1 is not in the kernel: iifname \"lg0\" return\n"},
+	{"flush chain inet segd forward", "missing chain forward: rule 1 is not in the kernel: ct state "
+					  "established ct direction . iifname . ct mark @fast"},
+	{"add chain inet segd input '{ policy drop; }'",
+	 "changed chain input: its policy should be accept, is drop\n"},
+	{"add chain inet segd other '{ type filter hook prerouting priority 0; }'",
+	 "extra chain other: in the kernel"},
+	{"add chain inet segd other.2", "extra chain other.2: in the kernel"},
+	{"add set inet segd other '{ type inet_service . mark; }'", "extra set other: in the kernel"},
+	{"add element inet segd fast '{ original . \"evil0\" . 0x9 comment \"x\" }'",
+	 "extra element original . \"evil0\" . 0x00000009 (x) of set fast: in the kernel, not in the "
+	 "policy\n"},
+	{"delete element inet segd exact-ports4 '{ 10.1.0.20 . 172.30.5.10 . tcp . 443 }'",
+	 "missing element 10.1.0.20 . 172.30.5.10 . tcp . 443 (S-1) of set exact-ports4: not in the "
+	 "kernel\n"},
+	{"delete element inet segd origin4.3 '{ 10.1.0.0/24 }'",
+	 "missing element 10.1.0.0/24 of set origin4: not in the kernel\n"},
+	{"add element inet segd origin4.3 '{ 0.0.0.0/8 : accept }'",
+	 "extra element 0.0.0.0/8 of set origin4: in the kernel"},
+	{"add element inet segd origin4.3 '{ 224.0.0.0/3 : accept }'",
+	 "extra element 224.0.0.0/3 of set origin4: in the kernel"},
+	{"add element inet segd dispatch.3 '{ * : accept }'",
+	 "extra element * of set dispatch: in the kernel"},
+	{"add element inet segd lg-ports4.3 '{ 10.2.1.0/24 . 10.4.0.7 . udp . 1-9 : 0x9 }'",
+	 "extra element 10.2.1.0/24 . 10.4.0.7 . udp . 1-9 of set lg-ports4: in the kernel"},
+	{"flush set inet segd group4.3", "missing element 0.0.0.0 of set group4: not in the kernel\n"},
+	{"delete element inet segd fast '{ reply . \"mn0.140\" . 0x7 }'; nft add element inet segd fast "
+	 "'{ reply . \"mn0.140\" . 0x7 timeout 1m comment \"S-1\" }'",
+	 "changed element reply . \"mn0.140\" . 0x00000007 (S-1) of set fast: should be S-1, is for 59 s, "
+	 "S-1\n"},
+	{"delete element inet segd dispatch.3 '{ ipv4 . original . tcp }'; nft add element inet segd "
+	 "dispatch.3 "
+	 "'{ ipv4 . original . tcp : accept }'",
+	 "changed element ipv4 . original . tcp of set dispatch: should be goto refused.3, is accept\n"},
+};
+
+START_TEST(test_tampering)
+{
+	struct seg_plan *image;
+	char *text;
+
+	must_commit(NULL, &plan->plan);
+	disown();
+	ck_assert(run("nft %s", tampering[_i].command));
+	text = compared(&plan->plan);
+	ck_assert_msg(strstr(text, tampering[_i].finding) == text, "%s: %s", tampering[_i].command, text);
+	free(text);
+	image = must_read();
+	must_commit(image, &plan->plan);
+	seg_plan_free(image);
+	ck_compared("");
+}
+END_TEST
+
+START_TEST(test_many_findings)
+{
+	char *text;
+	size_t lines = 0;
+
+	for (int i = 0; i < 150; i++) {
+		char mark[16];
+
+		snprintf(mark, sizeof(mark), "%d", i);
+		sample_elem(plan, sample_find(plan, "open"), SAMPLE_KEY(mark), NULL);
+	}
+	must_commit(NULL, &plan->plan);
+	disown();
+	ck_assert(run("nft flush set inet segd open"));
+	text = compared(&plan->plan);
+	for (const char *c = text; *c; c++)
+		lines += *c == '\n';
+	ck_assert_uint_eq(lines, 101);
+	ck_assert(strstr(text, "changed table inet segd: and 50 more differences\n"));
+	free(text);
+}
+END_TEST
+
+/* A switch that never came to its end: the leftovers go with the next commit. */
+START_TEST(test_leftovers)
+{
+	struct sample *next = sample_new(4);
+	struct seg_plan *image;
+
+	must_commit(NULL, &plan->plan);
+	disown();
+	ck_assert(run("nft add chain inet segd refused.4 '{ drop; }'; nft add map inet segd origin4.4 "
+		      "'{ type ipv4_addr : verdict; flags interval; elements = { 10.0.0.0/8 : jump refused.4 "
+		      "}; }'"));
+	image = must_read();
+	ck_assert_uint_eq(image->generation, 3);
+	must_commit(image, &plan->plan);
+	seg_plan_free(image);
+	ck_assert(!listed(".4 {"));
+	image = must_read();
+	must_commit(image, &next->plan);
+	seg_plan_free(image);
+	ck_assert(!listed(".3 {"));
+	sample_fini(next);
+}
+END_TEST
+
+static void add_packets(void *context, const struct seg_elem *elem)
+{
+	*(uint64_t *)context += elem->packets;
+}
+
+START_TEST(test_read_elements)
+{
+	struct seg_set *fast = sample_find(plan, "fast");
+	uint64_t packets = 0;
+
+	((struct seg_elem *)fast->elem)[0].packets = 3;
+	((struct seg_elem *)fast->elem)[1].packets = 4;
+	must_commit(NULL, &plan->plan);
+	ck_assert_int_eq(seg_nft_read_elements(nft, fast, add_packets, &packets), 0);
+	ck_assert_uint_eq(packets, 7);
+	ck_assert_int_eq(seg_nft_read_elements(nft, sample_find(plan, "origin4"), add_packets, &packets), 0);
+}
+END_TEST
+
+/* Real policies, all the way round. */
+static const char *const policies[] = {"conf/policy.yaml", "conf/examples/small-city.yaml",
+				       "conf/examples/mid-city.yaml"};
+
+START_TEST(test_policy)
+{
+	struct seg_build_options options = {.generation = 7, .now = 1795482000};
+	struct seg_registry registry;
+	struct seg_policy *policy;
+	struct seg_plan *built, *image;
+	char *text;
+
+	policy = seg_policy_load_file(policies[_i], &diags);
+	ck_assert_msg(policy, "%s: %s", policies[_i], diags.first ? diags.first->message : "?");
+	registry = seg_registry_update(NULL, policy, plan->arena);
+	built = seg_plan_build(policy, &registry, &options);
+	must_commit(NULL, built);
+	image = must_read();
+	ck_assert(seg_plan_same_structure(image, built));
+	seg_plan_free(image);
+	text = compared(built);
+	ck_assert_str_eq(text, "");
+	free(text);
+	ck_assert_msg(
+		run("nft list table inet segd >/tmp/test_nft.$$ && unshare -n nft -c -f /tmp/test_nft.$$; "
+		    "r=$?; rm -f /tmp/test_nft.$$; exit $r"),
+		"the listing of %s does not load again", policies[_i]);
+	seg_plan_free(built);
+	seg_policy_free(policy);
 }
 END_TEST
 
@@ -327,6 +561,13 @@ int main(void)
 	tcase_add_test(tcase, test_refused_element);
 	tcase_add_test(tcase, test_refused_rule);
 	tcase_add_test(tcase, test_remove);
+	tcase_add_test(tcase, test_read_nothing);
+	tcase_add_test(tcase, test_read_back);
+	tcase_add_loop_test(tcase, test_tampering, 0, (int)(sizeof(tampering) / sizeof(tampering[0])));
+	tcase_add_test(tcase, test_many_findings);
+	tcase_add_test(tcase, test_leftovers);
+	tcase_add_test(tcase, test_read_elements);
+	tcase_add_loop_test(tcase, test_policy, 0, (int)(sizeof(policies) / sizeof(policies[0])));
 	runner = srunner_create(suite);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
