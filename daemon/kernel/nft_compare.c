@@ -63,12 +63,15 @@ static const char *elem_content(struct comparison *c, const struct seg_set *set,
 	const char *content;
 
 	seg_elem_print_data(set, elem, generation, &text);
-	if (elem->timeout_ms)
-		seg_strbuf_printf(&text, "%sfor %llu s", text.len ? ", " : "",
-				  (unsigned long long)(elem->timeout_ms / 1000));
+	if (set->timeout)
+		seg_strbuf_add(&text, text.len ? ", " : "");
+	if (set->timeout && elem->timeout_ms)
+		seg_strbuf_printf(&text, "for %llu s", (unsigned long long)(elem->timeout_ms / 1000));
+	else if (set->timeout)
+		seg_strbuf_add(&text, "for ever");
 	if (elem->comment)
 		seg_strbuf_printf(&text, "%s%s", text.len ? ", " : "", elem->comment);
-	content = seg_arena_strdup(c->arena, text.len ? text.text : "for ever");
+	content = seg_arena_strdup(c->arena, text.len ? text.text : "without a comment");
 	seg_strbuf_fini(&text);
 	return content;
 }
