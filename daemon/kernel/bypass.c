@@ -48,7 +48,8 @@ static void xdp(struct search *s)
 	for (size_t i = 0; i < s->links; i++) {
 		if (!s->link[i].xdp || !ours(s, &s->link[i]))
 			continue;
-		seg_strbuf_printf(&s->text, "an XDP program on %s can pass packets on unjudged", s->link[i].name);
+		seg_strbuf_printf(&s->text, "an XDP program on %s can pass packets on unjudged",
+				  s->link[i].name);
 		say(s);
 	}
 }
@@ -133,8 +134,8 @@ static void qdisc(void *context, const struct nlmsghdr *message)
 		return;
 	for (size_t i = 0; i < found->search->links && i < sizeof(found->hooked); i++) {
 		if (found->search->link[i].index == tc->tcm_ifindex)
-			found->hooked[i] |= strcmp(kind, "clsact") == 0 ? HOOKED_INGRESS | HOOKED_EGRESS
-									 : HOOKED_INGRESS;
+			found->hooked[i] |=
+				strcmp(kind, "clsact") == 0 ? HOOKED_INGRESS | HOOKED_EGRESS : HOOKED_INGRESS;
 	}
 }
 
@@ -175,8 +176,10 @@ static void bridge(struct search *s, const struct seg_link *bridge_link, const c
 		seg_strbuf_printf(&ports, "%s%s", n++ ? ", " : "", s->link[i].name);
 	}
 	if (n > 1) {
-		seg_strbuf_printf(&s->text, "%s are ports of the bridge %s and %s is off: frames between them go unjudged",
-				  seg_strbuf_text(&ports), bridge_link->name, off);
+		seg_strbuf_printf(&s->text,
+				  "%s are ports of the bridge %s and %s is off: ", seg_strbuf_text(&ports),
+				  bridge_link->name, off);
+		seg_strbuf_add(&s->text, "frames between them go unjudged");
 		say(s);
 	}
 	seg_strbuf_fini(&ports);

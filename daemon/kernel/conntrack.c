@@ -13,12 +13,12 @@
 #include "kernel/netlink.h"
 #include "kernel/sysctl.h"
 
-#define BATCH 64            /* datagrams a system call */
-#define EVENT_SIZE 2048     /* with names, labels and security context an event has some 700 bytes */
+#define BATCH 64	/* datagrams a system call */
+#define EVENT_SIZE 2048 /* with names, labels and security context an event has some 700 bytes */
 #define EVENTS_A_READ 4096
-#define DUMP_SIZE 32768     /* the kernel's own limit for a piece of a dump */
+#define DUMP_SIZE 32768	    /* the kernel's own limit for a piece of a dump */
 #define ENTRIES_A_READ 4096 /* about 12 ms */
-#define DELETES 256         /* in one system call; their answers must fit the receive buffer */
+#define DELETES 256	    /* in one system call; their answers must fit the receive buffer */
 #define DELETE_SIZE 256
 #define REQUEST_BUFFER (1u << 20)
 
@@ -298,9 +298,9 @@ int seg_conntrack_decode(const void *bytes, size_t len, enum seg_flow_event *eve
 size_t seg_conntrack_prepare(const char *failed[static SEG_CONNTRACK_SETTINGS])
 {
 	static const char *const name[SEG_CONNTRACK_SETTINGS] = {
-	    "net/netfilter/nf_conntrack_events",
-	    "net/netfilter/nf_conntrack_acct",
-	    "net/netfilter/nf_conntrack_timestamp",
+		"net/netfilter/nf_conntrack_events",
+		"net/netfilter/nf_conntrack_acct",
+		"net/netfilter/nf_conntrack_timestamp",
 	};
 	size_t n = 0;
 
@@ -340,7 +340,8 @@ static void prepare_datagrams(struct seg_conntrack *ct)
 
 int seg_conntrack_open(struct seg_conntrack **out, size_t receive_buffer, seg_flow_fn fn, void *context)
 {
-	static const uint32_t groups = 1u << (NFNLGRP_CONNTRACK_NEW - 1) | 1u << (NFNLGRP_CONNTRACK_DESTROY - 1);
+	static const uint32_t groups =
+		1u << (NFNLGRP_CONNTRACK_NEW - 1) | 1u << (NFNLGRP_CONNTRACK_DESTROY - 1);
 	struct seg_conntrack *ct = calloc(1, sizeof(*ct));
 	int on = 1, error;
 
@@ -354,7 +355,8 @@ int seg_conntrack_open(struct seg_conntrack **out, size_t receive_buffer, seg_fl
 	if (!error)
 		error = seg_netlink_open(&ct->dump, NETLINK_NETFILTER, 0, 0);
 	if (!error)
-		error = seg_netlink_open(&ct->events, NETLINK_NETFILTER, fn ? groups : 0, fn ? receive_buffer : 0);
+		error = seg_netlink_open(&ct->events, NETLINK_NETFILTER, fn ? groups : 0,
+					 fn ? receive_buffer : 0);
 	if (!error && (mnl_socket_setsockopt(ct->request, NETLINK_CAP_ACK, &on, sizeof(on)) < 0 ||
 		       mnl_socket_setsockopt(ct->events, NETLINK_BROADCAST_ERROR, &on, sizeof(on)) < 0))
 		error = -errno;

@@ -67,8 +67,7 @@ static void tell_link(struct seg_links *l, enum seg_link_event event, const stru
 
 static void tell_addr(struct seg_links *l, enum seg_link_event event, const struct seg_own_addr *own)
 {
-	const struct seg_link_change change = {
-	    .event = event, .link = link_of(l, own->link), .addr = own};
+	const struct seg_link_change change = {.event = event, .link = link_of(l, own->link), .addr = own};
 
 	l->fn(l->context, &change);
 }
@@ -355,8 +354,8 @@ static int take(struct seg_links *l, const struct nlmsghdr *message)
 
 int seg_links_open(struct seg_links **links, seg_link_fn fn, void *context)
 {
-	static const uint32_t groups = 1u << (RTNLGRP_LINK - 1) | 1u << (RTNLGRP_IPV4_IFADDR - 1) |
-				       1u << (RTNLGRP_IPV6_IFADDR - 1);
+	static const uint32_t groups =
+		1u << (RTNLGRP_LINK - 1) | 1u << (RTNLGRP_IPV4_IFADDR - 1) | 1u << (RTNLGRP_IPV6_IFADDR - 1);
 	struct seg_links *l = calloc(1, sizeof(*l));
 	int error;
 

@@ -20,7 +20,8 @@ int seg_netlink_open(struct mnl_socket **sock, int bus, uint32_t groups, size_t 
 	if (mnl_socket_bind(opened, groups, MNL_SOCKET_AUTOPID) < 0)
 		goto fail;
 	/* Without the privilege the system's limit has to do. */
-	if (size && setsockopt(mnl_socket_get_fd(opened), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0 &&
+	if (size &&
+	    setsockopt(mnl_socket_get_fd(opened), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0 &&
 	    setsockopt(mnl_socket_get_fd(opened), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0)
 		goto fail;
 	*sock = opened;
@@ -37,7 +38,7 @@ ssize_t seg_netlink_receive(const struct mnl_socket *sock, void *buffer, size_t 
 		struct sockaddr_nl from = {0};
 		struct iovec iov = {.iov_base = buffer, .iov_len = size};
 		struct msghdr msg = {
-		    .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1};
+			.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1};
 		ssize_t len = recvmsg(mnl_socket_get_fd(sock), &msg, MSG_DONTWAIT);
 
 		if (len < 0 && errno == EINTR)
@@ -81,7 +82,8 @@ static ssize_t await(const struct mnl_socket *sock, void *buffer, size_t size)
 
 /* Gives the messages that answer `seq` to each (NULL: nobody) up to the one that ends the answer:
  * then true, and *error is what it says. */
-static bool answer(const void *buffer, ssize_t len, uint32_t seq, seg_netlink_fn each, void *context, int *error)
+static bool answer(const void *buffer, ssize_t len, uint32_t seq, seg_netlink_fn each, void *context,
+		   int *error)
 {
 	const struct nlmsghdr *message;
 	int left;
@@ -127,7 +129,8 @@ int seg_netlink_request(const struct mnl_socket *sock, struct nlmsghdr *request)
 	return converse(sock, request, NULL, NULL);
 }
 
-int seg_netlink_dump(const struct mnl_socket *sock, struct nlmsghdr *request, seg_netlink_fn each, void *context)
+int seg_netlink_dump(const struct mnl_socket *sock, struct nlmsghdr *request, seg_netlink_fn each,
+		     void *context)
 {
 	request->nlmsg_flags |= NLM_F_REQUEST | NLM_F_DUMP;
 	return converse(sock, request, each, context);

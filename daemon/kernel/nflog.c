@@ -15,12 +15,12 @@
 #include "plan/plan.h"
 
 #define RECEIVE_BUFFER (4u << 20)
-#define DATAGRAM 65536     /* of NLBUFSIZ, the kernel's collecting buffer, and its headers */
+#define DATAGRAM 65536 /* of NLBUFSIZ, the kernel's collecting buffer, and its headers */
 #define NLBUFSIZ 32768
-#define SNAPLEN 128        /* options of 40 bytes or some extension headers, and ports */
+#define SNAPLEN 128 /* options of 40 bytes or some extension headers, and ports */
 #define DATAGRAMS_A_READ 64
-#define ATTRIBUTES 64      /* more than NFULA_MAX of any library this may run with */
-#define FLUSH 20           /* in 1/100 s: nothing waits longer in the kernel */
+#define ATTRIBUTES 64 /* more than NFULA_MAX of any library this may run with */
+#define FLUSH 20      /* in 1/100 s: nothing waits longer in the kernel */
 
 struct seg_nflog {
 	struct mnl_socket *sock;
@@ -137,8 +137,7 @@ static void read_mac(const struct nlattr *hwaddr, const struct nlattr *hwtype, s
 
 	if (!hwaddr || seg_attr_len(hwaddr) < sizeof(*hw))
 		return;
-	if (hwtype && seg_attr_len(hwtype) >= 2 &&
-	    ntohs(mnl_attr_get_u16(hwtype)) != ARPHRD_ETHER)
+	if (hwtype && seg_attr_len(hwtype) >= 2 && ntohs(mnl_attr_get_u16(hwtype)) != ARPHRD_ETHER)
 		return;
 	hw = seg_attr_data(hwaddr);
 	if (ntohs(hw->hw_addrlen) != SEG_MAC_LEN)

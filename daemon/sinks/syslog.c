@@ -13,8 +13,8 @@ static void put_header(const struct seg_sink *sink, const struct seg_alert *aler
 
 	seg_date_format(local.date, date);
 	seg_strbuf_printf(out, "<%d>%s %c%c %02d:%02d:%02d segd[%d]: ", sink->facility | (int)alert->severity,
-			  month[(date[5] - '0') * 10 + date[6] - '0' - 1], date[8] == '0' ? ' ' : date[8], date[9],
-			  local.minute / 60, local.minute % 60, local.second, (int)sink->pid);
+			  month[(date[5] - '0') * 10 + date[6] - '0' - 1], date[8] == '0' ? ' ' : date[8],
+			  date[9], local.minute / 60, local.minute % 60, local.second, (int)sink->pid);
 }
 
 static void render(const struct seg_sink *sink, const struct seg_alert *alert, struct seg_strbuf *out)

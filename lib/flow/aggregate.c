@@ -23,15 +23,15 @@ struct entry {
 	struct seg_denial d;
 	char from[NAME_LEN], to[NAME_LEN];
 	struct breadth dsts, services; /* folded kinds, while the window is open */
-	bool described;                /* folded kinds: proto and dport are set */
-	uint64_t pending;              /* counted since the last line */
-	time_t start;                  /* of the window */
-	bool open;                     /* in the list of windows, else in that of idle keys */
+	bool described;		       /* folded kinds: proto and dport are set */
+	uint64_t pending;	       /* counted since the last line */
+	time_t start;		       /* of the window */
+	bool open;		       /* in the list of windows, else in that of idle keys */
 	LIST_ENTRY(entry) hash;
 	TAILQ_ENTRY(entry) recent;
-	TAILQ_ENTRY(entry) window;     /* by start; or idle, by when it became so */
-	TAILQ_ENTRY(entry) sibling;    /* of one source, most recent first */
-	struct source *source;         /* NULL: PAIR */
+	TAILQ_ENTRY(entry) window;  /* by start; or idle, by when it became so */
+	TAILQ_ENTRY(entry) sibling; /* of one source, most recent first */
+	struct source *source;	    /* NULL: PAIR */
 };
 TAILQ_HEAD(entries, entry);
 LIST_HEAD(bucket, entry);
@@ -47,9 +47,9 @@ LIST_HEAD(source_bucket, source);
 struct seg_aggregate {
 	time_t length, now;
 	size_t max, n;
-	size_t slots;                 /* in all breadth sets */
+	size_t slots; /* in all breadth sets */
 	struct entries recent, windows, idle;
-	size_t buckets;               /* a power of two */
+	size_t buckets; /* a power of two */
 	struct bucket *bucket;
 	struct source_bucket *sources;
 	seg_denial_fn line;

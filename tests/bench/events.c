@@ -35,9 +35,9 @@ static struct cost now(void)
 	getrusage(RUSAGE_SELF, &usage);
 	clock_gettime(CLOCK_MONOTONIC, &wall);
 	return (struct cost){
-	    .wall = (double)wall.tv_sec * 1e6 + (double)wall.tv_nsec / 1e3,
-	    .user = (double)usage.ru_utime.tv_sec * 1e6 + (double)usage.ru_utime.tv_usec,
-	    .system = (double)usage.ru_stime.tv_sec * 1e6 + (double)usage.ru_stime.tv_usec,
+		.wall = (double)wall.tv_sec * 1e6 + (double)wall.tv_nsec / 1e3,
+		.user = (double)usage.ru_utime.tv_sec * 1e6 + (double)usage.ru_utime.tv_usec,
+		.system = (double)usage.ru_stime.tv_sec * 1e6 + (double)usage.ru_stime.tv_usec,
 	};
 }
 
@@ -153,7 +153,8 @@ int main(int argc, char **argv)
 	if (unshare(CLONE_NEWNET) < 0)
 		die("unshare");
 	if (system("ip link set lo up && nft 'table inet k { chain c { type filter hook output priority 0;"
-		   " ct state new; }; chain i { type filter hook input priority 0; ct state new; }; }'") != 0 ||
+		   " ct state new; }; chain i { type filter hook input priority 0; ct state new; }; }'") !=
+		    0 ||
 	    seg_conntrack_prepare(failed) > 0)
 		die("namespace");
 	decode();

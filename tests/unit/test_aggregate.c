@@ -32,13 +32,13 @@ static struct seg_aggregate *start(size_t max)
 static struct seg_denial denial(uint32_t src, uint32_t dst, uint16_t dport)
 {
 	return (struct seg_denial){
-	    .from = "mn",
-	    .to = "inet",
-	    .src = seg_addr_v4(src),
-	    .dst = seg_addr_v4(dst),
-	    .proto = 6,
-	    .dport = dport,
-	    .reason = SEG_REASON_NO_PERMIT,
+		.from = "mn",
+		.to = "inet",
+		.src = seg_addr_v4(src),
+		.dst = seg_addr_v4(dst),
+		.proto = 6,
+		.dport = dport,
+		.reason = SEG_REASON_NO_PERMIT,
 	};
 }
 

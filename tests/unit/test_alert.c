@@ -52,7 +52,9 @@ START_TEST(one_line_in_order)
 	seg_alert_number(&alert, "dport", 443);
 	seg_alert_text(&alert, "comment", "two words");
 	text = text_of(&alert);
-	ck_assert_str_eq(text, "violation site=\"青葉川市\" from=mn-link src=10.40.10.10 dport=443 comment=\"two words\"");
+	ck_assert_str_eq(
+		text,
+		"violation site=\"青葉川市\" from=mn-link src=10.40.10.10 dport=443 comment=\"two words\"");
 	free(text);
 	ck_assert_str_eq(seg_alert_get(&alert, "from"), "mn-link");
 	ck_assert_ptr_null(seg_alert_get(&alert, "permit"));
@@ -106,11 +108,11 @@ static const struct {
 	{"x\nviolation from=a", "\"x\\x0aviolation from=a\"", "x\\x0aviolation from=a"},
 	{"\x1b[2J", "\"\\x1b[2J\"", "\\x1b[2J"},
 	{"\x7f", "\"\\x7f\"", "\\x7f"},
-	{"\xc2\x9b", "\"\\xc2\\x9b\"", "\\xc2\\x9b"},                 /* CSI as one character */
-	{"\xe2\x80\xae" "cod", "\"\\xe2\\x80\\xae" "cod\"", "\\xe2\\x80\\xae" "cod"}, /* right to left */
-	{"\xff\xfe", "\"\\xff\\xfe\"", "\\xff\\xfe"},                 /* never UTF-8 */
-	{"\xc0\xaf", "\"\\xc0\\xaf\"", "\\xc0\\xaf"},                 /* overlong */
-	{"\xe6\xbc", "\"\\xe6\\xbc\"", "\\xe6\\xbc"},                 /* cut off */
+	{"\xc2\x9b", "\"\\xc2\\x9b\"", "\\xc2\\x9b"},				/* CSI as one character */
+	{"\xe2\x80\xaelive", "\"\\xe2\\x80\\xaelive\"", "\\xe2\\x80\\xaelive"}, /* right to left */
+	{"\xff\xfe", "\"\\xff\\xfe\"", "\\xff\\xfe"},				/* never UTF-8 */
+	{"\xc0\xaf", "\"\\xc0\\xaf\"", "\\xc0\\xaf"},				/* overlong */
+	{"\xe6\xbc", "\"\\xe6\\xbc\"", "\\xe6\\xbc"},				/* cut off */
 	{"税務課", "\"税務課\"", "税務課"},
 };
 
@@ -160,8 +162,9 @@ START_TEST(cef_form)
 	seg_alert_addr(&alert, "src", seg_addr_v4(0x0a000001));
 	seg_alert_number(&alert, "sport", 50000);
 	seg_alert_text(&alert, "confirm-until", "a=b|c\\d\ne");
-	expect_cef(&alert, "CEF:0|segd|segd|" SEG_VERSION "|violation|Flow that no permit explains|9|rt=1763946000000"
-			   " cs1Label=from cs1=mn src=10.0.0.1 spt=50000 segdConfirmUntil=a\\=b|c\\\\d\\\\x0ae");
+	expect_cef(&alert,
+		   "CEF:0|segd|segd|" SEG_VERSION "|violation|Flow that no permit explains|9|rt=1763946000000"
+		   " cs1Label=from cs1=mn src=10.0.0.1 spt=50000 segdConfirmUntil=a\\=b|c\\\\d\\\\x0ae");
 	seg_alert_fini(&alert);
 }
 END_TEST

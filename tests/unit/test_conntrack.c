@@ -306,7 +306,8 @@ static int udp_socket(int family)
 
 static void send_udp(int fd, uint16_t port)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
 	/* Port unreachable of the one before is no concern. */
 	while (sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) < 0)

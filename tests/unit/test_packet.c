@@ -32,7 +32,8 @@ static void put(struct bytes *b, const void *bytes, size_t len)
 
 static void put_ipv4(struct bytes *b, uint8_t words, uint16_t fragment, uint8_t proto)
 {
-	uint8_t header[60] = {(uint8_t)(0x40 | words), [8] = 64, [9] = proto, [12] = 10, 0, 0, 1, 10, 0, 0, 2};
+	uint8_t header[60] = {
+		(uint8_t)(0x40 | words), [8] = 64, [9] = proto, [12] = 10, 0, 0, 1, 10, 0, 0, 2};
 
 	header[6] = (uint8_t)(fragment >> 8);
 	header[7] = (uint8_t)fragment;
@@ -41,8 +42,8 @@ static void put_ipv4(struct bytes *b, uint8_t words, uint16_t fragment, uint8_t 
 
 static void put_ipv6(struct bytes *b, uint8_t next)
 {
-	uint8_t header[40] = {0x60, [6] = next, [7] = 64, [8] = 0x20, 0x01, 0x0d, 0xb8, [23] = 1,
-			      [24] = 0x20, 0x01, 0x0d, 0xb8, [39] = 2};
+	uint8_t header[40] = {0x60,	[6] = next,  [7] = 64, [8] = 0x20, 0x01, 0x0d,	  0xb8,
+			      [23] = 1, [24] = 0x20, 0x01,     0x0d,	   0xb8, [39] = 2};
 
 	put(b, header, sizeof(header));
 }
@@ -361,8 +362,10 @@ START_TEST(forwarded_frames_have_both_interfaces_and_a_mac)
 	must("ip link add gw0 type veth peer name h0; ip link add gw1 type veth peer name h1;"
 	     "unshare -n sleep 20 & other=$!; sleep 0.3;"
 	     "ip link set h0 netns $other; N=\"nsenter -n -t $other\";"
-	     "$N ip link set h0 address 02:00:00:00:00:41; $N ip addr add 10.1.0.2/24 dev h0; $N ip link set h0 up;"
-	     "ip addr add 10.1.0.1/24 dev gw0; ip addr add 10.2.0.1/24 dev gw1; ip link set gw0 up; ip link set gw1 up;"
+	     "$N ip link set h0 address 02:00:00:00:00:41; $N ip addr add 10.1.0.2/24 dev h0; $N ip link set "
+	     "h0 up;"
+	     "ip addr add 10.1.0.1/24 dev gw0; ip addr add 10.2.0.1/24 dev gw1; ip link set gw0 up; ip link "
+	     "set gw1 up;"
 	     "ip link set h1 up; ip neigh add 10.2.0.2 dev gw1 lladdr 02:00:00:00:00:99;"
 	     "echo 1 >/proc/sys/net/ipv4/ip_forward; $N ip route add default via 10.1.0.1;"
 	     "nft 'table inet t { chain f { type filter hook forward priority 0; log group 5350 drop; }; }';"

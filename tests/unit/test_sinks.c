@@ -256,7 +256,7 @@ START_TEST(syslog_forms)
 		" cs4Label=site cs4=村\\\\x0aPRIORITY\\=7 segdConfirmUntil=5",
 	};
 	const struct seg_sink_options options = {
-	    .path = path, .facility = LOG_LOCAL3, .format = (enum seg_sink_format)_i, .queue = 5};
+		.path = path, .facility = LOG_LOCAL3, .format = (enum seg_sink_format)_i, .queue = 5};
 	char expected[512];
 	int server = serve();
 
