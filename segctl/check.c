@@ -3,6 +3,7 @@
 #include "commands.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include "base/i18n.h"
 #include "policy/advice.h"
@@ -40,14 +41,15 @@ static int answer(const struct segctl *ctl, const struct seg_policy *policy, con
 
 static int run(const struct segctl *ctl, int argc, char **argv)
 {
-	const char *file = argc > 1 ? argv[1] : SEGCTL_POLICY;
+	int first = argc > 1 && strcmp(argv[1], "--") == 0 ? 2 : 1;
+	const char *file = argc > first ? argv[first] : SEGCTL_POLICY;
 	struct seg_policy *policy;
 	struct seg_diags diags;
 	int status;
 
-	if (argc > 2 || (argc > 1 && argv[1][0] == '-' && argv[1][1]))
+	if (argc > first + 1 || (first == 1 && file[0] == '-' && file[1]))
 		return segctl_usage(ctl, &command_check, _("unexpected argument '%s'"),
-				    argv[argc > 2 ? 2 : 1]);
+				    argv[argc > first + 1 ? first + 1 : first]);
 	seg_diags_init(&diags);
 	policy = seg_policy_load_file(file, &diags);
 	if (policy) {
@@ -67,8 +69,8 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 }
 
 const struct command command_check = {
-    .name = "check",
-    .arguments = "[FILE]",
-    .run = run,
-    .summary = N_("all errors and warnings of a policy, with carets; needs no daemon"),
+	.name = "check",
+	.arguments = "[FILE]",
+	.run = run,
+	.summary = N_("all errors and warnings of a policy, with carets; needs no daemon"),
 };

@@ -19,31 +19,31 @@ enum {
 	TOP_KEYS
 };
 static const char *const top_key[TOP_KEYS] = {
-    [TOP_SEGD] = "segd",   [TOP_SITE] = "site",		[TOP_TIMEZONE] = "timezone",
-    [TOP_GUARD] = "guard", [TOP_GATEWAY] = "gateway",	[TOP_ZONES] = "zones",
-    [TOP_HOSTS] = "hosts", [TOP_SERVICES] = "services", [TOP_PERMITS] = "permits",
+	[TOP_SEGD] = "segd",   [TOP_SITE] = "site",	    [TOP_TIMEZONE] = "timezone",
+	[TOP_GUARD] = "guard", [TOP_GATEWAY] = "gateway",   [TOP_ZONES] = "zones",
+	[TOP_HOSTS] = "hosts", [TOP_SERVICES] = "services", [TOP_PERMITS] = "permits",
 };
 
 enum { HOST_ADDRESS, HOST_EXCEPT, HOST_MAC, HOST_ASSURANCE, HOST_PUBLISHED, HOST_TITLE, HOST_KEYS };
 static const char *const host_key[HOST_KEYS] = {
-    [HOST_ADDRESS] = "address",	    [HOST_EXCEPT] = "except",	    [HOST_MAC] = "mac",
-    [HOST_ASSURANCE] = "assurance", [HOST_PUBLISHED] = "published", [HOST_TITLE] = "title",
+	[HOST_ADDRESS] = "address",	[HOST_EXCEPT] = "except",	[HOST_MAC] = "mac",
+	[HOST_ASSURANCE] = "assurance", [HOST_PUBLISHED] = "published", [HOST_TITLE] = "title",
 };
 
 static void read_version(struct loader *ld, const struct field *field)
 {
 	const struct yaml_node *node = field->value;
 
-	require(ld, field, _("segd: 1, the version of the format, stands at the top of the file"));
+	require(ld, field, N_("segd: 1, the version of the format, stands at the top of the file"));
 	if (!node || node->kind == YAML_BROKEN || (node->kind == YAML_SCALAR && strcmp(node->text, "1") == 0))
 		return;
 	if (node->kind == YAML_SCALAR && node->len && strspn(node->text, "0123456789") == node->len)
 		seg_diag_hint(
-		    ld->diags,
-		    seg_error(ld->diags, SEG_RANGE, node->place,
-			      _("the policy: this program reads version 1 of the format, not version %s"),
-			      node->text),
-		    _("write segd: 1, or use a newer segd"));
+			ld->diags,
+			seg_error(ld->diags, SEG_RANGE, node->place,
+				  _("the policy: this program reads version 1 of the format, not version %s"),
+				  node->text),
+			_("write segd: 1, or use a newer segd"));
 	else
 		seg_diag_hint(ld->diags,
 			      seg_error(ld->diags, SEG_TYPE, node->place,
@@ -168,7 +168,7 @@ static void load_host(struct loader *ld, const struct yaml_node *node, struct se
 	if (!read_keys(ld, &of, node, host_key, HOST_KEYS, field))
 		return;
 	require(ld, &field[HOST_ADDRESS],
-		_("address: 10.1.0.5, or a list of addresses, prefixes and ranges"));
+		N_("address: 10.1.0.5, or a list of addresses, prefixes and ranges"));
 	read_text(ld, &field[HOST_TITLE], &host->title);
 	read_text(ld, &field[HOST_PUBLISHED], &host->published);
 	read_word(ld, &field[HOST_ASSURANCE], WORDS(assurances), &assurance);
@@ -232,10 +232,10 @@ static void load_service(struct loader *ld, const struct yaml_node *node, struct
 	*service = (struct seg_service){.place = node->key->place};
 	service->id = seg_arena_strndup(ld->arena, node->key->text, node->key->len);
 	if (check_id(ld, &of, node->key) && (strchr(service->id, '/') || strcmp(service->id, "any") == 0))
-		seg_error(
-		    ld->diags, SEG_TYPE, service->place,
-		    _("service '%s': an id has no '/' and is not 'any', which mean something of their own"),
-		    service->id);
+		seg_error(ld->diags, SEG_TYPE, service->place,
+			  _("service '%s': an id has no '/' and is not 'any', which mean something of their "
+			    "own"),
+			  service->id);
 	n = read_list(ld, &field, &items, &whole);
 	item = SEG_NEW_N(ld->arena, struct seg_service_item, n);
 	for (size_t i = 0; i < n; i++) {
@@ -306,7 +306,7 @@ static void load_top(struct loader *ld, const struct yaml_node *root)
 	read_guard(ld, &field[TOP_GUARD]);
 	read_gateway(ld, &field[TOP_GATEWAY]);
 	require(ld, &field[TOP_ZONES],
-		_("zones: declares at least one zone, with tier, interfaces and networks"));
+		N_("zones: declares at least one zone, with tier, interfaces and networks"));
 	if (field[TOP_ZONES].value && !declarations(ld, &field[TOP_ZONES]) &&
 	    (yaml_is_empty(field[TOP_ZONES].value) || field[TOP_ZONES].value->kind == YAML_MAPPING))
 		seg_error(ld->diags, SEG_MISSING, field[TOP_ZONES].value->place,
@@ -342,7 +342,7 @@ struct seg_policy *seg_policy_load(const char *name, const char *text, size_t le
 				   const struct seg_reader *reader, struct seg_diags *diags)
 {
 	struct loader ld = {
-	    .arena = seg_arena_new(), .scratch = seg_arena_new(), .diags = diags, .reader = reader};
+		.arena = seg_arena_new(), .scratch = seg_arena_new(), .diags = diags, .reader = reader};
 	size_t errors = diags->errors;
 	const struct yaml_node *root;
 

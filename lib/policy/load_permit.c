@@ -27,43 +27,44 @@ enum {
 	PERMIT_KEYS
 };
 static const char *const permit_key[PERMIT_KEYS] = {
-    [KEY_ID] = "id",
-    [KEY_TITLE] = "title",
-    [KEY_CLASS] = "class",
-    [KEY_FROM] = "from",
-    [KEY_TO] = "to",
-    [KEY_SOURCE] = "source",
-    [KEY_DESTINATION] = "destination",
-    [KEY_SERVICE] = "service",
-    [KEY_METHOD] = "method",
-    [KEY_HOURS] = "hours",
-    [KEY_VALID] = "valid",
-    [KEY_AT_CLOSE] = "at-close",
-    [KEY_OWNER] = "owner",
-    [KEY_APPROVER] = "approver",
-    [KEY_TICKET] = "ticket",
-    [KEY_BASIS] = "basis",
-    [KEY_REVIEW] = "review",
-    [KEY_EXTERNAL_AUDIT] = "external-audit",
+	[KEY_ID] = "id",
+	[KEY_TITLE] = "title",
+	[KEY_CLASS] = "class",
+	[KEY_FROM] = "from",
+	[KEY_TO] = "to",
+	[KEY_SOURCE] = "source",
+	[KEY_DESTINATION] = "destination",
+	[KEY_SERVICE] = "service",
+	[KEY_METHOD] = "method",
+	[KEY_HOURS] = "hours",
+	[KEY_VALID] = "valid",
+	[KEY_AT_CLOSE] = "at-close",
+	[KEY_OWNER] = "owner",
+	[KEY_APPROVER] = "approver",
+	[KEY_TICKET] = "ticket",
+	[KEY_BASIS] = "basis",
+	[KEY_REVIEW] = "review",
+	[KEY_EXTERNAL_AUDIT] = "external-audit",
 };
 
 static const struct word class_word[] = {
-    {"specific", SEG_CLASS_SPECIFIC},
-    {"sanitised", SEG_CLASS_SANITISED},
-    {"breakout", SEG_CLASS_BREAKOUT},
-    {"maintenance", SEG_CLASS_MAINTENANCE},
-    {"operations", SEG_CLASS_OPERATIONS},
-    {"internal", SEG_CLASS_INTERNAL},
-    {"特定通信", SEG_CLASS_SPECIFIC},
-    {"無害化通信", SEG_CLASS_SANITISED},
-    {"ローカルブレイクアウト", SEG_CLASS_BREAKOUT},
-    {"保守", SEG_CLASS_MAINTENANCE},
-    {"監視", SEG_CLASS_OPERATIONS},
-    {"内部", SEG_CLASS_INTERNAL},
+	{"specific", SEG_CLASS_SPECIFIC},
+	{"sanitised", SEG_CLASS_SANITISED},
+	{"breakout", SEG_CLASS_BREAKOUT},
+	{"maintenance", SEG_CLASS_MAINTENANCE},
+	{"operations", SEG_CLASS_OPERATIONS},
+	{"internal", SEG_CLASS_INTERNAL},
+	{"特定通信", SEG_CLASS_SPECIFIC},
+	{"無害化通信", SEG_CLASS_SANITISED},
+	{"ローカルブレイクアウト", SEG_CLASS_BREAKOUT},
+	{"保守", SEG_CLASS_MAINTENANCE},
+	{"監視", SEG_CLASS_OPERATIONS},
+	{"内部", SEG_CLASS_INTERNAL},
 };
 static const struct word method_word[] = {
-    {"mail", SEG_METHOD_MAIL},	       {"screen", SEG_METHOD_SCREEN},	{"file", SEG_METHOD_FILE},
-    {"メール無害化", SEG_METHOD_MAIL}, {"画面転送", SEG_METHOD_SCREEN}, {"ファイル無害化", SEG_METHOD_FILE},
+	{"mail", SEG_METHOD_MAIL},	 {"screen", SEG_METHOD_SCREEN},
+	{"file", SEG_METHOD_FILE},	 {"メール無害化", SEG_METHOD_MAIL},
+	{"画面転送", SEG_METHOD_SCREEN}, {"ファイル無害化", SEG_METHOD_FILE},
 };
 static const struct word close_word[] = {{"cut", false}, {"drain", true}};
 
@@ -370,7 +371,7 @@ static void read_valid(struct loader *ld, const struct field *valid, struct seg_
 	static const char *const names[] = {"from", "until"};
 	struct seg_schedule *schedule = &permit->schedule;
 	struct subject of = {
-	    .format = N_("permit '%s', valid"), .id = permit->id, .place = field_place(valid)};
+		.format = N_("permit '%s', valid"), .id = permit->id, .place = field_place(valid)};
 	struct field field[2];
 
 	if (!valid->value)
@@ -473,7 +474,7 @@ static void name_permit(struct loader *ld, const struct yaml_node *node, struct 
 	     value = value->next)
 		if (strcmp(value->key->text, "id") == 0 && value->kind == YAML_SCALAR && value->len)
 			*of = (struct subject){
-			    .format = N_("permit '%s'"), .id = value->text, .place = value->place};
+				.format = N_("permit '%s'"), .id = value->text, .place = value->place};
 	permit->id = permit->title = seg_arena_strdup(ld->arena, of->id);
 }
 
@@ -481,7 +482,7 @@ static void read_id(struct loader *ld, const struct field *field, struct seg_per
 {
 	void *first = NULL;
 
-	require(ld, field, _("id: a stable name such as SC-13: counters and history follow it"));
+	require(ld, field, N_("id: a stable name such as SC-13: counters and history follow it"));
 	if (!field->value || !check_id(ld, field->of, field->value) ||
 	    seg_map_add(&ld->policy->permit_by_id, ld->arena, permit->id, permit, &first))
 		return;
@@ -504,11 +505,11 @@ static void load_permit(struct loader *ld, const struct yaml_node *node, struct 
 	keep_places(permit, field);
 	read_id(ld, &field[KEY_ID], permit);
 	require(ld, &field[KEY_CLASS],
-		_("specific, sanitised, breakout, maintenance, operations or internal"));
-	require(ld, &field[KEY_FROM], _("from: the zone, or a list of zones, where connections begin"));
-	require(ld, &field[KEY_TO], _("to: the zone, or a list of zones, where connections go"));
+		N_("specific, sanitised, breakout, maintenance, operations or internal"));
+	require(ld, &field[KEY_FROM], N_("from: the zone, or a list of zones, where connections begin"));
+	require(ld, &field[KEY_TO], N_("to: the zone, or a list of zones, where connections go"));
 	require(ld, &field[KEY_SERVICE],
-		_("service: [tcp/443], ids of services, or any, which must be written out"));
+		N_("service: [tcp/443], ids of services, or any, which must be written out"));
 	if (read_word(ld, &field[KEY_CLASS], WORDS(class_word), &class)) {
 		permit->class = (enum seg_class) class;
 		read_method(ld, &field[KEY_METHOD], true, permit);
@@ -532,9 +533,9 @@ void load_permits(struct loader *ld, const struct field *field)
 		return;
 	if (list->kind != YAML_SEQUENCE) {
 		seg_diag_hint(
-		    ld->diags,
-		    seg_error(ld->diags, SEG_TYPE, list->place, _("the policy: 'permits' takes a list")),
-		    _("begin each permit with '  - id: ...'"));
+			ld->diags,
+			seg_error(ld->diags, SEG_TYPE, list->place, _("the policy: 'permits' takes a list")),
+			_("begin each permit with '  - id: ...'"));
 		return;
 	}
 	permit = SEG_NEW_N(ld->arena, struct seg_permit, list->n);

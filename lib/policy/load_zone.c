@@ -22,20 +22,20 @@ enum {
 	ZONE_KEYS
 };
 static const char *const zone_key[ZONE_KEYS] = {
-    [ZONE_TITLE] = "title",	  [ZONE_TIER] = "tier",	    [ZONE_INTERFACES] = "interfaces",
-    [ZONE_NETWORKS] = "networks", [ZONE_INTRA] = "intra",   [ZONE_LINK] = "link",
-    [ZONE_WAN] = "wan",		  [ZONE_UPLINK] = "uplink", [ZONE_PUBLIC] = "public",
-    [ZONE_REFUSE] = "refuse",
+	[ZONE_TITLE] = "title",	      [ZONE_TIER] = "tier",	[ZONE_INTERFACES] = "interfaces",
+	[ZONE_NETWORKS] = "networks", [ZONE_INTRA] = "intra",	[ZONE_LINK] = "link",
+	[ZONE_WAN] = "wan",	      [ZONE_UPLINK] = "uplink", [ZONE_PUBLIC] = "public",
+	[ZONE_REFUSE] = "refuse",
 };
 
 static const struct word tier_word[] = {
-    {"mynumber", SEG_TIER_MYNUMBER},	 {"lgwan", SEG_TIER_LGWAN},
-    {"internet", SEG_TIER_INTERNET},	 {"sanitiser", SEG_TIER_SANITISER},
-    {"management", SEG_TIER_MANAGEMENT}, {"external", SEG_TIER_EXTERNAL},
-    {"separate", SEG_TIER_SEPARATE},	 {"マイナンバー利用事務系", SEG_TIER_MYNUMBER},
-    {"LGWAN接続系", SEG_TIER_LGWAN},	 {"インターネット接続系", SEG_TIER_INTERNET},
-    {"無害化", SEG_TIER_SANITISER},	 {"運用管理", SEG_TIER_MANAGEMENT},
-    {"外部", SEG_TIER_EXTERNAL},	 {"別系統", SEG_TIER_SEPARATE},
+	{"mynumber", SEG_TIER_MYNUMBER},     {"lgwan", SEG_TIER_LGWAN},
+	{"internet", SEG_TIER_INTERNET},     {"sanitiser", SEG_TIER_SANITISER},
+	{"management", SEG_TIER_MANAGEMENT}, {"external", SEG_TIER_EXTERNAL},
+	{"separate", SEG_TIER_SEPARATE},     {"マイナンバー利用事務系", SEG_TIER_MYNUMBER},
+	{"LGWAN接続系", SEG_TIER_LGWAN},     {"インターネット接続系", SEG_TIER_INTERNET},
+	{"無害化", SEG_TIER_SANITISER},	     {"運用管理", SEG_TIER_MANAGEMENT},
+	{"外部", SEG_TIER_EXTERNAL},	     {"別系統", SEG_TIER_SEPARATE},
 };
 
 static bool check_zone_id(struct loader *ld, const struct subject *of, const struct yaml_node *key)
@@ -45,10 +45,11 @@ static bool check_zone_id(struct loader *ld, const struct subject *of, const str
 
 	if (strcmp(key->text, "gateway") == 0) {
 		seg_diag_hint(
-		    ld->diags,
-		    seg_error(ld->diags, SEG_TYPE, key->place,
-			      _("zone 'gateway': this id is the gateway itself and cannot be declared")),
-		    _("choose another id; the gateway's addresses stand under the key 'gateway' at the top"));
+			ld->diags,
+			seg_error(ld->diags, SEG_TYPE, key->place,
+				  _("zone 'gateway': this id is the gateway itself and cannot be declared")),
+			_("choose another id; the gateway's addresses stand under the key 'gateway' at the "
+			  "top"));
 		return false;
 	}
 	if (key->len && strchr(letters, key->text[0]) &&
@@ -60,9 +61,9 @@ static bool check_zone_id(struct loader *ld, const struct subject *of, const str
 		return false;
 	}
 	diag = seg_error(
-	    ld->diags, SEG_TYPE, key->place,
-	    _("%s: a zone's id is lower-case letters, digits and hyphens, and begins with a letter"),
-	    subject_text(ld, of));
+		ld->diags, SEG_TYPE, key->place,
+		_("%s: a zone's id is lower-case letters, digits and hyphens, and begins with a letter"),
+		subject_text(ld, of));
 	seg_diag_hint(ld->diags, diag, _("such as %s"), "mn-link");
 	return false;
 }
@@ -135,10 +136,10 @@ static void load_zone(struct loader *ld, const struct yaml_node *node, struct se
 		return;
 	}
 	require(ld, &field[ZONE_TIER],
-		_("mynumber, lgwan, internet, sanitiser, management, external or separate"));
-	require(ld, &field[ZONE_INTERFACES], _("interfaces: [eth1], exact names or a trailing *"));
+		N_("mynumber, lgwan, internet, sanitiser, management, external or separate"));
+	require(ld, &field[ZONE_INTERFACES], N_("interfaces: [eth1], exact names or a trailing *"));
 	require(ld, &field[ZONE_NETWORKS],
-		_("networks: [10.1.0.0/24], or [any] for what no other zone claims"));
+		N_("networks: [10.1.0.0/24], or [any] for what no other zone claims"));
 	read_text(ld, &field[ZONE_TITLE], &zone->title);
 	read_word(ld, &field[ZONE_TIER], WORDS(tier_word), &tier);
 	zone->tier = (enum seg_tier)tier;
@@ -191,10 +192,10 @@ static void report_overlap(struct loader *ld, const struct piece *a, const struc
 	key = seg_arena_printf(ld->scratch, "%u:%u", later->written->line, later->written->column);
 	if (!seg_map_add(told, ld->scratch, key, (void *)later, NULL))
 		return;
-	diag =
-	    seg_error(ld->diags, SEG_G10, one_line ? *later->written : *later->place,
-		      _("zone '%s': %s belongs to zone '%s' already; networks of two zones may not overlap"),
-		      later->zone->id, seg_range_format(common, buf), earlier->zone->id);
+	diag = seg_error(
+		ld->diags, SEG_G10, one_line ? *later->written : *later->place,
+		_("zone '%s': %s belongs to zone '%s' already; networks of two zones may not overlap"),
+		later->zone->id, seg_range_format(common, buf), earlier->zone->id);
 	seg_diag_hint(ld->diags, diag, _("take it out of one of the two; every address has one zone"));
 	seg_diag_relate(ld->diags, diag, one_line ? *earlier->written : *earlier->place,
 			_("of zone '%s' here"), earlier->zone->id);
@@ -234,11 +235,11 @@ static void check_overlaps(struct loader *ld, const struct list *networks)
 
 			for (size_t k = 0; k < parts.n; k++)
 				SEG_PUSH(ld->scratch, piece, n, cap) =
-				    (struct piece){.range = parts.range[k],
-						   .zone = &ld->policy->zone[z],
-						   .place = &entry->place,
-						   .written = &networks[z].written[i],
-						   .order = order};
+					(struct piece){.range = parts.range[k],
+						       .zone = &ld->policy->zone[z],
+						       .place = &entry->place,
+						       .written = &networks[z].written[i],
+						       .order = order};
 		}
 	}
 	if (n)
@@ -258,13 +259,12 @@ static void check_any(struct loader *ld)
 			continue;
 		ld->zones_whole = ld->zones_whole && !first;
 		if (first)
-			seg_diag_relate(
-			    ld->diags,
-			    seg_error(
-				ld->diags, SEG_G10, zone->any_place,
-				_("zone '%s': zone '%s' is 'any' already; only one zone can take the rest"),
-				zone->id, first->id),
-			    first->any_place, _("of zone '%s' here"), first->id);
+			seg_diag_relate(ld->diags,
+					seg_error(ld->diags, SEG_G10, zone->any_place,
+						  _("zone '%s': zone '%s' is 'any' already; only one zone "
+						    "can take the rest"),
+						  zone->id, first->id),
+					first->any_place, _("of zone '%s' here"), first->id);
 		else
 			first = zone;
 	}
@@ -291,8 +291,8 @@ static void resolve_networks(struct loader *ld, struct seg_zone *zone, const str
 	for (size_t z = 0; z < policy->zones; z++)
 		if (zone[z].any)
 			zone[z].nets = seg_ranges_union(
-			    ld->arena, zone[z].nets,
-			    seg_ranges_subtract(ld->arena, seg_ranges_all(), policy->named));
+				ld->arena, zone[z].nets,
+				seg_ranges_subtract(ld->arena, seg_ranges_all(), policy->named));
 	seg_policy_index_networks(policy);
 }
 
@@ -300,8 +300,10 @@ static void add_gateway(struct loader *ld, struct seg_zone *gateway)
 {
 	struct seg_policy *policy = ld->policy;
 
-	*gateway = (struct seg_zone){
-	    .index = (unsigned)policy->zones, .id = "gateway", .title = "gateway", .tier = SEG_TIER_GATEWAY};
+	*gateway = (struct seg_zone){.index = (unsigned)policy->zones,
+				     .id = "gateway",
+				     .title = "gateway",
+				     .tier = SEG_TIER_GATEWAY};
 	policy->gateway_zone = gateway;
 	seg_map_add(&policy->zone_by_id, ld->arena, gateway->id, gateway, NULL);
 }
@@ -356,16 +358,17 @@ static const struct seg_entry *entry_with(const struct seg_entries *entries, seg
 	return &entries->entry[0];
 }
 
+/* addr: of the host and outside of zone, where it is meant to be; zone NULL: and in no zone itself. */
 static void report_outside(struct loader *ld, const struct seg_host *host, const struct seg_zone *zone,
-			   struct seg_range outside)
+			   seg_addr addr)
 {
-	const struct seg_zone *other = seg_policy_zone_of(ld->policy, outside.lo);
-	const struct seg_entry *entry = entry_with(&host->address, outside.lo);
+	const struct seg_zone *other = seg_policy_zone_of(ld->policy, addr);
+	const struct seg_entry *entry = entry_with(&host->address, addr);
 	char buf[SEG_ADDR_STRLEN];
 	struct seg_diag *diag;
 
-	seg_addr_format(outside.lo, buf);
-	if (other) {
+	seg_addr_format(addr, buf);
+	if (zone && other) {
 		diag = seg_error(ld->diags, SEG_G10, entry->place,
 				 _("host '%s': %s lies in zone '%s', other addresses of it in zone '%s'"),
 				 host->id, buf, other->id, zone->id);
@@ -380,34 +383,33 @@ static void report_outside(struct loader *ld, const struct seg_host *host, const
 		seg_diag_relate(ld->diags, diag, zone->place, _("zone '%s'"), zone->id);
 }
 
-/* The zone a host is meant to be in: that of the first address written. */
-static const struct seg_zone *meant_zone(struct loader *ld, const struct seg_host *host)
+/* The address that tells the zone a host is meant to be in: the first one written. */
+static seg_addr leading_address(const struct seg_host *host)
 {
 	seg_addr first = host->address.entry[0].range.lo;
 
-	return seg_policy_zone_of(ld->policy,
-				  seg_ranges_contain(host->ranges, first) ? first : host->ranges.range[0].lo);
+	return seg_ranges_contain(host->ranges, first) ? first : host->ranges.range[0].lo;
 }
 
 void place_host(struct loader *ld, struct seg_host *host)
 {
 	const struct seg_zone *zone;
-	struct seg_ranges outside;
+	seg_addr leading;
 	bool local = host->ranges.n > 0;
 
 	for (size_t i = 0; i < host->ranges.n; i++)
 		local = local && is_of_interface(host->ranges.range[i]);
 	if (!host->ranges.n || local || !ld->zones_whole)
 		return;
-	zone = meant_zone(ld, host);
+	leading = leading_address(host);
+	zone = seg_policy_zone_of(ld->policy, leading);
 	if (zone && seg_ranges_subset(host->ranges, zone->nets)) {
 		host->zone = zone;
 		return;
 	}
-	outside = host->ranges;
 	if (zone)
-		outside = seg_ranges_subtract(ld->scratch, outside, zone->nets);
-	report_outside(ld, host, zone, outside.range[0]);
+		leading = seg_ranges_subtract(ld->scratch, host->ranges, zone->nets).range[0].lo;
+	report_outside(ld, host, zone, leading);
 	/* Said once: no permit is blamed for it. */
 	host->ranges.n = 0;
 }

@@ -70,7 +70,7 @@ struct word {
 /* Sorts a mapping's values into fields, in the order of names. */
 bool read_keys(struct loader *ld, const struct subject *of, const struct yaml_node *mapping,
 	       const char *const *names, size_t n, struct field *fields);
-/* Reports a field that is not there. hint may be NULL. */
+/* Reports a field that is not there. hint: N_(), or NULL. */
 void require(struct loader *ld, const struct field *field, const char *hint);
 bool read_text(struct loader *ld, const struct field *field, const char **text);
 bool read_bool(struct loader *ld, const struct field *field, bool *value);

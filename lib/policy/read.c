@@ -26,6 +26,7 @@ struct seg_place field_place(const struct field *field)
 }
 
 #define NAMES_SHOWN 12
+#define FEW 16 /* items that are faster compared than hashed */
 
 void hint_names(struct loader *ld, struct seg_diag *diag, const char *word, const char *const *names,
 		size_t n)
@@ -112,7 +113,7 @@ void require(struct loader *ld, const struct field *field, const char *hint)
 	diag = seg_error(ld->diags, SEG_MISSING, field->of->place, _("%s: the key '%s' is missing"),
 			 subject_text(ld, field->of), field->key);
 	if (hint)
-		seg_diag_hint(ld->diags, diag, "%s", hint);
+		seg_diag_hint(ld->diags, diag, "%s", _(hint));
 }
 
 /* The scalar of a field, or NULL after a report. */
@@ -132,13 +133,13 @@ static const struct yaml_node *scalar_of(struct loader *ld, const struct field *
 		diag = seg_error(ld->diags, SEG_TYPE, node->place,
 				 _("%s: '%s' takes one value, not a list or keys"),
 				 subject_text(ld, field->of), field->key);
-	seg_diag_hint(ld->diags, diag, "%s", hint);
+	seg_diag_hint(ld->diags, diag, "%s", _(hint));
 	return NULL;
 }
 
 bool read_text(struct loader *ld, const struct field *field, const char **text)
 {
-	const struct yaml_node *node = scalar_of(ld, field, _("write a text, or leave the key out"));
+	const struct yaml_node *node = scalar_of(ld, field, N_("write a text, or leave the key out"));
 
 	if (!node)
 		return false;
@@ -177,15 +178,9 @@ bool read_bool(struct loader *ld, const struct field *field, bool *value)
 
 bool read_word(struct loader *ld, const struct field *field, const struct word *words, size_t n, int *value)
 {
-	const struct yaml_node *node;
-	const char **names = NULL;
+	const struct yaml_node *node = scalar_of(ld, field, N_("write one word"));
+	const char **names;
 
-	if (!field->value)
-		return false;
-	names = SEG_NEW_N(ld->scratch, const char *, n);
-	for (size_t i = 0; i < n; i++)
-		names[i] = words[i].text;
-	node = scalar_of(ld, field, _("write one word"));
 	if (!node)
 		return false;
 	for (size_t i = 0; i < n; i++) {
@@ -194,6 +189,9 @@ bool read_word(struct loader *ld, const struct field *field, const struct word *
 			return true;
 		}
 	}
+	names = SEG_NEW_N(ld->scratch, const char *, n);
+	for (size_t i = 0; i < n; i++)
+		names[i] = words[i].text;
 	hint_names(ld,
 		   seg_error(ld->diags, SEG_TYPE, node->place, _("%s: '%s' is no value of '%s'"),
 			     subject_text(ld, field->of), node->text, field->key),
@@ -203,7 +201,7 @@ bool read_word(struct loader *ld, const struct field *field, const struct word *
 
 bool read_date(struct loader *ld, const struct field *field, seg_date *date)
 {
-	const struct yaml_node *node = scalar_of(ld, field, _("write a date such as 2027-03-31"));
+	const struct yaml_node *node = scalar_of(ld, field, N_("write a date such as 2027-03-31"));
 	bool shaped;
 
 	if (!node)
@@ -213,37 +211,59 @@ bool read_date(struct loader *ld, const struct field *field, seg_date *date)
 	shaped = node->len == 10 && strspn(node->text, "0123456789-") == 10 && node->text[4] == '-' &&
 		 node->text[7] == '-';
 	seg_diag_hint(ld->diags,
-		      shaped
-			  ? seg_error(ld->diags, SEG_RANGE, node->place, _("%s: there is no day %s"),
-				      subject_text(ld, field->of), node->text)
-			  : seg_error(ld->diags, SEG_TYPE, node->place, _("%s: '%s' of '%s' is not a date"),
-				      subject_text(ld, field->of), node->text, field->key),
+		      shaped ? seg_error(ld->diags, SEG_RANGE, node->place, _("%s: there is no day %s"),
+					 subject_text(ld, field->of), node->text)
+			     : seg_error(ld->diags, SEG_TYPE, node->place,
+					 _("%s: '%s' of '%s' is not a date"), subject_text(ld, field->of),
+					 node->text, field->key),
 		      _("write a date such as 2027-03-31"));
 	return false;
 }
 
-static bool take_item(struct loader *ld, const struct field *field, const struct yaml_node *item,
-		      struct seg_map *seen)
+/* An item of the same text among those taken: few are looked through, many are looked up. */
+static const struct yaml_node *twin_of(struct loader *ld, const struct yaml_node *item,
+				       const struct yaml_node *const *taken, size_t n, struct seg_map *seen)
 {
 	void *first = NULL;
 
-	if (item->kind == YAML_BROKEN)
-		return false;
-	if (item->kind != YAML_SCALAR || item->len == 0) {
+	if (seen) {
+		seg_map_add(seen, ld->scratch, item->text, (void *)item, &first);
+		return first;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(taken[i]->text, item->text) == 0)
+			return taken[i];
+	return NULL;
+}
+
+static bool is_single(struct loader *ld, const struct field *field, const struct yaml_node *item)
+{
+	if (item->kind == YAML_SCALAR && item->len)
+		return true;
+	if (item->kind != YAML_BROKEN)
 		seg_diag_hint(ld->diags,
 			      seg_error(ld->diags, SEG_TYPE, item->place,
 					_("%s: an entry of '%s' is not a single value"),
 					subject_text(ld, field->of), field->key),
 			      _("write %s: [one, another]"), field->key);
-		return false;
-	}
-	if (seg_map_add(seen, ld->scratch, item->text, (void *)item, &first))
-		return true;
-	seg_diag_relate(ld->diags,
-			seg_error(ld->diags, SEG_DUPLICATE, item->place, _("%s: '%s' stands twice in '%s'"),
-				  subject_text(ld, field->of), item->text, field->key),
-			((const struct yaml_node *)first)->place, _("first here"));
 	return false;
+}
+
+static bool take_item(struct loader *ld, const struct field *field, const struct yaml_node *item,
+		      const struct yaml_node *const *taken, size_t n, struct seg_map *seen)
+{
+	const struct yaml_node *twin;
+
+	if (!is_single(ld, field, item))
+		return false;
+	twin = twin_of(ld, item, taken, n, seen);
+	if (twin)
+		seg_diag_relate(ld->diags,
+				seg_error(ld->diags, SEG_DUPLICATE, item->place,
+					  _("%s: '%s' stands twice in '%s'"), subject_text(ld, field->of),
+					  item->text, field->key),
+				twin->place, _("first here"));
+	return !twin;
 }
 
 /* The list of a field; NULL where a single value or nothing usable stands there. */
@@ -279,7 +299,7 @@ size_t read_list(struct loader *ld, const struct field *field, const struct yaml
 		if (node)
 			*items = SEG_NEW_N(ld->scratch, const struct yaml_node *, node->n);
 		for (const struct yaml_node *item = node ? node->first : NULL; item; item = item->next) {
-			if (take_item(ld, field, item, &seen))
+			if (take_item(ld, field, item, *items, n, node->n > FEW ? &seen : NULL))
 				(*items)[n++] = item;
 			else
 				is_whole = false;
@@ -308,11 +328,11 @@ bool check_id(struct loader *ld, const struct subject *of, const struct yaml_nod
 		    !(code < 0x80 && strchr(" \"'\\`$", (int)code)))
 			continue;
 		seg_diag_hint(
-		    ld->diags,
-		    seg_error(ld->diags, SEG_TYPE, node->place,
-			      _("%s: an id has no blanks, quotes, backslashes or control characters"),
-			      subject_text(ld, of)),
-		    _("such as %s"), "SC-13");
+			ld->diags,
+			seg_error(ld->diags, SEG_TYPE, node->place,
+				  _("%s: an id has no blanks, quotes, backslashes or control characters"),
+				  subject_text(ld, of)),
+			_("such as %s"), "SC-13");
 		return false;
 	}
 	if (node->len > ID_MAX) {
