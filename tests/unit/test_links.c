@@ -5,17 +5,22 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <linux/bpf.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/strbuf.h"
 #include "kernel/bypass.h"
 #include "kernel/links.h"
+#include "kernel/netlink.h"
 #include "kernel/sysctl.h"
 
 static struct seg_strbuf told; /* one word a change */
@@ -220,6 +225,66 @@ START_TEST(bridged_ports)
 }
 END_TEST
 
+/* The smallest program: passes every frame. -1: this kernel or container loads none. */
+static int load_xdp(void)
+{
+	static const struct bpf_insn pass[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	union bpf_attr load = {
+		.prog_type = BPF_PROG_TYPE_XDP,
+		.insn_cnt = 2,
+		.insns = (uint64_t)(uintptr_t)pass,
+		.license = (uint64_t)(uintptr_t) "GPL",
+	};
+
+	return (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
+}
+
+static void attach_xdp(const char *interface, int program)
+{
+	_Alignas(struct nlmsghdr) char buffer[256];
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+	struct ifinfomsg *link;
+	struct mnl_socket *sock;
+	struct nlattr *nest;
+
+	request->nlmsg_type = RTM_SETLINK;
+	link = mnl_nlmsg_put_extra_header(request, sizeof(*link));
+	link->ifi_index = (int)if_nametoindex(interface);
+	nest = mnl_attr_nest_start(request, IFLA_XDP);
+	mnl_attr_put_u32(request, IFLA_XDP_FD, (uint32_t)program);
+	mnl_attr_put_u32(request, IFLA_XDP_FLAGS, XDP_FLAGS_SKB_MODE);
+	mnl_attr_nest_end(request, nest);
+	ck_assert_int_eq(seg_netlink_open(&sock, NETLINK_ROUTE, 0, 0), 0);
+	ck_assert_int_eq(seg_netlink_request(sock, request), 0);
+	mnl_socket_close(sock);
+}
+
+START_TEST(an_xdp_program)
+{
+	int program;
+
+	enter_namespace();
+	quiet_conntrack();
+	program = load_xdp();
+	if (program < 0) {
+		puts("links: no XDP program can be loaded here, skipped");
+		return;
+	}
+	must("ip link add va type veth peer name vx");
+	attach_xdp("vx", program);
+	expect_findings(""); /* not a zone's interface */
+	attach_xdp("va", program);
+	expect_findings("an XDP program on va can pass packets on unjudged\n");
+	attach_xdp("va", -1);
+	expect_findings("");
+	close(program);
+	seg_strbuf_fini(&told);
+}
+END_TEST
+
 START_TEST(an_empty_tc_hook_is_no_way_round)
 {
 	enter_namespace();
@@ -254,6 +319,7 @@ int main(void)
 	suite_add_tcase(suite, links);
 	tcase_add_test(bypass, settings_of_conntrack);
 	tcase_add_test(bypass, bridged_ports);
+	tcase_add_test(bypass, an_xdp_program);
 	tcase_add_test(bypass, an_empty_tc_hook_is_no_way_round);
 	tcase_set_timeout(bypass, 30);
 	suite_add_tcase(suite, bypass);
