@@ -325,7 +325,7 @@ bool check_id(struct loader *ld, const struct subject *of, const struct yaml_nod
 		size = seg_utf8_decode(node->text + at, node->len - at, &code);
 		/* What log lines, nft comments and shells would trip over. */
 		if (size && !seg_utf8_is_control(code) && code != 0x3000 && code != 0xa0 &&
-		    !(code < 0x80 && strchr(" \"'\\`$", (int)code)))
+		    !(code < 0x80 && strchr(" \"'\\`", (int)code)))
 			continue;
 		seg_diag_hint(
 			ld->diags,
