@@ -50,12 +50,12 @@ LIB_OBJ    := $(call obj,$(LIB_SRC))
 DAEMON_OBJ := $(call obj,$(filter-out daemon/main.c,$(DAEMON_SRC)))
 UNIT_BIN   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 
-MO         := $(patsubst po/%.po,$(BUILD)/mo/%.mo,$(wildcard po/*.po))
+MO         := $(patsubst po/%.po,$(BUILD)/locale/%/LC_MESSAGES/segd.mo,$(wildcard po/*.po))
 UNITS      := $(wildcard systemd/*.service systemd/*.socket systemd/*.target)
 MAN        := $(wildcard man/*.[1-8])
 EXAMPLES   := $(wildcard conf/*.yaml conf/*.yml conf/*.json conf/examples/*.yaml conf/examples/*.tsv)
 
-.PHONY: all check check-unit check-floors check-ja lint demo deps install uninstall clean
+.PHONY: all check check-unit check-floors check-ja po lint demo deps install uninstall clean
 .PHONY: check-fuzz check-golden check-sanitize run-unit run-replay
 .DELETE_ON_ERROR:
 
@@ -139,16 +139,20 @@ lint:
 	@echo "lint: $(words $(MAN)) pages"
 
 # Japanese: every message a person can meet in lib/ and segctl/ is in po/ja.po, translated, none fuzzy.
+# `make po` brings what is new in the sources there, with an empty msgstr.
 $(BUILD)/segd.pot: $(LIB_SRC) $(SEGCTL_SRC)
 	@mkdir -p $(@D)
 	@xgettext --from-code=UTF-8 -k_ -kN_ --add-comments=TRANSLATORS --package-name=segd -o $@ $^
-	@test -e $@ || printf 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n' >$@
+	@sed -i -e '/^"POT-Creation-Date/d' -e '/^"Report-Msgid-Bugs-To/d' $@
+po: $(BUILD)/segd.pot
+	msgmerge --quiet --no-fuzzy-matching --no-wrap --no-location --backup=none --update po/ja.po $<
 check-ja: $(BUILD)/segd.pot
 	@msgcmp po/ja.po $<
 	@msgfmt --check -o /dev/null po/ja.po
 	@echo "check-ja: every message is translated"
 
-$(BUILD)/mo/%.mo: po/%.po
+# Laid out as it is installed: TEXTDOMAINDIR=build/locale build/segctl speaks it.
+$(BUILD)/locale/%/LC_MESSAGES/segd.mo: po/%.po
 	@mkdir -p $(@D)
 	msgfmt -o $@ $<
 
@@ -165,8 +169,8 @@ install: all
 		chmod 644 $(DESTDIR)$(unitdir)/$$u; done
 	set -e; for c in $(wildcard segctl/*.bash); do \
 		install -m 644 $$c $(DESTDIR)$(completiondir)/segctl; done
-	set -e; for m in $(MO); do l=$${m##*/}; \
-		install -D -m 644 $$m $(DESTDIR)$(localedir)/$${l%.mo}/LC_MESSAGES/segd.mo; done
+	set -e; for m in $(MO:$(BUILD)/locale/%=%); do \
+		install -D -m 644 $(BUILD)/locale/$$m $(DESTDIR)$(localedir)/$$m; done
 	install -m 644 README.md README.ja.md HACKING.md LICENSE $(DESTDIR)$(docdir)
 	install -m 644 $(EXAMPLES) $(DESTDIR)$(docdir)/examples
 	install -m 644 $(wildcard conf/examples/lists/*.txt) $(DESTDIR)$(docdir)/examples/lists
@@ -178,7 +182,7 @@ uninstall:
 	rm -f $(DESTDIR)$(sbindir)/segd $(DESTDIR)$(bindir)/segctl $(DESTDIR)$(completiondir)/segctl
 	rm -f $(foreach m,$(notdir $(MAN)),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(m)))/$(m))
 	rm -f $(addprefix $(DESTDIR)$(unitdir)/,$(notdir $(UNITS)))
-	rm -f $(foreach m,$(MO),$(DESTDIR)$(localedir)/$(basename $(notdir $(m)))/LC_MESSAGES/segd.mo)
+	rm -f $(MO:$(BUILD)/locale/%=$(DESTDIR)$(localedir)/%)
 	rm -rf $(DESTDIR)$(docdir)
 
 clean:

@@ -151,13 +151,35 @@ static void take_options(struct request *request, int argc, char **argv)
 	}
 }
 
-/* People read their own language, programs English. */
+/* What LC_ALL, LC_MESSAGES and LANG ask for, in the order in which they count. */
+static const char *wanted_locale(void)
+{
+	static const char *const variable[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+
+	for (size_t i = 0; i < sizeof(variable) / sizeof(*variable); i++) {
+		const char *value = getenv(variable[i]);
+
+		if (value && *value)
+			return value;
+	}
+	return "C";
+}
+
+/*
+ * People read their own language, programs English. A server seldom has the locale of
+ * those who log in to it; their words need no more of it than its name.
+ */
 static void choose_language(const struct segctl *ctl)
 {
-	setlocale(LC_ALL, "");
-	if (ctl->json)
+	const char *folder = secure_getenv("TEXTDOMAINDIR");
+
+	if (!setlocale(LC_ALL, "") && setlocale(LC_ALL, "C.UTF-8"))
+		setenv("LANGUAGE", wanted_locale(), false);
+	if (ctl->json) {
+		setlocale(LC_MESSAGES, "C"); /* the system's own messages too */
 		return;
-	bindtextdomain("segd", SEG_LOCALEDIR);
+	}
+	bindtextdomain("segd", folder ? folder : SEG_LOCALEDIR);
 	bind_textdomain_codeset("segd", "UTF-8");
 	textdomain("segd");
 }

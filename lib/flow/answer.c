@@ -10,17 +10,21 @@
 
 /* --- Questions --- */
 
-static bool wrong(struct seg_strbuf *problem, const char *text, const char *why)
+/* The format quotes the word at fault; false, for the caller to return. */
+static bool wrong(struct seg_strbuf *problem, const char *text, const char *format)
 {
-	seg_utf8_show(problem, text, strlen(text));
-	seg_strbuf_add(problem, why);
+	struct seg_strbuf shown = {0};
+
+	seg_utf8_show(&shown, text, strlen(text));
+	seg_strbuf_printf(problem, format, seg_strbuf_text(&shown));
+	seg_strbuf_fini(&shown);
 	return false;
 }
 
 static bool ask_addr(const char *text, seg_addr *addr, struct seg_strbuf *problem)
 {
 	return seg_addr_parse(text, strlen(text), addr) ||
-	       wrong(problem, text, _(" is not an address (10.1.0.20, 2001:db8::7)"));
+	       wrong(problem, text, _("%s is not an address (10.1.0.20, 2001:db8::7)"));
 }
 
 static bool ask_interface(const char *text, struct seg_strbuf *problem)
@@ -29,7 +33,7 @@ static bool ask_interface(const char *text, struct seg_strbuf *problem)
 
 	for (const char *c = text; c && *c; c++)
 		possible = possible && *c > ' ' && *c < 0x7f && *c != '/';
-	return possible || wrong(problem, text, _(" is not the name of an interface (eth1.140)"));
+	return possible || wrong(problem, text, _("%s is not the name of an interface (eth1.140)"));
 }
 
 static bool ask_mac(const char *text, struct seg_asked *asked, struct seg_strbuf *problem)
@@ -38,7 +42,7 @@ static bool ask_mac(const char *text, struct seg_asked *asked, struct seg_strbuf
 		return true;
 	asked->packet.mac = asked->mac;
 	return seg_mac_parse(text, strlen(text), asked->mac) ||
-	       wrong(problem, text, _(" is not a MAC address (00:00:5e:00:53:20)"));
+	       wrong(problem, text, _("%s is not a MAC address (00:00:5e:00:53:20)"));
 }
 
 static bool ask_time(const struct seg_policy *policy, const char *text, time_t now, time_t *at,
@@ -46,13 +50,13 @@ static bool ask_time(const struct seg_policy *policy, const char *text, time_t n
 {
 	*at = now;
 	return !text || seg_time_parse(text, policy->timezone, at) ||
-	       wrong(problem, text, _(" is not a time (2026-11-24T10:00, 2026-11-24T01:00Z)"));
+	       wrong(problem, text, _("%s is not a time (2026-11-24T10:00, 2026-11-24T01:00Z)"));
 }
 
 static bool ask_proto(const char *text, struct seg_packet *packet, struct seg_strbuf *problem)
 {
 	return seg_proto_parse(text, &packet->proto, &packet->dport) ||
-	       wrong(problem, text, _(" is not a protocol and port (tcp/443, udp/53, icmp/8, proto/112)"));
+	       wrong(problem, text, _("%s is not a protocol and port (tcp/443, udp/53, icmp/8, proto/112)"));
 }
 
 bool seg_answer_ask(const struct seg_policy *policy, const struct seg_query *query, time_t now,

@@ -22,92 +22,114 @@ static void add_more(struct seg_strbuf *out, size_t n)
 		seg_strbuf_printf(out, ngettext(" and %zu more", " and %zu more", n - SHOWN), n - SHOWN);
 }
 
-static void add_ranges(struct seg_strbuf *out, const struct seg_side *side)
+static const char *ranges_of(const struct seg_side *side, struct seg_strbuf *list)
 {
 	char text[SEG_RANGE_STRLEN];
 	size_t n = side->ranges.n + side->n_bound;
 
 	if (n == 0)
-		seg_strbuf_add(out, _("nothing in this zone"));
+		return _("nothing in this zone");
 	for (size_t i = 0; i < n && i < SHOWN; i++) {
 		struct seg_range range =
 		    i < side->ranges.n ? side->ranges.range[i] : side->bound[i - side->ranges.n].range;
 
-		seg_strbuf_printf(out, "%s%s", i ? ", " : "", seg_range_format(range, text));
+		seg_strbuf_printf(list, "%s%s", i ? ", " : "", seg_range_format(range, text));
 	}
-	add_more(out, n);
+	add_more(list, n);
+	return seg_strbuf_text(list);
 }
 
-static void add_services(struct seg_strbuf *out, const struct seg_permit *permit)
+static const char *services_of(const struct seg_permit *permit, struct seg_strbuf *list)
 {
 	char text[SEG_SERVICE_STRLEN];
 
 	for (size_t i = 0; i < permit->n_items && i < SHOWN; i++)
-		seg_strbuf_printf(out, "%s%s", i ? ", " : "",
+		seg_strbuf_printf(list, "%s%s", i ? ", " : "",
 				  seg_service_item_format(&permit->item[i], text));
-	add_more(out, permit->n_items);
+	add_more(list, permit->n_items);
+	return seg_strbuf_text(list);
 }
 
-static void add_hours(struct seg_strbuf *out, const struct seg_schedule *schedule)
+static const char *hours_of(const struct seg_schedule *schedule, struct seg_strbuf *list)
 {
 	char text[SEG_HOURS_STRLEN];
 
 	for (size_t i = 0; i < schedule->n_hours && i < SHOWN; i++)
-		seg_strbuf_printf(out, "%s%s", i ? ", " : "", seg_hours_format(&schedule->hours[i], text));
-	add_more(out, schedule->n_hours);
+		seg_strbuf_printf(list, "%s%s", i ? ", " : "", seg_hours_format(&schedule->hours[i], text));
+	add_more(list, schedule->n_hours);
+	return seg_strbuf_text(list);
 }
 
 /* --- One failed part each --- */
 
+static void add_source(struct seg_strbuf *out, const struct seg_packet *packet, const struct seg_pair *pair)
+{
+	struct seg_strbuf list = {0};
+	char src[SEG_ADDR_STRLEN];
+
+	/* TRANSLATORS: an address, a permit's id, a list of ranges */
+	seg_strbuf_printf(out, _("source %s, %s permits %s"), seg_addr_format(packet->src, src),
+			  pair->permit->id, ranges_of(pair->from, &list));
+	seg_strbuf_fini(&list);
+}
+
 static void add_destination(struct seg_strbuf *out, const struct seg_packet *packet,
 			    const struct seg_pair *pair)
 {
+	struct seg_strbuf list = {0};
 	char dst[SEG_ADDR_STRLEN];
 
 	seg_addr_format(packet->dst, dst);
-	if (pair->to->whole) {
+	if (pair->to->whole)
 		seg_strbuf_printf(out,
 				  _("destination %s is not the gateway's address on the side of zone %s, "
 				    "the only one that %s means"),
 				  dst, pair->from->zone->id, pair->permit->id);
-		return;
-	}
-	seg_strbuf_printf(out, _("destination %s, %s permits "), dst, pair->permit->id);
-	add_ranges(out, pair->to);
+	else
+		/* TRANSLATORS: an address, a permit's id, a list of ranges */
+		seg_strbuf_printf(out, _("destination %s, %s permits %s"), dst, pair->permit->id,
+				  ranges_of(pair->to, &list));
+	seg_strbuf_fini(&list);
 }
+
+/* TRANSLATORS: stands between two sentences, each of which says what failed */
+static const char between[] = N_("; ");
 
 static void add_address(struct seg_strbuf *out, const struct seg_packet *packet, const struct seg_pair *pair)
 {
-	char src[SEG_ADDR_STRLEN];
+	bool source = pair->from->whole || seg_side_has(pair->from, packet->src, NULL);
+	bool destination = pair->to->whole || seg_side_has(pair->to, packet->dst, NULL);
 
-	if (!pair->from->whole && !seg_side_has(pair->from, packet->src, NULL)) {
-		seg_strbuf_printf(out, _("source %s, %s permits "), seg_addr_format(packet->src, src),
-				  pair->permit->id);
-		add_ranges(out, pair->from);
-		if (pair->to->whole || seg_side_has(pair->to, packet->dst, NULL))
-			return;
-		seg_strbuf_add(out, "; ");
-	}
-	add_destination(out, packet, pair);
+	if (!source)
+		add_source(out, packet, pair);
+	if (!source && !destination)
+		seg_strbuf_add(out, _(between));
+	if (source || !destination)
+		add_destination(out, packet, pair);
 }
 
 static void add_protocol(struct seg_strbuf *out, const struct seg_packet *packet,
 			 const struct seg_permit *permit)
 {
+	struct seg_strbuf list = {0};
 	char text[SEG_SERVICE_STRLEN];
 
-	seg_strbuf_printf(out, _("protocol %s, %s permits "),
-			  seg_proto_format(packet->proto, packet->dport, text), permit->id);
-	add_services(out, permit);
+	/* TRANSLATORS: a protocol with its port, a permit's id, a list of services */
+	seg_strbuf_printf(out, _("protocol %s, %s permits %s"),
+			  seg_proto_format(packet->proto, packet->dport, text), permit->id,
+			  services_of(permit, &list));
+	seg_strbuf_fini(&list);
 }
 
 static void add_port(struct seg_strbuf *out, const struct seg_packet *packet, const struct seg_permit *permit)
 {
 	bool types = packet->proto == IPPROTO_ICMP || packet->proto == IPPROTO_ICMPV6;
+	struct seg_strbuf list = {0};
 
-	seg_strbuf_printf(out, types ? _("type %u, %s permits ") : _("port %u, %s permits "),
-			  (unsigned)packet->dport, permit->id);
-	add_services(out, permit);
+	/* TRANSLATORS: a number, a permit's id, a list of services */
+	seg_strbuf_printf(out, types ? _("type %u, %s permits %s") : _("port %u, %s permits %s"),
+			  (unsigned)packet->dport, permit->id, services_of(permit, &list));
+	seg_strbuf_fini(&list);
 }
 
 static void add_mac(struct seg_strbuf *out, const struct seg_packet *packet, const struct seg_pair *pair)
@@ -142,39 +164,41 @@ time_t seg_permit_opens(const struct seg_policy *policy, const struct seg_permit
 	return 0;
 }
 
-static void add_opens(struct seg_strbuf *out, const struct seg_policy *policy,
-		      const struct seg_permit *permit, time_t at)
-{
-	time_t next = seg_permit_opens(policy, permit, at);
-	char text[SEG_TIME_STRLEN];
-
-	if (next)
-		seg_strbuf_printf(out, _(", opens %s"), seg_time_format(next, policy->timezone, text));
-	else
-		seg_strbuf_add(out, _(", does not open again"));
-}
-
 static void add_dates(struct seg_strbuf *out, const struct seg_policy *policy,
 		      const struct seg_permit *permit, time_t at)
 {
 	const struct seg_schedule *schedule = &permit->schedule;
-	char date[11];
+	time_t next = seg_permit_opens(policy, permit, at);
+	char date[11], opens[SEG_TIME_STRLEN];
 
-	if (seg_schedule_state(schedule, at, policy->timezone) == SEG_EXPIRED) {
+	if (seg_schedule_state(schedule, at, policy->timezone) == SEG_EXPIRED)
 		seg_strbuf_printf(out, _("%s expired %s"), permit->id,
 				  seg_date_format(schedule->until, date));
-		return;
-	}
-	seg_strbuf_printf(out, _("%s begins %s"), permit->id, seg_date_format(schedule->from, date));
-	add_opens(out, policy, permit, at);
+	else if (next)
+		seg_strbuf_printf(out, _("%s begins %s, opens %s"), permit->id,
+				  seg_date_format(schedule->from, date),
+				  seg_time_format(next, policy->timezone, opens));
+	else
+		seg_strbuf_printf(out, _("%s begins %s, does not open again"), permit->id,
+				  seg_date_format(schedule->from, date));
 }
 
 static void add_closed(struct seg_strbuf *out, const struct seg_policy *policy,
 		       const struct seg_permit *permit, time_t at)
 {
-	seg_strbuf_printf(out, _("outside the hours of %s, "), permit->id);
-	add_hours(out, &permit->schedule);
-	add_opens(out, policy, permit, at);
+	time_t next = seg_permit_opens(policy, permit, at);
+	struct seg_strbuf list = {0};
+	char opens[SEG_TIME_STRLEN];
+
+	hours_of(&permit->schedule, &list);
+	if (next)
+		/* TRANSLATORS: a permit's id, its hours, a time */
+		seg_strbuf_printf(out, _("outside the hours of %s, %s, opens %s"), permit->id,
+				  seg_strbuf_text(&list), seg_time_format(next, policy->timezone, opens));
+	else
+		seg_strbuf_printf(out, _("outside the hours of %s, %s, does not open again"), permit->id,
+				  seg_strbuf_text(&list));
+	seg_strbuf_fini(&list);
 }
 
 /* --- Sentences --- */
@@ -196,7 +220,7 @@ static void add_failures(struct seg_strbuf *out, const struct seg_policy *policy
 		if (!(verdict->failed & (1u << order[i])))
 			continue;
 		if (n++)
-			seg_strbuf_add(out, "; ");
+			seg_strbuf_add(out, _(between));
 		if (order[i] == SEG_REASON_ADDRESS)
 			add_address(out, packet, &pair);
 		else if (order[i] == SEG_REASON_PROTOCOL)
@@ -217,13 +241,15 @@ static void add_permit(struct seg_strbuf *out, const struct seg_policy *policy,
 {
 	const struct seg_permit *permit = verdict->by;
 	time_t next = seg_schedule_next(&permit->schedule, at, policy->timezone);
-	char service[SEG_SERVICE_STRLEN], text[SEG_TIME_STRLEN];
+	const char *from = verdict->from->id, *to = verdict->to->id;
+	char service[SEG_SERVICE_STRLEN], until[SEG_TIME_STRLEN];
 
-	seg_strbuf_printf(out, _("%s permits %s from %s to %s"), permit->id,
-			  seg_proto_format(packet->proto, packet->dport, service), verdict->from->id,
-			  verdict->to->id);
+	seg_proto_format(packet->proto, packet->dport, service);
 	if (next)
-		seg_strbuf_printf(out, _(" until %s"), seg_time_format(next, policy->timezone, text));
+		seg_strbuf_printf(out, _("%s permits %s from %s to %s until %s"), permit->id, service, from,
+				  to, seg_time_format(next, policy->timezone, until));
+	else
+		seg_strbuf_printf(out, _("%s permits %s from %s to %s"), permit->id, service, from, to);
 }
 
 static void add_intra(struct seg_strbuf *out, const struct seg_policy *policy,
