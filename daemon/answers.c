@@ -305,7 +305,7 @@ json_t *seg_json_flow(struct seg_engine *engine, const struct seg_flow *flow, co
 	(void)now;
 	return json_pack("{s:o, s:o, s:s, s:o, s:i, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "from",
 			 seg_json_zone(judged->verdict.from), "to", seg_json_zone(judged->verdict.to), "proto",
-			 seg_proto_format(flow->proto, 0, proto), "src", seg_json_addr(flow->src), "sport",
+			 seg_proto_name(flow->proto, proto), "src", seg_json_addr(flow->src), "sport",
 			 (int)flow->sport, "dst", seg_json_addr(flow->dst), "dport", (int)flow->dport, "permit",
 			 seg_json_text(judged->kind == SEG_LEGITIMATE && judged->permit ? judged->permit->id : NULL),
 			 "packets", number_or_null(flow->packets, counted), "bytes",

@@ -79,7 +79,7 @@ static void say_line(void *context, const struct seg_denial *denial, uint64_t si
 		seg_alert_number(&alert, "dsts", denial->dsts);
 	else
 		seg_alert_addr(&alert, "dst", denial->dst);
-	seg_alert_text(&alert, "proto", seg_proto_format(denial->proto, 0, service));
+	seg_alert_text(&alert, "proto", seg_proto_name(denial->proto, service));
 	if (denial->any_dport)
 		seg_alert_number(&alert, "dports", denial->dports);
 	else if (ports || denial->proto == IPPROTO_ICMP || denial->proto == IPPROTO_ICMPV6)
@@ -254,7 +254,7 @@ static void list_denial(void *context, const struct seg_denial *denial, uint64_t
 	json_array_append_new(
 		listing->list,
 		json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:I, s:o, s:o}", "from", seg_json_text(denial->from),
-			  "to", seg_json_text(denial->to), "proto", seg_proto_format(denial->proto, 0, service),
+			  "to", seg_json_text(denial->to), "proto", seg_proto_name(denial->proto, service),
 			  "src", seg_json_addr(denial->src), "dst",
 			  denial->any_dst ? json_null() : seg_json_addr(denial->dst), "dport",
 			  denial->any_dport ? json_null() : json_integer(denial->dport), "reason",

@@ -283,7 +283,7 @@ static void say_violation(struct seg_engine *engine, const struct live_violation
 	seg_alert_text(&alert, "to", violation->to[0] ? violation->to : NULL);
 	seg_alert_addr(&alert, "src", flow->src);
 	seg_alert_addr(&alert, "dst", flow->dst);
-	seg_alert_text(&alert, "proto", seg_proto_format(flow->proto, 0, service));
+	seg_alert_text(&alert, "proto", seg_proto_name(flow->proto, service));
 	seg_alert_number(&alert, "sport", flow->sport);
 	seg_alert_number(&alert, "dport", flow->dport);
 	seg_alert_text(&alert, "permit", violation->permit[0] ? violation->permit : NULL);
@@ -668,7 +668,7 @@ static json_t *violation_json(const struct seg_engine *engine, const struct list
 	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:i, s:s, s:o, s:I, s:o, s:o, s:I, s:I, s:s}", "from",
 			 seg_json_text(one->from[0] ? one->from : NULL), "to",
 			 seg_json_text(one->to[0] ? one->to : NULL), "proto",
-			 seg_proto_format((uint8_t)one->key.proto, 0, service), "src", seg_json_addr(one->key.src),
+			 seg_proto_name((uint8_t)one->key.proto, service), "src", seg_json_addr(one->key.src),
 			 "dst", seg_json_addr(one->key.dst), "dport", (int)one->key.dport, "reason",
 			 seg_reason_name(one->reason), "permit", seg_json_text(one->permit[0] ? one->permit : NULL),
 			 "count", (json_int_t)one->count, "first", seg_json_time(engine, one->first), "last",

@@ -16,7 +16,7 @@ static void show_revoked(const json_t *revoked)
 	long long flows = segctl_number_of(revoked, "flows"), permits = segctl_number_of(revoked, "permits");
 
 	if (flows)
-		printf(_("%lld open flows of %lld permits were stopped\n"), flows, permits);
+		printf(_("open flows stopped: %lld (permits: %lld)\n"), flows, permits);
 }
 
 static void show_applied(const struct segctl *ctl, const json_t *answer)
@@ -73,11 +73,18 @@ const struct command command_apply = {
 	.summary = N_("apply the policy file; with a deadline, go back unless confirmed"),
 };
 
+static void show_confirmed(const struct segctl *ctl, const json_t *answer)
+{
+	printf(_("%sversion %lld%s (%.12s) is confirmed and stays\n"), segctl_tone_begin(ctl, SEGCTL_GOOD),
+	       segctl_number_of(answer, "version"), segctl_tone_end(ctl, SEGCTL_GOOD),
+	       segctl_text_of(answer, "hash"));
+}
+
 static int run_confirm(const struct segctl *ctl, int argc, char **argv)
 {
 	if (!segctl_no_options(ctl, &command_confirm, argc, argv))
 		return SEGCTL_USAGE;
-	return segctl_call_show(ctl, "Confirm", NULL, show_applied);
+	return segctl_call_show(ctl, "Confirm", NULL, show_confirmed);
 }
 
 const struct command command_confirm = {

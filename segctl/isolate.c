@@ -31,7 +31,7 @@ static void show(const struct segctl *ctl, const json_t *answer)
 		puts(_("nobody is isolated"));
 	segctl_table_fini(&table);
 	if (segctl_number_of(json_object_get(answer, "revoked"), "flows"))
-		printf(_("%lld open flows were stopped\n"),
+		printf(_("open flows stopped: %lld\n"),
 		       segctl_number_of(json_object_get(answer, "revoked"), "flows"));
 }
 

@@ -70,12 +70,15 @@ static void show_policy(struct segctl_table *table, const json_t *policy, struct
 		row(table, _("stage"), segctl_text_of(policy, "stage"), SEGCTL_WARN);
 }
 
-static void show_table(struct segctl_table *table, const json_t *kernel)
+static void show_table(struct segctl_table *table, const json_t *answer)
 {
+	const json_t *kernel = json_object_get(answer, "table");
 	bool owner = json_is_true(json_object_get(kernel, "owner"));
 	bool persist = json_is_true(json_object_get(kernel, "persist"));
 
-	if (owner && persist)
+	if (!strcmp(segctl_text_of(answer, "state"), "disarmed"))
+		row(table, _("table"), _("none in the kernel; `segctl apply` puts it back"), SEGCTL_BAD);
+	else if (owner && persist)
 		row(table, _("table"), _("owned: nobody else can change it, and it stays when segd ends"),
 		    SEGCTL_GOOD);
 	else if (owner)
@@ -139,7 +142,7 @@ static void show(const struct segctl *ctl, const json_t *answer)
 	segctl_table_init_headless(&table, ctl, 2);
 	show_state(&table, answer);
 	show_policy(&table, json_object_get(answer, "policy"), &buf);
-	show_table(&table, json_object_get(answer, "table"));
+	show_table(&table, answer);
 	show_watch(&table, answer, &buf);
 	show_lists(&table, answer, &buf);
 	seg_strbuf_printf(&buf, _("segd %s, started %s"), segctl_text_of(answer, "version"),

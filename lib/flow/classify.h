@@ -74,5 +74,7 @@ time_t seg_permit_opens(const struct seg_policy *policy, const struct seg_permit
 /* "tcp/443", "icmp/8", "proto/112", "47", "tcp" (port 0): protocol and port of a packet, as in cli.md. */
 bool seg_proto_parse(const char *text, uint8_t *proto, uint16_t *port);
 const char *seg_proto_format(uint8_t proto, uint16_t port, char buf[static SEG_SERVICE_STRLEN]);
+/* The protocol alone, as alerts and lists name it: "tcp", "icmpv6", "112". */
+const char *seg_proto_name(uint8_t proto, char buf[static SEG_SERVICE_STRLEN]);
 
 #endif

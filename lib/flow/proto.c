@@ -85,3 +85,12 @@ const char *seg_proto_format(uint8_t proto, uint16_t port, char buf[static SEG_S
 	snprintf(buf, SEG_SERVICE_STRLEN, "proto/%u", (unsigned)proto);
 	return buf;
 }
+
+const char *seg_proto_name(uint8_t proto, char buf[static SEG_SERVICE_STRLEN])
+{
+	for (size_t i = 0; i < KNOWN; i++)
+		if (known[i].proto == proto)
+			return known[i].name;
+	snprintf(buf, SEG_SERVICE_STRLEN, "%u", (unsigned)proto);
+	return buf;
+}

@@ -406,6 +406,16 @@ static char *random_policy(unsigned *seed)
 	return seg_strbuf_take(&out);
 }
 
+START_TEST(test_proto_name)
+{
+	char text[SEG_SERVICE_STRLEN];
+
+	ck_assert_str_eq(seg_proto_name(6, text), "tcp");
+	ck_assert_str_eq(seg_proto_name(58, text), "icmpv6");
+	ck_assert_str_eq(seg_proto_name(112, text), "112");
+}
+END_TEST
+
 START_TEST(test_index_changes_nothing)
 {
 	unsigned seed = (unsigned)_i + 1, permitted = 0;
@@ -451,6 +461,7 @@ int main(void)
 	tcase_add_test(verdicts, test_flows);
 	tcase_add_test(verdicts, test_families_do_not_mix);
 	tcase_add_test(verdicts, test_proto);
+	tcase_add_test(verdicts, test_proto_name);
 	tcase_add_loop_test(verdicts, test_index_changes_nothing, 0, 12);
 	suite_add_tcase(suite, verdicts);
 	srunner_run_all(runner, CK_NORMAL);
