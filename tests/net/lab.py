@@ -242,7 +242,7 @@ class Lab:
         s.setblocking(False)
         if bind:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
+            if family == socket.AF_INET6 and kind != socket.SOCK_RAW:
                 s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             s.bind(bind)
         return s

@@ -35,7 +35,7 @@ def permit(rnd, index):
         source = "a"
     text = f"  - {{id: P{index}, class: internal, from: {source}, to: {destination}"
     for key, zone in (("source", source), ("destination", destination)):
-        if zone != "gateway" and rnd.random() < 0.6:
+        if zone != "gateway" and rnd.random() < 0.5:
             text += f", {key}: [{', '.join(sorted({entry(rnd, zone) for _ in range(rnd.randint(1, 3))}))}]"
     items = ["any"] if rnd.random() < 0.15 else sorted({rnd.choice(ITEMS[:-1]) for _ in range(rnd.randint(1, 3))})
     return f"{text}, service: [{', '.join(items)}]}}"
@@ -53,7 +53,7 @@ def policy(rnd):
     for n, zone in enumerate(ZONES, 1):
         mac = f', mac: "00:00:5e:00:53:{n if rnd.random() < 0.7 else 99:02x}"' if rnd.random() < 0.6 else ""
         lines.append(f'  pc-{zone}: {{address: [10.{n}.0.31, "2001:db8:{n}::1f"]{mac}}}')
-    lines += ["permits:", *(permit(rnd, i) for i in range(rnd.randint(3, 10)))]
+    lines += ["permits:", *(permit(rnd, i) for i in range(rnd.randint(6, 16)))]
     return "\n".join(lines) + "\n"
 
 
@@ -99,4 +99,4 @@ def test_explain_is_what_the_kernel_does():
                      for q, e, g in zip(asked, expected, got) if e != g]
             assert not wrong, f"{len(wrong)} wrong: {wrong[:3]}\n{text}"
             passing += sum(expected)
-        assert passing > POLICIES * 5, f"only {passing} packets were permitted: the sample shows too little"
+        assert passing > POLICIES * 2, f"only {passing} packets were permitted: the sample shows too little"
