@@ -31,7 +31,7 @@ static const char *ranges_of(const struct seg_side *side, struct seg_strbuf *lis
 		return _("nothing in this zone");
 	for (size_t i = 0; i < n && i < SHOWN; i++) {
 		struct seg_range range =
-		    i < side->ranges.n ? side->ranges.range[i] : side->bound[i - side->ranges.n].range;
+			i < side->ranges.n ? side->ranges.range[i] : side->bound[i - side->ranges.n].range;
 
 		seg_strbuf_printf(list, "%s%s", i ? ", " : "", seg_range_format(range, text));
 	}
@@ -261,8 +261,8 @@ static void add_intra(struct seg_strbuf *out, const struct seg_policy *policy,
 		seg_strbuf_printf(out, _("both ends are in zone %s, where intra is allow"), zone);
 	} else if (!verdict->nearest) {
 		seg_strbuf_printf(
-		    out, _("both ends are in zone %s, where intra is deny and no permit opens anything"),
-		    zone);
+			out, _("both ends are in zone %s, where intra is deny and no permit opens anything"),
+			zone);
 	} else {
 		seg_strbuf_printf(out, _("both ends are in zone %s, where intra is deny; "), zone);
 		add_failures(out, policy, packet, verdict, at);

@@ -123,7 +123,7 @@ static void relate_sides(struct guard *guard, struct seg_diag *diag, const struc
 			continue;
 		shown++;
 		seg_diag_relate(guard->diags, diag, side[i].place, _("zone %s, tier %s"), side[i].zone->id,
-				seg_tier_name(side[i].zone->tier));
+				_(seg_tier_name(side[i].zone->tier)));
 	}
 }
 
@@ -280,9 +280,9 @@ static void check_g2_class(struct guard *guard, const struct seg_permit *permit)
 		return;
 	diag = seg_error(guard->diags, SEG_G2, permit->place.class,
 			 _("%s is of class %s between tiers mynumber and %s"), permit->id,
-			 seg_class_name(permit->class), seg_tier_name(far->zone->tier));
+			 _(seg_class_name(permit->class)), _(seg_tier_name(far->zone->tier)));
 	seg_diag_relate(guard->diags, diag, far->place, _("zone %s, tier %s"), far->zone->id,
-			seg_tier_name(far->zone->tier));
+			_(seg_tier_name(far->zone->tier)));
 	seg_diag_hint(guard->diags, diag, _("class specific, or maintenance to or from tier management"));
 }
 
@@ -380,7 +380,7 @@ static void check_g3_crossing(struct guard *guard, const struct seg_permit *perm
 	if (permit->class != SEG_CLASS_SANITISED)
 		diag = seg_error(guard->diags, SEG_G3, permit->place.class,
 				 _("%s is of class %s between tiers lgwan and internet"), permit->id,
-				 seg_class_name(permit->class));
+				 _(seg_class_name(permit->class)));
 	else if (permit->method != SEG_METHOD_SCREEN)
 		diag = seg_error(guard->diags, SEG_G3, permit->place.method,
 				 _("%s passes by method %s straight between tiers lgwan and internet"),
@@ -505,10 +505,10 @@ static struct seg_diag *lacking(struct guard *guard, enum seg_diag_code code, co
 {
 	struct seg_diag *diag =
 	    seg_error(guard->diags, code, permit->place.id, _("%s is of class %s and lacks %s"), permit->id,
-		      seg_class_name(permit->class), keys);
+		      _(seg_class_name(permit->class)), keys);
 
 	seg_diag_relate(guard->diags, diag, permit->place.class, _("class %s"),
-			seg_class_name(permit->class));
+			_(seg_class_name(permit->class)));
 	return diag;
 }
 
@@ -553,7 +553,7 @@ static void check_g5_span(struct guard *guard, const struct seg_permit *permit)
 	if (days(permit) == 0)
 		diag = seg_error(guard->diags, SEG_G5, permit->place.valid,
 				 _("%s is of class %s and its valid is open at one end"), permit->id,
-				 seg_class_name(permit->class));
+				 _(seg_class_name(permit->class)));
 	else if (days(permit) > SPECIFIC_DAYS && permit->class != SEG_CLASS_MAINTENANCE)
 		diag =
 		    seg_error(guard->diags, SEG_G5, place_or(permit->place.valid_until, permit->place.valid),
@@ -605,7 +605,7 @@ static void check_g6_end(struct guard *guard, const struct seg_permit *permit)
 		diag =
 		    seg_error(guard->diags, SEG_G6, side->place,
 			      _("%s leads maintenance from %s, tier external, into %s, tier %s"), permit->id,
-			      outside->zone->id, side->zone->id, seg_tier_name(side->zone->tier));
+			      outside->zone->id, side->zone->id, _(seg_tier_name(side->zone->tier)));
 		relate_sides(guard, diag, permit->from, permit->n_from, is_external);
 		seg_diag_hint(
 		    guard->diags, diag,
@@ -697,10 +697,10 @@ static void refuse_public(struct guard *guard, const struct seg_permit *permit, 
 {
 	struct seg_diag *diag = seg_error(
 	    guard->diags, SEG_G8, public->place, _("%s joins %s, tier %s, with %s, a zone of the public"),
-	    permit->id, inner->zone->id, seg_tier_name(inner->zone->tier), public->zone->id);
+	    permit->id, inner->zone->id, _(seg_tier_name(inner->zone->tier)), public->zone->id);
 
 	seg_diag_relate(guard->diags, diag, inner->place, _("zone %s, tier %s"), inner->zone->id,
-			seg_tier_name(inner->zone->tier));
+			_(seg_tier_name(inner->zone->tier)));
 	seg_diag_hint(guard->diags, diag,
 		      _("a zone with public: true reaches neither tier mynumber nor lgwan"));
 }

@@ -407,7 +407,7 @@ static void read_method(struct loader *ld, const struct field *field, bool class
 		seg_diag_hint(ld->diags,
 			      seg_error(ld->diags, SEG_RANGE, field->value->place,
 					_("%s: 'method' belongs to class sanitised alone, this permit is %s"),
-					subject_text(ld, field->of), seg_class_name(permit->class)),
+					subject_text(ld, field->of), _(seg_class_name(permit->class))),
 			      _("take the method out, or set class: sanitised"));
 }
 

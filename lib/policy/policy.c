@@ -16,10 +16,10 @@ struct seg_zone_net {
 const char *seg_tier_name(enum seg_tier tier)
 {
 	static const char *const name[] = {
-	    [SEG_TIER_MYNUMBER] = "mynumber",	  [SEG_TIER_LGWAN] = "lgwan",
-	    [SEG_TIER_INTERNET] = "internet",	  [SEG_TIER_SANITISER] = "sanitiser",
-	    [SEG_TIER_MANAGEMENT] = "management", [SEG_TIER_EXTERNAL] = "external",
-	    [SEG_TIER_SEPARATE] = "separate",	  [SEG_TIER_GATEWAY] = "gateway",
+		[SEG_TIER_MYNUMBER] = N_("mynumber"),	  [SEG_TIER_LGWAN] = N_("lgwan"),
+		[SEG_TIER_INTERNET] = N_("internet"),	  [SEG_TIER_SANITISER] = N_("sanitiser"),
+		[SEG_TIER_MANAGEMENT] = N_("management"), [SEG_TIER_EXTERNAL] = N_("external"),
+		[SEG_TIER_SEPARATE] = N_("separate"),	  [SEG_TIER_GATEWAY] = "gateway",
 	};
 
 	return name[tier];
@@ -28,9 +28,9 @@ const char *seg_tier_name(enum seg_tier tier)
 const char *seg_class_name(enum seg_class class)
 {
 	static const char *const name[] = {
-	    [SEG_CLASS_SPECIFIC] = "specific",	   [SEG_CLASS_SANITISED] = "sanitised",
-	    [SEG_CLASS_BREAKOUT] = "breakout",	   [SEG_CLASS_MAINTENANCE] = "maintenance",
-	    [SEG_CLASS_OPERATIONS] = "operations", [SEG_CLASS_INTERNAL] = "internal",
+		[SEG_CLASS_SPECIFIC] = N_("specific"),	   [SEG_CLASS_SANITISED] = N_("sanitised"),
+		[SEG_CLASS_BREAKOUT] = N_("breakout"),	   [SEG_CLASS_MAINTENANCE] = N_("maintenance"),
+		[SEG_CLASS_OPERATIONS] = N_("operations"), [SEG_CLASS_INTERNAL] = N_("internal"),
 	};
 
 	return name[class];
@@ -39,10 +39,10 @@ const char *seg_class_name(enum seg_class class)
 const char *seg_method_name(enum seg_method method)
 {
 	static const char *const name[] = {
-	    [SEG_METHOD_NONE] = "none",
-	    [SEG_METHOD_MAIL] = "mail",
-	    [SEG_METHOD_SCREEN] = "screen",
-	    [SEG_METHOD_FILE] = "file",
+		[SEG_METHOD_NONE] = "none",
+		[SEG_METHOD_MAIL] = "mail",
+		[SEG_METHOD_SCREEN] = "screen",
+		[SEG_METHOD_FILE] = "file",
 	};
 
 	return name[method];
@@ -51,9 +51,9 @@ const char *seg_method_name(enum seg_method method)
 const char *seg_assurance_name(enum seg_assurance assurance)
 {
 	static const char *const name[] = {
-	    [SEG_ASSURANCE_NONE] = "none",
-	    [SEG_ASSURANCE_CLOSED] = "closed",
-	    [SEG_ASSURANCE_CERTIFIED] = "certified",
+		[SEG_ASSURANCE_NONE] = "none",
+		[SEG_ASSURANCE_CLOSED] = "closed",
+		[SEG_ASSURANCE_CERTIFIED] = "certified",
 	};
 
 	return name[assurance];
