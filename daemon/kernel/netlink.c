@@ -105,7 +105,7 @@ static bool answer(const void *buffer, ssize_t len, uint32_t seq, seg_netlink_fn
 	return false;
 }
 
-static int converse(const struct mnl_socket *sock, const struct nlmsghdr *request, seg_netlink_fn each,
+int seg_netlink_ask(const struct mnl_socket *sock, const struct nlmsghdr *request, seg_netlink_fn each,
 		    void *context)
 {
 	_Alignas(struct nlmsghdr) char buffer[32768];
@@ -126,12 +126,12 @@ static int converse(const struct mnl_socket *sock, const struct nlmsghdr *reques
 int seg_netlink_request(const struct mnl_socket *sock, struct nlmsghdr *request)
 {
 	request->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-	return converse(sock, request, NULL, NULL);
+	return seg_netlink_ask(sock, request, NULL, NULL);
 }
 
 int seg_netlink_dump(const struct mnl_socket *sock, struct nlmsghdr *request, seg_netlink_fn each,
 		     void *context)
 {
 	request->nlmsg_flags |= NLM_F_REQUEST | NLM_F_DUMP;
-	return converse(sock, request, each, context);
+	return seg_netlink_ask(sock, request, each, context);
 }

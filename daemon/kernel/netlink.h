@@ -22,9 +22,14 @@ int seg_netlink_open(struct mnl_socket **sock, int bus, uint32_t groups, size_t 
 ssize_t seg_netlink_receive(const struct mnl_socket *sock, void *buffer, size_t size);
 /* Sends one request whole and reads up to its acknowledgement (NLM_F_ACK is set here). 0 or -errno. */
 int seg_netlink_request(const struct mnl_socket *sock, struct nlmsghdr *request);
+/* Sends one request as its flags stand and gives every message of the answer to `each` (NULL: nobody), up to
+ * the one that ends it: the request has NLM_F_ACK or NLM_F_DUMP. 0, -EINTR (a dump that changed while it was
+ * read: do not trust it), or -errno. */
+typedef void (*seg_netlink_fn)(void *context, const struct nlmsghdr *message);
+int seg_netlink_ask(const struct mnl_socket *sock, const struct nlmsghdr *request, seg_netlink_fn each,
+		    void *context);
 /* Sends one dump request and gives every message of the answer to `each`, waiting for it: for short
  * answers. 0, -EINTR (changed while it was read: do not trust it), or -errno. */
-typedef void (*seg_netlink_fn)(void *context, const struct nlmsghdr *message);
 int seg_netlink_dump(const struct mnl_socket *sock, struct nlmsghdr *request, seg_netlink_fn each,
 		     void *context);
 /* The errno an NLMSG_ERROR or NLMSG_DONE carries, negative; 0: acknowledged, or too short to say. */

@@ -100,12 +100,10 @@ static const struct seg_elem *elem_at(const struct seg_nft_batch *batch, const s
 	const struct nlattr *attr, *elem;
 	size_t at = origin->elem;
 
-	SEG_ATTR_EACH(attr, nlh, sizeof(struct nfgenmsg))
-	{
-		if (mnl_attr_get_type(attr) != NFTA_SET_ELEM_LIST_ELEMENTS)
+	seg_attr_each(attr, nlh, sizeof(struct nfgenmsg)) {
+		if (seg_attr_type(attr) != NFTA_SET_ELEM_LIST_ELEMENTS)
 			continue;
-		SEG_ATTR_NESTED(elem, attr)
-		{
+		seg_attr_each_nested(elem, attr) {
 			size_t start = (size_t)((const uint8_t *)elem - (const uint8_t *)nlh);
 
 			if (offset >= start && offset < start + elem->nla_len)
@@ -220,12 +218,10 @@ static void parse_refusal(const struct nlmsghdr *nlh, struct refusal *refusal)
 		fixed += seg_nft_align(error->msg.nlmsg_len - sizeof(error->msg));
 	if (fixed > mnl_nlmsg_get_payload_len(nlh))
 		return;
-	SEG_ATTR_EACH(attr, nlh, fixed)
-	{
-		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_OFFS &&
-		    mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+	seg_attr_each(attr, nlh, fixed) {
+		if (seg_attr_type(attr) == NLMSGERR_ATTR_OFFS && mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
 			refusal->offset = mnl_attr_get_u32(attr);
-		else if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
+		else if (seg_attr_type(attr) == NLMSGERR_ATTR_MSG &&
 			 mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
 			refusal->message = mnl_attr_get_str(attr);
 	}
@@ -264,20 +260,18 @@ static void read_answer(struct sending *s, const struct nlmsghdr *nlh)
 static int read_answers(struct seg_nft *nft, struct sending *s)
 {
 	uint8_t *buffer = seg_nft_must(malloc(ANSWER_SIZE));
-	int lost = -EIO;
+	const struct nlmsghdr *nlh;
+	int left, lost = -EIO;
+	ssize_t got;
 
-	for (;;) {
-		ssize_t got = recv(mnl_socket_get_fd(nft->socket), buffer, ANSWER_SIZE, MSG_DONTWAIT);
-		const struct nlmsghdr *nlh = (const struct nlmsghdr *)(const void *)buffer;
-		int left = (int)got;
-
-		if (got < 0 && errno == ENOBUFS)
-			lost = -ENOBUFS;
-		if (got < 0 && (errno == EINTR || errno == ENOBUFS))
+	while ((got = seg_netlink_receive(nft->socket, buffer, ANSWER_SIZE)) != -EAGAIN) {
+		if (got == -ENOBUFS || got == -EMSGSIZE) {
+			lost = (int)got;
 			continue;
+		}
 		if (got <= 0)
 			break;
-		for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+		seg_message_each(nlh, left, buffer, got)
 			read_answer(s, nlh);
 	}
 	free(buffer);

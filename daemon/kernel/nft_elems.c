@@ -29,14 +29,13 @@ static const uint8_t *read_key(struct elem_reader *r, const struct nlattr *nest)
 {
 	const struct nlattr *attr;
 
-	SEG_ATTR_NESTED(attr, nest)
-	if (mnl_attr_get_type(attr) == NFTA_DATA_VALUE &&
-	    mnl_attr_get_payload_len(attr) == seg_nft_key_len(r->set)) {
-		uint8_t *key = seg_arena_alloc(r->arena, r->set->key_len);
+	seg_attr_each_nested(attr, nest)
+		if (seg_attr_type(attr) == NFTA_DATA_VALUE && seg_attr_len(attr) == seg_nft_key_len(r->set)) {
+			uint8_t *key = seg_arena_alloc(r->arena, r->set->key_len);
 
-		memcpy(key, mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
-		return key;
-	}
+			memcpy(key, seg_attr_data(attr), seg_attr_len(attr));
+			return key;
+		}
 	return NULL;
 }
 
@@ -46,12 +45,10 @@ static void read_verdict(struct elem_reader *r, const struct nlattr *nest, struc
 	const char *chain = NULL;
 	int verdict = NF_DROP;
 
-	SEG_ATTR_NESTED(attr, nest)
-	{
-		if (mnl_attr_get_type(attr) == NFTA_VERDICT_CODE &&
-		    mnl_attr_get_payload_len(attr) == sizeof(uint32_t))
+	seg_attr_each_nested(attr, nest) {
+		if (seg_attr_type(attr) == NFTA_VERDICT_CODE && seg_attr_len(attr) == sizeof(uint32_t))
 			verdict = (int)ntohl(mnl_attr_get_u32(attr));
-		else if (mnl_attr_get_type(attr) == NFTA_VERDICT_CHAIN)
+		else if (seg_attr_type(attr) == NFTA_VERDICT_CHAIN)
 			chain = mnl_attr_get_str(attr);
 	}
 	/* A verdict that the encoder never writes has no name in a plan: it differs from all of ours. */
@@ -63,19 +60,17 @@ static void read_data(struct elem_reader *r, const struct nlattr *nest, struct s
 {
 	const struct nlattr *attr;
 
-	SEG_ATTR_NESTED(attr, nest)
-	{
-		if (mnl_attr_get_type(attr) == NFTA_DATA_VALUE &&
-		    mnl_attr_get_payload_len(attr) == sizeof(elem->mark))
-			memcpy(&elem->mark, mnl_attr_get_payload(attr), sizeof(elem->mark));
-		else if (mnl_attr_get_type(attr) == NFTA_DATA_VERDICT)
+	seg_attr_each_nested(attr, nest) {
+		if (seg_attr_type(attr) == NFTA_DATA_VALUE && seg_attr_len(attr) == sizeof(elem->mark))
+			memcpy(&elem->mark, seg_attr_data(attr), sizeof(elem->mark));
+		else if (seg_attr_type(attr) == NFTA_DATA_VERDICT)
 			read_verdict(r, attr, elem);
 	}
 }
 
 static uint64_t read_u64(const struct nlattr *attr)
 {
-	return mnl_attr_get_payload_len(attr) == sizeof(uint64_t) ? be64toh(mnl_attr_get_u64(attr)) : 0;
+	return seg_attr_len(attr) == sizeof(uint64_t) ? be64toh(mnl_attr_get_u64(attr)) : 0;
 }
 
 static void read_counter(const struct nlattr *expr, struct seg_elem *elem)
@@ -83,17 +78,15 @@ static void read_counter(const struct nlattr *expr, struct seg_elem *elem)
 	const struct nlattr *attr, *data;
 	bool counter = false;
 
-	SEG_ATTR_NESTED(attr, expr)
-	{
-		if (mnl_attr_get_type(attr) == NFTA_EXPR_NAME)
+	seg_attr_each_nested(attr, expr) {
+		if (seg_attr_type(attr) == NFTA_EXPR_NAME)
 			counter = strcmp(mnl_attr_get_str(attr), "counter") == 0;
-		if (mnl_attr_get_type(attr) != NFTA_EXPR_DATA || !counter)
+		if (seg_attr_type(attr) != NFTA_EXPR_DATA || !counter)
 			continue;
-		SEG_ATTR_NESTED(data, attr)
-		{
-			if (mnl_attr_get_type(data) == NFTA_COUNTER_PACKETS)
+		seg_attr_each_nested(data, attr) {
+			if (seg_attr_type(data) == NFTA_COUNTER_PACKETS)
 				elem->packets = read_u64(data);
-			else if (mnl_attr_get_type(data) == NFTA_COUNTER_BYTES)
+			else if (seg_attr_type(data) == NFTA_COUNTER_BYTES)
 				elem->bytes = read_u64(data);
 		}
 	}
@@ -103,7 +96,7 @@ static void read_attr(struct elem_reader *r, const struct nlattr *attr, struct r
 {
 	const struct nlattr *expr;
 
-	switch (mnl_attr_get_type(attr)) {
+	switch (seg_attr_type(attr)) {
 	case NFTA_SET_ELEM_KEY:
 		raw->elem.key = read_key(r, attr);
 		break;
@@ -126,42 +119,39 @@ static void read_attr(struct elem_reader *r, const struct nlattr *attr, struct r
 		break;
 	case NFTA_SET_ELEM_USERDATA:
 		if (!raw->elem.comment)
-			raw->elem.comment = seg_nft_decode_comment(mnl_attr_get_payload(attr),
-								   mnl_attr_get_payload_len(attr), r->arena);
+			raw->elem.comment =
+				seg_nft_decode_comment(seg_attr_data(attr), seg_attr_len(attr), r->arena);
 		break;
 	case NFTA_SET_ELEM_EXPR:
 		read_counter(attr, &raw->elem);
 		break;
 	case NFTA_SET_ELEM_EXPRESSIONS:
-		SEG_ATTR_NESTED(expr, attr)
-		read_counter(expr, &raw->elem);
+		seg_attr_each_nested(expr, attr)
+			read_counter(expr, &raw->elem);
 		break;
 	default:
 		break;
 	}
 }
 
-static int take_elems(const struct nlmsghdr *nlh, void *context)
+static void take_elems(void *context, const struct nlmsghdr *nlh)
 {
 	struct elem_reader *r = context;
 	const struct nlattr *list, *elem, *attr;
 
-	SEG_ATTR_EACH(list, nlh, sizeof(struct nfgenmsg))
-	{
-		if (mnl_attr_get_type(list) != NFTA_SET_ELEM_LIST_ELEMENTS)
+	seg_attr_each(list, nlh, sizeof(struct nfgenmsg)) {
+		if (seg_attr_type(list) != NFTA_SET_ELEM_LIST_ELEMENTS)
 			continue;
-		SEG_ATTR_NESTED(elem, list)
-		{
+		seg_attr_each_nested(elem, list) {
 			struct raw_elem raw = {0};
 
-			SEG_ATTR_NESTED(attr, elem)
-			read_attr(r, attr, &raw);
+			seg_attr_each_nested(attr, elem)
+				read_attr(r, attr, &raw);
 			if (!raw.elem.key)
 				raw.elem.key = seg_arena_alloc(r->arena, r->set->key_len);
 			SEG_PUSH(r->scratch, r->raw, r->n, r->cap) = raw;
 		}
 	}
-	return 0;
 }
 
 /* -- a set ------------------------------------------------------------- */

@@ -45,14 +45,6 @@ static int open_commits(struct seg_nft *nft, int fd)
 	return 0;
 }
 
-static int open_dumps(struct seg_nft *nft)
-{
-	nft->dump = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	if (!nft->dump || mnl_socket_bind(nft->dump, 0, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
-	return 0;
-}
-
 /* A table with an owner that stays, and the deletion of one that is not there: the first is refused
  * where the kernel is too old, the second always, so that nothing comes of it. */
 static int probe(struct seg_nft *nft)
@@ -100,7 +92,7 @@ int seg_nft_open(struct seg_nft **out, int fd)
 	int ret = open_commits(nft, fd);
 
 	if (ret == 0)
-		ret = open_dumps(nft);
+		ret = seg_netlink_open(&nft->dump, NETLINK_NETFILTER, 0, RECEIVE_BUFFER);
 	if (ret == 0)
 		ret = probe(nft);
 	if (ret == 0)
@@ -178,27 +170,25 @@ static bool is_ct(const struct nlattr *expr)
 {
 	const struct nlattr *attr;
 
-	SEG_ATTR_NESTED(attr, expr)
-	if (mnl_attr_get_type(attr) == NFTA_EXPR_NAME && strcmp(mnl_attr_get_str(attr), "ct") == 0)
-		return true;
+	seg_attr_each_nested(attr, expr)
+		if (seg_attr_type(attr) == NFTA_EXPR_NAME && strcmp(mnl_attr_get_str(attr), "ct") == 0)
+			return true;
 	return false;
 }
 
-static int find_ct(const struct nlmsghdr *nlh, void *context)
+static void find_ct(void *context, const struct nlmsghdr *nlh)
 {
 	bool *keeps = context, ours = false, ct = false;
 	const struct nlattr *attr, *expr;
 
-	SEG_ATTR_EACH(attr, nlh, sizeof(struct nfgenmsg))
-	{
-		if (mnl_attr_get_type(attr) == NFTA_RULE_TABLE)
+	seg_attr_each(attr, nlh, sizeof(struct nfgenmsg)) {
+		if (seg_attr_type(attr) == NFTA_RULE_TABLE)
 			ours = strcmp(mnl_attr_get_str(attr), SEG_KEEPER_TABLE) == 0;
-		if (mnl_attr_get_type(attr) == NFTA_RULE_EXPRESSIONS)
-			SEG_ATTR_NESTED(expr, attr)
-		ct |= is_ct(expr);
+		if (seg_attr_type(attr) == NFTA_RULE_EXPRESSIONS)
+			seg_attr_each_nested(expr, attr)
+				ct |= is_ct(expr);
 	}
 	*keeps |= ours && ct;
-	return 0;
 }
 
 static int keeper_keeps(struct seg_nft *nft, bool *keeps)

@@ -28,20 +28,21 @@ struct image {
 	size_t sets, sets_cap;
 	struct image_rule *rule; /* heap */
 	size_t rules, rules_cap;
+	bool torn; /* the parts do not fit: read again */
 };
 
 static uint32_t get_be32(const struct nlattr *attr)
 {
-	return mnl_attr_get_payload_len(attr) == sizeof(uint32_t) ? ntohl(mnl_attr_get_u32(attr)) : 0;
+	return seg_attr_len(attr) == sizeof(uint32_t) ? ntohl(mnl_attr_get_u32(attr)) : 0;
 }
 
 static bool of_our_table(const struct nlmsghdr *nlh, uint16_t table_attr)
 {
 	const struct nlattr *attr;
 
-	SEG_ATTR_EACH(attr, nlh, sizeof(struct nfgenmsg))
-	if (mnl_attr_get_type(attr) == table_attr)
-		return strcmp(mnl_attr_get_str(attr), SEG_TABLE) == 0;
+	seg_attr_each(attr, nlh, sizeof(struct nfgenmsg))
+		if (seg_attr_type(attr) == table_attr)
+			return strcmp(mnl_attr_get_str(attr), SEG_TABLE) == 0;
 	return false;
 }
 
@@ -51,16 +52,15 @@ static void read_hook(const struct nlattr *nest, struct seg_chain *chain)
 {
 	const struct nlattr *attr;
 
-	SEG_ATTR_NESTED(attr, nest)
-	{
-		if (mnl_attr_get_type(attr) == NFTA_HOOK_HOOKNUM)
+	seg_attr_each_nested(attr, nest) {
+		if (seg_attr_type(attr) == NFTA_HOOK_HOOKNUM)
 			chain->hook = seg_nft_hook_of(get_be32(attr));
-		else if (mnl_attr_get_type(attr) == NFTA_HOOK_PRIORITY)
+		else if (seg_attr_type(attr) == NFTA_HOOK_PRIORITY)
 			chain->priority = (int)get_be32(attr);
 	}
 }
 
-static int take_chain(const struct nlmsghdr *nlh, void *context)
+static void take_chain(void *context, const struct nlmsghdr *nlh)
 {
 	struct image *image = context;
 	struct seg_chain *chain;
@@ -68,22 +68,20 @@ static int take_chain(const struct nlmsghdr *nlh, void *context)
 
 	/* The kernel gives the chains of all tables. */
 	if (!of_our_table(nlh, NFTA_CHAIN_TABLE))
-		return 0;
+		return;
 	chain = SEG_NEW(image->arena, struct seg_chain);
-	SEG_ATTR_EACH(attr, nlh, sizeof(struct nfgenmsg))
-	{
-		if (mnl_attr_get_type(attr) == NFTA_CHAIN_NAME)
+	seg_attr_each(attr, nlh, sizeof(struct nfgenmsg)) {
+		if (seg_attr_type(attr) == NFTA_CHAIN_NAME)
 			chain->name = seg_arena_strdup(image->arena, mnl_attr_get_str(attr));
-		else if (mnl_attr_get_type(attr) == NFTA_CHAIN_HOOK)
+		else if (seg_attr_type(attr) == NFTA_CHAIN_HOOK)
 			read_hook(attr, chain);
-		else if (mnl_attr_get_type(attr) == NFTA_CHAIN_POLICY)
+		else if (seg_attr_type(attr) == NFTA_CHAIN_POLICY)
 			chain->policy_drop = get_be32(attr) == NF_DROP;
 	}
 	if (!chain->name)
-		return 0;
+		return;
 	SEG_PUSH(image->arena, image->chain, image->chains, image->chains_cap) = chain;
 	seg_map_add(&image->names.chains, image->arena, chain->name, chain, NULL);
-	return 0;
 }
 
 /* -- sets -------------------------------------------------------------- */
@@ -121,15 +119,15 @@ static void read_set_size(struct seg_set *set, const struct nlattr *nest)
 {
 	const struct nlattr *attr;
 
-	SEG_ATTR_NESTED(attr, nest)
-	if (mnl_attr_get_type(attr) == NFTA_SET_DESC_SIZE)
-		set->size = get_be32(attr);
+	seg_attr_each_nested(attr, nest)
+		if (seg_attr_type(attr) == NFTA_SET_DESC_SIZE)
+			set->size = get_be32(attr);
 }
 
 static void read_set_attr(struct image *image, struct seg_set *set, const struct nlattr *attr,
 			  uint32_t *flags, uint32_t *type)
 {
-	switch (mnl_attr_get_type(attr)) {
+	switch (seg_attr_type(attr)) {
 	case NFTA_SET_NAME:
 		set->name = seg_arena_strdup(image->arena, mnl_attr_get_str(attr));
 		break;
@@ -159,7 +157,7 @@ static void read_set_attr(struct image *image, struct seg_set *set, const struct
 	}
 }
 
-static int take_set(const struct nlmsghdr *nlh, void *context)
+static void take_set(void *context, const struct nlmsghdr *nlh)
 {
 	struct image *image = context;
 	struct seg_set *set;
@@ -167,49 +165,51 @@ static int take_set(const struct nlmsghdr *nlh, void *context)
 	uint32_t flags = 0, type = 0;
 
 	if (!of_our_table(nlh, NFTA_SET_TABLE))
-		return 0;
+		return;
 	set = SEG_NEW(image->arena, struct seg_set);
-	SEG_ATTR_EACH(attr, nlh, sizeof(struct nfgenmsg))
-	read_set_attr(image, set, attr, &flags, &type);
+	seg_attr_each(attr, nlh, sizeof(struct nfgenmsg))
+		read_set_attr(image, set, attr, &flags, &type);
 	/* An anonymous set is part of its rule, which is none of ours then. */
 	if (!set->name || (flags & NFT_SET_ANONYMOUS))
-		return 0;
+		return;
 	read_set_flags(set, flags);
 	if (!read_fields(set, type))
 		set->fields = 0;
 	SEG_PUSH(image->arena, image->set, image->sets, image->sets_cap) = set;
 	seg_map_add(&image->names.sets, image->arena, set->name, set, NULL);
-	return 0;
 }
 
 /* -- rules ------------------------------------------------------------- */
 
-static int take_rule(const struct nlmsghdr *nlh, void *context)
+static void keep_rule(struct image *image, struct nftnl_rule *rule, struct seg_chain *chain)
 {
-	struct image *image = context;
-	struct nftnl_rule *rule;
-	struct seg_chain *chain;
-
-	if (!of_our_table(nlh, NFTA_RULE_TABLE))
-		return 0;
-	rule = seg_nft_must(nftnl_rule_alloc());
-	if (nftnl_rule_nlmsg_parse(nlh, rule) < 0) {
-		nftnl_rule_free(rule);
-		return -EBADMSG;
-	}
-	chain = (struct seg_chain *)seg_nft_names_chain(&image->names,
-							nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN));
-	if (!chain) {
-		nftnl_rule_free(rule);
-		return -EINTR; /* younger than the dump of the chains */
-	}
 	if (image->rules == image->rules_cap) {
 		image->rules_cap = image->rules_cap ? image->rules_cap * 2 : 64;
 		image->rule = seg_nft_must(reallocarray(image->rule, image->rules_cap, sizeof(*image->rule)));
 	}
 	image->rule[image->rules++] = (struct image_rule){chain, rule};
 	chain->rules++;
-	return 0;
+}
+
+static void take_rule(void *context, const struct nlmsghdr *nlh)
+{
+	struct image *image = context;
+	struct nftnl_rule *rule;
+	struct seg_chain *chain = NULL;
+
+	if (!of_our_table(nlh, NFTA_RULE_TABLE))
+		return;
+	rule = seg_nft_must(nftnl_rule_alloc());
+	if (nftnl_rule_nlmsg_parse(nlh, rule) == 0)
+		chain = (struct seg_chain *)seg_nft_names_chain(&image->names,
+								nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN));
+	if (chain) {
+		keep_rule(image, rule, chain);
+		return;
+	}
+	/* In a chain younger than the dump of the chains. */
+	image->torn = true;
+	nftnl_rule_free(rule);
 }
 
 /* The kernel gives a chain's rules in their order. */
@@ -303,7 +303,7 @@ static struct seg_plan *make_plan(struct image *image)
 
 /* -- the whole --------------------------------------------------------- */
 
-static int dump(struct image *image, uint16_t type, uint16_t table_attr, seg_nft_answer_fn take)
+static int dump(struct image *image, uint16_t type, uint16_t table_attr, seg_netlink_fn take)
 {
 	struct seg_nft_question question;
 
@@ -346,7 +346,7 @@ static int dump_all(struct image *image)
 	if (ret == 0)
 		ret = seg_nft_read_generation(image->nft, &after);
 	/* A set or the table went away while it was read. */
-	if (ret == -ENOENT || (ret == 0 && before != after))
+	if (ret == -ENOENT || (ret == 0 && (before != after || image->torn)))
 		ret = -EINTR;
 	if (ret == 0)
 		decode_rules(image);

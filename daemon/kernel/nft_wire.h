@@ -32,22 +32,13 @@
 #include <stdlib.h>
 
 #include "base/map.h"
+#include "kernel/netlink.h"
 #include "kernel/nft.h"
 
 #ifndef NFT_TABLE_F_PERSIST
 #define NFT_TABLE_F_PERSIST 0x4 /* Linux 6.9 */
 #endif
 #define NFT_TABLE_F_KEPT (NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST)
-
-/* mnl_attr_for_each and mnl_attr_for_each_nested, clean under -Wconversion. */
-#define SEG_ATTR_EACH(attr, nlh, offset)                                                                     \
-	for ((attr) = mnl_nlmsg_get_payload_offset((nlh), (offset));                                         \
-	     mnl_attr_ok((attr), (int)((const char *)mnl_nlmsg_get_payload_tail(nlh) - (const char *)(attr)));\
-	     (attr) = mnl_attr_next(attr))
-#define SEG_ATTR_NESTED(attr, nest)                                                                          \
-	for ((attr) = mnl_attr_get_payload(nest);                                                            \
-	     mnl_attr_ok((attr), (int)((const char *)(nest) + (nest)->nla_len - (const char *)(attr)));       \
-	     (attr) = mnl_attr_next(attr))
 
 static inline size_t seg_nft_align(size_t len)
 {
@@ -190,15 +181,14 @@ int seg_nft_keep(struct seg_nft *nft, struct seg_diags *diags);
 
 /* -- nft_request.c ----------------------------------------------------- */
 
-/* One question on the dump socket: NLM_F_DUMP, or one object. -EINTR: the ruleset changed meanwhile. each
- * returns 0 or a negative errno, which ends it. */
-typedef int (*seg_nft_answer_fn)(const struct nlmsghdr *nlh, void *context);
+/* One question to nf_tables, about one object or, with dump, all of them. Its attributes go behind. */
 struct seg_nft_question {
-	uint8_t bytes[1024];
+	_Alignas(struct nlmsghdr) char bytes[1024];
 	struct nlmsghdr *nlh;
 };
 void seg_nft_question_init(struct seg_nft_question *question, uint16_t type, bool dump);
-int seg_nft_ask(struct seg_nft *nft, struct seg_nft_question *question, seg_nft_answer_fn each, void *context);
+/* On the dump socket. -EINTR: the ruleset changed meanwhile. */
+int seg_nft_ask(struct seg_nft *nft, struct seg_nft_question *question, seg_netlink_fn each, void *context);
 
 int seg_nft_read_generation(struct seg_nft *nft, uint32_t *generation);
 struct seg_nft_table {
