@@ -27,7 +27,15 @@ struct seg_nft_monitor;
 int seg_nft_monitor_open(struct seg_nft_monitor **monitor, seg_nft_monitor_fn fn, void *context);
 void seg_nft_monitor_close(struct seg_nft_monitor *monitor);
 int seg_nft_monitor_fd(const struct seg_nft_monitor *monitor);
+/* Leaves out the objects of one committer's transactions, ours: the kernel does not even queue them, and a large
+ * policy does not overflow the socket. Their generation is still told, with that port id. */
+int seg_nft_monitor_ignore(struct seg_nft_monitor *monitor, uint32_t portid);
 /* Call when readable: bounded work. 0, -ENOBUFS when notifications were lost (verify everything), or -errno. */
 int seg_nft_monitor_read(struct seg_nft_monitor *monitor);
+
+
+/* The ways round us that the rules of all tables hold now, a sentence each, always the same for the same fact. */
+typedef void (*seg_nft_bypass_fn)(void *context, const char *finding);
+int seg_nft_find_bypass(seg_nft_bypass_fn each, void *context);
 
 #endif

@@ -14,6 +14,7 @@
  *   nft_read.c    dumps -> plan
  *   nft_elems.c   attributes of elements -> elements of a plan
  *   nft_compare.c plan and image -> findings
+ *   nft_monitor.c, nft_bypass.c   who changed what, and ways round us
  *   nft_own.c     the sockets, whose the table is, the keeper
  *   nft_request.c questions to the kernel and their answers
  *

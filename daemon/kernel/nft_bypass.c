@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/nft_bypass.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <string.h>
+
+#include "kernel/nft_monitor.h"
+#include "kernel/nft_wire.h"
+
+void seg_nft_escape(struct seg_strbuf *out, const char *text)
+{
+	for (; *text; text++) {
+		if (isprint((unsigned char)*text) && *text != '\\' && *text != '"')
+			seg_strbuf_addc(out, *text);
+		else
+			seg_strbuf_printf(out, "\\x%02x", (unsigned char)*text);
+	}
+}
+
+const char *seg_nft_family_name(uint8_t family)
+{
+	switch (family) {
+	case NFPROTO_INET:
+		return "inet";
+	case NFPROTO_IPV4:
+		return "ip";
+	case NFPROTO_IPV6:
+		return "ip6";
+	case NFPROTO_ARP:
+		return "arp";
+	case NFPROTO_BRIDGE:
+		return "bridge";
+	case NFPROTO_NETDEV:
+		return "netdev";
+	default:
+		return "unknown";
+	}
+}
+
+static const char *expr_name(const struct nlattr *expr)
+{
+	const struct nlattr *attr;
+
+	seg_attr_each_nested(attr, expr)
+		if (seg_attr_type(attr) == NFTA_EXPR_NAME &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
+			return mnl_attr_get_str(attr);
+	return "";
+}
+
+/* What the first such expression of a rule does; NULL. */
+static const char *way_of(const struct nlattr *exprs)
+{
+	static const struct {
+		const char *expr, *way;
+	} ways[] = {
+		{"flow_offload", "hands flows to a flowtable, and their packets pass unjudged"},
+		{"notrack", "takes packets out of connection tracking"},
+		{"fwd", "forwards packets from where they come in, unjudged"},
+		{"dup", "sends copies of packets elsewhere, unjudged"},
+	};
+	const struct nlattr *expr;
+
+	seg_attr_each_nested(expr, exprs)
+		for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+			if (strcmp(expr_name(expr), ways[i].expr) == 0)
+				return ways[i].way;
+	return NULL;
+}
+
+/* Both messages have the table's name as attribute 1 and the chain's or flowtable's as 2. */
+static const struct nlattr *attr_of(const struct nlmsghdr *nlh, uint16_t type)
+{
+	const struct nlattr *attr;
+
+	seg_attr_each(attr, nlh, sizeof(struct nfgenmsg))
+		if (seg_attr_type(attr) == type)
+			return attr;
+	return NULL;
+}
+
+static void print_name(const struct nlmsghdr *nlh, uint16_t type, struct seg_strbuf *out)
+{
+	const struct nlattr *attr = attr_of(nlh, type);
+
+	if (attr && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
+		seg_nft_escape(out, mnl_attr_get_str(attr));
+}
+
+static void print_where(const struct nlmsghdr *nlh, const char *what, struct seg_strbuf *out)
+{
+	const struct nfgenmsg *header = mnl_nlmsg_get_payload(nlh);
+
+	seg_strbuf_printf(out, "%s ", what);
+	print_name(nlh, NFTA_RULE_CHAIN, out);
+	seg_strbuf_printf(out, " of table %s ", seg_nft_family_name(header->nfgen_family));
+	print_name(nlh, NFTA_RULE_TABLE, out);
+}
+
+bool seg_nft_bypass_of(const struct nlmsghdr *nlh, struct seg_strbuf *out)
+{
+	const struct nlattr *exprs;
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg))
+		return false;
+	switch (nlh->nlmsg_type & 0xff) {
+	case NFT_MSG_NEWFLOWTABLE:
+		print_where(nlh, "flowtable", out);
+		seg_strbuf_add(out, " can let packets pass unjudged");
+		return true;
+	case NFT_MSG_NEWRULE:
+		exprs = attr_of(nlh, NFTA_RULE_EXPRESSIONS);
+		if (!exprs || !way_of(exprs))
+			return false;
+		print_where(nlh, "a rule in chain", out);
+		seg_strbuf_printf(out, " %s", way_of(exprs));
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* -- what is there ----------------------------------------------------- */
+
+struct search {
+	seg_nft_bypass_fn each;
+	void *context;
+};
+
+static void take(void *context, const struct nlmsghdr *nlh)
+{
+	struct search *search = context;
+	struct seg_strbuf text = {0};
+
+	if (seg_nft_bypass_of(nlh, &text))
+		search->each(search->context, seg_strbuf_text(&text));
+	seg_strbuf_fini(&text);
+}
+
+/* A sentence given twice because the dump began anew is the same sentence. */
+static int search_all(const struct mnl_socket *sock, uint16_t type, struct search *search)
+{
+	struct seg_nft_question question;
+	struct nfgenmsg *header;
+	int ret = -EINTR;
+
+	for (unsigned i = 0; i < SEG_NFT_RETRIES && ret == -EINTR; i++) {
+		seg_nft_question_init(&question, type, true);
+		header = mnl_nlmsg_get_payload(question.nlh);
+		header->nfgen_family = NFPROTO_UNSPEC;
+		question.nlh->nlmsg_seq = i + 1;
+		ret = seg_netlink_ask(sock, question.nlh, take, search);
+	}
+	return ret;
+}
+
+int seg_nft_find_bypass(seg_nft_bypass_fn each, void *context)
+{
+	struct search search = {each, context};
+	struct mnl_socket *sock;
+	int ret = seg_netlink_open(&sock, NETLINK_NETFILTER, 0, 0);
+
+	if (ret < 0)
+		return ret;
+	ret = search_all(sock, NFT_MSG_GETFLOWTABLE, &search);
+	if (ret == 0)
+		ret = search_all(sock, NFT_MSG_GETRULE, &search);
+	mnl_socket_close(sock);
+	return ret;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Who changed the ruleset, and ways round ours, in a network namespace of each test's own. Needs root and
+ * nft. */
+
+#include <check.h>
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/nft_bypass.h"
+#include "kernel/nft_monitor.h"
+#include "kernel/nft_wire.h"
+#include "sample_plan.h"
+
+static struct seg_nft_monitor *monitor;
+static struct seg_nft_transaction seen[16];
+static size_t n_seen;
+
+static void note(void *context, const struct seg_nft_transaction *transaction)
+{
+	(void)context;
+	ck_assert_uint_lt(n_seen, 16);
+	seen[n_seen++] = *transaction;
+}
+
+static void setup(void)
+{
+	ck_assert_int_eq(unshare(CLONE_NEWNET), 0);
+	ck_assert_int_eq(seg_nft_monitor_open(&monitor, note, NULL), 0);
+}
+
+static void teardown(void)
+{
+	seg_nft_monitor_close(monitor);
+}
+
+static void nft(const char *command)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line), "nft '%s'", command);
+	ck_assert_msg(system(line) == 0, "%s", line);
+}
+
+static const struct seg_nft_transaction *after(const char *command)
+{
+	n_seen = 0;
+	nft(command);
+	ck_assert_int_eq(seg_nft_monitor_read(monitor), 0);
+	ck_assert_uint_eq(n_seen, 1);
+	return &seen[0];
+}
+
+START_TEST(test_who)
+{
+	const struct seg_nft_transaction *t = after("add table inet other");
+	uint32_t generation = t->generation;
+
+	ck_assert_str_eq(t->process, "nft");
+	ck_assert_uint_ne(t->pid, 0);
+	ck_assert_uint_ne(t->portid, 0);
+	ck_assert(!t->ours && !t->keeper && !t->ours_gone);
+	ck_assert_str_eq(t->what, "added table inet other");
+	ck_assert_str_eq(t->bypass, "");
+	ck_assert_uint_eq(after("add chain inet other c")->generation, generation + 1);
+}
+END_TEST
+
+static const struct {
+	const char *command, *what;
+	bool ours, keeper, gone;
+} changes[] = {
+	{"add chain inet segd extra", "added chain extra of table inet segd", true, false, false},
+	{"delete chain inet segd spare", "deleted chain spare of table inet segd", true, false, false},
+	{"add rule inet segd forward accept", "added a rule to chain forward of table inet segd", true, false,
+	 false},
+	{"flush chain inet segd forward", "deleted a rule of chain forward of table inet segd", true, false,
+	 false},
+	{"add element inet segd open { 7 }", "added elements to set open of table inet segd", true, false,
+	 false},
+	{"delete element inet segd open { 1 }", "deleted elements of set open of table inet segd", true,
+	 false, false},
+	{"delete set inet segd spare", "deleted set spare of table inet segd", true, false, false},
+	{"delete table inet segd", NULL, true, false, true},
+	{"flush ruleset", NULL, true, true, true},
+	{"add chain inet segd_keeper c", "added chain c of table inet segd_keeper", false, true, false},
+	{"add chain ip segd c", "added chain c of table ip segd", false, false, false},
+	{"add table ip a; add table inet segd; add chain inet segd e; add table ip b",
+	 "added chain e of table inet segd", true, false, false},
+};
+
+START_TEST(test_changes)
+{
+	const struct seg_nft_transaction *t;
+
+	nft("add table inet segd; add chain inet segd forward { type filter hook forward priority 0; }; "
+	    "add rule inet segd forward drop; add chain inet segd spare; add set inet segd spare { type "
+	    "mark; }; "
+	    "add set inet segd open { type mark; }; add element inet segd open { 1 }; "
+	    "add table inet segd_keeper; add table ip segd");
+	ck_assert_int_eq(seg_nft_monitor_read(monitor), 0);
+	t = after(changes[_i].command);
+	if (changes[_i].what)
+		ck_assert_str_eq(t->what, changes[_i].what);
+	ck_assert(strstr(t->what, "inet segd") || !changes[_i].ours);
+	ck_assert_int_eq(t->ours, changes[_i].ours);
+	ck_assert_int_eq(t->keeper, changes[_i].keeper);
+	ck_assert_int_eq(t->ours_gone, changes[_i].gone);
+	ck_assert_str_eq(t->bypass, "");
+}
+END_TEST
+
+static char found[1024];
+
+static void note_bypass(void *context, const char *finding)
+{
+	(void)context;
+	strncat(found, finding, sizeof(found) - strlen(found) - 1);
+	strncat(found, "\n", sizeof(found) - strlen(found) - 1);
+}
+
+/* Each way round us is named when it appears, and found again where it stands. */
+static const struct {
+	const char *command, *bypass;
+} ways[] = {
+	{"add table inet o; add chain inet o c; add rule inet o c notrack",
+	 "a rule in chain c of table inet o takes packets out of connection tracking"},
+	{"add table netdev o; add chain netdev o c { type filter hook ingress device lo priority 0; }; "
+	 "add rule netdev o c ip saddr 10.0.0.1 fwd to lo",
+	 "a rule in chain c of table netdev o forwards packets from where they come in, unjudged"},
+	{"add table netdev o; add chain netdev o c { type filter hook ingress device lo priority 0; }; "
+	 "add rule netdev o c dup to lo",
+	 "a rule in chain c of table netdev o sends copies of packets elsewhere, unjudged"},
+};
+
+START_TEST(test_bypass)
+{
+	ck_assert_str_eq(after(ways[_i].command)->bypass, ways[_i].bypass);
+	found[0] = '\0';
+	ck_assert_int_eq(seg_nft_find_bypass(note_bypass, NULL), 0);
+	ck_assert_msg(strncmp(found, ways[_i].bypass, strlen(ways[_i].bypass)) == 0, "%s", found);
+}
+END_TEST
+
+/* By hand: not every kernel has flowtables. */
+START_TEST(test_flowtable)
+{
+	_Alignas(struct nlmsghdr) char buffer[256];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
+	struct nfgenmsg *header = mnl_nlmsg_put_extra_header(nlh, sizeof(*header));
+	struct seg_strbuf text = {0};
+
+	nlh->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWFLOWTABLE;
+	header->nfgen_family = NFPROTO_INET;
+	mnl_attr_put_strz(nlh, NFTA_FLOWTABLE_TABLE, "o");
+	mnl_attr_put_strz(nlh, NFTA_FLOWTABLE_NAME, "f\n\"t");
+	ck_assert(seg_nft_bypass_of(nlh, &text));
+	ck_assert_str_eq(text.text, "flowtable f\\x0a\\x22t of table inet o can let packets pass unjudged");
+	seg_strbuf_reset(&text);
+	nlh->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELFLOWTABLE;
+	ck_assert(!seg_nft_bypass_of(nlh, &text));
+	seg_strbuf_fini(&text);
+}
+END_TEST
+
+START_TEST(test_no_bypass)
+{
+	ck_assert_str_eq(
+		after("add table ip o; add chain ip o c { type filter hook forward priority -300; }; "
+		      "add rule ip o c counter accept")
+			->bypass,
+		"");
+	found[0] = '\0';
+	ck_assert_int_eq(seg_nft_find_bypass(note_bypass, NULL), 0);
+	ck_assert_str_eq(found, "");
+}
+END_TEST
+
+/* Ours, however large, costs the socket nothing but its end; theirs are still told. */
+START_TEST(test_ignore)
+{
+	struct sample *plan = sample_new(3);
+	struct seg_set *open = sample_find(plan, "open");
+	struct seg_elem *elem = SEG_NEW_N(plan->arena, struct seg_elem, 100000);
+	struct seg_diags diags;
+	struct seg_nft *ours;
+
+	for (uint32_t i = 0; i < 100000; i++)
+		elem[i].key = seg_arena_copy(plan->arena, &i, sizeof(i));
+	open->elem = elem;
+	open->elems = 100000;
+	seg_diags_init(&diags);
+	ck_assert_int_eq(seg_nft_open(&ours, -1), 0);
+	ck_assert_int_eq(seg_nft_monitor_ignore(monitor, seg_nft_portid(ours)), 0);
+	ck_assert_int_eq(seg_nft_commit(ours, NULL, &plan->plan, &diags), 0);
+	ck_assert_int_eq(seg_nft_monitor_read(monitor), 0);
+	ck_assert_uint_ge(n_seen, 2);
+	for (size_t i = 0; i < n_seen; i++) {
+		ck_assert_uint_eq(seen[i].portid, seg_nft_portid(ours));
+		ck_assert_str_eq(seen[i].what, "");
+	}
+	ck_assert_str_eq(after("add table inet other")->what, "added table inet other");
+	seg_nft_close(ours);
+	seg_diags_fini(&diags);
+	sample_fini(plan);
+}
+END_TEST
+
+/* More than the socket holds: it is said, and reading goes on. */
+START_TEST(test_lost)
+{
+	int ret = 0;
+
+	nft("add table inet o; add set inet o s { type mark; }");
+	ck_assert_int_eq(seg_nft_monitor_read(monitor), 0);
+	ck_assert_int_eq(
+		system("{ echo 'add element inet o s {'; seq -s, 1 200000; echo '}'; } >/tmp/test_mon.$$; "
+		       "nft -f /tmp/test_mon.$$; nft flush set inet o s; nft -f /tmp/test_mon.$$; r=$?; "
+		       "rm -f /tmp/test_mon.$$; exit $r"),
+		0);
+	for (int i = 0; i < 10000 && ret == 0; i++)
+		ret = seg_nft_monitor_read(monitor);
+	ck_assert_int_eq(ret, -ENOBUFS);
+	for (int i = 0; i < 10000; i++)
+		seg_nft_monitor_read(monitor);
+	ck_assert_str_eq(after("add table inet other")->what, "added table inet other");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("nft_monitor");
+	TCase *tcase = tcase_create("kernel");
+	SRunner *runner;
+	int failed;
+
+	if (geteuid() != 0 || system("unshare -n nft list ruleset") != 0) {
+		puts("nft_monitor: skipped: needs root, nft and network namespaces");
+		return EXIT_SUCCESS;
+	}
+	tcase_set_timeout(tcase, 60);
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, test_who);
+	tcase_add_loop_test(tcase, test_changes, 0, (int)(sizeof(changes) / sizeof(changes[0])));
+	tcase_add_loop_test(tcase, test_bypass, 0, (int)(sizeof(ways) / sizeof(ways[0])));
+	tcase_add_test(tcase, test_flowtable);
+	tcase_add_test(tcase, test_no_bypass);
+	tcase_add_test(tcase, test_ignore);
+	tcase_add_test(tcase, test_lost);
+	runner = srunner_create(suite);
+	suite_add_tcase(suite, tcase);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
