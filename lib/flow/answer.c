@@ -150,6 +150,14 @@ static const struct seg_zone *zone_at(const struct seg_policy *policy, size_t in
 	return index < policy->zones ? &policy->zone[index] : policy->gateway_zone;
 }
 
+static bool next_open_pair(struct seg_pairs *walk, struct seg_pair *pair)
+{
+	while (seg_pairs_next(walk, pair))
+		if (!seg_side_is_empty(pair->from) && !seg_side_is_empty(pair->to))
+			return true;
+	return false;
+}
+
 static void add_cell(json_t *cells, const struct seg_policy *policy, const struct seg_index *index,
 		     const struct seg_zone *from, const struct seg_zone *to)
 {
@@ -160,14 +168,14 @@ static void add_cell(json_t *cells, const struct seg_policy *policy, const struc
 	bool some;
 
 	seg_pairs_begin(&walk, policy, index, from, to);
-	some = seg_pairs_next(&walk, &pair);
+	some = next_open_pair(&walk, &pair);
 	if (!some && !intra)
 		return;
 	permits = json_array();
-	for (; some; some = seg_pairs_next(&walk, &pair))
+	for (; some; some = next_open_pair(&walk, &pair))
 		json_array_append_new(permits, json_string(pair.permit->id));
-	json_array_append_new(cells, json_pack("{s:s, s:s, s:o, s:b}", "from", from->id, "to", to->id,
-					       "permits", permits, "intra", intra));
+	json_array_append_new(cells, json_pack("{s:s, s:s, s:o, s:b}", "from", from->id, "to", to->id, "permits",
+					       permits, "intra", intra));
 }
 
 json_t *seg_answer_matrix(const struct seg_policy *policy)

@@ -132,6 +132,11 @@ bool seg_zone_has_interface(const struct seg_zone *zone, const char *name)
 	return false;
 }
 
+bool seg_side_is_empty(const struct seg_side *side)
+{
+	return !side->whole && side->ranges.n == 0 && side->n_bound == 0;
+}
+
 bool seg_side_has(const struct seg_side *side, seg_addr addr, const uint8_t *mac)
 {
 	if (side->whole)

@@ -191,6 +191,8 @@ bool seg_zone_has_interface(const struct seg_zone *zone, const char *name);
 /* Is this address of a side of the permit (bound ones included)? mac NULL: any will do. The whole
  * gateway takes every address: whether it is the gateway's own is classify's to know. */
 bool seg_side_has(const struct seg_side *side, seg_addr addr, const uint8_t *mac);
+/* No listed address lies in this zone: here the permit opens nothing. */
+bool seg_side_is_empty(const struct seg_side *side);
 
 /* "tcp/443", "udp/3478-3481", "icmp/8", "proto/112", "any". */
 #define SEG_SERVICE_STRLEN 24

@@ -7,11 +7,6 @@
 
 /* --- One permit and another --- */
 
-static bool is_empty(const struct seg_side *side)
-{
-	return !side->whole && side->ranges.n == 0 && side->n_bound == 0;
-}
-
 static bool covers_bound(const struct seg_side *outer, const struct seg_bound *bound)
 {
 	if (outer->whole || seg_ranges_subset((struct seg_ranges){&bound->range, 1}, outer->ranges))
@@ -59,7 +54,7 @@ static bool covers_sides(const struct seg_side *outer, size_t n_outer, const str
 	for (size_t i = 0; i < n_inner; i++) {
 		const struct seg_side *same = side_in(outer, n_outer, inner[i].zone);
 
-		if (!is_empty(&inner[i]) && (!same || !covers(same, &inner[i])))
+		if (!seg_side_is_empty(&inner[i]) && (!same || !covers(same, &inner[i])))
 			return false;
 	}
 	return true;
@@ -353,7 +348,7 @@ static bool find_open_pair(const struct seg_permit *permit, struct card *card)
 {
 	for (size_t f = 0; f < permit->n_from; f++)
 		for (size_t t = 0; t < permit->n_to; t++)
-			if (!is_empty(&permit->from[f]) && !is_empty(&permit->to[t])) {
+			if (!seg_side_is_empty(&permit->from[f]) && !seg_side_is_empty(&permit->to[t])) {
 				*card = make_card(permit, &permit->from[f], &permit->to[t]);
 				return true;
 			}

@@ -357,6 +357,53 @@ START_TEST(test_proto)
 }
 END_TEST
 
+/* A cell stands where something may begin: a listed address counts in its own zone alone. */
+START_TEST(test_matrix)
+{
+	json_t *doc = seg_answer_matrix(fixture.policy), *cells = json_object_get(doc, "cells"), *cell;
+	size_t i, seen = 0;
+
+	ck_assert_uint_eq(json_array_size(json_object_get(doc, "zones")), fixture.policy->zones + 1);
+	json_array_foreach(cells, i, cell)
+	{
+		const char *from = json_string_value(json_object_get(cell, "from"));
+		const char *to = json_string_value(json_object_get(cell, "to"));
+		bool intra = json_is_true(json_object_get(cell, "intra"));
+
+		ck_assert(intra || json_array_size(json_object_get(cell, "permits")) > 0);
+		ck_assert(intra == (strcmp(from, "lg") == 0 && strcmp(to, "lg") == 0));
+		if (strcmp(from, "mn") == 0 && strcmp(to, "wan") == 0)
+			seen = json_array_size(json_object_get(cell, "permits"));
+		ck_assert_msg(strcmp(from, "wan") != 0, "%s -> %s", from, to);
+	}
+	ck_assert_uint_eq(seen, 2);
+	json_decref(doc);
+}
+END_TEST
+
+START_TEST(test_matrix_empty_side)
+{
+	char *text = fixture_replace(policy_text, "source: [10.5.0.0-10.5.0.9, 10.1.0.40]", "source: [10.5.0.0-10.5.0.9]");
+	struct fixture other;
+	json_t *cells, *cell, *doc;
+	size_t i;
+
+	fixture_init(&other, text);
+	doc = seg_answer_matrix(other.policy);
+	cells = json_object_get(doc, "cells");
+	json_array_foreach(cells, i, cell)
+	{
+		bool mn = strcmp(json_string_value(json_object_get(cell, "from")), "mn") == 0;
+
+		ck_assert(!mn || json_array_size(json_object_get(cell, "permits")) == 1); /* S-1 to wan alone */
+		ck_assert(!mn || strcmp(json_string_value(json_object_get(cell, "to")), "wan") == 0);
+	}
+	json_decref(doc);
+	fixture_fini(&other);
+	free(text);
+}
+END_TEST
+
 /* --- Random policies --- */
 
 #define ZONES 12
@@ -461,6 +508,8 @@ int main(void)
 	tcase_add_test(verdicts, test_flows);
 	tcase_add_test(verdicts, test_families_do_not_mix);
 	tcase_add_test(verdicts, test_proto);
+	tcase_add_test(verdicts, test_matrix);
+	tcase_add_test(verdicts, test_matrix_empty_side);
 	tcase_add_test(verdicts, test_proto_name);
 	tcase_add_loop_test(verdicts, test_index_changes_nothing, 0, 12);
 	suite_add_tcase(suite, verdicts);
