@@ -144,6 +144,24 @@ static void resolve_host(struct loader *ld, struct seg_host *host)
 	place_host(ld, host);
 }
 
+/* A permit names hosts and addresses in one list: no id may read as something else there. */
+static void check_host_id(struct loader *ld, const struct subject *of, const struct yaml_node *key)
+{
+	struct seg_range range;
+	const char *reason;
+
+	if (!check_id(ld, of, key))
+		return;
+	if (seg_range_parse(key->text, key->len, true, &range, &reason))
+		seg_error(ld->diags, SEG_TYPE, key->place,
+			  _("%s: an id that reads as an address would hide that address"),
+			  subject_text(ld, of));
+	else if (strcmp(key->text, "any") == 0 || strncmp(key->text, "file:", 5) == 0)
+		seg_error(ld->diags, SEG_TYPE, key->place,
+			  _("%s: 'any' and 'file:' mean something of their own in a list of addresses"),
+			  subject_text(ld, of));
+}
+
 static void load_host(struct loader *ld, const struct yaml_node *node, struct seg_host *host)
 {
 	static const struct word assurances[] = {{"closed", SEG_ASSURANCE_CLOSED},
@@ -156,15 +174,7 @@ static void load_host(struct loader *ld, const struct yaml_node *node, struct se
 
 	*host = (struct seg_host){.place = node->key->place};
 	host->id = host->title = seg_arena_strndup(ld->arena, node->key->text, node->key->len);
-	if (check_id(ld, &of, node->key)) {
-		struct seg_range range;
-		const char *reason;
-
-		if (seg_range_parse(host->id, node->key->len, true, &range, &reason))
-			seg_error(ld->diags, SEG_TYPE, host->place,
-				  _("host '%s': an id that reads as an address would hide that address"),
-				  host->id);
-	}
+	check_host_id(ld, &of, node->key);
 	if (!read_keys(ld, &of, node, host_key, HOST_KEYS, field))
 		return;
 	require(ld, &field[HOST_ADDRESS],

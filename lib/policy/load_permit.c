@@ -373,6 +373,7 @@ static void read_valid(struct loader *ld, const struct field *valid, struct seg_
 	struct subject of = {
 		.format = N_("permit '%s', valid"), .id = permit->id, .place = field_place(valid)};
 	struct field field[2];
+	bool begins, ends;
 
 	if (!valid->value)
 		return;
@@ -386,9 +387,8 @@ static void read_valid(struct loader *ld, const struct field *valid, struct seg_
 			      seg_error(ld->diags, SEG_MISSING, of.place,
 					_("%s: neither 'from' nor 'until' is given"), subject_text(ld, &of)),
 			      _("valid: {from: 2026-04-01, until: 2027-03-31}, both days included"));
-	bool begins = read_date(ld, &field[0], &schedule->from);
-	bool ends = read_date(ld, &field[1], &schedule->until);
-
+	begins = read_date(ld, &field[0], &schedule->from);
+	ends = read_date(ld, &field[1], &schedule->until);
 	if (begins && ends && schedule->from > schedule->until)
 		seg_diag_relate(ld->diags,
 				seg_error(ld->diags, SEG_RANGE, permit->place.valid_until,

@@ -207,6 +207,29 @@ START_TEST(permit_keys)
 }
 END_TEST
 
+/* One end of a span alone is a span: a date left unread would leave a permit open for ever. */
+START_TEST(half_a_span)
+{
+	char *until = fixture_replace(town, "from: 2026-04-01, until", "until");
+	char *from = fixture_replace(town, ", until: 2027-03-31", "");
+	struct fixture half;
+	seg_date date;
+
+	fixture_init(&half, until);
+	ck_assert(seg_date_parse("2027-03-31", 10, &date));
+	ck_assert_int_eq(half.policy->permit[0].schedule.from, 0);
+	ck_assert_int_eq(half.policy->permit[0].schedule.until, date);
+	fixture_fini(&half);
+	fixture_init(&half, from);
+	ck_assert(seg_date_parse("2026-04-01", 10, &date));
+	ck_assert_int_eq(half.policy->permit[0].schedule.from, date);
+	ck_assert_int_eq(half.policy->permit[0].schedule.until, 0);
+	fixture_fini(&half);
+	free(until);
+	free(from);
+}
+END_TEST
+
 START_TEST(mac_binds_the_source)
 {
 	const struct seg_permit *s = seg_policy_permit(fixture.policy, "S-1");
@@ -456,6 +479,7 @@ int main(void)
 	tcase_add_test(model, every_address_has_its_zone);
 	tcase_add_test(model, hosts);
 	tcase_add_test(model, permit_keys);
+	tcase_add_test(other, half_a_span);
 	tcase_add_test(model, mac_binds_the_source);
 	tcase_add_test(model, each_zone_takes_its_own);
 	tcase_add_test(model, opposite_the_gateway);
