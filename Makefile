@@ -176,12 +176,13 @@ install: all
 	install -m 644 $(wildcard conf/examples/lists/*.txt) $(DESTDIR)$(docdir)/examples/lists
 	# A city's own policy is never overwritten; what is there first denies everything (segd-policy(5)).
 	set -e; for f in segd.yaml; do test -e $(DESTDIR)$(confdir)/$$f || test ! -e conf/$$f || \
-		install -m 640 conf/$$f $(DESTDIR)$(confdir)/$$f; done
+		install -m 644 conf/$$f $(DESTDIR)$(confdir)/$$f; done
+	install -D -m 644 systemd/segd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/segd.conf
 
 uninstall:
 	rm -f $(DESTDIR)$(sbindir)/segd $(DESTDIR)$(bindir)/segctl $(DESTDIR)$(completiondir)/segctl
 	rm -f $(foreach m,$(notdir $(MAN)),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(m)))/$(m))
-	rm -f $(addprefix $(DESTDIR)$(unitdir)/,$(notdir $(UNITS)))
+	rm -f $(addprefix $(DESTDIR)$(unitdir)/,$(notdir $(UNITS))) $(DESTDIR)$(PREFIX)/lib/sysusers.d/segd.conf
 	rm -f $(MO:$(BUILD)/locale/%=$(DESTDIR)$(localedir)/%)
 	rm -rf $(DESTDIR)$(docdir)
 

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef TEST_FAKE_KERNEL_H
+#define TEST_FAKE_KERNEL_H
+
+/*
+ * A kernel for the engine: one table that is what was committed last, elements
+ * whose timeouts run by a simulated clock, a table of flows. It checks what the
+ * real one would: that `old` of a commit is what it holds.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+
+#define FAKE_FLOWS 256
+
+struct fake_kernel {
+	struct seg_plan *image;      /* NULL: no table */
+	time_t now, committed_at;
+	unsigned commits, writes;    /* writes: commits that changed something */
+	int refuse;                  /* the next commits fail with this errno */
+	struct seg_flow flow[FAKE_FLOWS];
+	size_t flows, deleted;
+	unsigned dumps;
+	const char *bypass;
+};
+
+static const struct seg_set *fake_set(const struct seg_plan *plan, const struct seg_set *set)
+{
+	return set ? seg_plan_set(plan, set->name) : NULL;
+}
+
+static struct seg_action fake_action(const struct seg_plan *plan, struct seg_action action)
+{
+	if (action.chain)
+		action.chain = seg_plan_chain(plan, action.chain->name);
+	return action;
+}
+
+static struct seg_set *fake_copy_set(struct seg_arena *arena, const struct seg_set *from, time_t age)
+{
+	struct seg_set *set = seg_arena_copy(arena, from, sizeof(*from));
+	struct seg_elem *elem = SEG_NEW_N(arena, struct seg_elem, from->elems + 1);
+	size_t n = 0;
+
+	set->name = seg_arena_strdup(arena, from->name);
+	for (size_t i = 0; i < from->elems && !from->dynamic; i++) {
+		if (from->elem[i].timeout_ms && from->elem[i].timeout_ms <= (uint64_t)age * 1000)
+			continue; /* its time is up */
+		elem[n] = from->elem[i];
+		elem[n].key = seg_arena_copy(arena, from->elem[i].key, from->key_len);
+		if (elem[n].end)
+			elem[n].end = seg_arena_copy(arena, from->elem[i].end, from->key_len);
+		elem[n].comment = seg_arena_strdup(arena, from->elem[i].comment);
+		elem[n].place = NULL;
+		if (elem[n].timeout_ms)
+			elem[n].timeout_ms -= (uint64_t)age * 1000;
+		n++;
+	}
+	set->elem = elem;
+	set->elems = n;
+	return set;
+}
+
+static void fake_copy_rules(struct seg_plan *plan, struct seg_chain *chain)
+{
+	struct seg_rule *rule = SEG_NEW_N(plan->arena, struct seg_rule, chain->rules + 1);
+
+	for (size_t i = 0; i < chain->rules; i++) {
+		struct seg_stmt *stmt;
+
+		rule[i] = chain->rule[i];
+		rule[i].place = NULL;
+		rule[i].comment = seg_arena_strdup(plan->arena, rule[i].comment);
+		stmt = seg_arena_copy(plan->arena, rule[i].stmt, rule[i].stmts * sizeof(*stmt));
+		for (size_t j = 0; j < rule[i].stmts; j++) {
+			stmt[j].set = fake_set(plan, stmt[j].set);
+			stmt[j].action = fake_action(plan, stmt[j].action);
+			stmt[j].prefix = seg_arena_strdup(plan->arena, stmt[j].prefix);
+		}
+		rule[i].stmt = stmt;
+	}
+	chain->rule = rule;
+}
+
+/* A copy that shares nothing, as it looks `age` seconds later. */
+static struct seg_plan *fake_copy(const struct seg_plan *from, time_t age)
+{
+	struct seg_arena *arena = seg_arena_new();
+	struct seg_plan *plan = SEG_NEW(arena, struct seg_plan);
+	struct seg_set **set = SEG_NEW_N(arena, struct seg_set *, from->sets + 1);
+	struct seg_chain **chain = SEG_NEW_N(arena, struct seg_chain *, from->chains + 1);
+
+	plan->arena = arena;
+	plan->generation = from->generation;
+	for (size_t i = 0; i < from->sets; i++)
+		set[i] = fake_copy_set(arena, from->set[i], age);
+	for (size_t i = 0; i < from->chains; i++) {
+		chain[i] = seg_arena_copy(arena, from->chain[i], sizeof(**chain));
+		chain[i]->name = seg_arena_strdup(arena, from->chain[i]->name);
+	}
+	plan->set = (const struct seg_set *const *)set;
+	plan->sets = from->sets;
+	plan->chain = (const struct seg_chain *const *)chain;
+	plan->chains = from->chains;
+	for (size_t i = 0; i < plan->chains; i++)
+		fake_copy_rules(plan, chain[i]);
+	for (size_t i = 0; i < plan->sets; i++)
+		for (size_t j = 0; j < set[i]->elems; j++) {
+			struct seg_elem *elem = (struct seg_elem *)&set[i]->elem[j];
+
+			elem->action = fake_action(plan, elem->action);
+		}
+	return plan;
+}
+
+static inline void fake_flush(struct fake_kernel *fake)
+{
+	seg_plan_free(fake->image);
+	fake->image = NULL;
+}
+
+static int fake_commit(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
+		       struct seg_diags *diags)
+{
+	struct fake_kernel *fake = kernel;
+	struct seg_arena *arena = seg_arena_new();
+	struct seg_change change = seg_plan_diff(old, new, arena);
+	struct seg_plan *image;
+
+	(void)diags;
+	seg_arena_free(arena);
+	if ((old != NULL) != (fake->image != NULL) || fake->refuse)
+		return fake->refuse ? -fake->refuse : -ENOENT;
+	fake->commits++;
+	if (change.empty)
+		return 0;
+	fake->writes++;
+	image = fake_copy(new, 0);
+	/* Elements that stay keep their counters. */
+	for (size_t i = 0; fake->image && i < image->sets; i++) {
+		const struct seg_set *was = seg_plan_set(fake->image, image->set[i]->name);
+
+		for (size_t j = 0; was && j < image->set[i]->elems; j++)
+			for (size_t k = 0; k < was->elems; k++) {
+				struct seg_elem *elem = (struct seg_elem *)&image->set[i]->elem[j];
+
+				if (memcmp(elem->key, was->elem[k].key, was->key_len))
+					continue;
+				elem->packets = was->elem[k].packets;
+				elem->bytes = was->elem[k].bytes;
+			}
+	}
+	fake_flush(fake);
+	fake->image = image;
+	fake->committed_at = fake->now;
+	return 0;
+}
+
+static int fake_read(void *kernel, struct seg_plan **image)
+{
+	struct fake_kernel *fake = kernel;
+
+	*image = fake->image ? fake_copy(fake->image, fake->now - fake->committed_at) : NULL;
+	return 0;
+}
+
+static int fake_elements(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context)
+{
+	struct fake_kernel *fake = kernel;
+	const struct seg_set *held = fake->image ? seg_plan_set(fake->image, set->name) : NULL;
+
+	if (!held)
+		return -ENOENT;
+	for (size_t i = 0; i < held->elems; i++)
+		each(context, &held->elem[i]);
+	return 0;
+}
+
+static int fake_remove(void *kernel)
+{
+	fake_flush(kernel);
+	return 0;
+}
+
+static void fake_facts(void *kernel, struct seg_kernel_facts *facts)
+{
+	const struct fake_kernel *fake = kernel;
+
+	*facts = (struct seg_kernel_facts){.ownership = SEG_OWNED_PERSIST, .has_queue = true,
+					   .conntrack = (unsigned)fake->flows, .conntrack_max = FAKE_FLOWS};
+}
+
+static int fake_flows(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn fn, void *context)
+{
+	struct fake_kernel *fake = kernel;
+
+	for (size_t i = 0; i < fake->flows; i++)
+		if ((fake->flow[i].mark & mask) == value)
+			fn(context, SEG_FLOW_DUMPED, &fake->flow[i]);
+	return 0;
+}
+
+static int fake_dump(void *kernel)
+{
+	((struct fake_kernel *)kernel)->dumps++;
+	return 0;
+}
+
+static int fake_delete(void *kernel, const struct seg_flow *flow, size_t n, size_t *gone)
+{
+	struct fake_kernel *fake = kernel;
+
+	*gone = 0;
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < fake->flows; j++) {
+			if (fake->flow[j].id != flow[i].id)
+				continue;
+			fake->flow[j] = fake->flow[--fake->flows];
+			fake->deleted++;
+			(*gone)++;
+			break;
+		}
+	return 0;
+}
+
+static int fake_bypass(void *kernel, const char *const *interface, size_t interfaces,
+		       void (*each)(void *context, const char *text), void *context)
+{
+	const struct fake_kernel *fake = kernel;
+
+	(void)interface;
+	(void)interfaces;
+	if (fake->bypass)
+		each(context, fake->bypass);
+	return 0;
+}
+
+static const struct seg_kernel_ops fake_ops = {
+	.commit = fake_commit,
+	.read = fake_read,
+	.elements = fake_elements,
+	.remove = fake_remove,
+	.facts = fake_facts,
+	.flows = fake_flows,
+	.dump = fake_dump,
+	.delete = fake_delete,
+	.bypass = fake_bypass,
+};
+
+/* Packets that an element of a set counted, by its comment and (where the set has one) direction. */
+static inline void fake_count(struct fake_kernel *fake, const char *name, const char *comment, uint8_t direction,
+			      uint64_t packets, uint64_t bytes)
+{
+	const struct seg_set *set = seg_plan_set(fake->image, name);
+
+	for (size_t i = 0; set && i < set->elems; i++) {
+		struct seg_elem *elem = (struct seg_elem *)&set->elem[i];
+
+		if (!elem->comment || strcmp(elem->comment, comment) ||
+		    (set->field[0] == SEG_F_CT_DIR && elem->key[0] != direction))
+			continue;
+		elem->packets += packets;
+		elem->bytes += bytes;
+		return;
+	}
+}
+
+#endif

@@ -1,0 +1,918 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The engine against a simulated kernel and clock: its whole life without a packet. */
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "fake_kernel.h"
+#include "store.h"
+
+/* 2026-11-24T10:00:00+09:00, a Tuesday */
+#define MORNING 1795482000
+#define HOUR 3600
+
+static const char zones[] =
+	"segd: 1\n"
+	"site: town\n"
+	"timezone: Asia/Tokyo\n"
+	"guard: none\n"
+	"zones:\n"
+	"  mn: {tier: mynumber, interfaces: [eth1], networks: [10.1.0.0/24]}\n"
+	"  lg: {tier: lgwan, interfaces: [eth2], networks: [10.2.0.0/24]}\n"
+	"  net: {tier: internet, interfaces: [eth3], networks: [any]}\n"
+	"hosts:\n"
+	"  clerk: {address: 10.2.0.5}\n"
+	"permits:\n";
+static const char web[] = "  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/443]}\n";
+static const char dns[] = "  - {id: DNS, class: operations, from: lg, to: net, service: [udp/53]}\n";
+static const char office[] = "  - {id: OFFICE, class: operations, from: lg, to: mn, service: [tcp/80],"
+			     " hours: [mon-fri 08:00-17:00]}\n";
+
+#define ALERTS 256
+static struct world {
+	char dir[64], policy[96], state[96];
+	struct fake_kernel kernel;
+	struct seg_store *store;
+	struct seg_engine *engine;
+	char *alert[ALERTS];
+	size_t alerts;
+	char status[512];
+} w;
+
+static void take_alert(void *context, const struct seg_alert *alert)
+{
+	struct seg_strbuf text = {0};
+
+	(void)context;
+	seg_alert_format(alert, &text);
+	ck_assert_uint_lt(w.alerts, ALERTS);
+	w.alert[w.alerts++] = seg_strbuf_take(&text);
+}
+
+static void take_status(void *context, const char *status)
+{
+	(void)context;
+	snprintf(w.status, sizeof(w.status), "%s", status);
+}
+
+/* How many alerts hold all of the words, separated by '|'. */
+static unsigned said(const char *words)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < w.alerts; i++) {
+		char *copy = strdup(words), *rest = copy, *word;
+		bool all = true;
+
+		while ((word = strsep(&rest, "|")))
+			all = all && strstr(w.alert[i], word);
+		n += all;
+		free(copy);
+	}
+	return n;
+}
+
+static void forget_alerts(void)
+{
+	for (size_t i = 0; i < w.alerts; i++)
+		free(w.alert[i]);
+	w.alerts = 0;
+}
+
+static void write_policy(const char *a, const char *b, const char *c)
+{
+	FILE *file = fopen(w.policy, "w");
+
+	ck_assert_ptr_nonnull(file);
+	fprintf(file, "%s%s%s%s", zones, a, b, c);
+	fclose(file);
+}
+
+static void begin(void)
+{
+	const struct seg_engine_options options = {.policy_file = w.policy, .denied_window = 60,
+						   .alert = take_alert, .say = take_status};
+	static const struct seg_gateway_addr own[] = {{((seg_addr)0xffff << 32) | 0x0a010001, "eth1"},
+						      {((seg_addr)0xffff << 32) | 0x0a020001, "eth2"}};
+	static const char *const interface[] = {"lo", "eth1", "eth2", "eth3"};
+	const struct seg_gateway gateway = {own, 2};
+
+	ck_assert_int_eq(seg_store_open(&w.store, w.state), 0);
+	w.engine = seg_engine_new(&options, &fake_ops, &w.kernel, w.store);
+	seg_engine_links(w.engine, &gateway, interface, 4, w.kernel.now);
+	ck_assert_int_eq(seg_engine_start(w.engine, w.kernel.now), 0);
+}
+
+/* As a crash: nothing is said or saved. */
+static void die(void)
+{
+	seg_engine_free(w.engine);
+	seg_store_close(w.store);
+	w.engine = NULL;
+	w.store = NULL;
+}
+
+static void setup(void)
+{
+	memset(&w, 0, sizeof(w));
+	snprintf(w.dir, sizeof(w.dir), "/tmp/segd-engine-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(w.dir));
+	snprintf(w.policy, sizeof(w.policy), "%s/policy.yaml", w.dir);
+	snprintf(w.state, sizeof(w.state), "%s/state", w.dir);
+	ck_assert_int_eq(mkdir(w.state, 0700), 0);
+	w.kernel.now = MORNING;
+	write_policy(web, dns, office);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+	(void)st;
+	(void)type;
+	(void)walk;
+	return remove(path);
+}
+
+static void teardown(void)
+{
+	die();
+	fake_flush(&w.kernel);
+	forget_alerts();
+	nftw(w.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void pass(time_t seconds)
+{
+	w.kernel.now += seconds;
+	seg_engine_tick(w.engine, w.kernel.now, false);
+}
+
+/* A command; the document, or NULL and *code the error's. The caller frees. */
+static json_t *call(seg_command_fn command, json_t *params, const char **code)
+{
+	static char name[64];
+	struct seg_request request = {.uid = 1000, .params = params, .now = w.kernel.now};
+	json_t *out = NULL;
+	int r = command(w.engine, &request, &out);
+
+	json_decref(params);
+	name[0] = '\0';
+	if (r)
+		snprintf(name, sizeof(name), "%s", json_string_value(json_object_get(out, "code")));
+	if (code)
+		*code = name;
+	else
+		ck_assert_msg(!r, "%s", json_string_value(json_object_get(out, "message")));
+	if (r) {
+		json_decref(out);
+		return NULL;
+	}
+	return out;
+}
+
+static json_int_t number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static const json_t *find(const json_t *document, const char *list, const char *key, const char *value)
+{
+	const json_t *array = json_object_get(document, list);
+
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		const char *text = json_string_value(json_object_get(json_array_get(array, i), key));
+
+		if (text && !strcmp(text, value))
+			return json_array_get(array, i);
+	}
+	return NULL;
+}
+
+static uint32_t mark_of(const char *permit)
+{
+	const struct seg_set *set = seg_plan_set(w.kernel.image, "open");
+	uint32_t mark;
+
+	for (size_t i = 0; i < set->elems; i++)
+		if (!strcmp(set->elem[i].comment, permit)) {
+			memcpy(&mark, set->elem[i].key, sizeof(mark));
+			return mark;
+		}
+	return 0;
+}
+
+static seg_addr addr(const char *text)
+{
+	seg_addr out;
+
+	ck_assert(seg_addr_parse(text, strlen(text), &out));
+	return out;
+}
+
+static struct seg_flow flow(const char *src, const char *dst, uint8_t proto, uint16_t dport, const char *permit)
+{
+	static uint32_t id;
+
+	return (struct seg_flow){.src = addr(src), .dst = addr(dst), .orig_dst = addr(dst), .reply_dst = addr(src),
+				 .proto = proto, .sport = 40000, .dport = dport, .id = ++id,
+				 .mark = permit ? mark_of(permit) : 0,
+				 .tcp_state = proto == 6 ? TCP_CONNTRACK_SYN_SENT : 0};
+}
+
+/* The flow begins: in conntrack's table and as an event. */
+static void event_of(struct seg_flow one)
+{
+	w.kernel.flow[w.kernel.flows++] = one;
+	seg_engine_flow(w.engine, SEG_FLOW_NEW, &one, w.kernel.now);
+	seg_engine_settle(w.engine, w.kernel.now);
+}
+
+/* Start. */
+
+START_TEST(test_seals_then_loads)
+{
+	begin();
+	ck_assert_uint_eq(w.kernel.writes, 2); /* sealed, then the policy */
+	ck_assert_str_eq(seg_engine_state(w.engine), "enforcing");
+	ck_assert_uint_eq(said("started|state=enforcing"), 1);
+	ck_assert_uint_eq(said("applied|policy=1"), 1);
+	ck_assert_uint_eq(w.kernel.dumps, 1);
+}
+END_TEST
+
+START_TEST(test_stays_sealed_and_says_why)
+{
+	write_policy("  - {id: BAD, from: nowhere, to: net, service: [tcp/443]}\n", "", "");
+	begin();
+	ck_assert_str_eq(seg_engine_state(w.engine), "sealed");
+	ck_assert_uint_eq(said("sealed"), 2); /* the alert, and `started` with the state */
+	ck_assert_ptr_nonnull(strstr(w.status, "nowhere"));
+	ck_assert_uint_eq(w.kernel.writes, 1);
+	write_policy(web, "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_str_eq(seg_engine_state(w.engine), "enforcing");
+}
+END_TEST
+
+START_TEST(test_bad_file_falls_back)
+{
+	begin();
+	die();
+	write_policy("  - {id: BAD}\n", "", "");
+	forget_alerts();
+	begin();
+	ck_assert_str_eq(seg_engine_state(w.engine), "enforcing");
+	ck_assert_uint_eq(said("refused"), 1);
+	ck_assert_uint_ne(mark_of("WEB"), 0);
+	ck_assert_ptr_nonnull(strstr(w.status, "version 1"));
+}
+END_TEST
+
+START_TEST(test_adopts_without_writing)
+{
+	uint32_t mark;
+
+	begin();
+	mark = mark_of("WEB");
+	die();
+	w.kernel.writes = 0;
+	w.kernel.now += 300;
+	begin();
+	ck_assert_uint_eq(w.kernel.writes, 0);
+	ck_assert_uint_eq(mark_of("WEB"), mark);
+	ck_assert_uint_eq(said("applied"), 1); /* the first time */
+}
+END_TEST
+
+START_TEST(test_lost_state_gives_no_number_twice)
+{
+	char path[128];
+	uint32_t mark;
+
+	begin();
+	mark = mark_of("OFFICE");
+	die();
+	snprintf(path, sizeof(path), "%s/registry", w.state);
+	ck_assert_int_eq(truncate(path, 20), 0); /* torn */
+	begin();
+	ck_assert_uint_eq(said("store-failed|registry"), 1);
+	ck_assert_uint_gt(mark_of("WEB"), mark);
+}
+END_TEST
+
+/* Apply. */
+
+START_TEST(test_unchanged_writes_nothing)
+{
+	json_t *out;
+
+	begin();
+	w.kernel.writes = 0;
+	out = call(seg_engine_apply, NULL, NULL);
+	ck_assert(json_is_true(json_object_get(out, "unchanged")));
+	ck_assert_int_eq(number(out, "version"), 1);
+	json_decref(out);
+	ck_assert_uint_eq(w.kernel.writes, 0);
+}
+END_TEST
+
+START_TEST(test_refused_names_everything)
+{
+	const char *code;
+
+	begin();
+	write_policy("  - {id: A, from: x, to: net, service: [tcp/1]}\n",
+		     "  - {id: B, from: y, to: net, service: [tcp/1]}\n", "");
+	struct seg_request request = {.now = w.kernel.now};
+	json_t *out = NULL;
+	ck_assert_int_lt(seg_engine_apply(w.engine, &request, &out), 0);
+	code = json_string_value(json_object_get(out, "code"));
+	ck_assert_str_eq(code, "refused");
+	ck_assert_uint_ge(json_array_size(json_object_get(out, "errors")), 2);
+	json_decref(out);
+	ck_assert_uint_eq(said("refused"), 1);
+	ck_assert_uint_ne(mark_of("WEB"), 0);
+	out = call(seg_engine_history, NULL, NULL);
+	ck_assert_ptr_nonnull(find(out, "history", "result", "refused"));
+	json_decref(out);
+}
+END_TEST
+
+START_TEST(test_kernel_refusal_changes_nothing)
+{
+	const char *code;
+	uint32_t mark;
+
+	begin();
+	mark = mark_of("WEB");
+	write_policy(dns, "  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/8443]}\n", "");
+	w.kernel.refuse = ENOMEM;
+	ck_assert_ptr_null(call(seg_engine_apply, NULL, &code));
+	ck_assert_str_eq(code, "kernel");
+	w.kernel.refuse = 0;
+	w.kernel.writes = 0;
+	pass(HOUR);
+	ck_assert_uint_eq(mark_of("WEB"), mark); /* the numbers of the running policy came back */
+	die();
+	write_policy(web, dns, office);
+	begin();
+	ck_assert_uint_eq(mark_of("WEB"), mark);
+	ck_assert_uint_eq(w.kernel.writes, 0);
+}
+END_TEST
+
+START_TEST(test_apply_revokes)
+{
+	struct seg_flow cut, stays;
+	json_t *out;
+
+	begin();
+	cut = flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB");
+	stays = flow("10.2.0.5", "198.51.100.1", 17, 53, "DNS");
+	event_of(cut);
+	event_of(stays);
+	write_policy(dns, "", "");
+	out = call(seg_engine_apply, json_pack("{s:s}", "comment", "less"), NULL);
+	ck_assert_int_eq(number(json_object_get(out, "revoked"), "flows"), 1);
+	ck_assert_int_eq(number(json_object_get(out, "revoked"), "permits"), 1);
+	json_decref(out);
+	ck_assert_uint_eq(w.kernel.flows, 1);
+	ck_assert_uint_eq(w.kernel.flow[0].id, stays.id);
+	ck_assert_uint_eq(said("revoked|permit=WEB|count=1"), 1);
+	ck_assert_uint_eq(said("applied|uid=1000|comment=less"), 1);
+	ck_assert_uint_eq(said("violation"), 0);
+}
+END_TEST
+
+START_TEST(test_covered_flow_lives_on)
+{
+	begin();
+	event_of(flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB"));
+	write_policy("  - {id: ALL, class: operations, from: lg, to: net, service: [tcp/1-1000]}\n", "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_uint_eq(w.kernel.flows, 1);
+	ck_assert_uint_eq(said("revoked"), 0);
+}
+END_TEST
+
+START_TEST(test_own_session_is_kept)
+{
+	const char *ssh = "  - {id: SSH, class: operations, from: lg, to: gateway, service: [tcp/22]}\n";
+	const char *session = "10.2.0.5 50000 10.2.0.1 22", *code;
+
+	write_policy(ssh, web, "");
+	begin();
+	write_policy(web, "", "");
+	ck_assert_ptr_null(call(seg_engine_apply, json_pack("{s:s}", "session", session), &code));
+	ck_assert_str_eq(code, "would-cut-session");
+	ck_assert_uint_ne(mark_of("SSH"), 0);
+	json_decref(call(seg_engine_apply, json_pack("{s:s, s:b}", "session", session, "force", 1), NULL));
+	ck_assert_uint_eq(mark_of("SSH"), 0);
+}
+END_TEST
+
+/* Confirm and rollback. */
+
+static void apply_pending(void)
+{
+	begin();
+	write_policy(web, "", "");
+	json_decref(call(seg_engine_apply, json_pack("{s:i}", "confirm-within", 120), NULL));
+	ck_assert_uint_eq(mark_of("DNS"), 0);
+	forget_alerts();
+}
+
+START_TEST(test_goes_back_by_itself)
+{
+	json_t *out;
+
+	apply_pending();
+	pass(119);
+	ck_assert_uint_eq(mark_of("DNS"), 0);
+	pass(1);
+	ck_assert_uint_ne(mark_of("DNS"), 0);
+	ck_assert_uint_eq(said("rolled-back"), 1);
+	out = call(seg_engine_history, NULL, NULL);
+	ck_assert_int_eq(number(find(out, "history", "result", "rolled-back"), "version"), 2);
+	json_decref(out);
+	pass(HOUR);
+	ck_assert_uint_eq(said("rolled-back"), 1);
+}
+END_TEST
+
+START_TEST(test_confirmed_stays)
+{
+	const char *code;
+
+	apply_pending();
+	json_decref(call(seg_engine_confirm, NULL, NULL));
+	pass(HOUR);
+	ck_assert_uint_eq(mark_of("DNS"), 0);
+	ck_assert_ptr_null(call(seg_engine_confirm, NULL, &code));
+	ck_assert_str_eq(code, "nothing-pending");
+	die();
+	begin();
+	ck_assert_uint_eq(mark_of("DNS"), 0);
+}
+END_TEST
+
+START_TEST(test_deadline_survives_a_restart)
+{
+	apply_pending();
+	die();
+	w.kernel.now += 60;
+	begin();
+	ck_assert_uint_eq(mark_of("DNS"), 0); /* still pending */
+	pass(60);
+	ck_assert_uint_ne(mark_of("DNS"), 0);
+}
+END_TEST
+
+START_TEST(test_deadline_passes_while_dead)
+{
+	apply_pending();
+	die();
+	w.kernel.now += 300;
+	begin();
+	ck_assert_uint_ne(mark_of("DNS"), 0);
+	ck_assert_uint_eq(said("rolled-back"), 1);
+}
+END_TEST
+
+START_TEST(test_unconfirmed_never_boots)
+{
+	apply_pending();
+	die();
+	fake_flush(&w.kernel); /* a reboot, within the deadline */
+	w.kernel.now += 10;
+	begin();
+	ck_assert_uint_ne(mark_of("DNS"), 0);
+	/* The file still holds what was not confirmed: nor does it boot the next time. */
+	die();
+	fake_flush(&w.kernel);
+	begin();
+	ck_assert_uint_ne(mark_of("DNS"), 0);
+	ck_assert_ptr_nonnull(strstr(w.status, "never confirmed"));
+	/* Until somebody applies it. */
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	die();
+	begin();
+	ck_assert_uint_eq(mark_of("DNS"), 0);
+}
+END_TEST
+
+START_TEST(test_rollback_by_number)
+{
+	const char *code;
+	json_t *out;
+
+	begin();
+	write_policy(web, "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	write_policy(dns, "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	out = call(seg_engine_rollback, json_pack("{s:i}", "version", 1), NULL);
+	ck_assert_int_eq(number(out, "version"), 1);
+	json_decref(out);
+	ck_assert_uint_ne(mark_of("OFFICE"), 0);
+	ck_assert_ptr_null(call(seg_engine_rollback, json_pack("{s:i}", "version", 99), &code));
+	ck_assert_str_eq(code, "not-found");
+}
+END_TEST
+
+START_TEST(test_rollback_to_the_one_before)
+{
+	json_t *out;
+
+	begin();
+	write_policy(web, "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	out = call(seg_engine_rollback, NULL, NULL);
+	ck_assert_int_eq(number(out, "version"), 1);
+	json_decref(out);
+	ck_assert_uint_ne(mark_of("DNS"), 0);
+}
+END_TEST
+
+/* Windows. */
+
+START_TEST(test_window_closes_and_opens)
+{
+	begin();
+	event_of(flow("10.2.0.5", "10.1.0.7", 6, 80, "OFFICE"));
+	pass(7 * HOUR - 1);
+	ck_assert_uint_eq(w.kernel.flows, 1);
+	pass(1); /* 17:00 */
+	ck_assert_uint_eq(w.kernel.flows, 0);
+	ck_assert_uint_eq(said("revoked|permit=OFFICE|reason=window"), 1);
+	ck_assert_uint_eq(mark_of("OFFICE"), 0);
+	pass(15 * HOUR); /* 08:00 the next day */
+	ck_assert_uint_ne(mark_of("OFFICE"), 0);
+}
+END_TEST
+
+START_TEST(test_clock_set_back)
+{
+	const struct seg_set *set;
+
+	begin();
+	w.kernel.now -= 30 * HOUR; /* Monday 04:00: closed */
+	seg_engine_tick(w.engine, w.kernel.now, true);
+	ck_assert_uint_eq(mark_of("OFFICE"), 0);
+	w.kernel.now += 5 * HOUR;
+	seg_engine_tick(w.engine, w.kernel.now, true);
+	set = seg_plan_set(w.kernel.image, "open");
+	for (size_t i = 0; i < set->elems; i++)
+		if (!strcmp(set->elem[i].comment, "OFFICE"))
+			ck_assert_uint_eq(set->elem[i].timeout_ms, 8u * HOUR * 1000);
+	ck_assert_uint_ne(mark_of("OFFICE"), 0);
+}
+END_TEST
+
+/* The flow road. */
+
+START_TEST(test_violation_once)
+{
+	struct seg_flow breach, back;
+	json_t *out;
+
+	begin();
+	breach = flow("10.1.0.7", "198.51.100.1", 6, 443, NULL);
+	event_of(breach);
+	ck_assert_uint_eq(said("violation |from=mn|to=net|src=10.1.0.7|dst=198.51.100.1|dport=443|action=cut"), 1);
+	ck_assert_uint_eq(w.kernel.flows, 0);
+	/* Picked up again from the other end: cut, not told again. */
+	back = flow("198.51.100.1", "10.1.0.7", 6, 40000, NULL);
+	back.sport = 443;
+	back.tcp_state = TCP_CONNTRACK_ESTABLISHED;
+	event_of(back);
+	seg_engine_flow(w.engine, SEG_FLOW_DUMPED, &breach, w.kernel.now);
+	ck_assert_uint_eq(said("violation "), 1);
+	ck_assert_uint_eq(w.kernel.flows, 0);
+	breach.packets = 3;
+	breach.bytes = 180;
+	seg_engine_flow(w.engine, SEG_FLOW_DESTROY, &breach, w.kernel.now);
+	ck_assert_uint_eq(said("violation-ended|packets=3|bytes=180"), 1);
+	out = call(seg_engine_violations, NULL, NULL);
+	ck_assert_int_eq(number(find(out, "violations", "src", "10.1.0.7"), "count"), 1);
+	ck_assert_int_eq(number(find(out, "violations", "src", "10.1.0.7"), "bytes"), 180);
+	json_decref(out);
+}
+END_TEST
+
+START_TEST(test_unheard_violation_ends_too)
+{
+	struct seg_flow breach;
+
+	begin();
+	breach = flow("10.1.0.7", "198.51.100.1", 17, 53, NULL);
+	w.kernel.flow[w.kernel.flows++] = breach;
+	seg_engine_flow(w.engine, SEG_FLOW_DUMPED, &breach, w.kernel.now);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.flows, 0);
+	pass(3);
+	ck_assert_uint_eq(said("violation-ended"), 1);
+}
+END_TEST
+
+START_TEST(test_legitimate_is_none)
+{
+	struct seg_flow reply;
+
+	begin();
+	event_of(flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB"));
+	event_of(flow("10.2.0.5", "198.51.100.1", 6, 443, NULL));  /* by the policy, if not by mark */
+	event_of(flow("10.2.0.5", "224.0.0.251", 17, 5353, NULL)); /* of the interface */
+	event_of(flow("10.1.0.1", "10.2.0.1", 6, 80, NULL));	   /* the gateway to itself */
+	event_of(flow("127.0.0.1", "127.0.0.1", 6, 80, NULL));
+	ck_assert_uint_eq(w.kernel.flows, 5);
+	/* A server's segment that conntrack took for a beginning. */
+	reply = flow("198.51.100.1", "10.2.0.5", 6, 40000, NULL);
+	reply.sport = 443;
+	reply.tcp_state = TCP_CONNTRACK_ESTABLISHED;
+	event_of(reply);
+	ck_assert_uint_eq(said("violation"), 0);
+	ck_assert_uint_eq(w.kernel.flows, 5);
+}
+END_TEST
+
+START_TEST(test_mark_that_lies)
+{
+	begin();
+	event_of(flow("10.1.0.7", "198.51.100.1", 6, 443, "WEB")); /* WEB is for lg */
+	ck_assert_uint_eq(said("violation |permit=WEB"), 1);
+	ck_assert_uint_eq(w.kernel.flows, 0);
+}
+END_TEST
+
+START_TEST(test_lost_events_are_read_again)
+{
+	begin();
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	seg_engine_events_lost(w.engine, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.dumps, 2);
+	ck_assert_uint_eq(said("events-lost"), 1);
+	seg_engine_dumped(w.engine, -EINTR, w.kernel.now);
+	ck_assert_uint_eq(said("resynced"), 0);
+	pass(1);
+	ck_assert_uint_eq(w.kernel.dumps, 3);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	ck_assert_uint_eq(said("resynced"), 1);
+}
+END_TEST
+
+START_TEST(test_tampered_and_restored)
+{
+	const struct seg_nft_transaction foreign = {.pid = 4711, .process = "nft", .ours = true, .ours_gone = true,
+						    .what = "deleted table inet segd"};
+
+	begin();
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	fake_flush(&w.kernel);
+	seg_engine_transaction(w.engine, &foreign, w.kernel.now);
+	ck_assert_uint_eq(said("tampered|process=nft|pid=4711"), 1);
+	ck_assert_uint_eq(said("restored"), 1);
+	ck_assert_uint_ne(mark_of("WEB"), 0);
+	ck_assert_uint_eq(w.kernel.dumps, 2); /* what began meanwhile */
+}
+END_TEST
+
+START_TEST(test_disarm)
+{
+	const char *code;
+	const struct seg_nft_transaction foreign = {.ours = true};
+
+	begin();
+	ck_assert_ptr_null(call(seg_engine_disarm, NULL, &code));
+	ck_assert_str_eq(code, "confirmation-missing");
+	json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
+	ck_assert_str_eq(seg_engine_state(w.engine), "disarmed");
+	seg_engine_transaction(w.engine, &foreign, w.kernel.now);
+	pass(24 * HOUR);
+	ck_assert_ptr_null(w.kernel.image);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_str_eq(seg_engine_state(w.engine), "enforcing");
+	ck_assert_uint_ne(mark_of("WEB"), 0);
+}
+END_TEST
+
+/* Refusals. */
+
+START_TEST(test_denied_and_spoofed)
+{
+	struct seg_refused refused = {.in = "eth1", .src = addr("10.1.0.7"), .dst = addr("198.51.100.1"), .proto = 6,
+				      .sport = 1, .dport = 443, .tcp_flags = 2};
+	json_t *out;
+
+	begin();
+	for (int i = 0; i < 5; i++)
+		seg_engine_refused(w.engine, &refused, w.kernel.now);
+	ck_assert_uint_eq(said("denied|from=mn|to=net|dport=443|reason=no-permit"), 1);
+	refused.spoofed = true;
+	refused.src = addr("10.2.0.5");
+	seg_engine_refused(w.engine, &refused, w.kernel.now);
+	ck_assert_uint_eq(said("spoofed|src=10.2.0.5"), 1);
+	out = call(seg_engine_denials, NULL, NULL);
+	ck_assert_int_eq(number(find(out, "denials", "src", "10.1.0.7"), "count"), 5);
+	json_decref(out);
+	/* The end of a permitted connection that conntrack forgot: no line. */
+	forget_alerts();
+	refused = (struct seg_refused){.in = "eth3", .src = addr("198.51.100.1"), .dst = addr("10.2.0.5"), .proto = 6,
+				       .sport = 443, .dport = 40000, .tcp_flags = 0x11};
+	seg_engine_refused(w.engine, &refused, w.kernel.now);
+	pass(120);
+	ck_assert_uint_eq(said("denied"), 0);
+}
+END_TEST
+
+/* Use. */
+
+static json_int_t used(const char *permit, const char *key)
+{
+	json_t *out = call(seg_engine_permits, NULL, NULL);
+	json_int_t n = number(find(out, "permits", "id", permit), key);
+
+	json_decref(out);
+	return n;
+}
+
+START_TEST(test_usage_follows_the_id)
+{
+	begin();
+	fake_count(&w.kernel, "open", "WEB", 0, 2, 120);
+	fake_count(&w.kernel, "live", "WEB", 0, 10, 1000);
+	fake_count(&w.kernel, "fast", "WEB", 1, 20, 5000);
+	ck_assert_int_eq(used("WEB", "flows"), 2);
+	ck_assert_int_eq(used("WEB", "packets"), 10);
+	ck_assert_int_eq(used("WEB", "reply-bytes"), 5000);
+	ck_assert_int_eq(used("WEB", "packets"), 10); /* asking does not count */
+	/* A changed meaning makes new elements; the totals go on. */
+	write_policy("  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/8443]}\n", "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	fake_count(&w.kernel, "live", "WEB", 0, 1, 40);
+	ck_assert_int_eq(used("WEB", "packets"), 11);
+	/* Over an orderly restart, a crash and a reboot. */
+	seg_engine_stop(w.engine, w.kernel.now);
+	die();
+	fake_count(&w.kernel, "live", "WEB", 0, 5, 200);
+	begin();
+	ck_assert_int_eq(used("WEB", "packets"), 16);
+	pass(120); /* saved */
+	die();
+	begin();
+	ck_assert_int_eq(used("WEB", "packets"), 16);
+	die();
+	fake_flush(&w.kernel);
+	begin();
+	ck_assert_int_eq(used("WEB", "packets"), 16);
+	fake_count(&w.kernel, "live", "WEB", 0, 4, 160);
+	ck_assert_int_eq(used("WEB", "packets"), 20);
+	ck_assert_int_eq(used("WEB", "reply-bytes"), 5000);
+}
+END_TEST
+
+/* Emergencies. */
+
+START_TEST(test_isolate)
+{
+	const char *code;
+	json_t *out;
+
+	begin();
+	event_of(flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB"));
+	event_of(flow("10.2.0.9", "198.51.100.1", 6, 443, "WEB"));
+	ck_assert_ptr_null(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "nobody", "reason", "x"), &code));
+	ck_assert_str_eq(code, "not-found");
+	ck_assert_ptr_null(call(seg_engine_isolate, json_pack("{s:s}", "target", "clerk"), &code));
+	ck_assert_str_eq(code, "invalid-parameter");
+	out = call(seg_engine_isolate,
+		   json_pack("{s:s, s:s, s:i}", "target", "clerk", "reason", "malware", "for", HOUR), NULL);
+	json_decref(out);
+	ck_assert_uint_eq(w.kernel.flows, 1);
+	ck_assert_uint_eq(w.kernel.flow[0].src == addr("10.2.0.9"), 1);
+	ck_assert_uint_eq(said("isolated|target=clerk|reason=malware"), 1);
+	out = call(seg_engine_explain,
+		   json_pack("{s:s, s:s, s:s}", "src", "10.2.0.5", "dst", "198.51.100.1", "proto", "tcp/443"), NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "reason")), "isolated");
+	json_decref(out);
+	die();
+	begin();
+	out = call(seg_engine_isolated, NULL, NULL);
+	ck_assert_ptr_nonnull(find(out, "isolated", "target", "clerk"));
+	json_decref(out);
+	pass(HOUR);
+	ck_assert_uint_eq(said("released|target=clerk"), 1);
+	ck_assert_ptr_null(call(seg_engine_release, json_pack("{s:s}", "target", "clerk"), &code));
+}
+END_TEST
+
+/* Streams and status. */
+
+static unsigned heard[16];
+static void hear(void *context, enum seg_stream stream, const json_t *event)
+{
+	(void)context;
+	ck_assert_ptr_nonnull(json_object_get(event, "event"));
+	ck_assert_ptr_nonnull(json_object_get(event, "at"));
+	heard[stream]++;
+}
+
+START_TEST(test_streams)
+{
+	struct seg_subscription *subscription;
+
+	begin();
+	memset(heard, 0, sizeof(heard));
+	subscription = seg_engine_subscribe(w.engine, SEG_STREAM_VIOLATIONS | SEG_STREAM_FLOWS, hear, NULL);
+	event_of(flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB"));
+	event_of(flow("10.1.0.7", "198.51.100.1", 6, 443, NULL));
+	ck_assert_uint_eq(heard[SEG_STREAM_FLOWS], 1);
+	ck_assert_uint_eq(heard[SEG_STREAM_VIOLATIONS], 1);
+	ck_assert_uint_eq(heard[SEG_STREAM_OTHER], 0);
+	seg_engine_unsubscribe(w.engine, subscription);
+	event_of(flow("10.1.0.8", "198.51.100.1", 6, 443, NULL));
+	ck_assert_uint_eq(heard[SEG_STREAM_VIOLATIONS], 1);
+}
+END_TEST
+
+START_TEST(test_status_and_verify)
+{
+	json_t *out;
+
+	begin();
+	out = call(seg_engine_status, NULL, NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "state")), "enforcing");
+	ck_assert_int_eq(number(json_object_get(out, "policy"), "permits"), 3);
+	ck_assert(json_is_true(json_object_get(json_object_get(out, "table"), "persist")));
+	json_decref(out);
+	w.kernel.now += 300;
+	out = call(seg_engine_verify, NULL, NULL);
+	ck_assert(json_is_true(json_object_get(out, "equal")));
+	json_decref(out);
+	fake_flush(&w.kernel);
+	out = call(seg_engine_verify, NULL, NULL);
+	ck_assert(json_is_false(json_object_get(out, "equal")));
+	json_decref(out);
+	w.kernel.bypass = "an XDP program on eth1";
+	forget_alerts();
+	for (int i = 0; i < 3; i++) {
+		out = call(seg_engine_status, NULL, NULL);
+		ck_assert_uint_eq(json_array_size(json_object_get(out, "bypass")), 1);
+		json_decref(out);
+	}
+	ck_assert_uint_eq(said("bypass"), 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("engine");
+	TCase *tcase = tcase_create("life");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, test_seals_then_loads);
+	tcase_add_test(tcase, test_stays_sealed_and_says_why);
+	tcase_add_test(tcase, test_bad_file_falls_back);
+	tcase_add_test(tcase, test_adopts_without_writing);
+	tcase_add_test(tcase, test_lost_state_gives_no_number_twice);
+	tcase_add_test(tcase, test_unchanged_writes_nothing);
+	tcase_add_test(tcase, test_refused_names_everything);
+	tcase_add_test(tcase, test_kernel_refusal_changes_nothing);
+	tcase_add_test(tcase, test_apply_revokes);
+	tcase_add_test(tcase, test_covered_flow_lives_on);
+	tcase_add_test(tcase, test_own_session_is_kept);
+	tcase_add_test(tcase, test_goes_back_by_itself);
+	tcase_add_test(tcase, test_confirmed_stays);
+	tcase_add_test(tcase, test_deadline_survives_a_restart);
+	tcase_add_test(tcase, test_deadline_passes_while_dead);
+	tcase_add_test(tcase, test_unconfirmed_never_boots);
+	tcase_add_test(tcase, test_rollback_by_number);
+	tcase_add_test(tcase, test_rollback_to_the_one_before);
+	tcase_add_test(tcase, test_window_closes_and_opens);
+	tcase_add_test(tcase, test_clock_set_back);
+	tcase_add_test(tcase, test_violation_once);
+	tcase_add_test(tcase, test_unheard_violation_ends_too);
+	tcase_add_test(tcase, test_legitimate_is_none);
+	tcase_add_test(tcase, test_mark_that_lies);
+	tcase_add_test(tcase, test_lost_events_are_read_again);
+	tcase_add_test(tcase, test_tampered_and_restored);
+	tcase_add_test(tcase, test_disarm);
+	tcase_add_test(tcase, test_denied_and_spoofed);
+	tcase_add_test(tcase, test_usage_follows_the_id);
+	tcase_add_test(tcase, test_isolate);
+	tcase_add_test(tcase, test_streams);
+	tcase_add_test(tcase, test_status_and_verify);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
