@@ -224,7 +224,7 @@ static int commit(struct seg_engine *engine, const struct seg_rulebook *book, ti
 
 	if (r)
 		return r;
-	if (image && engine->running)
+	if (image && (engine->running || engine->usage.adopted))
 		seg_usage_account(engine, image, now); /* what leaves takes its counters with it */
 	plan = build_beside(engine, book, image, now);
 	r = engine->ops->commit(engine->kernel, image, plan, diags);

@@ -17,7 +17,8 @@
 
 struct fake_kernel {
 	struct seg_plan *image;      /* NULL: no table */
-	time_t now, committed_at;
+	time_t now;                  /* the wall clock */
+	time_t mono, committed_at;   /* timeouts run by this one */
 	unsigned commits, writes;    /* writes: commits that changed something */
 	int refuse;                  /* the next commits fail with this errno */
 	struct seg_flow flow[FAKE_FLOWS];
@@ -154,7 +155,7 @@ static int fake_commit(void *kernel, const struct seg_plan *old, const struct se
 	}
 	fake_flush(fake);
 	fake->image = image;
-	fake->committed_at = fake->now;
+	fake->committed_at = fake->mono;
 	return 0;
 }
 
@@ -162,7 +163,7 @@ static int fake_read(void *kernel, struct seg_plan **image)
 {
 	struct fake_kernel *fake = kernel;
 
-	*image = fake->image ? fake_copy(fake->image, fake->now - fake->committed_at) : NULL;
+	*image = fake->image ? fake_copy(fake->image, fake->mono - fake->committed_at) : NULL;
 	return 0;
 }
 

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* segd.yaml and the command line. */
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "settings.h"
+
+static struct seg_settings settings;
+static struct seg_diags diags;
+
+static void setup(void)
+{
+	seg_settings_init(&settings);
+	seg_diags_init(&diags);
+}
+
+static void teardown(void)
+{
+	seg_diags_fini(&diags);
+	seg_settings_fini(&settings);
+}
+
+static void read_text(const char *text)
+{
+	seg_settings_read(&settings, "segd.yaml", text, strlen(text), &diags);
+}
+
+START_TEST(test_defaults)
+{
+	read_text("");
+	ck_assert_uint_eq(diags.errors, 0);
+	ck_assert_str_eq(settings.state_dir, "/var/lib/segd");
+	ck_assert_str_eq(settings.socket, "/run/segd/control.sock");
+	ck_assert_str_eq(settings.user, "segd");
+	ck_assert_int_eq(settings.syslog_options.facility, LOG_AUTHPRIV);
+	ck_assert_uint_eq(settings.denied_window, 60);
+}
+END_TEST
+
+START_TEST(test_all_keys)
+{
+	read_text("policy: /a\nstate-dir: /b\nsocket: /c\nuser: d\ngroup: e\nobserve: true\njournal: false\n"
+		  "denied-window: 5m\nreceive-buffer: 4M\n"
+		  "syslog: {path: /f, facility: local3, format: cee, queue: 500}\n");
+	ck_assert_uint_eq(diags.errors, 0);
+	ck_assert_str_eq(settings.policy, "/a");
+	ck_assert_str_eq(settings.state_dir, "/b");
+	ck_assert_str_eq(settings.socket, "/c");
+	ck_assert_str_eq(settings.user, "d");
+	ck_assert_str_eq(settings.group, "e");
+	ck_assert(settings.observe);
+	ck_assert_int_eq(settings.journal, SEG_OFF);
+	ck_assert_uint_eq(settings.denied_window, 300);
+	ck_assert_uint_eq(settings.receive_buffer, 4u << 20);
+	ck_assert_str_eq(settings.syslog_options.path, "/f");
+	ck_assert_int_eq(settings.syslog_options.facility, LOG_LOCAL3);
+	ck_assert_int_eq(settings.syslog_options.format, SEG_FORMAT_CEE);
+	ck_assert_uint_eq(settings.syslog_options.queue, 500);
+}
+END_TEST
+
+START_TEST(test_syslog_off)
+{
+	read_text("syslog: false\njournal: true\n");
+	ck_assert_uint_eq(diags.errors, 0);
+	ck_assert_int_eq(settings.syslog, SEG_OFF);
+	ck_assert_int_eq(settings.journal, SEG_ON);
+}
+END_TEST
+
+static const char *const wrong[] = {
+	"polisy: /a\n", "observe: yes please\n", "denied-window: -1\n", "denied-window: 5y\n", "denied-window: 0\n",
+	"denied-window: 18446744073709551615h\n", "receive-buffer: 2G\n", "syslog: {facility: kern}\n",
+	"syslog: {facilty: auth}\n", "policy: [a]\n", "policy:\n", "- list\n", "journal: maybe\n",
+};
+
+START_TEST(test_wrong)
+{
+	read_text(wrong[_i]);
+	ck_assert_msg(diags.errors == 1, "%s: %zu errors", wrong[_i], diags.errors);
+}
+END_TEST
+
+START_TEST(test_nearest_key)
+{
+	struct seg_strbuf out = {0};
+
+	read_text("syslog: {facilty: auth}\n");
+	seg_diags_render(&diags, false, &out);
+	ck_assert_ptr_nonnull(strstr(seg_strbuf_text(&out), "segd.yaml:1:10"));
+	ck_assert_ptr_nonnull(strstr(seg_strbuf_text(&out), "did you mean facility"));
+	seg_strbuf_fini(&out);
+}
+END_TEST
+
+START_TEST(test_command_line_wins)
+{
+	char path[] = "/tmp/segd-settings-XXXXXX";
+	char *argv[] = {(char *)"segd", (char *)"--config", path, (char *)"--state-dir", (char *)"/flag", NULL};
+	int fd = mkstemp(path);
+	static const char text[] = "state-dir: /file\nsocket: /file.sock\n";
+
+	ck_assert_int_eq(write(fd, text, sizeof(text) - 1), (int)sizeof(text) - 1);
+	close(fd);
+	ck_assert_int_eq(seg_settings_load(&settings, 5, argv), 0);
+	unlink(path);
+	ck_assert_str_eq(settings.state_dir, "/flag");
+	ck_assert_str_eq(settings.socket, "/file.sock");
+}
+END_TEST
+
+START_TEST(test_named_file_must_exist)
+{
+	char *argv[] = {(char *)"segd", (char *)"--config", (char *)"/nonexistent/segd.yaml", NULL};
+	char *extra[] = {(char *)"segd", (char *)"--config", (char *)"/dev/null", (char *)"extra", NULL};
+
+	ck_assert_int_eq(seg_settings_load(&settings, 3, argv), -EINVAL);
+	ck_assert_int_eq(seg_settings_load(&settings, 4, extra), -EINVAL);
+}
+END_TEST
+
+START_TEST(test_the_file_we_ship)
+{
+	FILE *file = fopen("conf/segd.yaml", "r");
+	char text[8192], *line, *rest = text;
+	struct seg_strbuf live = {0};
+	size_t n;
+
+	ck_assert_ptr_nonnull(file);
+	n = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[n] = '\0';
+	read_text(text);
+	ck_assert_uint_eq(diags.errors, 0);
+	/* And with every example taken out of its comment. */
+	while ((line = strsep(&rest, "\n"))) {
+		bool example = line[0] == '#' && line[1] != ' ';
+		bool nested = !strncmp(line, "#  ", 3);
+
+		if (example || nested)
+			seg_strbuf_printf(&live, "%s\n", line + 1);
+	}
+	ck_assert_ptr_nonnull(strstr(seg_strbuf_text(&live), "facility"));
+	read_text(seg_strbuf_text(&live));
+	ck_assert_uint_eq(diags.errors, 0);
+	seg_strbuf_fini(&live);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("settings");
+	TCase *tcase = tcase_create("settings");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, test_defaults);
+	tcase_add_test(tcase, test_all_keys);
+	tcase_add_test(tcase, test_syslog_off);
+	tcase_add_loop_test(tcase, test_wrong, 0, sizeof(wrong) / sizeof(*wrong));
+	tcase_add_test(tcase, test_nearest_key);
+	tcase_add_test(tcase, test_command_line_wins);
+	tcase_add_test(tcase, test_named_file_must_exist);
+	tcase_add_test(tcase, test_the_file_we_ship);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

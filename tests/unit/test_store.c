@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The state directory: what is written comes back, what is torn does no harm. */
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "policy/load.h"
+#include "store.h"
+
+static char dir[64];
+static struct seg_store *store;
+
+static const char policy_text[] =
+	"segd: 1\nsite: town\nguard: none\nzones:\n"
+	"  lg: {tier: lgwan, interfaces: [eth2], networks: [\"file:lists/lg.txt\"]}\n"
+	"  net: {tier: internet, interfaces: [eth3], networks: [any]}\n"
+	"permits:\n  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/443]}\n";
+
+static char *read_list(void *context, const char *path, size_t *len, const char **error)
+{
+	(void)error;
+	ck_assert_str_eq(path, "lists/lg.txt");
+	*len = strlen(context);
+	return strdup(context);
+}
+
+static struct seg_policy *load(const char *list, struct seg_diags *diags)
+{
+	struct seg_reader reader = {read_list, (void *)list};
+
+	seg_diags_init(diags);
+	return seg_policy_load("policy.yaml", policy_text, sizeof(policy_text) - 1, &reader, diags);
+}
+
+static void open_store(void)
+{
+	ck_assert_int_eq(seg_store_open(&store, dir), 0);
+}
+
+static void again(void)
+{
+	seg_store_close(store);
+	open_store();
+}
+
+static void path_of(const char *name, char path[static 128])
+{
+	snprintf(path, 128, "%s/%s", dir, name);
+}
+
+static void tear(const char *name, off_t len)
+{
+	char path[128];
+
+	path_of(name, path);
+	ck_assert_int_eq(truncate(path, len), 0);
+}
+
+static void setup(void)
+{
+	snprintf(dir, sizeof(dir), "/tmp/segd-store-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	open_store();
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+	(void)st;
+	(void)type;
+	(void)walk;
+	return remove(path);
+}
+
+static void teardown(void)
+{
+	seg_store_close(store);
+	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static unsigned put(const char *list)
+{
+	struct seg_diags diags;
+	struct seg_policy *policy = load(list, &diags);
+	unsigned version = 0;
+
+	ck_assert_ptr_nonnull(policy);
+	ck_assert_int_eq(seg_store_put_version(store, policy, 1000, &version), 0);
+	seg_policy_free(policy);
+	seg_diags_fini(&diags);
+	return version;
+}
+
+START_TEST(test_one_daemon)
+{
+	struct seg_store *second = NULL;
+
+	ck_assert_int_eq(seg_store_open(&second, dir), -EBUSY);
+	ck_assert_int_eq(seg_store_open(&second, "/nonexistent/segd"), -ENOENT);
+}
+END_TEST
+
+START_TEST(test_version_means_what_it_meant)
+{
+	struct seg_diags diags, loaded;
+	struct seg_policy *policy = load("10.2.0.0/24\n", &diags), *back;
+	unsigned version = 0;
+	char hash[65];
+
+	ck_assert_int_eq(seg_store_put_version(store, policy, 1000, &version), 0);
+	ck_assert_uint_eq(version, 1);
+	ck_assert_uint_eq(put("10.3.0.0/24\n"), 2);
+	again();
+	seg_diags_init(&loaded);
+	back = seg_store_get_version(store, 1, &loaded);
+	ck_assert_ptr_nonnull(back);
+	ck_assert_str_eq(back->hash, policy->hash);
+	ck_assert(seg_ranges_equal(back->zone[0].nets, policy->zone[0].nets));
+	ck_assert(seg_store_version_hash(store, 2, hash));
+	ck_assert_str_ne(hash, policy->hash);
+	seg_policy_free(back);
+	seg_diags_fini(&loaded);
+	seg_policy_free(policy);
+	seg_diags_fini(&diags);
+}
+END_TEST
+
+START_TEST(test_missing_and_torn_versions)
+{
+	struct seg_diags diags;
+	char hash[65];
+
+	seg_diags_init(&diags);
+	ck_assert_ptr_null(seg_store_get_version(store, 7, &diags));
+	put("10.2.0.0/24\n");
+	tear("versions/1/meta.json", 5);
+	ck_assert_ptr_null(seg_store_get_version(store, 1, &diags));
+	ck_assert(!seg_store_version_hash(store, 1, hash));
+	ck_assert_uint_eq(put("10.2.0.0/24\n"), 2);
+	seg_store_drop_version(store, 2);
+	ck_assert(!seg_store_version_hash(store, 2, hash));
+	seg_diags_fini(&diags);
+}
+END_TEST
+
+START_TEST(test_crash_leaves_no_half_version)
+{
+	char path[128];
+	struct seg_diags diags;
+	struct seg_policy *policy;
+
+	path_of("versions/.new", path);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	path_of("versions/.new/policy.yaml", path);
+	fclose(fopen(path, "w"));
+	again();
+	ck_assert_uint_eq(put("10.2.0.0/24\n"), 1);
+	seg_diags_init(&diags);
+	policy = seg_store_get_version(store, 1, &diags);
+	ck_assert_ptr_nonnull(policy);
+	seg_policy_free(policy);
+	seg_diags_fini(&diags);
+}
+END_TEST
+
+START_TEST(test_state)
+{
+	struct seg_isolation isolation = {.target = "clerk", .since = 5, .until = 6, .uid = 7, .reason = "検査中"};
+	struct seg_state state = {.current = 3, .confirmed = 2, .since = 100, .confirm_until = 200, .stage = "two",
+				  .told = 20000, .isolation = &isolation, .isolations = 1};
+	struct seg_state back;
+
+	ck_assert_int_eq(seg_store_load_state(store, &back), 0);
+	ck_assert_uint_eq(back.current, 0);
+	ck_assert_int_eq(seg_store_save_state(store, &state), 0);
+	again();
+	ck_assert_int_eq(seg_store_load_state(store, &back), 0);
+	ck_assert_uint_eq(back.current, 3);
+	ck_assert_uint_eq(back.confirmed, 2);
+	ck_assert_int_eq(back.confirm_until, 200);
+	ck_assert_str_eq(back.stage, "two");
+	ck_assert_int_eq(back.told, 20000);
+	ck_assert_uint_eq(back.isolations, 1);
+	ck_assert_str_eq(back.isolation[0].reason, "検査中");
+	ck_assert_int_eq(back.isolation[0].until, 6);
+	ck_assert_uint_eq(back.isolation[0].uid, 7);
+	seg_state_fini(&back);
+	tear("state.json", 10);
+	ck_assert_int_lt(seg_store_load_state(store, &back), 0);
+	ck_assert_uint_eq(back.confirmed, 0);
+	char *problem = seg_store_take_problem(store);
+	ck_assert_ptr_nonnull(strstr(problem, "state.json"));
+	free(problem);
+	ck_assert_ptr_null(seg_store_take_problem(store));
+}
+END_TEST
+
+START_TEST(test_registry)
+{
+	struct seg_numbering entry[] = {{.id = "WEB", .number = 4, .digest = "0123456789abcdef0123456789abcdef"},
+					{.id = "intra:lg", .number = 0x40000005, .bound = true, .digest = "ff"}};
+	struct seg_registry registry = {entry, 2, 6}, back;
+	struct seg_arena *arena = seg_arena_new();
+
+	ck_assert_int_eq(seg_store_load_registry(store, arena, &back), 0);
+	ck_assert_uint_eq(back.next, 1);
+	ck_assert_int_eq(seg_store_save_registry(store, &registry), 0);
+	ck_assert_int_eq(seg_store_load_registry(store, arena, &back), 0);
+	ck_assert_uint_eq(back.next, 6);
+	ck_assert_uint_eq(back.n, 2);
+	ck_assert_str_eq(back.entry[0].digest, entry[0].digest);
+	ck_assert_str_eq(back.entry[1].id, "intra:lg");
+	ck_assert_uint_eq(back.entry[1].number, 0x40000005);
+	ck_assert(back.entry[1].bound && !back.entry[0].bound);
+	tear("registry", 20);
+	ck_assert_int_lt(seg_store_load_registry(store, arena, &back), 0);
+	ck_assert_uint_eq(back.n, 0);
+	seg_arena_free(arena);
+}
+END_TEST
+
+static struct seg_record seen[8];
+static char seen_user[8][16];
+static size_t records;
+static void take_record(void *context, const struct seg_record *record)
+{
+	(void)context;
+	ck_assert_uint_lt(records, 8);
+	snprintf(seen_user[records], sizeof(seen_user[0]), "%s", record->user ? record->user : "-");
+	seen[records++] = *record;
+}
+
+START_TEST(test_history)
+{
+	struct seg_record first = {.version = 1, .hash = "aa", .at = 10, .uid = 0, .user = "root", .result = SEG_CONFIRMED};
+	struct seg_record second = {.version = 2, .hash = "bb", .at = 20, .uid = 1000, .result = SEG_PENDING};
+	struct seg_record third = {.at = 30, .result = SEG_REFUSED};
+	enum seg_result fate;
+
+	ck_assert_int_eq(seg_store_add_record(store, &first), 0);
+	ck_assert_int_eq(seg_store_add_record(store, &second), 0);
+	ck_assert_int_eq(seg_store_add_record(store, &third), 0);
+	ck_assert_int_eq(seg_store_set_result(store, 2, SEG_ROLLED_BACK), 0);
+	again();
+	records = 0;
+	ck_assert_int_eq(seg_store_each_record(store, take_record, NULL), 0);
+	ck_assert_uint_eq(records, 3);
+	ck_assert_int_eq(seen[0].result, SEG_REFUSED);
+	ck_assert_uint_eq(seen[0].version, 0);
+	ck_assert_int_eq(seen[1].result, SEG_ROLLED_BACK);
+	ck_assert_str_eq(seen_user[2], "root");
+	ck_assert(seg_store_fate(store, "bb", &fate) && fate == SEG_ROLLED_BACK);
+	ck_assert(seg_store_fate(store, "aa", &fate) && fate == SEG_CONFIRMED);
+	ck_assert(!seg_store_fate(store, "cc", &fate));
+}
+END_TEST
+
+static struct seg_usage_row usage;
+static void take_usage(void *context, const struct seg_usage_row *row)
+{
+	(void)context;
+	usage = *row;
+	ck_assert_str_eq(row->permit, "WEB");
+}
+
+START_TEST(test_usage)
+{
+	struct seg_usage_row row = {.permit = "WEB", .total = {1, 2, 3, 4, 5}, .accounted = {6, 7, 8, 9, 10},
+				    .first = 11, .last = 12};
+
+	ck_assert_int_eq(seg_store_begin_usage(store), 0);
+	ck_assert_int_eq(seg_store_put_usage(store, &row), 0);
+	ck_assert_int_eq(seg_store_end_usage(store), 0);
+	again();
+	ck_assert_int_eq(seg_store_load_usage(store, take_usage, NULL), 0);
+	ck_assert_uint_eq(usage.total.reply_bytes, 5);
+	ck_assert_uint_eq(usage.accounted.flows, 6);
+	ck_assert_int_eq(usage.last, 12);
+}
+END_TEST
+
+START_TEST(test_broken_audit_is_put_aside)
+{
+	struct seg_record record = {.version = 1, .result = SEG_CONFIRMED};
+	char path[128];
+	FILE *file;
+	char *problem;
+
+	seg_store_close(store);
+	path_of("audit.db", path);
+	file = fopen(path, "w");
+	for (int i = 0; i < 1000; i++)
+		fputs("this is no database", file);
+	fclose(file);
+	open_store();
+	problem = seg_store_take_problem(store);
+	ck_assert_ptr_nonnull(problem);
+	free(problem);
+	ck_assert_int_eq(seg_store_add_record(store, &record), 0);
+	path_of("audit.db.broken", path);
+	ck_assert_int_eq(access(path, F_OK), 0);
+}
+END_TEST
+
+START_TEST(test_unwritable_keeps_the_old)
+{
+	struct seg_state state = {.current = 1, .confirmed = 1}, back;
+	char path[128];
+
+	ck_assert_int_eq(seg_store_save_state(store, &state), 0);
+	/* A folder where the new file is to be written: as good as a disk that is full. */
+	path_of(".state.json.new", path);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	state.confirmed = 2;
+	ck_assert_int_lt(seg_store_save_state(store, &state), 0);
+	ck_assert_int_eq(seg_store_load_state(store, &back), 0);
+	ck_assert_uint_eq(back.confirmed, 1);
+	seg_state_fini(&back);
+	free(seg_store_take_problem(store));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("store");
+	TCase *tcase = tcase_create("store");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, test_one_daemon);
+	tcase_add_test(tcase, test_version_means_what_it_meant);
+	tcase_add_test(tcase, test_missing_and_torn_versions);
+	tcase_add_test(tcase, test_crash_leaves_no_half_version);
+	tcase_add_test(tcase, test_state);
+	tcase_add_test(tcase, test_registry);
+	tcase_add_test(tcase, test_history);
+	tcase_add_test(tcase, test_usage);
+	tcase_add_test(tcase, test_broken_audit_is_put_aside);
+	tcase_add_test(tcase, test_unwritable_keeps_the_old);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
