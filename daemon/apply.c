@@ -33,7 +33,8 @@ static struct seg_rulebook *rulebook_new(struct seg_policy *policy, struct seg_d
 	book->policy = policy;
 	book->index = seg_index_new(policy);
 	book->window = calloc(policy->permits + 1, sizeof(*book->window));
-	if (!book->window)
+	book->touched = calloc(policy->permits + 1, sizeof(*book->touched));
+	if (!book->window || !book->touched)
 		abort();
 	return book;
 }
@@ -46,6 +47,7 @@ void seg_rulebook_free(struct seg_rulebook *book)
 	seg_policy_free(book->policy);
 	seg_diags_fini(&book->diags);
 	free(book->window);
+	free(book->touched);
 	free(book);
 }
 
@@ -245,6 +247,7 @@ static void put_in_place(struct seg_engine *engine, struct seg_rulebook *book, s
 {
 	struct seg_rulebook *before = engine->running;
 
+	seg_usage_settle(engine);
 	engine->running = book;
 	if (book) {
 		free(engine->why);

@@ -308,6 +308,16 @@ static int by_addr(const void *a, const void *b)
 	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
+/* Names of interfaces stand in the plan only where a zone has a trailing '*'. */
+static bool has_wildcards(const struct seg_policy *policy)
+{
+	for (size_t i = 0; i < policy->zones; i++)
+		for (size_t j = 0; j < policy->zone[i].interfaces; j++)
+			if (policy->zone[i].interface[j].prefix)
+				return true;
+	return false;
+}
+
 void seg_engine_links(struct seg_engine *engine, const struct seg_gateway *gateway,
 		      const char *const *interface, size_t interfaces, time_t now)
 {
@@ -325,8 +335,8 @@ void seg_engine_links(struct seg_engine *engine, const struct seg_gateway *gatew
 	links.interface = name;
 	seg_arena_free(engine->links.arena);
 	engine->links = links;
-	if (engine->running)
-		engine->next_refresh = now; /* wildcard interfaces: at the next tick, once for many changes */
+	if (engine->running && has_wildcards(engine->running->policy))
+		engine->next_refresh = now; /* at the next tick, once for many changes */
 }
 
 bool seg_engine_is_gateway(const struct seg_engine *engine, seg_addr addr)

@@ -392,7 +392,6 @@ static void open_sinks(struct seg_loop *loop)
 
 static int open_edges(struct seg_loop *loop, const char **what)
 {
-	const char *failed[SEG_CONNTRACK_SETTINGS];
 	int r, kept = seg_service_kept(NFT_NAME);
 
 	*what = "nf_tables";
@@ -402,8 +401,6 @@ static int open_edges(struct seg_loop *loop, const char **what)
 	if (r)
 		return r;
 	*what = "conntrack";
-	for (size_t i = 0, n = seg_conntrack_prepare(failed); i < n; i++)
-		log_line("%s cannot be set: counts or events of flows are missing", failed[i]);
 	r = seg_conntrack_open(&loop->conntrack, loop->settings->receive_buffer, take_flow, loop);
 	if (!r)
 		r = seg_conntrack_open(&loop->asker, 0, NULL, NULL);
@@ -472,6 +469,15 @@ static void add_events(struct seg_loop *loop)
 		abort();
 }
 
+/* Behind the start of the engine: its rules are what loads conntrack. CAP_NET_ADMIN is enough. */
+static void prepare_conntrack(void)
+{
+	const char *failed[SEG_CONNTRACK_SETTINGS];
+
+	for (size_t i = 0, n = seg_conntrack_prepare(failed); i < n; i++)
+		log_line("%s cannot be set: counts or events of flows are missing", failed[i]);
+}
+
 int seg_loop_start(struct seg_loop *loop, const char **what)
 {
 	int r;
@@ -492,6 +498,7 @@ int seg_loop_start(struct seg_loop *loop, const char **what)
 	r = seg_engine_start(loop->engine, wall());
 	if (r)
 		return r;
+	prepare_conntrack();
 	loop->nft_kept = seg_service_keep(seg_nft_fd(loop->nft), NFT_NAME);
 	return 0;
 }

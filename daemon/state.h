@@ -18,6 +18,7 @@ struct seg_rulebook {
 	struct seg_index *index;
 	unsigned version;                /* 0: not stored */
 	enum seg_schedule_state *window; /* of each permit, as last looked at */
+	time_t *touched;                 /* when a flow of each permit last began; usage.c takes it over */
 };
 
 struct seg_own {
@@ -163,7 +164,8 @@ void seg_usage_fini(struct seg_usage *usage);
 void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, time_t now);
 void seg_usage_read(struct seg_engine *engine, time_t now);
 void seg_usage_save(struct seg_engine *engine, time_t now);
-void seg_usage_touch(struct seg_engine *engine, const char *permit, time_t now); /* a flow began */
+/* Takes the touched of the running rule book into the totals. */
+void seg_usage_settle(struct seg_engine *engine);
 struct seg_usage_row seg_usage_of(const struct seg_engine *engine, const char *permit);
 
 /* emergency.c */

@@ -246,6 +246,7 @@ void seg_usage_read(struct seg_engine *engine, time_t now)
 
 	if (!engine->plan || !engine->running || engine->usage.adopted)
 		return;
+	seg_usage_settle(engine);
 	while ((use = seg_hash_next(&engine->usage.permit, &cursor)))
 		memset(&use->standing, 0, sizeof(use->standing));
 	engine->usage.reading++;
@@ -258,10 +259,17 @@ void seg_usage_read(struct seg_engine *engine, time_t now)
 	forget_gone_elements(&engine->usage);
 }
 
-void seg_usage_touch(struct seg_engine *engine, const char *permit, time_t now)
+void seg_usage_settle(struct seg_engine *engine)
 {
-	used_now(use_of(&engine->usage, permit), now);
-	engine->usage.dirty = true;
+	struct seg_rulebook *book = engine->running;
+
+	for (size_t i = 0; book && i < book->policy->permits; i++) {
+		if (!book->touched[i])
+			continue;
+		used_now(use_of(&engine->usage, book->policy->permit[i].id), book->touched[i]);
+		book->touched[i] = 0;
+		engine->usage.dirty = true;
+	}
 }
 
 void seg_usage_save(struct seg_engine *engine, time_t now)
@@ -271,6 +279,7 @@ void seg_usage_save(struct seg_engine *engine, time_t now)
 	bool failed;
 
 	(void)now;
+	seg_usage_settle(engine);
 	if (!engine->usage.dirty || seg_store_begin_usage(engine->store))
 		return;
 	failed = false;

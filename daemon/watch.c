@@ -438,7 +438,7 @@ void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const
 		if (event != SEG_FLOW_NEW)
 			break;
 		if (judged.permit)
-			seg_usage_touch(engine, judged.permit->id, now);
+			engine->running->touched[judged.permit->index] = now;
 		if (seg_engine_watched(engine, SEG_STREAM_FLOWS))
 			publish_flow(engine, "flow-begun", flow, &judged, now);
 		break;
