@@ -123,7 +123,7 @@ static void each_gateway_difference(struct seg_engine *engine, void (*each)(void
 		seg_addr own = engine->links.gateway.addr[i].addr;
 		bool named = false;
 
-		if (seg_addr_is_link_local(own) || !seg_policy_zone_of(policy, own))
+		if (seg_addr_is_link_local(own) || seg_addr_is_loopback(own) || !seg_policy_zone_of(policy, own))
 			continue;
 		for (size_t j = 0; j < policy->gateway.n && !named; j++)
 			named = policy->gateway.entry[j].range.lo == own;
@@ -162,6 +162,14 @@ static json_t *status_bypass(struct seg_engine *engine, time_t now)
 
 	seg_engine_look_for_bypass(engine, now);
 	json_array_extend(list, engine->bypass);
+	return list;
+}
+
+/* Where the policy's gateway addresses and the kernel's differ. */
+static json_t *status_gateway(struct seg_engine *engine)
+{
+	json_t *list = json_array();
+
 	each_gateway_difference(engine, add_text, list);
 	return list;
 }
@@ -201,6 +209,7 @@ int seg_engine_status(struct seg_engine *engine, const struct seg_request *reque
 	json_object_set_new(document, "denied", json_integer((json_int_t)engine->refusals.total));
 	json_object_set_new(document, "violations", json_integer((json_int_t)watch->violations));
 	json_object_set_new(document, "bypass", status_bypass(engine, request->now));
+	json_object_set_new(document, "gateway", status_gateway(engine));
 	json_object_set_new(document, "isolated", seg_json_isolated(engine));
 	json_object_set_new(document, "ending", status_ending(engine, request->now));
 	json_object_set_new(document, "started", seg_json_time(engine, engine->started));

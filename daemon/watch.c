@@ -91,17 +91,12 @@ void seg_watch_fini(struct seg_watch *watch)
 
 /* Judging. */
 
-static bool is_loopback(seg_addr addr)
-{
-	return addr == 1 || (addr >= seg_addr_v4(0x7f000000u) && addr <= seg_addr_v4(0x7fffffffu));
-}
-
 /* Traffic that belongs to an interface: conntrack does not know which, the rules do. */
 static bool is_link_traffic(const struct seg_flow *flow)
 {
 	return seg_addr_is_group(flow->dst) || seg_addr_is_link_local(flow->src) ||
 	       seg_addr_is_link_local(flow->dst) || seg_addr_is_unspecified(flow->src) ||
-	       seg_addr_is_unspecified(flow->dst) || is_loopback(flow->src) || is_loopback(flow->dst);
+	       seg_addr_is_unspecified(flow->dst) || seg_addr_is_loopback(flow->src) || seg_addr_is_loopback(flow->dst);
 }
 
 static const struct seg_zone *zone_of(const struct seg_engine *engine, seg_addr addr)

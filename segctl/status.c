@@ -114,6 +114,8 @@ static void show_lists(struct segctl_table *table, const json_t *answer, struct 
 
 	json_array_foreach(json_object_get(answer, "bypass"), i, one)
 		row(table, _("bypass"), json_string_value(one), SEGCTL_BAD);
+	json_array_foreach(json_object_get(answer, "gateway"), i, one)
+		row(table, _("gateway"), json_string_value(one), SEGCTL_WARN);
 	json_array_foreach(json_object_get(answer, "isolated"), i, one)
 	{
 		seg_strbuf_printf(buf, "%s  %s  %s", segctl_text_of(one, "target"),

@@ -125,6 +125,11 @@ bool seg_addr_is_unspecified(seg_addr addr)
 	return addr == 0 || addr == SEG_V4_FIRST;
 }
 
+bool seg_addr_is_loopback(seg_addr addr)
+{
+	return addr == 1 || (addr >= seg_addr_v4(0x7f000000u) && addr <= seg_addr_v4(0x7fffffffu));
+}
+
 bool seg_addr_is_group(seg_addr addr)
 {
 	if (seg_addr_family(addr) == SEG_IPV6)

@@ -48,6 +48,7 @@ const char *seg_addr_format(seg_addr addr, char buf[static SEG_ADDR_STRLEN]);
 
 bool seg_addr_is_link_local(seg_addr addr);  /* fe80::/10 */
 bool seg_addr_is_unspecified(seg_addr addr); /* :: and 0.0.0.0 */
+bool seg_addr_is_loopback(seg_addr addr);    /* 127.0.0.0/8 and ::1 */
 bool seg_addr_is_group(seg_addr addr);       /* multicast, and 255.255.255.255 */
 
 /* aa:bb:cc:dd:ee:ff or aa-bb-..., either case. */

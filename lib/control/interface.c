@@ -171,6 +171,7 @@ const char seg_interface_segd[] =
 	"  denied: ?int,\n"
 	"  violations: ?int,\n"
 	"  bypass: []string,\n"
+	"  gateway: ?[]string,\n"
 	"  isolated: []Isolation,\n"
 	"  ending: []Ending,\n"
 	"  started: ?string\n"

@@ -61,11 +61,6 @@ struct seg_gateway seg_gateway_from_policy(const struct seg_policy *policy, stru
 
 /* --- Where the packet comes from and goes to --- */
 
-static bool is_loopback(seg_addr addr)
-{
-	return seg_addr_family(addr) == SEG_IPV4 ? (uint32_t)addr >> 24 == 127 : addr == 1;
-}
-
 static bool stays_on_link(seg_addr addr)
 {
 	return seg_addr_is_link_local(addr) || seg_addr_is_unspecified(addr);
@@ -107,7 +102,7 @@ static size_t owners(const struct seg_policy *policy, const char *interface, con
 
 static const struct seg_zone *zone_of(const struct seg_policy *policy, seg_addr addr)
 {
-	if (seg_addr_is_group(addr) || stays_on_link(addr) || is_loopback(addr))
+	if (seg_addr_is_group(addr) || stays_on_link(addr) || seg_addr_is_loopback(addr))
 		return NULL;
 	return seg_policy_zone_of(policy, addr);
 }
@@ -152,7 +147,7 @@ static bool find_source(struct question *q, struct seg_verdict *verdict)
 
 	if (packet->in)
 		return find_arriving(q, verdict);
-	if (is_gateway_addr(q->gateway, packet->src, NULL) || is_loopback(packet->src) ||
+	if (is_gateway_addr(q->gateway, packet->src, NULL) || seg_addr_is_loopback(packet->src) ||
 	    (packet->out && stays_on_link(packet->src)))
 		q->from.zone = q->policy->gateway_zone;
 	else
@@ -182,7 +177,7 @@ static bool find_destination(struct question *q, struct seg_verdict *verdict)
 		q->to.zone = is_to_gateway(q) ? gateway_zone : zone_of(q->policy, packet->dst);
 		if (q->from.link && q->to.zone != gateway_zone)
 			return deny(verdict, SEG_REASON_SPOOFED);
-	} else if (is_gateway_addr(q->gateway, packet->dst, NULL) || is_loopback(packet->dst)) {
+	} else if (is_gateway_addr(q->gateway, packet->dst, NULL) || seg_addr_is_loopback(packet->dst)) {
 		q->to.zone = gateway_zone;
 	} else if (seg_addr_is_group(packet->dst) || seg_addr_is_link_local(packet->dst)) {
 		q->to = (struct end){.link = true, .interface = packet->out};
