@@ -56,7 +56,7 @@ MAN        := $(wildcard man/*.[1-8])
 EXAMPLES   := $(wildcard conf/*.yaml conf/*.yml conf/*.json conf/examples/*.yaml conf/examples/*.tsv)
 
 .PHONY: all check check-unit check-floors check-ja po lint demo deps install uninstall clean
-.PHONY: check-fuzz check-golden check-sanitize run-unit run-replay
+.PHONY: check-fuzz check-golden check-golden-ja check-sanitize run-unit run-replay
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/segd $(BUILD)/segctl $(MO)
@@ -100,10 +100,12 @@ $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(LIB_SRC) $(DAEMON_SRC)
 
 .SECONDARY: # objects of tests are kept, so that a second run builds nothing
 
-check-unit: run-unit check-golden check-sanitize
+check-unit: run-unit check-golden check-golden-ja check-sanitize
 
 check-golden: $(BUILD)/segctl
 	@tests/golden/run --segctl $<
+check-golden-ja: $(BUILD)/segctl $(MO)
+	@tests/golden/japanese --segctl $<
 
 run-unit: $(UNIT_BIN)
 	@failed=0; for t in $(UNIT_BIN); do $$t || failed=1; done; exit $$failed

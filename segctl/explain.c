@@ -21,8 +21,8 @@ static bool is_permit(const json_t *doc)
 	return strcmp(segctl_text_of(doc, "verdict"), "permit") == 0;
 }
 
-/* What a person does next, by reason. */
-static const char *next_step(const char *reason)
+/* What a person does next, by reason; opens: the permit comes into force by itself. */
+static const char *next_step(const char *reason, bool opens)
 {
 	static const struct {
 		const char *reason, *step;
@@ -48,6 +48,8 @@ static const char *next_step(const char *reason)
 		{"stage", N_("segctl stage --list shows the stage in force")},
 	};
 
+	if (strcmp(reason, "dates") == 0 && opens)
+		return _("wait for the permit's first day, or have it begin earlier: valid");
 	for (size_t i = 0; reason && i < sizeof(steps) / sizeof(steps[0]); i++)
 		if (strcmp(steps[i].reason, reason) == 0)
 			return _(steps[i].step);
@@ -131,7 +133,7 @@ static void print_answer(const struct segctl *ctl, const json_t *doc)
 	print_named(_("to"), segctl_text_of(doc, "to"), segctl_text_of(doc, "to-title"));
 	print_permit(doc);
 	if (!is_permit(doc))
-		print_line(_("next"), next_step(segctl_text_of(doc, "reason")));
+		print_line(_("next"), next_step(segctl_text_of(doc, "reason"), *segctl_text_of(doc, "next")));
 }
 
 static int show(const struct segctl *ctl, json_t *doc)
