@@ -74,7 +74,7 @@ static void push(struct loader *ld, struct growing *list, struct seg_range range
 
 	SEG_PUSH(ld->scratch, list->written, n, list->written_cap) = written;
 	SEG_PUSH(ld->arena, list->entry, list->n, list->entry_cap) =
-	    (struct seg_entry){.range = range, .place = place};
+		(struct seg_entry){.range = range, .place = place};
 }
 
 /* Lines of a list: an entry each, '#' begins a comment. */

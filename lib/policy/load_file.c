@@ -96,7 +96,7 @@ struct seg_policy *seg_policy_load_file(const char *path, struct seg_diags *diag
 	const char *error = NULL;
 	size_t len = 0;
 	char *text =
-	    standard_input ? read_all(STDIN_FILENO, &len, &error) : read_path(path, false, &len, &error);
+		standard_input ? read_all(STDIN_FILENO, &len, &error) : read_path(path, false, &len, &error);
 
 	if (!text) {
 		seg_error(diags, SEG_SYNTAX, (struct seg_place){0}, _("%s cannot be read: %s"), path,

@@ -81,7 +81,8 @@ size_t read_list(struct loader *ld, const struct field *field, const struct yaml
 /* The id of a host, a service or a permit. */
 bool check_id(struct loader *ld, const struct subject *of, const struct yaml_node *node);
 /* A hint with the nearest of the names, or all of them where none is near and they are few. */
-void hint_names(struct loader *ld, struct seg_diag *diag, const char *word, const char *const *names, size_t n);
+void hint_names(struct loader *ld, struct seg_diag *diag, const char *word, const char *const *names,
+		size_t n);
 /* Where a key stands, for a field that is there. */
 struct seg_place field_place(const struct field *field);
 
