@@ -12,6 +12,9 @@
  * The dry run sends it without an end, but leaves out the elements of new sets, nearly all the work of a
  * large policy: A is one transaction that nothing in use depends on, and so is their dry run as it is. Then
  * each part that is not empty is sent by itself, between the begin and an end of its own.
+ *
+ * A table that must be replaced goes and comes in one batch, A and B together: nobody's rules would be in
+ * force between two of them.
  */
 struct commit {
 	struct seg_nft *nft;
@@ -42,7 +45,9 @@ static void encode_add(struct commit *c)
 {
 	const struct seg_change *change = &c->change;
 
-	if (c->claim.needed)
+	if (change->replace)
+		seg_nft_put_del_table(&c->batch, SEG_TABLE);
+	if (change->replace || c->claim.needed)
 		seg_nft_put_table(&c->batch, SEG_TABLE, c->claim.flags);
 	for (size_t i = 0; i < change->new_chains; i++)
 		seg_nft_put_chain(&c->batch, change->new_chain[i]);
@@ -97,7 +102,7 @@ static void encode(struct commit *c)
 	c->replace = c->batch.origins;
 	encode_switch(c);
 	c->delete = c->batch.origins;
-	if (c->old)
+	if (c->old && !change->replace)
 		encode_delete(&c->batch, c->old->generation, change->old_chain, change->old_chains,
 			      change->old_set, change->old_sets);
 	c->end = c->batch.origins;
@@ -158,12 +163,13 @@ static int run(struct commit *c)
 	if (ret == 0)
 		ret = dry_run(c);
 	if (ret == 0)
-		ret = send_part(c, c->add, c->replace);
+		ret = send_part(c, c->add, c->change.replace ? c->delete : c->replace);
 	if (ret < 0)
 		return ret;
 	if (c->claim.needed)
 		seg_nft_claimed(c->nft, &c->claim);
-	ret = send_part(c, c->replace, c->delete);
+	if (!c->change.replace)
+		ret = send_part(c, c->replace, c->delete);
 	if (ret < 0) {
 		undo_add(c);
 		return ret;
@@ -188,7 +194,8 @@ int seg_nft_commit(struct seg_nft *nft, const struct seg_plan *old, const struct
 		ret = seg_nft_claim_table(nft, &c.claim, diags);
 	if (ret < 0)
 		goto out;
-	c.change = seg_plan_diff(old, new, arena);
+	c.change = seg_plan_diff(c.claim.replace ? NULL : old, new, arena);
+	c.change.replace |= c.claim.replace;
 	if (c.change.empty && !c.claim.needed)
 		goto out;
 	encode(&c);

@@ -65,6 +65,7 @@ static void take_chain(void *context, const struct nlmsghdr *nlh)
 	struct image *image = context;
 	struct seg_chain *chain;
 	const struct nlattr *attr;
+	bool filter = true;
 
 	/* The kernel gives the chains of all tables. */
 	if (!of_our_table(nlh, NFTA_CHAIN_TABLE))
@@ -77,7 +78,12 @@ static void take_chain(void *context, const struct nlmsghdr *nlh)
 			read_hook(attr, chain);
 		else if (seg_attr_type(attr) == NFTA_CHAIN_POLICY)
 			chain->policy_drop = get_be32(attr) == NF_DROP;
+		else if (seg_attr_type(attr) == NFTA_CHAIN_TYPE)
+			filter = strcmp(mnl_attr_get_str(attr), "filter") == 0;
 	}
+	/* None of ours; a name that we need cannot be had from it. */
+	if (!filter)
+		chain->hook = SEG_HOOK_NONE;
 	if (!chain->name)
 		return;
 	SEG_PUSH(image->arena, image->chain, image->chains, image->chains_cap) = chain;

@@ -173,6 +173,7 @@ static inline void *seg_nft_must(void *object) /* out of memory aborts (base/are
 /* What the next batch must say about the table. */
 struct seg_nft_claim {
 	bool needed;    /* make or adopt it */
+	bool replace;   /* it is there, and not ours to have: delete it first */
 	uint32_t flags; /* with these */
 };
 int seg_nft_claim_table(struct seg_nft *nft, struct seg_nft_claim *claim, struct seg_diags *diags);

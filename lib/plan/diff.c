@@ -181,7 +181,6 @@ struct differ {
 	struct seg_change change;
 };
 
-/* A set whose definition changed under one name goes to new_set as well: the kernel refuses it. */
 static void diff_sets(struct differ *d)
 {
 	const struct seg_set **added = SEG_NEW_N(d->arena, const struct seg_set *, d->new->sets);
@@ -192,8 +191,10 @@ static void diff_sets(struct differ *d)
 		const struct seg_set *set = d->new->set[i];
 		const struct seg_set *was = find_set(&d->was, set, d->new->generation);
 
-		if (!was || !seg_set_same_definition(was, set))
+		if (!was)
 			added[d->change.new_sets++] = set;
+		else if (!seg_set_same_definition(was, set))
+			d->change.replace = true;
 		else if (seg_set_diff(was, set, d->arena, &changed[d->change.sets]))
 			d->change.sets++;
 	}
@@ -203,6 +204,11 @@ static void diff_sets(struct differ *d)
 	d->change.new_set = added;
 	d->change.old_set = gone;
 	d->change.set = changed;
+}
+
+static bool same_hook(const struct seg_chain *a, const struct seg_chain *b)
+{
+	return a->hook == b->hook && (a->hook == SEG_HOOK_NONE || a->priority == b->priority);
 }
 
 /* A base chain appears together with its rules, in B: with the policy alone it would only drop. */
@@ -219,6 +225,8 @@ static void diff_chains(struct differ *d)
 
 		if (!was && chain->hook == SEG_HOOK_NONE)
 			added[d->change.new_chains++] = chain;
+		else if (was && !same_hook(was, chain))
+			d->change.replace = true;
 		else if (!was || !same_names || !seg_chain_equal(was, chain, d->arena))
 			refilled[d->change.bases++] = chain;
 	}
@@ -241,6 +249,12 @@ struct seg_change seg_plan_diff(const struct seg_plan *old, const struct seg_pla
 	index_objects(new, arena, &d.is);
 	diff_sets(&d);
 	diff_chains(&d);
+	if (c->replace) {
+		struct seg_change anew = seg_plan_diff(NULL, new, arena);
+
+		anew.replace = true;
+		return anew;
+	}
 	c->switches = c->new_sets || c->new_chains || c->old_sets || c->old_chains;
 	c->empty = !c->switches && !c->sets && !c->bases;
 	return *c;
@@ -261,7 +275,7 @@ bool seg_plan_same_structure(const struct seg_plan *old, const struct seg_plan *
 	for (size_t i = 0; same && i < new->sets; i++) {
 		const struct seg_set *was = seg_map_get(&sets, new->set[i]->name);
 
-		same = was && seg_set_same_definition(was, new->set[i]);
+		same = was && was->kept == new->set[i]->kept &&seg_set_same_definition(was, new->set[i]);
 	}
 	for (size_t i = 0; same && i < new->chains; i++) {
 		const struct seg_chain *was = seg_map_get(&chains, new->chain[i]->name);

@@ -12,8 +12,9 @@
  * their names in the kernel, so that leftovers of other generations in an image are
  * deleted too; a chain whose rules somebody else changed is refilled.
  *
- * The definition of a kept set never changes under one name, that of any other only
- * together with the generation: the kernel would refuse it (EEXIST).
+ * What cannot be changed in place (a set of another definition, a base chain on another
+ * hook stands under a name of ours: somebody else's, or another version's of segd) can
+ * only be replaced together with the whole table, in one batch, which a packet may notice.
  */
 
 #include "plan/plan.h"
@@ -27,6 +28,7 @@ struct seg_set_change {
 struct seg_change {
 	bool empty;
 	bool switches;                       /* A or C is not empty */
+	bool replace;                        /* delete the table; the rest is as from an empty kernel */
 	/* A */ const struct seg_set *const *new_set;   size_t new_sets;
 	/* A */ const struct seg_chain *const *new_chain; size_t new_chains; /* no base chains */
 	/* B */ const struct seg_set_change *set;       size_t sets;

@@ -233,9 +233,8 @@ bool seg_chain_equal(const struct seg_chain *a, const struct seg_chain *b, struc
 
 bool seg_set_same_definition(const struct seg_set *a, const struct seg_set *b)
 {
-	return strcmp(a->name, b->name) == 0 && a->kept == b->kept && a->fields == b->fields &&
-	       memcmp(a->field, b->field, a->fields * sizeof(a->field[0])) == 0 && a->key_len == b->key_len &&
-	       a->data == b->data && a->interval == b->interval && a->timeout == b->timeout &&
-	       a->dynamic == b->dynamic && a->counter == b->counter && a->size == b->size &&
-	       a->timeout_ms == b->timeout_ms;
+	return a->fields == b->fields && memcmp(a->field, b->field, a->fields * sizeof(a->field[0])) == 0 &&
+	       a->key_len == b->key_len && a->data == b->data && a->interval == b->interval &&
+	       a->timeout == b->timeout && a->dynamic == b->dynamic && a->counter == b->counter &&
+	       a->size == b->size && a->timeout_ms == b->timeout_ms;
 }

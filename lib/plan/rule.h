@@ -22,7 +22,7 @@ struct seg_rule seg_rule_complete(const struct seg_rule *rule, struct seg_arena 
 bool seg_rule_equal(const struct seg_rule *a, const struct seg_rule *b);
 bool seg_chain_equal(const struct seg_chain *a, const struct seg_chain *b, struct seg_arena *scratch);
 bool seg_action_equal(const struct seg_action *a, const struct seg_action *b);
-/* Everything but the elements. */
+/* Everything but the name and the elements. */
 bool seg_set_same_definition(const struct seg_set *a, const struct seg_set *b);
 
 #endif

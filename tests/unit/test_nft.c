@@ -427,6 +427,48 @@ START_TEST(test_tampering)
 }
 END_TEST
 
+/* What stands in our way and cannot be changed in place: the table is replaced, and is ours again. */
+static const char *const obstacles[] = {
+	"add table inet segd",
+	"add table inet segd; nft add chain inet segd forward '{ type filter hook forward priority 0; }'",
+	"add table inet segd; nft add chain inet segd forward '{ type filter hook prerouting priority -10; "
+	"}'",
+	"add table inet segd; nft add chain inet segd input '{ type nat hook input priority 100; }'",
+	"add table inet segd; nft add chain inet segd refused.3 '{ type filter hook forward priority -10; }'",
+	"add table inet segd; nft add set inet segd fast '{ type mark; }'",
+	"add table inet segd; nft add set inet segd fast '{ typeof ct direction . iifname . ct mark; }'",
+	"add table inet segd; nft add map inet segd exact-ports4 '{ type ipv4_addr : ipv4_addr; }'",
+};
+
+START_TEST(test_obstacles)
+{
+	struct seg_plan *image;
+
+	ck_assert(run("nft %s", obstacles[_i]));
+	image = must_read();
+	must_commit(image, &plan->plan);
+	seg_plan_free(image);
+	ck_compared("");
+	if (seg_nft_ownership(nft) != SEG_UNOWNED)
+		ck_assert_int_eq(seg_nft_ownership(nft), SEG_OWNED_PERSIST);
+}
+END_TEST
+
+START_TEST(test_obstacle_in_orphan)
+{
+	struct seg_plan *image;
+
+	must_commit(NULL, &plan->plan);
+	disown();
+	ck_assert(run("nft flush chain inet segd input; nft delete chain inet segd input; "
+		      "nft add chain inet segd input '{ type filter hook input priority 5; }'"));
+	image = must_read();
+	must_commit(image, &plan->plan);
+	seg_plan_free(image);
+	ck_compared("");
+}
+END_TEST
+
 START_TEST(test_many_findings)
 {
 	char *text;
@@ -564,6 +606,8 @@ int main(void)
 	tcase_add_test(tcase, test_read_nothing);
 	tcase_add_test(tcase, test_read_back);
 	tcase_add_loop_test(tcase, test_tampering, 0, (int)(sizeof(tampering) / sizeof(tampering[0])));
+	tcase_add_loop_test(tcase, test_obstacles, 0, (int)(sizeof(obstacles) / sizeof(obstacles[0])));
+	tcase_add_test(tcase, test_obstacle_in_orphan);
 	tcase_add_test(tcase, test_many_findings);
 	tcase_add_test(tcase, test_leftovers);
 	tcase_add_test(tcase, test_read_elements);

@@ -178,7 +178,37 @@ START_TEST(test_definition)
 {
 	sample_find(new, "fast")->counter = false;
 	ck_assert(!seg_plan_same_structure(&old->plan, &new->plan));
-	ck_assert_msg(diff().new_sets == 1, "the kernel is asked, and refuses");
+	ck_assert(diff().replace);
+	ck_assert_uint_eq(diff().new_sets, new->plan.sets);
+	ck_assert_uint_eq(diff().old_sets, 0);
+}
+END_TEST
+
+START_TEST(test_hook)
+{
+	old->chain[3]->priority = 0;
+	ck_assert(diff().replace && diff().bases == 2);
+	old->chain[3]->priority = new->chain[3]->priority;
+	old->chain[0]->hook = SEG_HOOK_INPUT;
+	ck_assert(diff().replace);
+	old->chain[0]->hook = SEG_HOOK_NONE;
+	ck_assert(!diff().replace && diff().empty);
+}
+END_TEST
+
+/* What an interrupted switch left under the names that the next one takes. */
+START_TEST(test_leftovers_in_the_way)
+{
+	struct seg_change c;
+
+	new->plan.generation = 4;
+	sample_chain(old, "judge.4")->kept = true;
+	sample_set(old, "everything6.4", true, SEG_DATA_NONE, SAMPLE_FIELDS(SEG_F_IPV6_ADDR))->interval =
+		true;
+	c = diff();
+	ck_assert(!c.replace && c.new_chains == 2 && c.new_sets == 4);
+	ck_assert_msg(c.bases == 3, "the chain is filled anew");
+	ck_assert_msg(c.sets == 1 && c.set[0].adds == 1, "the set gets its element");
 }
 END_TEST
 
@@ -262,6 +292,8 @@ int main(void)
 	tcase_add_test(tcase, test_leftovers);
 	tcase_add_test(tcase, test_policy_of_base);
 	tcase_add_test(tcase, test_definition);
+	tcase_add_test(tcase, test_hook);
+	tcase_add_test(tcase, test_leftovers_in_the_way);
 	tcase_add_test(tcase, test_dynamic);
 	tcase_add_test(tcase, test_many);
 	tcase_add_test(tcase, test_complete);
