@@ -430,21 +430,20 @@ END_TEST
 /* What stands in our way and cannot be changed in place: the table is replaced, and is ours again. */
 static const char *const obstacles[] = {
 	"add table inet segd",
-	"add table inet segd; nft add chain inet segd forward '{ type filter hook forward priority 0; }'",
-	"add table inet segd; nft add chain inet segd forward '{ type filter hook prerouting priority -10; "
-	"}'",
-	"add table inet segd; nft add chain inet segd input '{ type nat hook input priority 100; }'",
-	"add table inet segd; nft add chain inet segd refused.3 '{ type filter hook forward priority -10; }'",
-	"add table inet segd; nft add set inet segd fast '{ type mark; }'",
-	"add table inet segd; nft add set inet segd fast '{ typeof ct direction . iifname . ct mark; }'",
-	"add table inet segd; nft add map inet segd exact-ports4 '{ type ipv4_addr : ipv4_addr; }'",
+	"add chain inet segd forward '{ type filter hook forward priority 0; }'",
+	"add chain inet segd forward '{ type filter hook prerouting priority -10; }'",
+	"add chain inet segd input '{ type nat hook input priority 100; }'",
+	"add chain inet segd refused.3 '{ type filter hook forward priority -10; }'",
+	"add set inet segd fast '{ type mark; }'",
+	"add set inet segd fast '{ typeof ct direction . iifname . ct mark; }'",
+	"add map inet segd exact-ports4 '{ type ipv4_addr : ipv4_addr; }'",
 };
 
 START_TEST(test_obstacles)
 {
 	struct seg_plan *image;
 
-	ck_assert(run("nft %s", obstacles[_i]));
+	ck_assert(run("nft add table inet segd && nft %s", obstacles[_i]));
 	image = must_read();
 	must_commit(image, &plan->plan);
 	seg_plan_free(image);
