@@ -588,7 +588,7 @@ class Segd:
         self.state.mkdir()
         self.control = self.dir / "control.sock"
         self.settings = self.dir / "segd.yaml"
-        self.settings.write_text(f"syslog:\n  path: {self.dir}/log\n" + settings)
+        self.settings.write_text(f"syslog:\n  path: {self.dir}/log\njournal: false\n" + settings)
         self.options, self.program = options, program or BUILD / "segd"
         self.process, self.log = None, []
         self.syslog = self._datagram("log")
