@@ -19,6 +19,7 @@ end's wire) saw the packet.
 import atexit
 import contextlib
 import ctypes
+import functools
 import ipaddress
 import json
 import os
@@ -77,6 +78,7 @@ class Lab:
         self.sockets = []
         self.closed = False
         self._owners = {}
+        self._senders = {}  # a packet socket is slow to close: one a host
         self._home = os.open("/proc/self/ns/net", os.O_RDONLY)
         self._ns = {}
         atexit.register(self.close)
@@ -169,7 +171,9 @@ class Lab:
                 return a.split("/")[0]
         raise LookupError(f"{name} has no IPv{version} address")
 
+    @functools.lru_cache(None)
     def mac(self, name, interface="eth0"):
+        """The MAC it was made with."""
         return json.loads(run("ip", "-n", self.full(name), "-j", "link", "show", interface).stdout)[0]["address"]
 
     # -- in a namespace ---------------------------------------------------------------
@@ -323,11 +327,10 @@ class Lab:
         v6 = ":" in dst_ip
         body = transport(source, dst_ip, proto, sport, dport, flags, payload)
         head = network(source, dst_ip, PROTOCOLS[proto] if isinstance(proto, str) else proto, len(body), ttl)
-        with self.inside(src):
-            s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-        with s:
-            s.bind(("eth0", 0))
-            s.send(to + own + (b"\x86\xdd" if v6 else b"\x08\x00") + head + body)
+        if src not in self._senders:
+            self._senders[src] = self.socket(src, socket.AF_PACKET, socket.SOCK_RAW)
+            self._senders[src].bind(("eth0", 0))
+        self._senders[src].send(to + own + (b"\x86\xdd" if v6 else b"\x08\x00") + head + body)
 
     def wire(self, name, interface="eth0"):
         """Everything the host's interface receives from now on; see arrived()."""
@@ -524,6 +527,7 @@ class Stream:
             self.peer, _ = self.server.accept()
             self.peer.setblocking(False)
             lab.sockets.append(self.peer)
+            lab.drop(self.server)  # so that a probe may listen there too
         else:
             self.client.connect((dst, self.port))
             self.peer = self.server

@@ -60,8 +60,9 @@ def build(hosts=HOSTS):
         _, interface, v4, v6 = HOSTS[name]
         lab.host(name, interface, [f"{v4}.1/24", f"{v6}::1/64"], [f"{v4}.20/24", f"{v4}.21/24", f"{v6}::20/64"],
                  mac=f"00:00:5e:00:53:{0x20 + number:02x}")
-    lab.route("out", "0.0.0.0/0")
-    lab.route("out", "::/0")
+    if "out" in hosts:
+        lab.route("out", "0.0.0.0/0")
+        lab.route("out", "::/0")
     return lab
 
 
