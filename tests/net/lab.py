@@ -32,6 +32,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -596,7 +597,8 @@ class Segd:
         self.options, self.program = options, program or BUILD / "segd"
         self.process, self.log = None, []
         self.syslog = self._datagram("log")
-        self.notify = self._datagram("notify")
+        self.notify, self.ready = self._datagram("notify"), threading.Event()
+        threading.Thread(target=self._service_manager, daemon=True).start()
         self.start()
 
     def _datagram(self, name):
@@ -609,7 +611,15 @@ class Segd:
         self.lab.sockets.append(s)
         return s
 
+    def _service_manager(self):
+        """Always reads what the daemon notifies, as systemd does: a full socket would hold it up."""
+        with contextlib.suppress(ValueError):  # the lab is closed, and with it the socket
+            while self.notify.fileno() >= 0:
+                if (got := receive(self.notify, 0.2)) and b"READY=1" in got[0]:
+                    self.ready.set()
+
     def start(self, seconds=10, ready=True):
+        self.ready.clear()
         self.output = open(self.dir / "output", "a+b")
         self.process = self.lab.spawn("gw", str(self.program), "--foreground", "--config", str(self.settings),
                                       "--policy", str(self.policy), "--state-dir", str(self.state),
@@ -622,12 +632,9 @@ class Segd:
 
     def wait_ready(self, seconds=10):
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            got = receive(self.notify, 0.1)
-            if got and b"READY=1" in got[0]:
+        while time.monotonic() < end and self.process.poll() is None:
+            if self.ready.wait(0.05):
                 return
-            if self.process.poll() is not None:
-                break
         raise AssertionError(f"segd does not get ready (exit {self.process.poll()}): {self.said()}")
 
     def said(self):
