@@ -34,6 +34,7 @@ struct seg_loop {
 
 	struct seg_nft *nft;
 	bool nft_kept;
+	bool prepared;                   /* conntrack's settings were looked after */
 	struct seg_nft_monitor *monitor;
 	struct seg_conntrack *conntrack; /* events and the dump in slices */
 	struct seg_conntrack *asker;     /* blocking dumps and deletes, beside them */
@@ -77,12 +78,25 @@ static void log_line(const char *format, ...)
 
 /* The kernel, as the engine asks for it. */
 
+/* Behind the first commit: our rules are what loads conntrack. CAP_NET_ADMIN is enough. */
+static void prepare_conntrack(struct seg_loop *loop)
+{
+	const char *failed[SEG_CONNTRACK_SETTINGS];
+
+	loop->prepared = true;
+	for (size_t i = 0, n = seg_conntrack_prepare(failed); i < n; i++)
+		log_line("%s cannot be set: counts or events of flows are missing", failed[i]);
+}
+
 static int kernel_commit(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
 			 struct seg_diags *diags)
 {
 	struct seg_loop *loop = kernel;
+	int r = seg_nft_commit(loop->nft, old, new, diags);
 
-	return seg_nft_commit(loop->nft, old, new, diags);
+	if (!r && !loop->prepared)
+		prepare_conntrack(loop);
+	return r;
 }
 
 static int kernel_read(void *kernel, struct seg_plan **image)
@@ -469,15 +483,6 @@ static void add_events(struct seg_loop *loop)
 		abort();
 }
 
-/* Behind the start of the engine: its rules are what loads conntrack. CAP_NET_ADMIN is enough. */
-static void prepare_conntrack(void)
-{
-	const char *failed[SEG_CONNTRACK_SETTINGS];
-
-	for (size_t i = 0, n = seg_conntrack_prepare(failed); i < n; i++)
-		log_line("%s cannot be set: counts or events of flows are missing", failed[i]);
-}
-
 int seg_loop_start(struct seg_loop *loop, const char **what)
 {
 	int r;
@@ -498,7 +503,6 @@ int seg_loop_start(struct seg_loop *loop, const char **what)
 	r = seg_engine_start(loop->engine, wall());
 	if (r)
 		return r;
-	prepare_conntrack();
 	loop->nft_kept = seg_service_keep(seg_nft_fd(loop->nft), NFT_NAME);
 	return 0;
 }

@@ -55,7 +55,7 @@ def test_adoption_writes_nothing():
 
 def handles(text):
     """Which objects are there, by their handles."""
-    return sorted(line.split("# handle")[-1].strip() + line.split("{")[0].strip()[:30]
+    return sorted(line.split("# handle")[-1].split()[0] + line.split("{")[0].strip()[:30]
                   for line in text.splitlines() if "# handle" in line and "{" in line)
 
 
