@@ -2,6 +2,7 @@
 
 /* What segctl asks, in exactly the keys of cli.md. */
 
+#include "busiest.h"
 #include "state.h"
 
 #include <errno.h>
@@ -328,6 +329,7 @@ json_t *seg_json_flow(struct seg_engine *engine, const struct seg_flow *flow, co
 struct flow_listing {
 	struct seg_engine *engine;
 	json_t *list;
+	struct seg_busiest *busiest; /* instead of the list */
 	const char *zone;
 	time_t now;
 };
@@ -348,11 +350,15 @@ static void list_flow(void *context, enum seg_flow_event event, const struct seg
 	if (listing->zone && !is_zone(judged.verdict.from, listing->zone) &&
 	    !is_zone(judged.verdict.to, listing->zone))
 		return;
-	json_array_append_new(listing->list, seg_json_flow(listing->engine, flow, &judged, listing->now));
+	if (listing->busiest)
+		seg_busiest_add(listing->busiest, flow, &judged);
+	else
+		json_array_append_new(listing->list, seg_json_flow(listing->engine, flow, &judged, listing->now));
 }
 
 int seg_engine_flows(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
+	json_int_t busiest = json_integer_value(json_object_get(request->params, "busiest"));
 	struct flow_listing listing = {.engine = engine, .now = request->now,
 				       .zone = json_string_value(json_object_get(request->params, "zone"))};
 	int r;
@@ -361,14 +367,23 @@ int seg_engine_flows(struct seg_engine *engine, const struct seg_request *reques
 		return no_policy(engine, out);
 	if (listing.zone && !seg_policy_zone(engine->running->policy, listing.zone))
 		return seg_answer_error(out, -ENOENT, "not-found", "the policy has no zone %s", listing.zone);
+	if (busiest < 0 || busiest > SEG_BUSIEST_MAX)
+		return seg_answer_error(out, -EINVAL, "invalid-parameter", "busiest is a number up to %d",
+					SEG_BUSIEST_MAX);
+	if (busiest)
+		listing.busiest = seg_busiest_new((size_t)busiest);
 	listing.list = json_array();
 	r = engine->ops->flows(engine->kernel, 0, 0, list_flow, &listing);
-	if (r) {
-		json_decref(listing.list);
-		return seg_answer_error(out, r, "kernel", "conntrack's table cannot be read: %s", strerror(-r));
-	}
-	*out = json_pack("{s:o}", "flows", listing.list);
-	return 0;
+	if (r)
+		seg_answer_error(out, r, "kernel", "conntrack's table cannot be read: %s", strerror(-r));
+	else if (busiest)
+		*out = seg_busiest_json(listing.busiest, engine, request->now);
+	else
+		*out = json_pack("{s:O}", "flows", listing.list);
+	json_decref(listing.list);
+	if (listing.busiest)
+		seg_busiest_free(listing.busiest);
+	return r;
 }
 
 /* explain, matrix */

@@ -137,7 +137,7 @@ typedef int (*seg_command_fn)(struct seg_engine *engine, const struct seg_reques
 int seg_engine_status(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 /* {unused: days} */
 int seg_engine_permits(struct seg_engine *engine, const struct seg_request *request, json_t **out);
-/* {zone} */
+/* {zone, busiest: n}: only so many, with {"pairs": [{from, to, flows, bytes}]} beside them */
 int seg_engine_flows(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 int seg_engine_denials(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 int seg_engine_violations(struct seg_engine *engine, const struct seg_request *request, json_t **out);

@@ -104,23 +104,39 @@ static void take_permits(struct segctl_sample *sample, const json_t *list, json_
 	seg_strbuf_fini(&key);
 }
 
-/* The pair's item; `index` maps its name to its place, plus one. */
-static struct segctl_item *pair_of(struct segctl_sample *sample, json_t *index, const json_t *flow,
-				   struct seg_strbuf *name)
+static const char *pair_name(const json_t *object, struct seg_strbuf *name)
 {
-	struct segctl_item *item;
-	json_int_t place;
-
 	seg_strbuf_reset(name);
-	seg_strbuf_printf(name, "%s %s", segctl_text_of(flow, "from"), segctl_text_of(flow, "to"));
-	place = json_integer_value(json_object_get(index, seg_strbuf_text(name)));
-	if (place)
-		return &sample->pairs.item[place - 1];
-	item = add(&sample->pairs);
-	item->first = copy(segctl_text_of(flow, "from"));
-	item->second = copy(segctl_text_of(flow, "to"));
-	json_object_set_new(index, seg_strbuf_text(name), json_integer((json_int_t)sample->pairs.n));
-	return item;
+	seg_strbuf_printf(name, "pair %s %s", segctl_text_of(object, "from"), segctl_text_of(object, "to"));
+	return seg_strbuf_text(name);
+}
+
+/* A pair's sum shrinks when flows end: then it says nothing about the rate, unlike the flows that are
+ * listed. `index` maps names to places, plus one. */
+static void take_pairs(struct segctl_sample *sample, const json_t *list, json_t *index, json_t *now,
+		       double seconds)
+{
+	struct seg_strbuf name = {0};
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		struct segctl_item *item = add(&sample->pairs);
+		long long bytes = segctl_number_of(one, "bytes");
+		const char *key = pair_name(one, &name);
+		bool shrunk = bytes < json_integer_value(json_object_get(sample->before, key));
+
+		item->first = copy(segctl_text_of(one, "from"));
+		item->second = copy(segctl_text_of(one, "to"));
+		item->flows = segctl_number_of(one, "flows");
+		item->bytes = bytes;
+		item->rate = rate_since(sample, now, key, bytes, seconds);
+		if (shrunk)
+			item->rate = 0;
+		json_object_set_new(index, key, json_integer((json_int_t)sample->pairs.n));
+	}
+	seg_strbuf_fini(&name);
 }
 
 static char *endpoint(const json_t *flow, const char *addr, const char *port)
@@ -134,13 +150,12 @@ static char *endpoint(const json_t *flow, const char *addr, const char *port)
 static void take_flows(struct segctl_sample *sample, const json_t *list, json_t *now, double seconds)
 {
 	struct seg_strbuf key = {0};
-	json_t *index = json_object();
 	const json_t *one;
 	size_t i;
 
 	json_array_foreach(list, i, one)
 	{
-		struct segctl_item *item = add(&sample->flows), *pair;
+		struct segctl_item *item = add(&sample->flows);
 
 		item->first = copy(segctl_text_of(one, "proto"));
 		item->second = endpoint(one, "src", "sport");
@@ -151,26 +166,48 @@ static void take_flows(struct segctl_sample *sample, const json_t *list, json_t 
 		seg_strbuf_reset(&key);
 		seg_strbuf_printf(&key, "%s %s %s", item->first, item->second, item->third);
 		item->rate = rate_since(sample, now, seg_strbuf_text(&key), item->bytes, seconds);
-		pair = pair_of(sample, index, one, &key);
-		pair->flows++;
-		pair->bytes += item->bytes;
-		if (item->rate >= 0)
-			pair->rate = (pair->rate < 0 ? 0 : pair->rate) + item->rate;
 	}
-	json_decref(index);
 	seg_strbuf_fini(&key);
+}
+
+/* A pair is at least as busy as those of its flows that are listed. */
+static void raise_pairs(struct segctl_sample *sample, const json_t *flows, const json_t *index)
+{
+	double *sum = calloc(sample->pairs.n + 1, sizeof(*sum));
+	struct seg_strbuf name = {0};
+	const json_t *one;
+	size_t i;
+
+	if (!sum)
+		abort();
+	json_array_foreach(flows, i, one)
+	{
+		json_int_t place = json_integer_value(json_object_get(index, pair_name(one, &name)));
+
+		if (place && sample->flows.item[i].rate > 0)
+			sum[place - 1] += sample->flows.item[i].rate;
+	}
+	for (i = 0; i < sample->pairs.n; i++) {
+		if (sum[i] > sample->pairs.item[i].rate)
+			sample->pairs.item[i].rate = sum[i];
+	}
+	seg_strbuf_fini(&name);
+	free(sum);
 }
 
 void segctl_sample_take(struct segctl_sample *sample, const json_t *permits, const json_t *flows,
 			double seconds)
 {
-	json_t *now = json_object();
+	json_t *now = json_object(), *index = json_object(), *list = json_object_get(flows, "flows");
 
 	items_fini(&sample->pairs);
 	items_fini(&sample->permits);
 	items_fini(&sample->flows);
 	take_permits(sample, json_object_get(permits, "permits"), now, seconds);
-	take_flows(sample, json_object_get(flows, "flows"), now, seconds);
+	take_pairs(sample, json_object_get(flows, "pairs"), index, now, seconds);
+	take_flows(sample, list, now, seconds);
+	raise_pairs(sample, list, index);
+	json_decref(index);
 	json_decref(sample->before);
 	sample->before = now;
 	sort(&sample->pairs);

@@ -4,8 +4,8 @@
 
 /*
  * What `segctl top` shows: zone pairs, permits and flows with how much went over them
- * since the sample before. Computed from the daemon's plain answers, so that the daemon
- * keeps nothing for a viewer.
+ * since the sample before. Computed from the answers of Permits and Flows, so that the
+ * daemon keeps nothing for a viewer.
  */
 
 #include <jansson.h>

@@ -41,6 +41,9 @@ def test_the_description_is_true():
         for method, parameters in ASKED.items():
             assert not interface.check(interface.methods[method][0], parameters)
             check(interface, method, client.call("org.segd." + method, **parameters))
+        busiest = client.call("org.segd.Flows", busiest=1)
+        check(interface, "Flows", busiest)
+        assert len(busiest["flows"]) == 1 and busiest["pairs"][0]["flows"] >= 1, busiest
         check(interface, "Isolate", client.call("org.segd.Isolate", target="10.1.0.21", reason="a test", **{"for": 600}))
         for method in ("Isolated", "Status"):
             check(interface, method, client.call("org.segd." + method))
