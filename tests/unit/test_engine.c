@@ -878,6 +878,35 @@ START_TEST(test_status_and_verify)
 }
 END_TEST
 
+START_TEST(test_the_busiest_flows)
+{
+	static const uint64_t bytes[] = {30, 70, 10, 90, 50, 20, 80};
+	static const long long wanted[] = {90, 80, 70};
+	json_t *out, *flows, *pairs;
+
+	begin();
+	for (size_t i = 0; i < sizeof(bytes) / sizeof(*bytes); i++) {
+		struct seg_flow one = flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB");
+
+		one.sport = (uint16_t)(40000 + i);
+		one.packets = one.reply_packets = 1;
+		one.bytes = bytes[i] - 1;
+		one.reply_bytes = 1;
+		event_of(one);
+	}
+	out = call(seg_engine_flows, json_pack("{s:i}", "busiest", 3), NULL);
+	flows = json_object_get(out, "flows");
+	pairs = json_object_get(out, "pairs");
+	ck_assert_uint_eq(json_array_size(flows), 3);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_int_eq(number(json_array_get(flows, i), "bytes") + 1, wanted[i]);
+	ck_assert_uint_eq(json_array_size(pairs), 1);
+	ck_assert_int_eq(number(json_array_get(pairs, 0), "flows"), 7);
+	ck_assert_int_eq(number(json_array_get(pairs, 0), "bytes"), 350);
+	json_decref(out);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("engine");
@@ -910,6 +939,7 @@ int main(void)
 	tcase_add_test(tcase, test_unheard_violation_ends_too);
 	tcase_add_test(tcase, test_legitimate_is_none);
 	tcase_add_test(tcase, test_mark_that_lies);
+	tcase_add_test(tcase, test_the_busiest_flows);
 	tcase_add_test(tcase, test_lost_events_are_read_again);
 	tcase_add_test(tcase, test_tampered_and_restored);
 	tcase_add_test(tcase, test_disarm);
