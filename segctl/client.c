@@ -109,8 +109,8 @@ static bool receive(struct segctl_client *client, struct seg_varlink_reply *repl
 
 		if (n > 0)
 			seg_varlink_reader_add(&client->reader, piece, (size_t)n);
-		else if (!n || errno != EINTR)
-			return false;
+		else
+			return false; /* EINTR too: somebody who catches signals wants to leave */
 	}
 	return result > 0 && !seg_varlink_reply_parse(text, len, reply);
 }

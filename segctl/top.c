@@ -282,6 +282,8 @@ static int show_live(struct view *view, long long interval)
 	fputs(LEAVE, stdout);
 	fflush(stdout);
 	tcsetattr(STDIN_FILENO, TCSANOW, &before);
+	if (stopped)
+		return SEGCTL_YES;
 	if (status) /* why was said on the screen that is gone now */
 		return segctl_fail(view->ctl, (enum segctl_exit)status, "unreachable",
 				   _("segd at %s does not answer any more"), view->ctl->socket);
