@@ -140,11 +140,13 @@ lint:
 	@! mandoc -Tlint $(MAN) </dev/null | grep -v -e 'referenced manual not found' -e 'outdated mandoc.db' | grep .
 	@echo "lint: $(words $(MAN)) pages"
 
-# Japanese: every message a person can meet in lib/ and segctl/ is in po/ja.po, translated, none fuzzy.
+# Japanese: every message a person can meet in lib/ and segctl/, and what the daemon answers with as a
+# sentence (lib/control/sentence.h), is in po/ja.po, translated, none fuzzy.
 # `make po` brings what is new in the sources there, with an empty msgstr.
-$(BUILD)/segd.pot: $(LIB_SRC) $(SEGCTL_SRC)
+$(BUILD)/segd.pot: $(LIB_SRC) $(SEGCTL_SRC) $(DAEMON_SRC)
 	@mkdir -p $(@D)
-	@xgettext --from-code=UTF-8 -k_ -kN_ --add-comments=TRANSLATORS --package-name=segd -o $@ $^
+	@xgettext --from-code=UTF-8 -k_ -kN_ -kseg_sentence_new:1 -kseg_answer_error:4 \
+		--add-comments=TRANSLATORS --package-name=segd -o $@ $^
 	@sed -i -e '/^"POT-Creation-Date/d' -e '/^"Report-Msgid-Bugs-To/d' $@
 po: $(BUILD)/segd.pot
 	msgmerge --quiet --no-fuzzy-matching --no-wrap --no-location --backup=none --update po/ja.po $<

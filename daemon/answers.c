@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/sentence.h"
 #include "flow/answer.h"
 #include "flow/compare.h"
 #include "policy/guard.h"
@@ -44,16 +45,15 @@ json_t *seg_json_zone(const struct seg_zone *zone)
 
 int seg_answer_error(json_t **out, int result, const char *code, const char *format, ...)
 {
+	json_t *sentence;
 	char *message;
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&message, format, args) < 0)
-		abort();
+	sentence = seg_sentence_vnew(format, args);
 	va_end(args);
-	*out = json_pack("{s:s, s:s}", "code", code, "message", message);
-	if (!*out) /* a text that is not UTF-8 */
-		*out = json_pack("{s:s, s:s}", "code", code, "message", strerror(-result));
+	message = seg_sentence_text(sentence);
+	*out = json_pack("{s:s, s:s, s:o}", "code", code, "message", message, "sentence", sentence);
 	free(message);
 	return result;
 }
@@ -64,6 +64,7 @@ int seg_answer_refused(json_t **out, const struct seg_diags *diags)
 
 	seg_diags_render(diags, false, &text);
 	seg_answer_error(out, -EBADMSG, "refused", "%s", seg_strbuf_text(&text));
+	json_object_del(*out, "sentence"); /* each error has its own words */
 	seg_report_put(diags, *out);
 	seg_strbuf_fini(&text);
 	return -EBADMSG;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "control/idl.h"
 #include "control/interface.h"
+#include "control/sentence.h"
 #include "dispatch.h"
 
 struct seg_dispatch {
@@ -153,10 +154,15 @@ static bool check_parameters(struct seg_session *session, const struct seg_idl *
 
 static void refuse_change(struct seg_session *session, const char *method)
 {
+	json_t *sentence =
+		seg_sentence_new("%s changes the gateway and is for root alone; uid %u may only ask", method,
+				 (unsigned)session->uid);
+	char *message = seg_sentence_text(sentence);
+
 	send_error(session, SEG_ERROR_NOT_ALLOWED,
-		   json_pack("{s:s, s:o}", "code", "not-allowed", "message",
-			     json_sprintf("%s changes the gateway and is for root alone; uid %u may only ask",
-					  method, (unsigned)session->uid)));
+		   json_pack("{s:s, s:s, s:o}", "code", "not-allowed", "message", message, "sentence",
+			     sentence));
+	free(message);
 }
 
 static void send_event(void *context, enum seg_stream stream, const json_t *event)

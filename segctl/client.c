@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "client.h"
 #include "control/interface.h"
+#include "control/sentence.h"
 #include "control/varlink.h"
 #include "output.h"
 
@@ -154,11 +155,17 @@ static int answer_failed(const struct segctl *ctl, const char *error, json_t *pa
 		return segctl_fail(ctl, status, "invalid-parameter", _("segd refuses the call: %s %s"), error,
 				   segctl_text_of(parameters, "parameter"));
 	if (ctl->json) {
+		json_object_del(parameters, "sentence"); /* the message says the same */
 		segctl_json(json_pack("{s:O}", "error", parameters), (int)status);
 		return (int)status;
 	}
-	if (!strchr(message, '\n'))
-		return segctl_fail(ctl, status, "refused", "%s", message);
+	if (!strchr(message, '\n')) {
+		char *text = seg_sentence_text(json_object_get(parameters, "sentence"));
+
+		segctl_fail(ctl, status, "refused", "%s", text ? text : message);
+		free(text);
+		return (int)status;
+	}
 	print_lines(message);
 	return segctl_fail(ctl, status, "refused", _("segd refuses; what is in force stays"));
 }

@@ -3,12 +3,14 @@
 #include "commands.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/i18n.h"
 #include "base/utf8.h"
 #include "client.h"
+#include "control/sentence.h"
 #include "flow/answer.h"
 #include "offline.h"
 #include "options.h"
@@ -125,10 +127,20 @@ static void print_verdict(const struct segctl *ctl, const json_t *doc)
 	       segctl_text_of(doc, "dst"), segctl_text_of(doc, "at"));
 }
 
+/* The daemon's words are English; its sentences are said in the reader's language. */
+static void print_detail(const json_t *doc)
+{
+	const json_t *sentences = json_object_get(doc, "sentences");
+	char *text = sentences ? seg_sentences_text(sentences) : NULL;
+
+	print_line(_("because"), text ? text : segctl_text_of(doc, "detail"));
+	free(text);
+}
+
 static void print_answer(const struct segctl *ctl, const json_t *doc)
 {
 	print_verdict(ctl, doc);
-	print_line(_("because"), segctl_text_of(doc, "detail"));
+	print_detail(doc);
 	print_named(_("from"), segctl_text_of(doc, "from"), segctl_text_of(doc, "from-title"));
 	print_named(_("to"), segctl_text_of(doc, "to"), segctl_text_of(doc, "to-title"));
 	print_permit(doc);
@@ -140,8 +152,10 @@ static int show(const struct segctl *ctl, json_t *doc)
 {
 	int status = is_permit(doc) ? SEGCTL_YES : SEGCTL_NO;
 
-	if (ctl->json)
+	if (ctl->json) {
+		json_object_del(doc, "sentences"); /* detail says the same */
 		return segctl_json(doc, status);
+	}
 	print_answer(ctl, doc);
 	json_decref(doc);
 	return fflush(stdout) == 0 ? status : SEGCTL_REFUSED;

@@ -7,6 +7,7 @@
 
 #include "base/i18n.h"
 #include "base/utf8.h"
+#include "control/sentence.h"
 
 /* --- Questions --- */
 
@@ -118,7 +119,8 @@ json_t *seg_answer_explain(const struct seg_policy *policy, const struct seg_pac
 {
 	const struct seg_permit *permit = verdict->by ? verdict->by : verdict->nearest;
 	char src[SEG_ADDR_STRLEN], dst[SEG_ADDR_STRLEN], service[SEG_SERVICE_STRLEN], time[SEG_TIME_STRLEN];
-	char *detail = seg_verdict_detail(policy, packet, verdict, at);
+	json_t *sentences = seg_verdict_sentences(policy, packet, verdict, at);
+	char *detail = seg_sentences_text(sentences);
 	json_t *doc = json_object();
 
 	set_text(doc, "verdict", verdict->permit ? "permit" : "deny");
@@ -139,6 +141,7 @@ json_t *seg_answer_explain(const struct seg_policy *policy, const struct seg_pac
 	set_text(doc, "dst", seg_addr_format(packet->dst, dst));
 	set_text(doc, "service", seg_proto_format(packet->proto, packet->dport, service));
 	set_text(doc, "in", packet->in);
+	json_object_set_new(doc, "sentences", sentences);
 	free(detail);
 	return doc;
 }
@@ -174,8 +177,8 @@ static void add_cell(json_t *cells, const struct seg_policy *policy, const struc
 	permits = json_array();
 	for (; some; some = next_open_pair(&walk, &pair))
 		json_array_append_new(permits, json_string(pair.permit->id));
-	json_array_append_new(cells, json_pack("{s:s, s:s, s:o, s:b}", "from", from->id, "to", to->id, "permits",
-					       permits, "intra", intra));
+	json_array_append_new(cells, json_pack("{s:s, s:s, s:o, s:b}", "from", from->id, "to", to->id,
+					       "permits", permits, "intra", intra));
 }
 
 json_t *seg_answer_matrix(const struct seg_policy *policy)

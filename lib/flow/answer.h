@@ -29,7 +29,12 @@ struct seg_asked {
 bool seg_answer_ask(const struct seg_policy *policy, const struct seg_query *query, time_t now,
 		    struct seg_asked *asked, struct seg_strbuf *problem);
 
-/* Beside the keys of cli.md: what a person wants to see of it, "failed" [reason] and "next". */
+/* Why a verdict is what it is, sentence by sentence (control/sentence.h). */
+json_t *seg_verdict_sentences(const struct seg_policy *policy, const struct seg_packet *packet,
+			      const struct seg_verdict *verdict, time_t at);
+
+/* Beside the keys of cli.md: what a person wants to see of it, "failed" [reason] and
+ * "next"; and "sentences", which are detail for a reader of another language. */
 json_t *seg_answer_explain(const struct seg_policy *policy, const struct seg_packet *packet,
 			   const struct seg_verdict *verdict, time_t at);
 json_t *seg_answer_matrix(const struct seg_policy *policy);
