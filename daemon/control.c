@@ -150,7 +150,7 @@ static bool too_much_unread(const struct seg_control *control)
 	size_t all = 0;
 
 	LIST_FOREACH(client, &control->clients, entry)
-	all += unread(client);
+		all += unread(client);
 	return all > UNREAD_ALL;
 }
 
@@ -469,6 +469,6 @@ struct seg_control_stats seg_control_stats(const struct seg_control *control)
 	const struct client *client;
 
 	LIST_FOREACH(client, &control->clients, entry)
-	stats.watchers += client->session.subscription != NULL;
+		stats.watchers += client->session.subscription != NULL;
 	return stats;
 }

@@ -32,7 +32,8 @@ static bool has_bypass(const json_t *answer)
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach(json_object_get(answer, "findings"), i, one) {
+	json_array_foreach(json_object_get(answer, "findings"), i, one)
+	{
 		if (!strcmp(segctl_text_of(one, "kind"), "bypass"))
 			return true;
 	}
