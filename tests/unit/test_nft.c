@@ -5,9 +5,11 @@
 #include <check.h>
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "kernel/nft_wire.h"
@@ -247,6 +249,34 @@ START_TEST(test_switch)
 	ck_assert(!listed("refused.3"));
 	ck_assert(listed("policy accept;\n\t\tdrop"));
 	sample_fini(next);
+}
+END_TEST
+
+/* Other tools commit all the time: that delays nothing, and is no error. */
+START_TEST(test_foreign_commits)
+{
+	struct sample *old = plan;
+	pid_t busy = fork();
+
+	ck_assert_int_ge(busy, 0);
+	if (busy == 0) {
+		execlp("sh", "sh", "-c",
+		       "while :; do nft add table ip other; nft delete table ip other; done", NULL);
+		_exit(1);
+	}
+	must_commit(NULL, &plan->plan);
+	for (uint32_t i = 4; i < 34; i++) {
+		struct sample *next = sample_new(i);
+
+		must_commit(&old->plan, &next->plan);
+		if (old != plan)
+			sample_fini(old);
+		old = next;
+	}
+	kill(busy, SIGKILL);
+	waitpid(busy, NULL, 0);
+	ck_assert(listed("jump judge.33"));
+	sample_fini(old);
 }
 END_TEST
 
@@ -599,6 +629,7 @@ int main(void)
 	tcase_add_test(tcase, test_second_owner);
 	tcase_add_test(tcase, test_elements);
 	tcase_add_test(tcase, test_switch);
+	tcase_add_test(tcase, test_foreign_commits);
 	tcase_add_test(tcase, test_refused_element);
 	tcase_add_test(tcase, test_refused_rule);
 	tcase_add_test(tcase, test_remove);
