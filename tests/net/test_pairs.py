@@ -84,5 +84,5 @@ def test_edges_of_a_range():
 
 def test_permit_any_is_any():
     with Town() as (lab, _):
-        asked = [("b", "192.0.2.20", s, None, True) for s in ("tcp/1", "tcp/65535", "udp/65000", "proto/47", "icmp/8")]
+        asked = [("b", "192.0.2.20", s, None, True) for s in ("tcp/1", "tcp/65535", "udp/65000", "proto/99", "icmp/8")]
         assert all(lab.probes(asked)), lab.attempts([a[:4] for a in asked])
