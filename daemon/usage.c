@@ -182,22 +182,25 @@ static void adopt(struct use *use, time_t now)
 		used_now(use, now);
 }
 
+/* Now and then, when half of what is remembered is not there any more. */
 static void forget_gone_elements(struct seg_usage *usage)
 {
+	struct seg_hash standing;
 	struct element_seen *seen;
 	size_t cursor = 0, stale = 0;
+	bool made;
 
 	while ((seen = seg_hash_next(&usage->element, &cursor)))
 		stale += seen->reading != usage->reading;
-	if (stale * 2 < usage->element.n)
+	if (!stale || stale * 2 < usage->element.n)
 		return;
+	seg_hash_init(&standing, sizeof(struct element_key), sizeof(struct element_seen));
 	cursor = 0;
-	while ((seen = seg_hash_next(&usage->element, &cursor))) {
+	while ((seen = seg_hash_next(&usage->element, &cursor)))
 		if (seen->reading == usage->reading)
-			continue;
-		seg_hash_remove(&usage->element, seen);
-		cursor = 0;
-	}
+			*(struct element_seen *)seg_hash_put(&standing, &seen->key, &made) = *seen;
+	seg_hash_fini(&usage->element);
+	usage->element = standing;
 }
 
 void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, time_t now)

@@ -494,32 +494,37 @@ void seg_engine_dumped(struct seg_engine *engine, int result, time_t now)
 	}
 }
 
-/* Violations that were cut and whose end nobody will tell. */
-time_t seg_watch_tick(struct seg_engine *engine, time_t now)
+/* Violations that were cut and whose end nobody will tell; true: some are still waited for. */
+static bool end_unheard(struct seg_engine *engine, time_t now)
 {
 	struct seg_hash *live = &engine->watch.live;
+	struct tuple *due = live->n ? calloc(live->n, sizeof(*due)) : NULL;
 	struct live_violation *one;
-	size_t cursor = 0;
-	bool again = false, waiting = false;
+	size_t cursor = 0, n = 0;
+	bool waiting = false;
+
+	if (live->n && !due)
+		abort();
+	while (live->n && (one = seg_hash_next(live, &cursor))) {
+		if (one->cut && (one->cut + UNHEARD_AFTER <= now || one->cut > now))
+			due[n++] = one->key;
+		else
+			waiting |= one->cut != 0;
+	}
+	for (size_t i = 0; i < n; i++) /* removing moves records: found anew by key */
+		violation_ends(engine, seg_hash_find(live, &due[i]), now);
+	free(due);
+	return waiting;
+}
+
+time_t seg_watch_tick(struct seg_engine *engine, time_t now)
+{
+	bool waiting;
 
 	cut_now(engine);
 	if (engine->watch.next_dump && engine->watch.next_dump <= now)
 		seg_watch_look_again(engine);
-	do { /* removing moves records: begin anew behind each */
-		again = false;
-		waiting = false;
-		cursor = 0;
-		while (live->n && (one = seg_hash_next(live, &cursor))) {
-			if (!one->cut)
-				continue;
-			if (one->cut + UNHEARD_AFTER <= now || one->cut > now) {
-				violation_ends(engine, one, now);
-				again = true;
-				break;
-			}
-			waiting = true;
-		}
-	} while (again);
+	waiting = end_unheard(engine, now);
 	return waiting || engine->watch.next_dump ? now + 1 : 0;
 }
 
