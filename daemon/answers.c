@@ -58,6 +58,16 @@ int seg_answer_error(json_t **out, int result, const char *code, const char *for
 	return result;
 }
 
+/* The policy file that has errors: the first of the sources, the others are lists. */
+static const char *file_of(const struct seg_diags *diags)
+{
+	for (const struct seg_diag *diag = diags->first; diag; diag = diag->next) {
+		if (diag->place.source && diag->place.source->order == 0)
+			return diag->place.source->name;
+	}
+	return NULL;
+}
+
 int seg_answer_refused(json_t **out, const struct seg_diags *diags)
 {
 	struct seg_strbuf text = {0};
@@ -65,6 +75,7 @@ int seg_answer_refused(json_t **out, const struct seg_diags *diags)
 	seg_diags_render(diags, false, &text);
 	seg_answer_error(out, -EBADMSG, "refused", "%s", seg_strbuf_text(&text));
 	json_object_del(*out, "sentence"); /* each error has its own words */
+	json_object_set_new(*out, "file", seg_json_text(file_of(diags)));
 	seg_report_put(diags, *out);
 	seg_strbuf_fini(&text);
 	return -EBADMSG;

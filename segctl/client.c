@@ -12,6 +12,7 @@
 #include "control/interface.h"
 #include "control/sentence.h"
 #include "control/varlink.h"
+#include "offline.h"
 #include "output.h"
 
 #define REPLY_MAX ((size_t)1 << 30) /* a million flows fit; the daemon is trusted, a mistake is not */
@@ -140,6 +141,14 @@ static enum segctl_exit status_of(const char *error)
 	return SEGCTL_REFUSED;
 }
 
+/* The daemon's own words do for a reader of English. */
+static bool is_english(void)
+{
+	const char *word = "error";
+
+	return !strcmp(_(word), word);
+}
+
 /* With --json all the daemon said; the standard's errors carry no message of their own. */
 static int answer_failed(const struct segctl *ctl, const char *error, json_t *parameters)
 {
@@ -166,7 +175,8 @@ static int answer_failed(const struct segctl *ctl, const char *error, json_t *pa
 		free(text);
 		return (int)status;
 	}
-	print_lines(message);
+	if (is_english() || !offline_say_errors(segctl_text_of(parameters, "file")))
+		print_lines(message);
 	return segctl_fail(ctl, status, "refused", _("segd refuses; what is in force stays"));
 }
 

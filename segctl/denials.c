@@ -19,7 +19,7 @@ static void add_common(struct segctl_table *table, const json_t *one)
 	segctl_table_add_strbuf(table, &buf);
 	segctl_endpoint_of(one, "dst", "dport", &buf);
 	segctl_table_add_strbuf(table, &buf);
-	segctl_table_add_text(table, one, "reason");
+	segctl_table_add_word(table, one, "reason");
 	segctl_table_add_number(table, one, "count");
 	segctl_table_add_text(table, one, "first");
 	segctl_table_add_text(table, one, "last");
@@ -56,7 +56,7 @@ static void show_violations(const struct segctl *ctl, const json_t *answer)
 		add_common(&table, one);
 		segctl_table_add_text(&table, one, "permit");
 		segctl_table_add_size(&table, one, "bytes");
-		segctl_table_add_text(&table, one, "action");
+		segctl_table_add_word(&table, one, "action");
 	}
 	if (segctl_table_rows(&table) || !segctl_terminal())
 		segctl_table_print(&table);

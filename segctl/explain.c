@@ -195,9 +195,18 @@ static void set_word(json_t *parameters, const char *key, const char *word)
 
 static int explain_daemon(const struct segctl *ctl, const struct seg_query *query)
 {
-	json_t *parameters = json_object(), *doc = NULL;
+	const struct seg_policy unknown = {0}; /* the daemon has it; a slip in a word shows without */
+	struct seg_strbuf problem = {0};
+	struct seg_asked asked;
+	json_t *parameters, *doc = NULL;
 	int status;
 
+	if (!seg_answer_ask(&unknown, query, time(NULL), &asked, &problem)) {
+		status = segctl_usage(ctl, &command_explain, "%s", seg_strbuf_text(&problem));
+		seg_strbuf_fini(&problem);
+		return status;
+	}
+	parameters = json_object();
 	set_word(parameters, "src", query->src);
 	set_word(parameters, "dst", query->dst);
 	set_word(parameters, "proto", query->proto);

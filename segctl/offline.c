@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/i18n.h"
+#include "policy/guard.h"
 #include "policy/load.h"
 
 static bool own_address(const struct ifaddrs *one, seg_addr *addr)
@@ -75,4 +76,27 @@ void offline_close(struct offline *offline)
 	seg_policy_free(offline->policy);
 	seg_diags_fini(&offline->diags);
 	seg_arena_free(offline->arena);
+}
+
+bool offline_say_errors(const char *file)
+{
+	struct seg_strbuf out = {0};
+	struct seg_policy *policy;
+	struct seg_diags diags;
+	bool found;
+
+	seg_diags_init(&diags);
+	policy = seg_policy_load_file(file, &diags);
+	if (policy)
+		seg_guard_check(policy, &diags);
+	seg_diags_sort(&diags);
+	found = diags.first && diags.first->place.source;
+	if (found) {
+		seg_diags_render(&diags, false, &out);
+		fputs(seg_strbuf_text(&out), stderr);
+	}
+	seg_strbuf_fini(&out);
+	seg_policy_free(policy);
+	seg_diags_fini(&diags);
+	return found;
 }

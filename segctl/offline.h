@@ -22,4 +22,8 @@ struct offline {
 int offline_open(const struct segctl *ctl, const char *file, struct offline *offline);
 void offline_close(struct offline *offline);
 
+/* The errors of a file that the daemon has refused, in the reader's language. False, and nothing
+ * said: from here they cannot be seen. */
+bool offline_say_errors(const char *file);
+
 #endif

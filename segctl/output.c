@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/i18n.h"
 #include "output.h"
 
 bool segctl_terminal(void)
@@ -49,6 +50,26 @@ void segctl_list_of(const json_t *object, const char *key, struct seg_strbuf *ou
 		seg_strbuf_add(out, json_string_value(member));
 	json_array_foreach(member, i, item)
 		seg_strbuf_printf(out, "%s%s", i ? "," : "", json_string_value(item));
+}
+
+const char *segctl_word(const char *word)
+{
+	static const char *const words[] = {/* reasons */
+					    N_("no-permit"), N_("spoofed"), N_("address"), N_("port"),
+					    N_("protocol"), N_("mac"), N_("hours"), N_("dates"),
+					    N_("direction"), N_("isolated"), N_("stage"), N_("intra"),
+					    N_("unknown-zone"),
+					    /* actions */
+					    N_("cut"), N_("observed"),
+					    /* findings */
+					    N_("missing"), N_("extra"), N_("changed"), N_("bypass"),
+					    N_("unowned"), N_("gateway-address")};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (!strcmp(words[i], word))
+			return _(words[i]);
+	}
+	return word;
 }
 
 const char *segctl_size(long long bytes, char buf[static SEGCTL_SIZE_STRLEN])

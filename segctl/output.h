@@ -23,6 +23,8 @@ const char *segctl_text_of(const json_t *object, const char *key);
 long long segctl_number_of(const json_t *object, const char *key); /* 0 for null */
 /* "mn-link" or "mn-link,lg-wan" of a string or a list of them. */
 void segctl_list_of(const json_t *object, const char *key, struct seg_strbuf *out);
+/* A word of the contract ("no-permit", "cut") as a person reads it; what is none stays as it is. */
+const char *segctl_word(const char *word);
 /* "12.3 MiB" for a terminal, "12897484" elsewhere. */
 #define SEGCTL_SIZE_STRLEN 32
 const char *segctl_size(long long bytes, char buf[static SEGCTL_SIZE_STRLEN]);

@@ -65,6 +65,13 @@ void segctl_table_add_text(struct segctl_table *table, const json_t *object, con
 	segctl_table_add(table, *text ? text : "-");
 }
 
+void segctl_table_add_word(struct segctl_table *table, const json_t *object, const char *key)
+{
+	const char *word = segctl_text_of(object, key);
+
+	segctl_table_add(table, *word ? segctl_word(word) : "-");
+}
+
 void segctl_table_add_number(struct segctl_table *table, const json_t *object, const char *key)
 {
 	const json_t *member = json_object_get(object, key);

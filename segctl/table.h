@@ -30,6 +30,7 @@ void segctl_table_add(struct segctl_table *table, const char *text);
 void segctl_table_add_tone(struct segctl_table *table, const char *text, enum segctl_tone tone);
 void segctl_table_add_number(struct segctl_table *table, const json_t *object, const char *key);
 void segctl_table_add_text(struct segctl_table *table, const json_t *object, const char *key);
+void segctl_table_add_word(struct segctl_table *table, const json_t *object, const char *key);
 void segctl_table_add_size(struct segctl_table *table, const json_t *object, const char *key);
 void segctl_table_add_strbuf(struct segctl_table *table, struct seg_strbuf *buf); /* empties it */
 size_t segctl_table_rows(const struct segctl_table *table);			  /* without the headings */

@@ -11,15 +11,19 @@
 
 static void show_checked(const json_t *checked)
 {
+	static const struct {
+		const char *key, *text;
+	} counts[] = {{"sets", N_("%lld sets")},
+		      {"elements", N_("%lld elements")},
+		      {"chains", N_("%lld chains")},
+		      {"rules", N_("%lld rules")}};
 	struct seg_strbuf line = {0};
-	const char *key;
-	json_t *value;
 
-	json_object_foreach((json_t *)checked, key, value)
-	{
-		if (json_is_integer(value))
-			seg_strbuf_printf(&line, "%s%lld %s", line.len ? ", " : "",
-					  (long long)json_integer_value(value), key);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+		if (!json_is_integer(json_object_get(checked, counts[i].key)))
+			continue;
+		seg_strbuf_add(&line, line.len ? ", " : "");
+		seg_strbuf_printf(&line, _(counts[i].text), segctl_number_of(checked, counts[i].key));
 	}
 	if (line.len)
 		printf(_("checked: %s\n"), seg_strbuf_text(&line));
@@ -63,7 +67,7 @@ static void show(const struct segctl *ctl, const json_t *answer, bool equal)
 	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
 	json_array_foreach(findings, i, one)
 	{
-		segctl_table_add_tone(&table, segctl_text_of(one, "kind"), SEGCTL_BAD);
+		segctl_table_add_tone(&table, segctl_word(segctl_text_of(one, "kind")), SEGCTL_BAD);
 		segctl_table_add_text(&table, one, "object");
 		segctl_table_add_text(&table, one, "detail");
 	}

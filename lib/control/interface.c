@@ -318,6 +318,7 @@ const char seg_interface_segd[] =
 	"  code: string,\n"
 	"  message: string,\n"
 	"  sentence: ?[]string,\n"
+	"  file: ?string,\n"
 	"  errors: ?[]Diagnostic,\n"
 	"  warnings: ?[]Diagnostic\n"
 	")\n"
