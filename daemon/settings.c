@@ -115,11 +115,11 @@ static int read_word(struct reading *r, const struct yaml_node *node, const stru
 {
 	struct seg_strbuf known = {0};
 
-	for (const struct word *w = words; w->name; w++) {
+	for (const struct word *w = words; w->name; w++)
 		if (node->kind == YAML_SCALAR && !strcmp(node->text, w->name))
 			return w->value;
+	for (const struct word *w = words; w->name; w++)
 		seg_strbuf_printf(&known, "%s%s", w == words ? "" : ", ", w->name);
-	}
 	seg_error(r->diags, SEG_TYPE, node->place, "%s is one of %s", node->key->text, seg_strbuf_text(&known));
 	seg_strbuf_fini(&known);
 	return words[0].value;
