@@ -95,8 +95,8 @@ struct seg_rulebook *seg_rulebook_from_store(struct seg_engine *engine, unsigned
 	seg_diags_init(&diags);
 	policy = seg_store_get_version(engine->store, version, &diags);
 	if (!policy && !diags.errors)
-		seg_error(&diags, SEG_MISSING, (struct seg_place){0}, "version %u is not in the state directory",
-			  version);
+		seg_error(&diags, SEG_MISSING, (struct seg_place){0},
+			  "version %u is not in the state directory", version);
 	book = rulebook_judge(policy, &diags, failed);
 	if (book)
 		book->version = version;
@@ -217,24 +217,65 @@ static struct seg_plan *build_beside(struct seg_engine *engine, const struct seg
 	return build(engine, book, generation + 1, now);
 }
 
-/* Brings the kernel to book; *old is what was planned before (the caller frees it). */
-static int commit(struct seg_engine *engine, const struct seg_rulebook *book, time_t now, struct seg_diags *diags,
-		  struct seg_plan **old)
+static int read_image(struct seg_engine *engine, time_t now, struct seg_plan **image)
 {
-	struct seg_plan *image = NULL, *plan;
-	int r = engine->ops->read(engine->kernel, &image);
+	int r = engine->ops->read(engine->kernel, image);
 
+	if (!r && *image && (engine->running || engine->usage.adopted))
+		seg_usage_account(engine, *image, now);
+	return r;
+}
+
+/* Does the kernel hold the last plan as it was made? Not where somebody has touched it or a timeout has
+ * ended an element since (clocks may err by a little). */
+static bool holds_plan(struct seg_engine *engine, time_t now)
+{
+	time_t first_end = engine->plan ? seg_plan_first_end(engine->plan) : 0;
+
+	return engine->plan && engine->running && !engine->usage.adopted && now >= engine->plan->at &&
+	       (!first_end || now + 2 < first_end) && engine->ops->untouched(engine->kernel);
+}
+
+static int commit_beside(struct seg_engine *engine, const struct seg_rulebook *book,
+			 const struct seg_plan *there, time_t now, struct seg_diags *diags,
+			 struct seg_plan **plan)
+{
+	int r;
+
+	*plan = build_beside(engine, book, there, now);
+	r = engine->ops->commit(engine->kernel, there, *plan, diags);
+	if (r) {
+		seg_plan_free(*plan);
+		*plan = NULL;
+	}
+	return r;
+}
+
+/* Brings the kernel to book; *old is what was planned before (the caller frees it). What leaves takes its
+ * counters with it, so they are read before. */
+static int commit(struct seg_engine *engine, const struct seg_rulebook *book, time_t now,
+		  struct seg_diags *diags, struct seg_plan **old)
+{
+	struct seg_plan *image = NULL, *plan = NULL;
+	int r = -ENOENT;
+
+	if (holds_plan(engine, now)) {
+		struct seg_diags
+			unsaid; /* a clock that was set may have misled us: the kernel is read then */
+
+		seg_usage_read(engine, now);
+		seg_diags_init(&unsaid);
+		r = commit_beside(engine, book, engine->plan, now, &unsaid, &plan);
+		seg_diags_fini(&unsaid);
+	}
+	if (r) {
+		r = read_image(engine, now, &image);
+		if (!r)
+			r = commit_beside(engine, book, image, now, diags, &plan);
+		seg_plan_free(image);
+	}
 	if (r)
 		return r;
-	if (image && (engine->running || engine->usage.adopted))
-		seg_usage_account(engine, image, now); /* what leaves takes its counters with it */
-	plan = build_beside(engine, book, image, now);
-	r = engine->ops->commit(engine->kernel, image, plan, diags);
-	seg_plan_free(image);
-	if (r) {
-		seg_plan_free(plan);
-		return r;
-	}
 	*old = engine->plan;
 	engine->plan = plan;
 	engine->disarmed = false;
@@ -242,8 +283,8 @@ static int commit(struct seg_engine *engine, const struct seg_rulebook *book, ti
 }
 
 /* The kernel holds book now. */
-static void put_in_place(struct seg_engine *engine, struct seg_rulebook *book, struct seg_plan *old, time_t now,
-			 const char *reason, struct seg_revoked *revoked)
+static void put_in_place(struct seg_engine *engine, struct seg_rulebook *book, struct seg_plan *old,
+			 time_t now, const char *reason, struct seg_revoked *revoked)
 {
 	struct seg_rulebook *before = engine->running;
 
@@ -357,12 +398,18 @@ static void record(struct seg_engine *engine, const struct change *change, enum 
 	seg_say_store(engine, now);
 }
 
-static void refuse(struct seg_engine *engine, const struct seg_diags *diags, const struct seg_request *request,
-		   const char *hash, const char *comment, const char *ticket, time_t now)
+static void refuse(struct seg_engine *engine, const struct seg_diags *diags,
+		   const struct seg_request *request, const char *hash, const char *comment,
+		   const char *ticket, time_t now)
 {
 	char line[512];
-	struct change change = {.event = "refused", .severity = SEG_WARNING, .hash = hash, .request = request,
-				.comment = comment, .ticket = ticket, .reason = line};
+	struct change change = {.event = "refused",
+				.severity = SEG_WARNING,
+				.hash = hash,
+				.request = request,
+				.comment = comment,
+				.ticket = ticket,
+				.reason = line};
 
 	first_error(diags, line, sizeof(line));
 	tell(engine, &change, now);
@@ -380,12 +427,15 @@ static int save_state(struct seg_engine *engine, time_t now)
 
 /* Going back. */
 
-static void went_back(struct seg_engine *engine, unsigned from, unsigned version, const struct seg_request *request,
-		      const char *why, time_t now)
+static void went_back(struct seg_engine *engine, unsigned from, unsigned version,
+		      const struct seg_request *request, const char *why, time_t now)
 {
-	struct change change = {.event = "rolled-back", .severity = SEG_WARNING, .version = version,
+	struct change change = {.event = "rolled-back",
+				.severity = SEG_WARNING,
+				.version = version,
 				.hash = engine->running ? engine->running->policy->hash : NULL,
-				.request = request, .comment = why};
+				.request = request,
+				.comment = why};
 
 	engine->state.current = engine->state.confirmed = version;
 	engine->state.confirm_until = 0;
@@ -469,8 +519,11 @@ static void number_at_start(struct seg_engine *engine, struct seg_rulebook *book
 static void started_with(struct seg_engine *engine, time_t now)
 {
 	struct seg_rulebook *book = engine->running;
-	struct change change = {.event = "applied", .severity = SEG_NOTICE, .version = book->version,
-				.hash = book->policy->hash, .comment = "start of the daemon"};
+	struct change change = {.event = "applied",
+				.severity = SEG_NOTICE,
+				.version = book->version,
+				.hash = book->policy->hash,
+				.comment = "start of the daemon"};
 
 	if (!book->version || book->version == engine->state.current)
 		return;
@@ -611,7 +664,8 @@ static int read_wish(const struct seg_request *request, struct wish *wish, json_
 		.within = json_integer_value(within),
 		.force = json_is_true(json_object_get(params, "force")),
 	};
-	if (within && !json_is_null(within) && (!json_is_integer(within) || wish->within < 1 || wish->within > 604800))
+	if (within && !json_is_null(within) &&
+	    (!json_is_integer(within) || wish->within < 1 || wish->within > 604800))
 		return seg_answer_error(out, -EINVAL, "invalid-parameter",
 					"confirm-within is a number of seconds from 1 to 604800 (a week)");
 	return 0;
@@ -621,8 +675,8 @@ static json_t *applied_document(struct seg_engine *engine, bool unchanged, const
 {
 	json_t *document = json_object();
 
-	json_object_set_new(document, "version", engine->state.current ? json_integer(engine->state.current)
-								       : json_null());
+	json_object_set_new(document, "version",
+			    engine->state.current ? json_integer(engine->state.current) : json_null());
 	json_object_set_new(document, "hash",
 			    engine->running ? json_string(engine->running->policy->hash) : json_null());
 	json_object_set_new(document, "unchanged", json_boolean(unchanged));
@@ -632,7 +686,8 @@ static json_t *applied_document(struct seg_engine *engine, bool unchanged, const
 }
 
 /* Would the new policy cut the caller's own SSH session? session: "client port server port". */
-static bool cuts_session(struct seg_engine *engine, const struct seg_rulebook *book, const char *session, time_t now)
+static bool cuts_session(struct seg_engine *engine, const struct seg_rulebook *book, const char *session,
+			 time_t now)
 {
 	struct seg_packet packet = {.proto = 6, .dport = 22};
 	char client[SEG_ADDR_STRLEN + 1], server[SEG_ADDR_STRLEN + 1];
@@ -652,7 +707,8 @@ static bool cuts_session(struct seg_engine *engine, const struct seg_rulebook *b
 
 /* Commits a candidate that was stored; on failure the state is what it was. */
 static int apply_candidate(struct seg_engine *engine, struct seg_rulebook *book, const struct wish *wish,
-			   const struct seg_request *request, struct seg_diags *diags, struct seg_revoked *revoked)
+			   const struct seg_request *request, struct seg_diags *diags,
+			   struct seg_revoked *revoked)
 {
 	struct seg_state before = engine->state;
 	time_t now = request->now;
@@ -701,8 +757,12 @@ static int apply_book(struct seg_engine *engine, struct seg_rulebook *book, cons
 		return r;
 	}
 	seg_diags_init(&diags);
-	struct change change = {.event = "applied", .severity = SEG_NOTICE, .version = book->version,
-				.hash = book->policy->hash, .request = request, .comment = wish->comment,
+	struct change change = {.event = "applied",
+				.severity = SEG_NOTICE,
+				.version = book->version,
+				.hash = book->policy->hash,
+				.request = request,
+				.comment = wish->comment,
 				.ticket = wish->ticket};
 	r = apply_candidate(engine, book, wish, request, &diags, &revoked);
 	if (r) {
@@ -740,7 +800,8 @@ int seg_engine_apply(struct seg_engine *engine, const struct seg_request *reques
 		seg_diags_fini(&failed);
 		return r;
 	}
-	if (engine->running && !engine->disarmed && !strcmp(engine->running->policy->hash, book->policy->hash)) {
+	if (engine->running && !engine->disarmed &&
+	    !strcmp(engine->running->policy->hash, book->policy->hash)) {
 		seg_rulebook_free(book);
 		r = seg_apply_refresh(engine, request->now, "apply", &revoked);
 		if (r)
@@ -750,9 +811,10 @@ int seg_engine_apply(struct seg_engine *engine, const struct seg_request *reques
 	}
 	if (!wish.force && cuts_session(engine, book, wish.session, request->now)) {
 		seg_rulebook_free(book);
-		return seg_answer_error(out, -EPERM, "would-cut-session",
-					"this policy would cut your own SSH session (%s); permit it, or say --force",
-					wish.session);
+		return seg_answer_error(
+			out, -EPERM, "would-cut-session",
+			"this policy would cut your own SSH session (%s); permit it, or say --force",
+			wish.session);
 	}
 	return apply_book(engine, book, &wish, request, out);
 }
@@ -770,19 +832,23 @@ int seg_engine_confirm(struct seg_engine *engine, const struct seg_request *requ
 {
 	struct seg_revoked none = {0};
 	struct seg_state before = engine->state;
-	struct change change = {.event = "confirmed", .severity = SEG_NOTICE, .version = engine->state.current,
+	struct change change = {.event = "confirmed",
+				.severity = SEG_NOTICE,
+				.version = engine->state.current,
 				.hash = engine->running ? engine->running->policy->hash : NULL,
 				.request = request};
 	int r;
 
 	if (!engine->state.confirm_until)
-		return seg_answer_error(out, -ENOENT, "nothing-pending", "no policy waits for a confirmation");
+		return seg_answer_error(out, -ENOENT, "nothing-pending",
+					"no policy waits for a confirmation");
 	engine->state.confirmed = engine->state.current;
 	engine->state.confirm_until = 0;
 	r = save_state(engine, request->now);
 	if (r) {
 		engine->state = before;
-		return seg_answer_error(out, r, "store", "not confirmed: the state directory cannot be written: %s",
+		return seg_answer_error(out, r, "store",
+					"not confirmed: the state directory cannot be written: %s",
 					strerror(-r));
 	}
 	engine->next_rollback = 0;
@@ -829,15 +895,16 @@ int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *req
 	int r;
 
 	if (!version && !engine->state.confirm_until)
-		return seg_answer_error(out, -ENOENT, "not-found", "there is no earlier version to go back to");
+		return seg_answer_error(out, -ENOENT, "not-found",
+					"there is no earlier version to go back to");
 	if (version && !seg_store_version_hash(engine->store, version, hash)) {
 		free(seg_store_take_problem(engine->store));
 		return seg_answer_error(out, -ENOENT, "not-found",
 					"version %u is not in the state directory; segctl history lists them",
 					version);
 	}
-	r = seg_apply_go_back(engine, version, request, comment ? comment : "rollback", request->now, &revoked,
-			      &problem);
+	r = seg_apply_go_back(engine, version, request, comment ? comment : "rollback", request->now,
+			      &revoked, &problem);
 	if (r)
 		seg_answer_error(out, r, "refused", "version %u cannot come back: %s", version,
 				 problem ? problem : strerror(-r));

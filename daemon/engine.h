@@ -51,6 +51,8 @@ struct seg_kernel_facts {
 struct seg_kernel_ops {
 	int (*commit)(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
 		      struct seg_diags *diags);
+	/* True: what the last commit left is what stands (elements end by themselves all the same). */
+	bool (*untouched)(void *kernel);
 	int (*read)(void *kernel, struct seg_plan **image);
 	int (*elements)(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context);
 	int (*remove)(void *kernel);

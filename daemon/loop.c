@@ -99,6 +99,13 @@ static int kernel_commit(void *kernel, const struct seg_plan *old, const struct 
 	return r;
 }
 
+static bool kernel_untouched(void *kernel)
+{
+	struct seg_loop *loop = kernel;
+
+	return seg_nft_untouched(loop->nft);
+}
+
 static int kernel_read(void *kernel, struct seg_plan **image)
 {
 	struct seg_loop *loop = kernel;
@@ -168,12 +175,15 @@ static int kernel_delete(void *kernel, const struct seg_flow *flow, size_t n, si
 static int kernel_bypass(void *kernel, const char *const *interface, size_t interfaces,
 			 void (*each)(void *context, const char *text), void *context)
 {
+	int r = seg_bypass_find(interface, interfaces, each, context);
+
 	(void)kernel;
-	return seg_bypass_find(interface, interfaces, each, context);
+	return r ? r : seg_nft_find_bypass(each, context);
 }
 
 static const struct seg_kernel_ops kernel_ops = {
 	.commit = kernel_commit,
+	.untouched = kernel_untouched,
 	.read = kernel_read,
 	.elements = kernel_elements,
 	.remove = kernel_remove,
@@ -412,6 +422,9 @@ static int open_edges(struct seg_loop *loop, const char **what)
 	r = seg_nft_open(&loop->nft, kept);
 	if (!r)
 		r = seg_nft_monitor_open(&loop->monitor, take_transaction, loop);
+	/* A large commit of ours would fill the monitor's buffer with what we know. */
+	if (!r)
+		r = seg_nft_monitor_ignore(loop->monitor, seg_nft_portid(loop->nft));
 	if (r)
 		return r;
 	*what = "conntrack";

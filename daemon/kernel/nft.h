@@ -36,6 +36,10 @@ enum seg_ownership seg_nft_ownership(const struct seg_nft *nft);
 int seg_nft_commit(struct seg_nft *nft, const struct seg_plan *old, const struct seg_plan *new,
 		   struct seg_diags *diags);
 
+/* True where nobody has committed anything to nf_tables since our last commit: what it made is what stands,
+ * but for elements whose timeout is over. */
+bool seg_nft_untouched(struct seg_nft *nft);
+
 /* What is in the kernel, as a plan: sets with their elements (dynamic ones without), chains with
  * rules. *image NULL and 0 where the table is not there. Rules that hold expressions segd never writes
  * become a rule with no statement and the kernel's text as comment, so that they differ from any of ours. */

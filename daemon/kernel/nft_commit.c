@@ -158,7 +158,10 @@ static void undo_add(struct commit *c)
 
 static int run(struct commit *c)
 {
-	int ret = seg_nft_read_generation(c->nft, &c->kernel_generation);
+	int ret;
+
+	c->nft->left_at = 0;
+	ret = seg_nft_read_generation(c->nft, &c->kernel_generation);
 
 	if (ret == 0)
 		ret = dry_run(c);
@@ -177,7 +180,7 @@ static int run(struct commit *c)
 	c->nft->generation = c->new->generation;
 	/* The new rules are in force. What is left of the old goes with the next commit, which finds it. */
 	c->diags = NULL;
-	(void)send_part(c, c->delete, c->end);
+	c->nft->left_at = send_part(c, c->delete, c->end) == 0 ? c->kernel_generation : 0;
 	return 0;
 }
 
@@ -207,4 +210,11 @@ out:
 			  strerror(-ret));
 	seg_arena_free(arena);
 	return ret;
+}
+
+bool seg_nft_untouched(struct seg_nft *nft)
+{
+	uint32_t generation;
+
+	return nft->left_at && seg_nft_read_generation(nft, &generation) == 0 && generation == nft->left_at;
 }

@@ -89,7 +89,7 @@ static void compare_elems(struct comparison *c, const struct seg_set *want, cons
 {
 	struct seg_set_change change;
 
-	if (!seg_set_diff(have, want, c->arena, &change))
+	if (!seg_set_diff(have, want, seg_plan_later_ms(c->have, c->want), c->arena, &change))
 		return;
 	for (size_t i = 0; i < change.adds; i++) {
 		const struct seg_elem *elem = change.add[i];

@@ -252,6 +252,7 @@ struct seg_plan *seg_plan_build(const struct seg_policy *policy, const struct se
 	write_base(&b, SEG_HOOK_FORWARD, forward);
 	write_base(&b, SEG_HOOK_OUTPUT, output);
 	plan = seg_writer_finish(b.w);
+	plan->at = options->now;
 	plan->number = b.collection.number;
 	plan->numbers = b.collection.numbers;
 	return plan;

@@ -71,16 +71,21 @@ static struct elem_index index_elems(const struct seg_set *set, struct seg_arena
 	return index;
 }
 
-static bool same_timeout(uint64_t a, uint64_t b)
+/* b's timeout began to run `later_ms` after a's. */
+static bool same_end(uint64_t a, uint64_t b, int64_t later_ms)
 {
+	int64_t apart;
+
 	if (!a || !b)
 		return a == b;
-	return (a > b ? a - b : b - a) <= TIMEOUT_SLACK_MS;
+	apart = (int64_t)b + later_ms - (int64_t)a;
+	return apart <= TIMEOUT_SLACK_MS && apart >= -TIMEOUT_SLACK_MS;
 }
 
-bool seg_elem_equal(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b)
+bool seg_elem_equal(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b,
+		    int64_t later_ms)
 {
-	if (!seg_elem_same_key(set, a, b) || !same_timeout(a->timeout_ms, b->timeout_ms))
+	if (!seg_elem_same_key(set, a, b) || !same_end(a->timeout_ms, b->timeout_ms, later_ms))
 		return false;
 	if (!!a->comment != !!b->comment || (a->comment && strcmp(a->comment, b->comment) != 0))
 		return false;
@@ -103,8 +108,8 @@ static const struct seg_elem *with_counters(const struct seg_elem *new, const st
 	return elem;
 }
 
-bool seg_set_diff(const struct seg_set *old, const struct seg_set *new, struct seg_arena *arena,
-		  struct seg_set_change *change)
+bool seg_set_diff(const struct seg_set *old, const struct seg_set *new, int64_t later_ms,
+		  struct seg_arena *arena, struct seg_set_change *change)
 {
 	struct elem_index index;
 	const struct seg_elem **add = NULL, **del = NULL;
@@ -121,7 +126,7 @@ bool seg_set_diff(const struct seg_set *old, const struct seg_set *new, struct s
 		size_t at = find_slot(&index, elem);
 		const struct seg_elem *was = index.slot[at];
 
-		if (was && seg_elem_equal(new, was, elem)) {
+		if (was && seg_elem_equal(new, was, elem, later_ms)) {
 			kept[at] = 1;
 			continue;
 		}
@@ -133,6 +138,11 @@ bool seg_set_diff(const struct seg_set *old, const struct seg_set *new, struct s
 	change->add = add;
 	change->del = del;
 	return change->adds || change->dels;
+}
+
+int64_t seg_plan_later_ms(const struct seg_plan *old, const struct seg_plan *new)
+{
+	return old->at && new->at ? (int64_t)(new->at - old->at) * 1000 : 0;
 }
 
 /* -- objects ----------------------------------------------------------- */
@@ -195,7 +205,8 @@ static void diff_sets(struct differ *d)
 			added[d->change.new_sets++] = set;
 		else if (!seg_set_same_definition(was, set))
 			d->change.replace = true;
-		else if (seg_set_diff(was, set, d->arena, &changed[d->change.sets]))
+		else if (seg_set_diff(was, set, seg_plan_later_ms(d->old, d->new), d->arena,
+				      &changed[d->change.sets]))
 			d->change.sets++;
 	}
 	for (size_t i = 0; i < d->old->sets; i++)

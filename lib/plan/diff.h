@@ -39,14 +39,17 @@ struct seg_change {
 
 /* Would the new plan fit into the old one's structure (same chains, rules, sets; only elements differ)? */
 bool seg_plan_same_structure(const struct seg_plan *old, const struct seg_plan *new);
-/* old NULL: an empty kernel. Lives in arena. Element timeouts differ when more than a second apart. */
+/* old NULL: an empty kernel. Lives in arena. Elements that end more than a second apart differ. */
 struct seg_change seg_plan_diff(const struct seg_plan *old, const struct seg_plan *new, struct seg_arena *arena);
 
+/* How much later the timeouts of one plan began to run than those of another. */
+int64_t seg_plan_later_ms(const struct seg_plan *old, const struct seg_plan *new);
 /* One set's elements; false: none to change. An element that only changed keeps its counters. */
-bool seg_set_diff(const struct seg_set *old, const struct seg_set *new, struct seg_arena *arena,
-		  struct seg_set_change *change);
+bool seg_set_diff(const struct seg_set *old, const struct seg_set *new, int64_t later_ms,
+		  struct seg_arena *arena, struct seg_set_change *change);
 bool seg_elem_same_key(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b);
-/* Same key, data, comment and (nearly) timeout; counters do not matter. */
-bool seg_elem_equal(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b);
+/* Same key, data, comment and (nearly) the same end; counters do not matter. */
+bool seg_elem_equal(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b,
+		    int64_t later_ms);
 
 #endif

@@ -16,11 +16,11 @@
 #define FAKE_FLOWS 256
 
 struct fake_kernel {
-	struct seg_plan *image;      /* NULL: no table */
-	time_t now;                  /* the wall clock */
-	time_t mono, committed_at;   /* timeouts run by this one */
-	unsigned commits, writes;    /* writes: commits that changed something */
-	int refuse;                  /* the next commits fail with this errno */
+	struct seg_plan *image;	   /* NULL: no table */
+	time_t now;		   /* the wall clock */
+	time_t mono, committed_at; /* timeouts run by this one */
+	unsigned commits, writes;  /* writes: commits that changed something */
+	int refuse;		   /* the next commits fail with this errno */
 	struct seg_flow flow[FAKE_FLOWS];
 	size_t flows, deleted;
 	unsigned dumps;
@@ -159,6 +159,11 @@ static int fake_commit(void *kernel, const struct seg_plan *old, const struct se
 	return 0;
 }
 
+static bool fake_untouched(void *kernel)
+{
+	return ((struct fake_kernel *)kernel)->image != NULL; /* foreign hands here only flush */
+}
+
 static int fake_read(void *kernel, struct seg_plan **image)
 {
 	struct fake_kernel *fake = kernel;
@@ -189,8 +194,10 @@ static void fake_facts(void *kernel, struct seg_kernel_facts *facts)
 {
 	const struct fake_kernel *fake = kernel;
 
-	*facts = (struct seg_kernel_facts){.ownership = SEG_OWNED_PERSIST, .has_queue = true,
-					   .conntrack = (unsigned)fake->flows, .conntrack_max = FAKE_FLOWS};
+	*facts = (struct seg_kernel_facts){.ownership = SEG_OWNED_PERSIST,
+					   .has_queue = true,
+					   .conntrack = (unsigned)fake->flows,
+					   .conntrack_max = FAKE_FLOWS};
 }
 
 static int fake_flows(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn fn, void *context)
@@ -240,6 +247,7 @@ static int fake_bypass(void *kernel, const char *const *interface, size_t interf
 
 static const struct seg_kernel_ops fake_ops = {
 	.commit = fake_commit,
+	.untouched = fake_untouched,
 	.read = fake_read,
 	.elements = fake_elements,
 	.remove = fake_remove,
@@ -251,8 +259,8 @@ static const struct seg_kernel_ops fake_ops = {
 };
 
 /* Packets that an element of a set counted, by its comment and (where the set has one) direction. */
-static inline void fake_count(struct fake_kernel *fake, const char *name, const char *comment, uint8_t direction,
-			      uint64_t packets, uint64_t bytes)
+static inline void fake_count(struct fake_kernel *fake, const char *name, const char *comment,
+			      uint8_t direction, uint64_t packets, uint64_t bytes)
 {
 	const struct seg_set *set = seg_plan_set(fake->image, name);
 
