@@ -109,28 +109,22 @@ static json_t *status_policy(struct seg_engine *engine)
 			 seg_json_text(engine->state.stage[0] ? engine->state.stage : NULL));
 }
 
-static void add_text(void *context, const char *text)
-{
-	json_array_append_new(context, json_string(text));
-}
-
-/* The gateway's addresses as the policy has them, and as the kernel does. */
-static void each_gateway_difference(struct seg_engine *engine, void (*each)(void *context, const char *text),
-				    void *context)
+/* The gateway's addresses as the policy has them, and as the kernel does: a sentence for each difference. */
+static json_t *gateway_differences(struct seg_engine *engine)
 {
 	const struct seg_policy *policy = engine->running ? engine->running->policy : NULL;
-	char addr[SEG_ADDR_STRLEN], text[128];
+	json_t *list = json_array();
+	char addr[SEG_ADDR_STRLEN];
 
 	if (!policy || !policy->has_gateway)
-		return;
+		return list;
 	for (size_t i = 0; i < policy->gateway.n; i++) {
 		seg_addr own = policy->gateway.entry[i].range.lo;
 
 		if (seg_engine_is_gateway(engine, own))
 			continue;
-		snprintf(text, sizeof(text), "gateway address %s of the policy is on no interface",
-			 seg_addr_format(own, addr));
-		each(context, text);
+		json_array_append_new(list, seg_sentence_new("gateway address %s of the policy is on no interface",
+							     seg_addr_format(own, addr)));
 	}
 	for (size_t i = 0; i < engine->links.gateway.n; i++) {
 		seg_addr own = engine->links.gateway.addr[i].addr;
@@ -142,10 +136,11 @@ static void each_gateway_difference(struct seg_engine *engine, void (*each)(void
 			named = policy->gateway.entry[j].range.lo == own;
 		if (named)
 			continue;
-		snprintf(text, sizeof(text), "address %s on %s is not among the policy's gateway addresses",
-			 seg_addr_format(own, addr), engine->links.gateway.addr[i].interface);
-		each(context, text);
+		json_array_append_new(
+			list, seg_sentence_new("address %s on %s is not among the policy's gateway addresses",
+					       seg_addr_format(own, addr), engine->links.gateway.addr[i].interface));
 	}
+	return list;
 }
 
 static json_t *status_ending(struct seg_engine *engine, time_t now)
@@ -178,12 +173,16 @@ static json_t *status_bypass(struct seg_engine *engine, time_t now)
 	return list;
 }
 
-/* Where the policy's gateway addresses and the kernel's differ. */
-static json_t *status_gateway(struct seg_engine *engine)
+static json_t *texts_of(const json_t *sentences)
 {
 	json_t *list = json_array();
 
-	each_gateway_difference(engine, add_text, list);
+	for (size_t i = 0; i < json_array_size(sentences); i++) {
+		char *text = seg_sentence_text(json_array_get(sentences, i));
+
+		json_array_append_new(list, json_string(text));
+		free(text);
+	}
 	return list;
 }
 
@@ -196,7 +195,7 @@ int seg_engine_status(struct seg_engine *engine, const struct seg_request *reque
 {
 	const struct seg_watch *watch = &engine->watch;
 	struct seg_kernel_facts facts = {0};
-	json_t *document = json_object();
+	json_t *document = json_object(), *gateway;
 	bool armed = !engine->disarmed;
 
 	engine->ops->facts(engine->kernel, &facts);
@@ -222,7 +221,9 @@ int seg_engine_status(struct seg_engine *engine, const struct seg_request *reque
 	json_object_set_new(document, "denied", json_integer((json_int_t)engine->refusals.total));
 	json_object_set_new(document, "violations", json_integer((json_int_t)watch->violations));
 	json_object_set_new(document, "bypass", status_bypass(engine, request->now));
-	json_object_set_new(document, "gateway", status_gateway(engine));
+	gateway = gateway_differences(engine);
+	json_object_set_new(document, "gateway", texts_of(gateway));
+	json_object_set_new(document, "sentences", gateway);
 	json_object_set_new(document, "isolated", seg_json_isolated(engine));
 	json_object_set_new(document, "ending", status_ending(engine, request->now));
 	json_object_set_new(document, "started", seg_json_time(engine, engine->started));
@@ -451,11 +452,6 @@ static json_t *finding(const char *kind, const char *object, const char *detail)
 	return json_pack("{s:s, s:o, s:s}", "kind", kind, "object", seg_json_text(object), "detail", detail);
 }
 
-static void add_gateway_address(void *context, const char *text)
-{
-	json_array_append_new(context, finding("gateway-address", NULL, text));
-}
-
 static json_t *checked_json(const struct seg_plan *image)
 {
 	json_int_t elements = 0, rules = 0;
@@ -473,7 +469,7 @@ int seg_engine_verify(struct seg_engine *engine, const struct seg_request *reque
 	struct seg_findings findings = {.arena = seg_arena_new()};
 	struct seg_kernel_facts facts = {0};
 	struct seg_plan *image = NULL, *want;
-	json_t *list;
+	json_t *list, *gateway;
 	bool equal;
 	int r = engine->ops->read(engine->kernel, &image);
 
@@ -499,8 +495,15 @@ int seg_engine_verify(struct seg_engine *engine, const struct seg_request *reque
 	for (size_t i = 0; i < json_array_size(engine->bypass); i++)
 		json_array_append_new(list, finding("bypass", NULL,
 						    json_string_value(json_array_get(engine->bypass, i))));
-	each_gateway_difference(engine, add_gateway_address, list);
-	*out = json_pack("{s:b, s:o, s:o}", "equal", equal, "findings", list, "checked", checked_json(image));
+	gateway = gateway_differences(engine);
+	for (size_t i = 0; i < json_array_size(gateway); i++) {
+		char *detail = seg_sentence_text(json_array_get(gateway, i));
+
+		json_array_append_new(list, finding("gateway-address", NULL, detail));
+		free(detail);
+	}
+	*out = json_pack("{s:b, s:o, s:o, s:o}", "equal", equal, "findings", list, "checked", checked_json(image),
+			 "sentences", gateway);
 	seg_plan_free(want);
 	seg_plan_free(image);
 	seg_arena_free(findings.arena);

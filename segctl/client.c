@@ -200,6 +200,8 @@ int segctl_client_call(struct segctl_client *client, const char *method, json_t 
 		status = answer_failed(client->ctl, reply.error, reply.parameters);
 	else
 		*out = json_incref(reply.parameters);
+	if (client->ctl->json)
+		json_object_del(reply.parameters, "sentences"); /* English texts stand beside them */
 	seg_varlink_reply_fini(&reply);
 	return status;
 }

@@ -153,7 +153,7 @@ static int show(const struct segctl *ctl, json_t *doc)
 	int status = is_permit(doc) ? SEGCTL_YES : SEGCTL_NO;
 
 	if (ctl->json) {
-		json_object_del(doc, "sentences"); /* detail says the same */
+		json_object_del(doc, "sentences");
 		return segctl_json(doc, status);
 	}
 	print_answer(ctl, doc);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/i18n.h"
+#include "control/sentence.h"
 #include "output.h"
 
 bool segctl_terminal(void)
@@ -70,6 +72,17 @@ const char *segctl_word(const char *word)
 			return _(words[i]);
 	}
 	return word;
+}
+
+char *segctl_said(const json_t *answer, const char *text)
+{
+	char *said = seg_sentences_find(json_object_get(answer, "sentences"), text);
+
+	if (!said)
+		said = strdup(strchr(text, ' ') ? _(text) : text); /* a single word may be a name */
+	if (!said)
+		abort();
+	return said;
 }
 
 const char *segctl_size(long long bytes, char buf[static SEGCTL_SIZE_STRLEN])

@@ -3,6 +3,7 @@
 #include "commands.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/i18n.h"
 #include "client.h"
@@ -27,6 +28,16 @@ static void row(struct segctl_table *table, const char *name, const char *text, 
 	segctl_table_add_tone(table, text, tone);
 }
 
+/* A text of the daemon's, in the reader's language. */
+static void row_said(struct segctl_table *table, const char *name, const json_t *answer, const char *text,
+		     enum segctl_tone tone)
+{
+	char *said = segctl_said(answer, text);
+
+	row(table, name, said, tone);
+	free(said);
+}
+
 /* Takes the text out of buf. */
 static void row_buf(struct segctl_table *table, const char *name, struct seg_strbuf *buf,
 		    enum segctl_tone tone)
@@ -44,7 +55,7 @@ static void show_state(struct segctl_table *table, const json_t *answer)
 			row(table, _("state"), _(states[i].text), states[i].tone);
 	}
 	if (*segctl_text_of(answer, "reason"))
-		row(table, _("because"), segctl_text_of(answer, "reason"), SEGCTL_WARN);
+		row_said(table, _("because"), answer, segctl_text_of(answer, "reason"), SEGCTL_WARN);
 	if (*segctl_text_of(answer, "site"))
 		row(table, _("site"), segctl_text_of(answer, "site"), SEGCTL_PLAIN);
 }
@@ -113,9 +124,9 @@ static void show_lists(struct segctl_table *table, const json_t *answer, struct 
 	size_t i;
 
 	json_array_foreach(json_object_get(answer, "bypass"), i, one)
-		row(table, _("bypass"), json_string_value(one), SEGCTL_BAD);
+		row_said(table, _("bypass"), answer, json_string_value(one), SEGCTL_BAD);
 	json_array_foreach(json_object_get(answer, "gateway"), i, one)
-		row(table, _("gateway"), json_string_value(one), SEGCTL_WARN);
+		row_said(table, _("gateway"), answer, json_string_value(one), SEGCTL_WARN);
 	json_array_foreach(json_object_get(answer, "isolated"), i, one)
 	{
 		seg_strbuf_printf(buf, "%s  %s  %s", segctl_text_of(one, "target"),

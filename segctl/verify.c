@@ -3,6 +3,7 @@
 #include "commands.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/i18n.h"
 #include "client.h"
@@ -60,6 +61,7 @@ static void show(const struct segctl *ctl, const json_t *answer, bool equal)
 	bool bypass = has_bypass(answer);
 	enum segctl_tone tone = equal && !bypass ? SEGCTL_GOOD : SEGCTL_BAD;
 	struct segctl_table table;
+	char *detail;
 	size_t i;
 
 	printf("%s%s%s\n", segctl_tone_begin(ctl, tone), verdict(equal, bypass), segctl_tone_end(ctl, tone));
@@ -69,7 +71,9 @@ static void show(const struct segctl *ctl, const json_t *answer, bool equal)
 	{
 		segctl_table_add_tone(&table, segctl_word(segctl_text_of(one, "kind")), SEGCTL_BAD);
 		segctl_table_add_text(&table, one, "object");
-		segctl_table_add_text(&table, one, "detail");
+		detail = segctl_said(answer, segctl_text_of(one, "detail"));
+		segctl_table_add(&table, detail);
+		free(detail);
 	}
 	if (segctl_table_rows(&table))
 		segctl_table_print(&table);

@@ -126,16 +126,13 @@ static size_t position(const char **at)
 	return value;
 }
 
-char *seg_sentence_text(const json_t *sentence)
+static char *fill(const char *format, const json_t *sentence)
 {
-	const char *format = json_string_value(json_array_get(sentence, 0)), *at;
 	struct seg_strbuf out = {0};
 	size_t next = 1;
 
-	if (!format)
-		return NULL;
 	seg_strbuf_add(&out, "");
-	for (at = *format ? _(format) : ""; *at;) {
+	for (const char *at = format; *at;) {
 		size_t plain = strcspn(at, "%"), which;
 		const char *value;
 		unsigned longs;
@@ -157,6 +154,33 @@ char *seg_sentence_text(const json_t *sentence)
 		seg_strbuf_add(&out, value ? value : "?");
 	}
 	return seg_strbuf_take(&out);
+}
+
+char *seg_sentence_text(const json_t *sentence)
+{
+	const char *format = json_string_value(json_array_get(sentence, 0));
+
+	if (!format)
+		return NULL;
+	return fill(*format ? _(format) : "", sentence);
+}
+
+char *seg_sentences_find(const json_t *sentences, const char *english)
+{
+	const json_t *sentence;
+	size_t i;
+
+	json_array_foreach((json_t *)sentences, i, sentence)
+	{
+		const char *format = json_string_value(json_array_get(sentence, 0));
+		char *text = format ? fill(format, sentence) : NULL;
+		bool found = text && !strcmp(text, english);
+
+		free(text);
+		if (found)
+			return seg_sentence_text(sentence);
+	}
+	return NULL;
 }
 
 char *seg_sentences_text(const json_t *sentences)

@@ -21,5 +21,7 @@ json_t *seg_sentence_vnew(const char *format, va_list args) __attribute__((forma
 char *seg_sentence_text(const json_t *sentence);
 /* Several of them in one line. */
 char *seg_sentences_text(const json_t *sentences);
+/* The one of them that reads thus in English; NULL where none does. */
+char *seg_sentences_find(const json_t *sentences, const char *english);
 
 #endif

@@ -82,6 +82,19 @@ START_TEST(test_several)
 }
 END_TEST
 
+START_TEST(test_found_by_its_english)
+{
+	json_t *list = json_pack("[[s], [], [s, s]]", "plain", "port %s", "444");
+	char *text = seg_sentences_find(list, "port 444");
+
+	ck_assert_str_eq(text, "port 444");
+	free(text);
+	ck_assert_ptr_null(seg_sentences_find(list, "port 445"));
+	ck_assert_ptr_null(seg_sentences_find(NULL, "plain"));
+	json_decref(list);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sentence");
@@ -94,6 +107,7 @@ int main(void)
 	tcase_add_test(all, test_other_order);
 	tcase_add_test(all, test_strange);
 	tcase_add_test(all, test_several);
+	tcase_add_test(all, test_found_by_its_english);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
