@@ -126,30 +126,44 @@ START_TEST(test_named_file_must_exist)
 }
 END_TEST
 
+/* What stands in it is the default, also what stands in a comment as "# key: value". */
 START_TEST(test_the_file_we_ship)
 {
 	FILE *file = fopen("conf/segd.yaml", "r");
 	char text[8192], *line, *rest = text;
 	struct seg_strbuf live = {0};
+	struct seg_settings plain;
+	unsigned examples = 0;
 	size_t n;
 
 	ck_assert_ptr_nonnull(file);
 	n = fread(text, 1, sizeof(text) - 1, file);
 	fclose(file);
 	text[n] = '\0';
-	read_text(text);
-	ck_assert_uint_eq(diags.errors, 0);
-	/* And with every example taken out of its comment. */
 	while ((line = strsep(&rest, "\n"))) {
-		bool example = line[0] == '#' && line[1] != ' ';
-		bool nested = !strncmp(line, "#  ", 3);
+		size_t word = strncmp(line, "# ", 2) ? 0 : strspn(line + 2, "abcdefghijklmnopqrstuvwxyz-");
+		bool example = word && !strncmp(line + 2 + word, ": ", 2);
 
-		if (example || nested)
-			seg_strbuf_printf(&live, "%s\n", line + 1);
+		examples += example;
+		seg_strbuf_printf(&live, "%s\n", example ? line + 2 : line);
 	}
-	ck_assert_ptr_nonnull(strstr(seg_strbuf_text(&live), "facility"));
+	ck_assert_uint_gt(examples, 2);
+	seg_settings_init(&plain);
 	read_text(seg_strbuf_text(&live));
 	ck_assert_uint_eq(diags.errors, 0);
+	ck_assert_str_eq(settings.policy, plain.policy);
+	ck_assert_str_eq(settings.state_dir, plain.state_dir);
+	ck_assert_str_eq(settings.socket, plain.socket);
+	ck_assert_str_eq(settings.user, plain.user);
+	ck_assert_int_eq(settings.observe, plain.observe);
+	ck_assert_str_eq(settings.syslog_options.path, plain.syslog_options.path);
+	ck_assert_int_eq(settings.syslog_options.facility, plain.syslog_options.facility);
+	ck_assert_int_eq(settings.syslog_options.format, plain.syslog_options.format);
+	ck_assert_uint_eq(settings.syslog_options.queue, plain.syslog_options.queue);
+	ck_assert_int_eq(settings.journal, plain.journal);
+	ck_assert_uint_eq(settings.denied_window, plain.denied_window);
+	ck_assert_uint_eq(settings.receive_buffer, plain.receive_buffer);
+	seg_settings_fini(&plain);
 	seg_strbuf_fini(&live);
 }
 END_TEST
