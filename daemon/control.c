@@ -363,6 +363,18 @@ static int remove_stale(const struct sockaddr_un *address)
 }
 
 /* Nobody may connect before owner, group and mode are right. */
+/* Only where it is not so already: whoever is that user may lack the right to call chown at all. */
+static int give_socket(const char *path, uid_t owner, gid_t group)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return -errno;
+	if ((owner == (uid_t)-1 || owner == st.st_uid) && (group == (gid_t)-1 || group == st.st_gid))
+		return 0;
+	return chown(path, owner, group) ? -errno : 0;
+}
+
 static int bind_socket(int fd, const struct sockaddr_un *address, const struct seg_control_options *options)
 {
 	mode_t mask = umask(0177);
@@ -371,12 +383,11 @@ static int bind_socket(int fd, const struct sockaddr_un *address, const struct s
 	umask(mask);
 	if (result)
 		return result;
-	if (((options->owner != (uid_t)-1 || options->group != (gid_t)-1) &&
-	     chown(address->sun_path, options->owner, options->group)) ||
-	    chmod(address->sun_path, 0660) || listen(fd, SOMAXCONN)) {
+	result = give_socket(address->sun_path, options->owner, options->group);
+	if (!result && (chmod(address->sun_path, 0660) || listen(fd, SOMAXCONN)))
 		result = -errno;
+	if (result)
 		unlink(address->sun_path);
-	}
 	return result;
 }
 

@@ -20,7 +20,7 @@
 #include "service.h"
 #include "store.h"
 
-#define JOURNAL "/run/systemd/journal/socket"
+#define JOURNAL_DIR "/run/systemd/journal/"
 #define NFT_NAME "nft" /* of the owning socket in the descriptor store */
 #define STEP 2         /* seconds between two clocks that count as a step */
 #define NFLOG_AGAIN 10 /* seconds until another reader of our groups may have gone */
@@ -401,16 +401,35 @@ static void on_stop(evutil_socket_t fd, short what, void *context)
 
 /* Life. */
 
+/* Where journald itself listens on /dev/log, a line there and an entry with fields would be told twice,
+ * and handed on twice to a syslog daemon behind it. */
+static bool is_journald(const char *path)
+{
+	char *real = realpath(path, NULL);
+	bool is = real && !strncmp(real, JOURNAL_DIR, strlen(JOURNAL_DIR));
+
+	free(real);
+	return is;
+}
+
 static void open_sinks(struct seg_loop *loop)
 {
 	const struct seg_settings *settings = loop->settings;
 	struct seg_sink_options journal = settings->syslog_options;
+	bool to_syslog = settings->syslog != SEG_OFF, to_journal = settings->journal == SEG_ON;
 	struct stat st;
 
-	journal.path = JOURNAL;
-	if (settings->syslog != SEG_OFF)
+	journal.path = JOURNAL_DIR "socket";
+	if (settings->journal == SEG_AUTO && !stat(journal.path, &st)) {
+		bool same = to_syslog && is_journald(settings->syslog_options.path);
+		bool fields = journal.format == SEG_FORMAT_TEXT; /* else the line's own format is what is wanted */
+
+		to_journal = !same || fields;
+		to_syslog = to_syslog && !(same && fields);
+	}
+	if (to_syslog)
 		loop->sink[loop->sinks++] = seg_syslog_new(&settings->syslog_options);
-	if (settings->journal == SEG_ON || (settings->journal == SEG_AUTO && !stat(JOURNAL, &st)))
+	if (to_journal)
 		loop->sink[loop->sinks++] = seg_journal_new(&journal);
 }
 

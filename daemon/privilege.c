@@ -153,6 +153,21 @@ out:
 
 /* Capabilities. */
 
+static bool has_net_admin_alone(void)
+{
+	for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (capng_have_capability(CAPNG_PERMITTED, (unsigned)cap) != (cap == CAP_NET_ADMIN))
+			return false;
+	return true;
+}
+
+static int lock_down(void)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+		return -errno;
+	return 0;
+}
+
 int seg_privilege_drop(const struct seg_identity *who, struct seg_strbuf *said)
 {
 	bool root = geteuid() == 0;
@@ -162,6 +177,10 @@ int seg_privilege_drop(const struct seg_identity *who, struct seg_strbuf *said)
 	if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN)) {
 		seg_strbuf_add(said, "CAP_NET_ADMIN is missing: start segd as root or by its unit\n");
 		return -EPERM;
+	}
+	if (!root && has_net_admin_alone()) { /* the service manager gave us no more */
+		r = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) ? -errno : 0;
+		return r ? r : lock_down();
 	}
 	capng_clear(CAPNG_SELECT_BOTH);
 	capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
@@ -175,9 +194,7 @@ int seg_privilege_drop(const struct seg_identity *who, struct seg_strbuf *said)
 		seg_strbuf_printf(said, "cannot give up privileges (%d)\n", r);
 		return -EPERM;
 	}
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-		return -errno;
-	return 0;
+	return lock_down();
 }
 
 /* System calls. */
