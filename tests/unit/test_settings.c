@@ -126,7 +126,7 @@ START_TEST(test_named_file_must_exist)
 }
 END_TEST
 
-/* What stands in it is the default, also what stands in a comment as "# key: value". */
+/* What stands in it is the default, also what stands in a comment as "#key: value". */
 START_TEST(test_the_file_we_ship)
 {
 	FILE *file = fopen("conf/segd.yaml", "r");
@@ -141,11 +141,10 @@ START_TEST(test_the_file_we_ship)
 	fclose(file);
 	text[n] = '\0';
 	while ((line = strsep(&rest, "\n"))) {
-		size_t word = strncmp(line, "# ", 2) ? 0 : strspn(line + 2, "abcdefghijklmnopqrstuvwxyz-");
-		bool example = word && !strncmp(line + 2 + word, ": ", 2);
+		bool example = line[0] == '#' && line[1] && (line[1] != ' ' || line[2] == ' ');
 
 		examples += example;
-		seg_strbuf_printf(&live, "%s\n", example ? line + 2 : line);
+		seg_strbuf_printf(&live, "%s\n", example ? line + 1 : line);
 	}
 	ck_assert_uint_gt(examples, 2);
 	seg_settings_init(&plain);
