@@ -56,16 +56,37 @@ void segctl_list_of(const json_t *object, const char *key, struct seg_strbuf *ou
 
 const char *segctl_word(const char *word)
 {
-	static const char *const words[] = {/* reasons */
-					    N_("no-permit"), N_("spoofed"), N_("address"), N_("port"),
-					    N_("protocol"), N_("mac"), N_("hours"), N_("dates"),
-					    N_("direction"), N_("isolated"), N_("stage"), N_("intra"),
-					    N_("unknown-zone"),
-					    /* actions */
-					    N_("cut"), N_("observed"),
-					    /* findings */
-					    N_("missing"), N_("extra"), N_("changed"), N_("bypass"),
-					    N_("unowned"), N_("gateway-address")};
+	static const char *const words[] = {
+		/* states */
+		N_("enforcing"),
+		N_("observing"),
+		N_("sealed"),
+		N_("disarmed"),
+		/* reasons */
+		N_("no-permit"),
+		N_("spoofed"),
+		N_("address"),
+		N_("port"),
+		N_("protocol"),
+		N_("mac"),
+		N_("hours"),
+		N_("dates"),
+		N_("direction"),
+		N_("isolated"),
+		N_("stage"),
+		N_("intra"),
+		N_("unknown-zone"),
+		/* actions */
+		N_("cut"),
+		N_("observed"),
+		/* findings */
+		N_("missing"),
+		N_("extra"),
+		N_("changed"),
+		N_("bypass"),
+		N_("unowned"),
+		N_("gateway-address"),
+	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		if (!strcmp(words[i], word))

@@ -143,7 +143,8 @@ static void draw_head(struct view *view)
 	struct seg_strbuf line = {0};
 
 	seg_strbuf_printf(&line, _("segd %s  denied %lld  violations %lld  conntrack %lld of %lld"),
-			  segctl_text_of(view->status, "state"), segctl_number_of(view->status, "denied"),
+			  segctl_word(segctl_text_of(view->status, "state")),
+			  segctl_number_of(view->status, "denied"),
 			  segctl_number_of(view->status, "violations"), segctl_number_of(fill, "count"),
 			  segctl_number_of(fill, "max"));
 	put(view, seg_strbuf_text(&line), view->columns - 2);
