@@ -783,9 +783,35 @@ static int apply_book(struct seg_engine *engine, struct seg_rulebook *book, cons
 	return r;
 }
 
+/* The policy that is in force already: repaired where somebody changed the kernel, armed again after disarm. */
+static int apply_again(struct seg_engine *engine, const struct wish *wish, const struct seg_request *request,
+		       json_t **out)
+{
+	struct change change = {.event = "applied",
+				.severity = SEG_NOTICE,
+				.version = engine->running->version,
+				.hash = engine->running->policy->hash,
+				.request = request,
+				.comment = wish->comment,
+				.ticket = wish->ticket};
+	bool disarmed = engine->disarmed;
+	struct seg_revoked revoked = {0};
+	int r = seg_apply_refresh(engine, request->now, "apply", &revoked);
+
+	if (r)
+		return seg_answer_error(out, r, "kernel", "the kernel refused: %s", strerror(-r));
+	if (disarmed) {
+		engine->next_window = request->now;
+		tell(engine, &change, request->now);
+		seg_say_status(engine);
+		seg_watch_look_again(engine); /* what began while nothing was separated */
+	}
+	*out = applied_document(engine, !disarmed, &revoked);
+	return 0;
+}
+
 int seg_engine_apply(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
-	struct seg_revoked revoked = {0};
 	struct seg_rulebook *book;
 	struct seg_diags failed;
 	struct wish wish;
@@ -800,14 +826,9 @@ int seg_engine_apply(struct seg_engine *engine, const struct seg_request *reques
 		seg_diags_fini(&failed);
 		return r;
 	}
-	if (engine->running && !engine->disarmed &&
-	    !strcmp(engine->running->policy->hash, book->policy->hash)) {
+	if (engine->running && !strcmp(engine->running->policy->hash, book->policy->hash)) {
 		seg_rulebook_free(book);
-		r = seg_apply_refresh(engine, request->now, "apply", &revoked);
-		if (r)
-			return seg_answer_error(out, r, "kernel", "the kernel refused: %s", strerror(-r));
-		*out = applied_document(engine, true, &revoked);
-		return 0;
+		return apply_again(engine, &wish, request, out);
 	}
 	if (!wish.force && cuts_session(engine, book, wish.session, request->now)) {
 		seg_rulebook_free(book);

@@ -135,6 +135,8 @@ int seg_privilege_prepare(const struct seg_settings *settings, struct seg_identi
 	r = make_folder(settings->state_dir, 0750);
 	if (!r)
 		r = make_folder(seg_strbuf_text(&run), 0755);
+	if (!r && made && chmod(seg_strbuf_text(&run), 0755)) /* whatever the umask: the socket has its own mode */
+		r = -errno;
 	if (r || geteuid() || !who->uid)
 		goto out;
 	if (made && chown(seg_strbuf_text(&run), who->uid, who->gid)) {
