@@ -17,9 +17,10 @@
  *  - What boots is the last confirmed version; an unconfirmed one never is.
  *  - The numbering of permits is on disk before a plan that uses it is committed.
  *
- * Owned here: engine.c (life, start, ticks), apply.c (policy road), windows.c
- * (hours and dates), watch.c (flow road), usage.c (counters of permits),
- * emergency.c (isolation, stages), answers.c (what segctl asks).
+ * Owned here: engine.c (life, ticks, alerts), start.c, apply.c (policy road), rulebook.c,
+ * numbers.c, change.c (apply, confirm, rollback), windows.c (hours and dates), watch.c (flow
+ * road), refusals.c, usage.c (counters of permits), emergency.c (isolation, stages), answers.c
+ * (what segctl asks).
  */
 
 #include <jansson.h>

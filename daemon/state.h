@@ -16,42 +16,42 @@ struct seg_rulebook {
 	struct seg_diags diags;
 	struct seg_policy *policy;
 	struct seg_index *index;
-	unsigned version;                /* 0: not stored */
+	unsigned version;		 /* 0: not stored */
 	enum seg_schedule_state *window; /* of each permit, as last looked at */
-	time_t *touched;                 /* when a flow of each permit last began; usage.c takes it over */
+	time_t *touched;		 /* when a flow of each permit last began; usage.c takes it over */
 };
 
 struct seg_own {
 	struct seg_arena *arena;
-	struct seg_gateway gateway;      /* sorted by address */
+	struct seg_gateway gateway; /* sorted by address */
 	const char *const *interface;
 	size_t interfaces;
 };
 
 /* usage.c */
 struct seg_usage {
-	struct seg_hash permit;          /* struct use, by a hash of the id */
-	struct seg_hash element;         /* struct element_seen */
-	uint64_t reading;                /* number of the reading under way: marks elements still there */
-	bool adopted;                    /* the first reading goes against what was accounted before */
+	struct seg_hash permit;	 /* struct use, by a hash of the id */
+	struct seg_hash element; /* struct element_seen */
+	uint64_t reading;	 /* number of the reading under way: marks elements still there */
+	bool adopted;		 /* the first reading goes against what was accounted before */
 	bool dirty;
 };
 
 /* watch.c */
 struct seg_watch {
-	struct seg_hash live;            /* violations that stand: struct live_violation, by tuple */
-	struct seg_hash kept;            /* what `violations` lists, aggregated */
-	struct seg_flow *cut;            /* to be deleted when the batch is over */
+	struct seg_hash live; /* violations that stand: struct live_violation, by tuple */
+	struct seg_hash kept; /* what `violations` lists, aggregated */
+	struct seg_flow *cut; /* to be deleted when the batch is over */
 	size_t cuts, cuts_cap;
 	uint64_t received, lost, resyncs, violations;
 	bool dumping, dump_again;
-	time_t next_dump;                /* the last one failed; 0: none to repeat */
+	time_t next_dump; /* the last one failed; 0: none to repeat */
 };
 
 /* refusals.c */
 struct seg_refusals {
 	struct seg_aggregate *aggregate;
-	struct seg_hash pair;            /* kernel's totals by source and destination */
+	struct seg_hash pair; /* kernel's totals by source and destination */
 	uint64_t total;
 };
 
@@ -63,27 +63,27 @@ struct seg_engine {
 
 	time_t started;
 	bool disarmed;
-	char *why;                       /* sealed: the reason, one line */
-	struct seg_rulebook *running;    /* NULL: sealed */
-	struct seg_plan *plan;           /* what the kernel holds; NULL: disarmed, or nothing yet */
-	struct seg_arena *numbers;       /* of registry */
+	char *why;		      /* sealed: the reason, one line */
+	struct seg_rulebook *running; /* NULL: sealed */
+	struct seg_plan *plan;	      /* what the kernel holds; NULL: disarmed, or nothing yet */
+	struct seg_arena *numbers;    /* of registry */
 	struct seg_registry registry;
 	struct seg_state state;
 	struct seg_own links;
 	struct seg_arena *isolated_arena;
 	struct seg_ranges isolated;
 
-	json_t *bypass;                  /* what could go round us, as last looked at: texts */
+	json_t *bypass; /* what could go round us, as last looked at: texts */
 	time_t next_window, next_usage, next_save, next_repair, next_refresh, next_rollback;
-	bool pressed[2];                 /* conntrack-pressure said at 80, 95 % */
+	bool pressed[2]; /* conntrack-pressure said at 80, 95 % */
 	struct seg_usage usage;
 	struct seg_watch watch;
 	struct seg_refusals refusals;
 	struct seg_subscription *subscriptions;
 };
 
-#define SEG_USAGE_EVERY 10  /* seconds between two looks at the counters */
-#define SEG_SAVE_EVERY 60   /* and between two writes of them */
+#define SEG_USAGE_EVERY 10 /* seconds between two looks at the counters */
+#define SEG_SAVE_EVERY 60  /* and between two writes of them */
 
 /* engine.c: alerts. Begins one with the common fields; send hands it out and frees it. */
 void seg_say_begin(struct seg_engine *engine, struct seg_alert *alert, const char *event,
@@ -102,7 +102,7 @@ void seg_engine_sealed_because(struct seg_engine *engine, const char *format, ..
 /* Looks for what packets could go round us by; alerts what is new. */
 void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now);
 
-/* apply.c: the policy road. */
+/* rulebook.c, apply.c: the policy road. */
 struct seg_revoked {
 	size_t flows, permits;
 };
@@ -111,6 +111,8 @@ struct seg_rulebook *seg_rulebook_from_store(struct seg_engine *engine, unsigned
 					     struct seg_diags *failed);
 struct seg_rulebook *seg_rulebook_from_text(const char *name, const char *text, size_t len,
 					    const struct seg_reader *reader, struct seg_diags *failed);
+/* The first line a person needs of a list of diagnostics, for STATUS= and alerts. */
+void seg_rulebook_first_error(const struct seg_diags *diags, char *line, size_t size);
 void seg_rulebook_free(struct seg_rulebook *book); /* NULL allowed */
 /* Makes the kernel hold what book says now; NULL seals. Takes book over on success, where the old one
  * ends and its flows are revoked. On failure nothing has changed. */
@@ -123,14 +125,40 @@ struct seg_plan *seg_apply_plan(struct seg_engine *engine, time_t now);
 /* Back to a stored version (0: sealed). */
 int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct seg_request *request,
 		      const char *why, time_t now, struct seg_revoked *revoked, char **problem);
-/* At the start: with the table found in the kernel, or without. */
+/* start.c. At the start: with the table found in the kernel, or without. */
 int seg_apply_start(struct seg_engine *engine, bool found, time_t now);
 void seg_apply_reload(struct seg_engine *engine, time_t now);
 
+/* numbers.c */
+int seg_numbers_assign(struct seg_engine *engine, const struct seg_policy *policy); /* on disk when 0 */
+/* The policy that the numbers were for did not come into force. */
+void seg_numbers_return(struct seg_engine *engine, struct seg_registry *before);
+struct seg_registry seg_numbers_copy(const struct seg_registry *from, struct seg_arena *arena);
+
+/* change.c: what was done to the policy, told and recorded. */
+struct seg_deed {
+	const char *event;
+	enum seg_severity severity;
+	unsigned version;
+	const char *hash;
+	const struct seg_request *request; /* NULL: the daemon itself */
+	const char *comment, *ticket, *reason;
+};
+
+void seg_change_tell(struct seg_engine *engine, const struct seg_deed *deed, time_t now);
+void seg_change_record(struct seg_engine *engine, const struct seg_deed *deed, enum seg_result result,
+		       time_t now);
+void seg_change_refuse(struct seg_engine *engine, const struct seg_diags *diags,
+		       const struct seg_request *request, const char *hash, const char *comment,
+		       const char *ticket, time_t now);
+int seg_change_save(struct seg_engine *engine, time_t now); /* the state */
+void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned version,
+			  const struct seg_request *request, const char *why, time_t now);
+
 /* windows.c */
-void seg_windows_begin(struct seg_engine *engine, time_t now);  /* a new policy is in force */
-void seg_windows_look(struct seg_engine *engine, time_t now);   /* who opened, who ended */
-void seg_windows_tell(struct seg_engine *engine, time_t now);   /* `expiring` */
+void seg_windows_begin(struct seg_engine *engine, time_t now); /* a new policy is in force */
+void seg_windows_look(struct seg_engine *engine, time_t now);  /* who opened, who ended */
+void seg_windows_tell(struct seg_engine *engine, time_t now);  /* `expiring` */
 
 /* watch.c: the flow road. */
 enum seg_judgement { SEG_LEGITIMATE, SEG_NOT_JUDGED, SEG_REVOKED, SEG_VIOLATION };
@@ -139,8 +167,8 @@ struct seg_judged {
 	struct seg_verdict verdict;
 	const struct seg_permit *permit; /* the one it has, or lost; NULL */
 };
-struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_flow *flow, enum seg_flow_event event,
-				  time_t now);
+struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_flow *flow,
+				  enum seg_flow_event event, time_t now);
 void seg_watch_init(struct seg_watch *watch);
 void seg_watch_fini(struct seg_watch *watch);
 /* Removes the entries of flows whose numbers were alive in old and are not any more, unless another
@@ -177,7 +205,7 @@ bool seg_engine_is_isolated(const struct seg_engine *engine, seg_addr addr);
 /* answers.c */
 json_t *seg_json_time(const struct seg_engine *engine, time_t at); /* null where 0 */
 json_t *seg_json_addr(seg_addr addr);
-json_t *seg_json_text(const char *text);                           /* null where NULL */
+json_t *seg_json_text(const char *text); /* null where NULL */
 json_t *seg_json_zone(const struct seg_zone *zone);
 json_t *seg_json_flow(struct seg_engine *engine, const struct seg_flow *flow, const struct seg_judged *judged,
 		      time_t now);

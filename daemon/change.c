@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Changes of the policy by people: apply, confirm, rollback, disarm; told, recorded, refused.
+ */
+
+#include "state.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Telling. */
+
+static const char *user_name(uid_t uid)
+{
+	const struct passwd *entry = getpwuid(uid);
+
+	return entry ? entry->pw_name : NULL;
+}
+
+void seg_change_tell(struct seg_engine *engine, const struct seg_deed *change, time_t now)
+{
+	struct seg_alert alert;
+
+	seg_alert_init(&alert, change->event, change->severity, now);
+	seg_alert_text(&alert, "site", engine->running ? engine->running->policy->site : NULL);
+	if (change->version)
+		seg_alert_number(&alert, "policy", change->version);
+	seg_alert_text(&alert, "hash", change->hash);
+	seg_alert_number(&alert, "uid", change->request ? change->request->uid : 0);
+	seg_alert_text(&alert, "comment", change->comment);
+	seg_alert_text(&alert, "ticket", change->ticket);
+	seg_alert_text(&alert, "reason", change->reason);
+	seg_say_send(engine, &alert);
+}
+
+void seg_change_record(struct seg_engine *engine, const struct seg_deed *change, enum seg_result result,
+		       time_t now)
+{
+	uid_t uid = change->request ? change->request->uid : 0;
+	struct seg_record entry = {
+		.version = change->version,
+		.hash = change->hash,
+		.at = now,
+		.uid = uid,
+		.user = change->request ? user_name(uid) : "segd",
+		.comment = change->comment,
+		.ticket = change->ticket,
+		.result = result,
+	};
+
+	seg_store_add_record(engine->store, &entry);
+	seg_say_store(engine, now);
+}
+
+void seg_change_refuse(struct seg_engine *engine, const struct seg_diags *diags,
+		       const struct seg_request *request, const char *hash, const char *comment,
+		       const char *ticket, time_t now)
+{
+	char line[512];
+	struct seg_deed change = {.event = "refused",
+				  .severity = SEG_WARNING,
+				  .hash = hash,
+				  .request = request,
+				  .comment = comment,
+				  .ticket = ticket,
+				  .reason = line};
+
+	seg_rulebook_first_error(diags, line, sizeof(line));
+	seg_change_tell(engine, &change, now);
+	seg_change_record(engine, &change, SEG_REFUSED, now);
+}
+
+int seg_change_save(struct seg_engine *engine, time_t now)
+{
+	int r = seg_store_save_state(engine->store, &engine->state);
+
+	if (r)
+		seg_say_store(engine, now);
+	return r;
+}
+
+/* Going back. */
+
+void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned version,
+			  const struct seg_request *request, const char *why, time_t now)
+{
+	struct seg_deed change = {.event = "rolled-back",
+				  .severity = SEG_WARNING,
+				  .version = version,
+				  .hash = engine->running ? engine->running->policy->hash : NULL,
+				  .request = request,
+				  .comment = why};
+
+	engine->state.current = engine->state.confirmed = version;
+	engine->state.confirm_until = 0;
+	engine->state.since = now;
+	seg_change_save(engine, now);
+	if (from && from != version)
+		seg_store_set_result(engine->store, from, SEG_ROLLED_BACK);
+	if (version)
+		seg_change_record(engine, &change, SEG_CONFIRMED, now);
+	seg_change_tell(engine, &change, now);
+	seg_say_status(engine);
+}
+
+int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct seg_request *request,
+		      const char *why, time_t now, struct seg_revoked *revoked, char **problem)
+{
+	unsigned from = engine->state.current;
+	struct seg_rulebook *book = NULL;
+	struct seg_diags diags;
+	int r = 0;
+
+	seg_diags_init(&diags);
+	if (version) {
+		struct seg_diags failed;
+
+		book = seg_rulebook_from_store(engine, version, &failed);
+		if (!book) {
+			seg_diags_fini(&diags);
+			diags = failed;
+			r = -ENOENT;
+		}
+	} else {
+		seg_engine_sealed_because(engine, "no confirmed policy to go back to");
+	}
+	if (!r)
+		r = seg_apply_install(engine, book, now, "rollback", &diags, revoked);
+	if (r) {
+		struct seg_strbuf text = {0};
+
+		seg_diags_render(&diags, false, &text);
+		*problem = seg_strbuf_take(&text);
+		seg_change_refuse(engine, &diags, request, NULL, why, NULL, now);
+		seg_rulebook_free(book);
+	} else {
+		seg_change_went_back(engine, from, version, request, why, now);
+	}
+	seg_diags_fini(&diags);
+	return r;
+}
+
+/* apply, confirm, rollback. */
+
+struct wish {
+	const char *comment, *ticket, *session;
+	json_int_t within;
+	bool force;
+};
+
+static int read_wish(const struct seg_request *request, struct wish *wish, json_t **out)
+{
+	const json_t *params = request->params;
+	const json_t *within = json_object_get(params, "confirm-within");
+
+	*wish = (struct wish){
+		.comment = json_string_value(json_object_get(params, "comment")),
+		.ticket = json_string_value(json_object_get(params, "ticket")),
+		.session = json_string_value(json_object_get(params, "session")),
+		.within = json_integer_value(within),
+		.force = json_is_true(json_object_get(params, "force")),
+	};
+	if (within && !json_is_null(within) &&
+	    (!json_is_integer(within) || wish->within < 1 || wish->within > 604800))
+		return seg_answer_error(out, -EINVAL, "invalid-parameter",
+					"confirm-within is a number of seconds from 1 to 604800 (a week)");
+	return 0;
+}
+
+static json_t *applied_document(struct seg_engine *engine, bool unchanged, const struct seg_revoked *revoked)
+{
+	json_t *document = json_object();
+
+	json_object_set_new(document, "version",
+			    engine->state.current ? json_integer(engine->state.current) : json_null());
+	json_object_set_new(document, "hash",
+			    engine->running ? json_string(engine->running->policy->hash) : json_null());
+	json_object_set_new(document, "unchanged", json_boolean(unchanged));
+	json_object_set_new(document, "revoked", seg_answer_revoked(revoked));
+	json_object_set_new(document, "confirm-until", seg_json_time(engine, engine->state.confirm_until));
+	return document;
+}
+
+/* Would the new policy cut the caller's own SSH session? session: "client port server port". */
+static bool cuts_session(struct seg_engine *engine, const struct seg_rulebook *book, const char *session,
+			 time_t now)
+{
+	struct seg_packet packet = {.proto = 6, .dport = 22};
+	char client[SEG_ADDR_STRLEN + 1], server[SEG_ADDR_STRLEN + 1];
+	unsigned sport, dport;
+
+	if (!session || sscanf(session, "%46s %u %46s %u", client, &sport, server, &dport) != 4 ||
+	    !seg_addr_parse(client, strlen(client), &packet.src) ||
+	    !seg_addr_parse(server, strlen(server), &packet.dst) || sport > 65535 || dport > 65535)
+		return false;
+	if (seg_engine_is_gateway(engine, packet.src)) /* from the gateway to itself: not judged */
+		return false;
+	packet.sport = (uint16_t)sport;
+	packet.dport = (uint16_t)dport;
+	packet.no_mac = true;
+	return !seg_classify_indexed(book->policy, book->index, &engine->links.gateway, &packet, now).permit;
+}
+
+/* Commits a candidate that was stored; on failure the state is what it was. */
+static int apply_candidate(struct seg_engine *engine, struct seg_rulebook *book, const struct wish *wish,
+			   const struct seg_request *request, struct seg_diags *diags,
+			   struct seg_revoked *revoked)
+{
+	struct seg_state before = engine->state;
+	time_t now = request->now;
+	int r = 0;
+
+	if (wish->within) { /* on disk first: should we die behind the commit, we go back */
+		engine->state.current = book->version;
+		engine->state.confirm_until = now + wish->within;
+		r = seg_change_save(engine, now);
+	}
+	if (!r)
+		r = seg_apply_install(engine, book, now, "apply", diags, revoked);
+	if (r) {
+		engine->state = before;
+		if (wish->within)
+			seg_change_save(engine, now);
+		return r;
+	}
+	if (before.confirm_until && before.current) /* the version that waited is over */
+		seg_store_set_result(engine->store, before.current, SEG_ROLLED_BACK);
+	engine->state.current = book->version;
+	engine->state.since = now;
+	if (!wish->within) {
+		engine->state.confirmed = book->version;
+		engine->state.confirm_until = 0;
+	}
+	seg_change_save(engine, now);
+	return 0;
+}
+
+static int apply_book(struct seg_engine *engine, struct seg_rulebook *book, const struct wish *wish,
+		      const struct seg_request *request, json_t **out)
+{
+	struct seg_revoked revoked = {0};
+	struct seg_diags diags;
+	time_t now = request->now;
+	int r = seg_store_put_version(engine->store, book->policy, now, &book->version);
+
+	if (r) {
+		char *problem = seg_store_take_problem(engine->store);
+
+		seg_answer_error(out, r, "store", "nothing was changed: the new version cannot be stored: %s",
+				 problem ? problem : strerror(-r));
+		free(problem);
+		seg_rulebook_free(book);
+		return r;
+	}
+	seg_diags_init(&diags);
+	struct seg_deed change = {.event = "applied",
+				  .severity = SEG_NOTICE,
+				  .version = book->version,
+				  .hash = book->policy->hash,
+				  .request = request,
+				  .comment = wish->comment,
+				  .ticket = wish->ticket};
+	r = apply_candidate(engine, book, wish, request, &diags, &revoked);
+	if (r) {
+		seg_change_refuse(engine, &diags, request, book->policy->hash, wish->comment, wish->ticket,
+				  now);
+		if (diags.errors)
+			seg_answer_refused(out, &diags);
+		else
+			seg_answer_error(out, r, "kernel", "nothing was changed: %s", strerror(-r));
+		seg_store_drop_version(engine->store, book->version);
+		seg_rulebook_free(book);
+	} else {
+		seg_change_record(engine, &change, wish->within ? SEG_PENDING : SEG_CONFIRMED, now);
+		seg_change_tell(engine, &change, now);
+		seg_say_status(engine);
+		*out = applied_document(engine, false, &revoked);
+	}
+	seg_diags_fini(&diags);
+	return r;
+}
+
+/* The policy that is in force already: repaired where somebody changed the kernel, armed again after disarm.
+ */
+static int apply_again(struct seg_engine *engine, const struct wish *wish, const struct seg_request *request,
+		       json_t **out)
+{
+	struct seg_deed change = {.event = "applied",
+				  .severity = SEG_NOTICE,
+				  .version = engine->running->version,
+				  .hash = engine->running->policy->hash,
+				  .request = request,
+				  .comment = wish->comment,
+				  .ticket = wish->ticket};
+	bool disarmed = engine->disarmed;
+	struct seg_revoked revoked = {0};
+	int r = seg_apply_refresh(engine, request->now, "apply", &revoked);
+
+	if (r)
+		return seg_answer_error(out, r, "kernel", "the kernel refused: %s", strerror(-r));
+	if (disarmed) {
+		engine->next_window = request->now;
+		seg_change_tell(engine, &change, request->now);
+		seg_say_status(engine);
+		seg_watch_look_again(engine); /* what began while nothing was separated */
+	}
+	*out = applied_document(engine, !disarmed, &revoked);
+	return 0;
+}
+
+int seg_engine_apply(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	struct seg_rulebook *book;
+	struct seg_diags failed;
+	struct wish wish;
+	int r = read_wish(request, &wish, out);
+
+	if (r)
+		return r;
+	book = seg_rulebook_from_file(engine, &failed);
+	if (!book) {
+		r = seg_answer_refused(out, &failed);
+		seg_change_refuse(engine, &failed, request, NULL, wish.comment, wish.ticket, request->now);
+		seg_diags_fini(&failed);
+		return r;
+	}
+	if (engine->running && !strcmp(engine->running->policy->hash, book->policy->hash)) {
+		seg_rulebook_free(book);
+		return apply_again(engine, &wish, request, out);
+	}
+	if (!wish.force && cuts_session(engine, book, wish.session, request->now)) {
+		seg_rulebook_free(book);
+		return seg_answer_error(
+			out, -EPERM, "would-cut-session",
+			"this policy would cut your own SSH session (%s); permit it, or say --force",
+			wish.session);
+	}
+	return apply_book(engine, book, &wish, request, out);
+}
+
+void seg_apply_reload(struct seg_engine *engine, time_t now)
+{
+	struct seg_request request = {.now = now};
+	json_t *out = NULL;
+
+	seg_engine_apply(engine, &request, &out); /* what came of it was told: applied, refused */
+	json_decref(out);
+}
+
+int seg_engine_confirm(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	struct seg_revoked none = {0};
+	struct seg_state before = engine->state;
+	struct seg_deed change = {.event = "confirmed",
+				  .severity = SEG_NOTICE,
+				  .version = engine->state.current,
+				  .hash = engine->running ? engine->running->policy->hash : NULL,
+				  .request = request};
+	int r;
+
+	if (!engine->state.confirm_until)
+		return seg_answer_error(out, -ENOENT, "nothing-pending",
+					"no policy waits for a confirmation");
+	engine->state.confirmed = engine->state.current;
+	engine->state.confirm_until = 0;
+	r = seg_change_save(engine, request->now);
+	if (r) {
+		engine->state = before;
+		return seg_answer_error(out, r, "store",
+					"not confirmed: the state directory cannot be written: %s",
+					strerror(-r));
+	}
+	engine->next_rollback = 0;
+	seg_store_set_result(engine->store, engine->state.current, SEG_CONFIRMED);
+	seg_say_store(engine, request->now);
+	seg_change_tell(engine, &change, request->now);
+	*out = applied_document(engine, true, &none);
+	return 0;
+}
+
+struct earlier_version {
+	unsigned current, found;
+};
+
+static void find_earlier(void *context, const struct seg_record *entry)
+{
+	struct earlier_version *search = context;
+
+	if (entry->result == SEG_CONFIRMED && entry->version && entry->version < search->current &&
+	    entry->version > search->found)
+		search->found = entry->version;
+}
+
+/* Without a version: what was confirmed before. */
+static unsigned rollback_target(struct seg_engine *engine, const struct seg_request *request)
+{
+	json_int_t version = json_integer_value(json_object_get(request->params, "version"));
+	struct earlier_version search = {.current = engine->state.current};
+
+	if (version > 0 && version < UINT32_MAX)
+		return (unsigned)version;
+	if (engine->state.confirm_until)
+		return engine->state.confirmed;
+	seg_store_each_record(engine->store, find_earlier, &search);
+	return search.found;
+}
+
+int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	unsigned version = rollback_target(engine, request);
+	const char *comment = json_string_value(json_object_get(request->params, "comment"));
+	struct seg_revoked revoked = {0};
+	char *problem = NULL, hash[65];
+	int r;
+
+	if (!version && !engine->state.confirm_until)
+		return seg_answer_error(out, -ENOENT, "not-found",
+					"there is no earlier version to go back to");
+	if (version && !seg_store_version_hash(engine->store, version, hash)) {
+		free(seg_store_take_problem(engine->store));
+		return seg_answer_error(out, -ENOENT, "not-found",
+					"version %u is not in the state directory; segctl history lists them",
+					version);
+	}
+	r = seg_apply_go_back(engine, version, request, comment ? comment : "rollback", request->now,
+			      &revoked, &problem);
+	if (r)
+		seg_answer_error(out, r, "refused", "version %u cannot come back: %s", version,
+				 problem ? problem : strerror(-r));
+	else
+		*out = applied_document(engine, false, &revoked);
+	free(problem);
+	return r;
+}
+
+int seg_engine_disarm(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	struct seg_deed change = {.event = "disarmed", .severity = SEG_CRIT, .request = request};
+	int r;
+
+	if (!json_is_true(json_object_get(request->params, "yes")))
+		return seg_answer_error(out, -EINVAL, "confirmation-missing",
+					"disarm takes every rule out and opens the gateway; say --yes");
+	seg_usage_read(engine, request->now);
+	r = engine->ops->remove(engine->kernel);
+	if (r)
+		return seg_answer_error(out, r, "kernel", "the rules cannot be taken out: %s", strerror(-r));
+	engine->disarmed = true;
+	engine->next_repair = engine->next_refresh = engine->next_window = 0;
+	seg_plan_free(engine->plan);
+	engine->plan = NULL;
+	seg_change_tell(engine, &change, request->now);
+	seg_say_status(engine);
+	*out = json_pack("{s:s}", "state", seg_engine_state(engine));
+	return 0;
+}

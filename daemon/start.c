@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Which policy a start puts in force: the file, unless it was rolled back or never confirmed; a version that
+ * waits for its confirmation; the last confirmed one; none, sealed.
+ */
+
+#include "state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A policy file that was rolled back, or never confirmed, is not what boots. */
+static bool may_boot(struct seg_engine *engine, const struct seg_rulebook *book)
+{
+	enum seg_result fate;
+
+	return !seg_store_fate(engine->store, book->policy->hash, &fate) || fate == SEG_CONFIRMED;
+}
+
+static bool has_hash(struct seg_engine *engine, unsigned version, const char *hash)
+{
+	char stored[65];
+
+	return version && seg_store_version_hash(engine->store, version, stored) && !strcmp(stored, hash);
+}
+
+/* A number for the policy file that is about to boot: its old one, or a new one. */
+static void number_at_start(struct seg_engine *engine, struct seg_rulebook *book, time_t now)
+{
+	const char *hash = book->policy->hash;
+
+	if (has_hash(engine, engine->state.confirmed, hash)) {
+		book->version = engine->state.confirmed;
+		return;
+	}
+	if (seg_store_put_version(engine->store, book->policy, now, &book->version))
+		seg_say_store(engine, now); /* enforced all the same; version 0 says it is not stored */
+}
+
+static void started_with(struct seg_engine *engine, time_t now)
+{
+	struct seg_rulebook *book = engine->running;
+	struct seg_deed change = {.event = "applied",
+				  .severity = SEG_NOTICE,
+				  .version = book->version,
+				  .hash = book->policy->hash,
+				  .comment = "start of the daemon"};
+
+	if (!book->version || book->version == engine->state.current)
+		return;
+	engine->state.current = engine->state.confirmed = book->version;
+	engine->state.since = now;
+	seg_change_save(engine, now);
+	seg_change_record(engine, &change, SEG_CONFIRMED, now);
+	seg_change_tell(engine, &change, now);
+}
+
+/* Tries one candidate; true when it is in force. */
+static bool start_with(struct seg_engine *engine, struct seg_rulebook *book, time_t now)
+{
+	struct seg_diags diags;
+	char line[512];
+	int r;
+
+	seg_diags_init(&diags);
+	r = seg_apply_install(engine, book, now, "start", &diags, NULL);
+	if (r) {
+		seg_rulebook_first_error(&diags, line, sizeof(line));
+		seg_engine_sealed_because(engine, "%s: %s", engine->options.policy_file, line);
+		seg_change_refuse(engine, &diags, NULL, book->policy->hash, "start of the daemon", NULL, now);
+		seg_rulebook_free(book);
+	}
+	seg_diags_fini(&diags);
+	return !r;
+}
+
+static bool start_from_file(struct seg_engine *engine, time_t now)
+{
+	struct seg_diags failed;
+	struct seg_rulebook *book = seg_rulebook_from_file(engine, &failed);
+	char line[512];
+
+	if (!book) {
+		seg_rulebook_first_error(&failed, line, sizeof(line));
+		seg_engine_sealed_because(engine, "%s", line);
+		seg_change_refuse(engine, &failed, NULL, NULL, "start of the daemon", NULL, now);
+		seg_diags_fini(&failed);
+		return false;
+	}
+	if (!may_boot(engine, book)) {
+		seg_engine_sealed_because(engine, "%s was rolled back or never confirmed: apply it again",
+					  engine->options.policy_file);
+		seg_rulebook_free(book);
+		return false;
+	}
+	number_at_start(engine, book, now);
+	if (!start_with(engine, book, now))
+		return false;
+	started_with(engine, now);
+	return true;
+}
+
+static bool start_from_store(struct seg_engine *engine, unsigned version, time_t now)
+{
+	char *why = engine->why ? strdup(engine->why) : NULL;
+	struct seg_diags failed;
+	struct seg_rulebook *book;
+	bool done = false;
+
+	if (version) {
+		book = seg_rulebook_from_store(engine, version, &failed);
+		if (!book)
+			seg_diags_fini(&failed);
+		else
+			done = start_with(engine, book, now);
+	}
+	if (done && why)
+		seg_engine_sealed_because(engine, "%s", why);
+	free(why);
+	return done;
+}
+
+/* A version that waits for its confirmation: it stays over a restart of the daemon while there is
+ * time, never over a reboot. */
+static bool start_pending(struct seg_engine *engine, bool found, time_t now)
+{
+	unsigned from = engine->state.current;
+
+	if (found && now < engine->state.confirm_until)
+		return start_from_store(engine, from, now);
+	seg_engine_sealed_because(engine, "version %u was not confirmed", from);
+	if (!start_from_store(engine, engine->state.confirmed, now))
+		return false;
+	seg_change_went_back(engine, from, engine->state.confirmed, NULL, "not confirmed before the restart",
+			     now);
+	return true;
+}
+
+static int start_sealed(struct seg_engine *engine, time_t now)
+{
+	struct seg_deed change = {.event = "sealed", .severity = SEG_CRIT, .reason = engine->why};
+	struct seg_diags diags;
+	int r;
+
+	seg_diags_init(&diags);
+	r = seg_apply_install(engine, NULL, now, "sealed", &diags, NULL);
+	seg_diags_fini(&diags);
+	if (!r)
+		seg_change_tell(engine, &change, now);
+	return r;
+}
+
+int seg_apply_start(struct seg_engine *engine, bool found, time_t now)
+{
+	if (engine->state.confirm_until && start_pending(engine, found, now))
+		return 0;
+	if (!engine->state.confirm_until && start_from_file(engine, now))
+		return 0;
+	if (start_from_store(engine, engine->state.confirmed, now)) {
+		if (engine->state.confirm_until)
+			engine->state.confirm_until = 0;
+		engine->state.current = engine->state.confirmed;
+		seg_change_save(engine, now);
+		return 0;
+	}
+	return start_sealed(engine, now);
+}
