@@ -119,44 +119,78 @@ static void used_now(struct use *use, time_t now)
 	use->last = now;
 }
 
-static void account_element(struct seg_usage *usage, const struct seg_set *set, const struct seg_elem *elem,
-			    enum kind kind, time_t now)
+/* How much an element has counted since the last reading. One that was not there then is new, also where
+ * it counts more than an earlier one of its key. */
+static struct seg_counts grown(struct seg_usage *usage, const struct seg_set *set,
+			       const struct seg_elem *elem)
 {
 	struct element_key key = element_key(set, elem);
+	struct seg_counts more;
 	struct element_seen *seen;
-	struct use *use;
-	uint64_t packets, bytes;
 	bool made;
 
 	seen = seg_hash_put(&usage->element, &key, &made);
+	if (elem->packets < seen->packets || elem->bytes < seen->bytes || seen->reading + 1 < usage->reading)
+		seen->packets = seen->bytes = 0;
+	more = (struct seg_counts){.packets = elem->packets - seen->packets,
+				   .bytes = elem->bytes - seen->bytes};
 	seen->reading = usage->reading;
-	if (elem->packets < seen->packets || elem->bytes < seen->bytes)
-		seen->packets = seen->bytes = 0; /* made anew */
-	packets = elem->packets - seen->packets;
-	bytes = elem->bytes - seen->bytes;
 	seen->packets = elem->packets;
 	seen->bytes = elem->bytes;
-	if (!elem->comment || !strncmp(elem->comment, "intra:", strlen("intra:")))
-		return;
-	use = use_of(usage, elem->comment);
-	add(&use->standing, kind, elem->packets, elem->bytes);
-	if (usage->adopted || !packets)
-		return;
-	add(&use->total, kind, packets, bytes);
-	used_now(use, now);
-	usage->dirty = true;
+	return more;
 }
 
-static void account_set(struct seg_usage *usage, const struct seg_plan *image, const char *name, bool directed,
-			time_t now)
+/* The three sets that count: flows by number, packets by direction and number. */
+static const struct counting {
+	const char *set;
+	bool directed;
+} counting[] = {{"admitted", false}, {"slow", true}, {"fast", true}};
+#define COUNTING (sizeof(counting) / sizeof(*counting))
+
+struct reading {
+	struct seg_engine *engine;
+	const struct seg_set *set;
+	time_t now;
+	bool directed;
+};
+
+/* Whose number it is: as the plan in force has it, before the first plan as an earlier life wrote it down.
+ * NULL: nobody's, or traffic inside a zone. */
+static const char *permit_of(const struct seg_engine *engine, uint32_t number)
 {
-	const struct seg_set *set = seg_plan_set(image, name);
+	const struct seg_number *known = engine->plan ? seg_plan_number(engine->plan, number) : NULL;
 
-	for (size_t i = 0; set && i < set->elems; i++) {
-		enum kind kind = !directed ? FLOWS : set->elem[i].key[0] ? REPLY : ORIGINAL;
+	if (number & SEG_NUMBER_INTRA)
+		return NULL;
+	if (engine->plan)
+		return known && known->permit ? known->permit->id : NULL;
+	for (size_t i = 0; i < engine->registry.n; i++)
+		if (engine->registry.entry[i].number == number)
+			return engine->registry.entry[i].id;
+	return NULL;
+}
 
-		account_element(usage, set, &set->elem[i], kind, now);
-	}
+static void account_element(void *context, const struct seg_elem *elem)
+{
+	struct reading *reading = context;
+	struct seg_usage *usage = &reading->engine->usage;
+	enum kind kind = !reading->directed ? FLOWS : elem->key[0] ? REPLY : ORIGINAL;
+	struct seg_counts more = grown(usage, reading->set, elem);
+	const char *id;
+	struct use *use;
+	uint32_t number;
+
+	memcpy(&number, elem->key + reading->set->key_len - sizeof(number), sizeof(number));
+	id = permit_of(reading->engine, number);
+	if (!id)
+		return;
+	use = use_of(usage, id);
+	add(&use->standing, kind, elem->packets, elem->bytes);
+	if (usage->adopted || !more.packets)
+		return;
+	add(&use->total, kind, more.packets, more.bytes);
+	used_now(use, reading->now);
+	usage->dirty = true;
 }
 
 static uint64_t since(uint64_t standing, uint64_t accounted)
@@ -203,63 +237,45 @@ static void forget_gone_elements(struct seg_usage *usage)
 	usage->element = standing;
 }
 
+static void read_counters(struct seg_engine *engine, const struct seg_plan *plan, time_t now)
+{
+	struct reading reading = {.engine = engine, .now = now};
+	struct use *use;
+	size_t cursor = 0;
+
+	while ((use = seg_hash_next(&engine->usage.permit, &cursor)))
+		memset(&use->standing, 0, sizeof(use->standing));
+	engine->usage.reading++;
+	for (size_t i = 0; i < COUNTING; i++) {
+		reading.set = seg_plan_set(plan, counting[i].set);
+		reading.directed = counting[i].directed;
+		if (reading.set)
+			engine->ops->elements(engine->kernel, reading.set, account_element, &reading);
+	}
+	forget_gone_elements(&engine->usage);
+}
+
 void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, time_t now)
 {
 	struct seg_usage *usage = &engine->usage;
 	struct use *use;
 	size_t cursor = 0;
 
+	read_counters(engine, image, now);
+	if (!usage->adopted)
+		return;
 	while ((use = seg_hash_next(&usage->permit, &cursor)))
-		memset(&use->standing, 0, sizeof(use->standing));
-	usage->reading++;
-	account_set(usage, image, "open", false, now);
-	account_set(usage, image, "live", true, now);
-	account_set(usage, image, "fast", true, now);
-	if (usage->adopted) {
-		cursor = 0;
-		while ((use = seg_hash_next(&usage->permit, &cursor)))
-			adopt(use, now);
-		usage->adopted = false;
-		usage->dirty = true;
-	}
-	forget_gone_elements(usage);
-}
-
-struct reading {
-	struct seg_engine *engine;
-	const struct seg_set *set;
-	time_t now;
-	bool directed;
-};
-
-static void read_element(void *context, const struct seg_elem *elem)
-{
-	struct reading *reading = context;
-	enum kind kind = !reading->directed ? FLOWS : elem->key[0] ? REPLY : ORIGINAL;
-
-	account_element(&reading->engine->usage, reading->set, elem, kind, reading->now);
+		adopt(use, now);
+	usage->adopted = false;
+	usage->dirty = true;
 }
 
 void seg_usage_read(struct seg_engine *engine, time_t now)
 {
-	static const char *const name[] = {"open", "live", "fast"};
-	struct reading reading = {.engine = engine, .now = now};
-	struct use *use;
-	size_t cursor = 0;
-
 	if (!engine->plan || !engine->running || engine->usage.adopted)
 		return;
 	seg_usage_settle(engine);
-	while ((use = seg_hash_next(&engine->usage.permit, &cursor)))
-		memset(&use->standing, 0, sizeof(use->standing));
-	engine->usage.reading++;
-	for (size_t i = 0; i < sizeof(name) / sizeof(*name); i++) {
-		reading.set = seg_plan_set(engine->plan, name[i]);
-		reading.directed = i > 0;
-		if (reading.set)
-			engine->ops->elements(engine->kernel, reading.set, read_element, &reading);
-	}
-	forget_gone_elements(&engine->usage);
+	read_counters(engine, engine->plan, now);
 }
 
 void seg_usage_settle(struct seg_engine *engine)

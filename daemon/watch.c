@@ -563,9 +563,7 @@ static struct numbers numbers_alive(const struct seg_plan *plan)
 	uint32_t number;
 
 	for (size_t i = 0; set && i < set->elems; i++) {
-		if (set->elem[i].key[0] != 0) /* each number stands there once a direction */
-			continue;
-		memcpy(&number, set->elem[i].key + set->key_len - sizeof(number), sizeof(number));
+		memcpy(&number, set->elem[i].key, sizeof(number));
 		numbers_push(&list, number);
 	}
 	if (list.n)

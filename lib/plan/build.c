@@ -6,8 +6,8 @@
  * and sends the rest through the same steps: is the source where it says (origin), what is already
  * settled (open flows, errors about them), may it begin (rooms, layer by layer), and otherwise refuse.
  *
- * A room only puts a permit's number into the mark; whether the number is in force is asked in
- * one place, chain in-force. Closing a permit is therefore taking its number out of three hash sets.
+ * A room only puts a permit's number into the mark; whether it is in force is asked in two
+ * places: chain in-force for flows that begin (or change their permit), chain carried for open ones. Closing a permit is therefore taking its number out of three hash sets.
  */
 #include <netinet/icmp6.h>
 #include <netinet/in.h>

@@ -8,12 +8,24 @@
 #define EVENT_RELATED (1u << IPCT_RELATED)
 #define EVENT_DESTROY (1u << IPCT_DESTROY)
 
+/* Counts the packet for its number and lets it by. */
+static void write_carry(struct build *b)
+{
+	b->carry = chain(b, "carry", "");
+	seg_rule_add_counted(b->w, rule(b, b->carry), SEG_LOADS(SEG_L_CT_DIRECTION, SEG_L_CT_MARK), b->slow);
+	let_pass(b, rule(b, b->carry));
+}
+
 static void write_admit(struct build *b)
 {
 	const uint32_t intra = SEG_NUMBER_INTRA, none = 0;
 	struct seg_rule *r;
 
 	b->admit = chain(b, "admit", "");
+	/* An open flow that another permit covers now. */
+	r = rule(b, b->admit);
+	seg_rule_confirmed(b->w, r);
+	go(b, r, b->carry);
 	/* Inside a zone: nothing worth telling. Everything else: its beginning and its end. */
 	r = rule(b, b->admit);
 	seg_rule_cmp_mask(b->w, r, SEG_L_CT_MARK, &none, &intra, sizeof(none), true);
@@ -21,48 +33,35 @@ static void write_admit(struct build *b)
 	r = rule(b, b->admit);
 	seg_rule_cmp_mask(b->w, r, SEG_L_CT_MARK, &none, &intra, sizeof(none), false);
 	seg_rule_set_events(b->w, r, EVENT_NEW | EVENT_RELATED | EVENT_DESTROY);
-	/* Counts the first packet where the following ones are counted. */
-	r = rule(b, b->admit);
-	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_DIRECTION, SEG_L_CT_MARK), b->live, false);
-	let_pass(b, r);
-	let_pass(b, rule(b, b->admit));
+	seg_rule_add_counted(b->w, rule(b, b->admit), SEG_LOADS(SEG_L_CT_MARK), b->admitted);
+	go(b, rule(b, b->admit), b->carry);
 }
 
-/* Is the number in the mark in force? Falls through where not. */
-static void ask_number(struct build *b, struct seg_chain *in)
+/* Where the number in the mark is in a set, there it goes, by way of its MAC where it is bound to one;
+ * otherwise back. The MAC must be seen to be right: a frame that has none finds no element. */
+static struct seg_chain *ask_number(struct build *b, const struct family *f, struct family_parts *p,
+				    const char *name, const struct seg_set *set, const struct seg_chain *then)
 {
-	struct seg_rule *r = rule(b, in);
-
-	seg_rule_state(b->w, r, STATE_ESTABLISHED);
-	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_DIRECTION, SEG_L_CT_MARK), b->live, false);
-	let_pass(b, r);
-	r = rule(b, in);
-	seg_rule_state(b->w, r, STATE_NEW | STATE_RELATED);
-	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->open, false);
-	go(b, r, b->admit);
-}
-
-static void write_in_force(struct build *b, const struct family *f, struct family_parts *p)
-{
-	struct seg_chain *right_mac, *with_mac;
+	struct seg_chain *ask = chain(b, name, f->suffix);
 	struct seg_rule *r;
 
-	p->in_force = chain(b, "in-force", f->suffix);
 	if (b->any_bound) {
-		/* The MAC must be seen to be right: a frame that has none finds no element. */
-		right_mac = chain(b, "right-mac", f->suffix);
-		ask_number(b, right_mac);
-		with_mac = chain(b, "with-mac", f->suffix);
+		struct seg_chain *with_mac = chain(b, seg_arena_printf(b->arena, "%s-mac", name), f->suffix);
+
 		r = rule(b, with_mac);
+		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), set, false);
 		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_ETHER_SADDR, f->saddr, SEG_L_CT_MARK), p->bound,
 				false);
-		go(b, r, right_mac);
-		r = rule(b, p->in_force);
+		go(b, r, then);
+		r = rule(b, ask);
 		seg_rule_cmp_u8(b->w, r, SEG_L_CT_DIRECTION, ORIGINAL);
 		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->macs, false);
 		go(b, r, with_mac);
 	}
-	ask_number(b, p->in_force);
+	r = rule(b, ask);
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), set, false);
+	go(b, r, then);
+	return ask;
 }
 
 static void write_refuse(struct build *b, const struct family *f, struct family_parts *p)
@@ -141,11 +140,15 @@ void seg_ruleset_ends(struct build *b)
 {
 	struct seg_rule *r;
 
+	write_carry(b);
 	write_admit(b);
 	counted_end(b, &b->invalid, "invalid");
 	counted_end(b, &b->unwanted, "unwanted");
 	for (int i = 0; i < 2; i++) {
-		write_in_force(b, &seg_families[i], &b->family[i]);
+		struct family_parts *p = &b->family[i];
+
+		p->in_force = ask_number(b, &seg_families[i], p, "in-force", b->open, b->admit);
+		p->carried = ask_number(b, &seg_families[i], p, "carried", b->live, b->carry);
 		write_refuse(b, &seg_families[i], &b->family[i]);
 	}
 	b->refuse = chain(b, "refuse", "");
@@ -155,7 +158,7 @@ void seg_ruleset_ends(struct build *b)
 	/* ICMP errors belong to the flow they speak about. */
 	b->errors = chain(b, "errors", "");
 	r = rule(b, b->errors);
-	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_DIRECTION, SEG_L_CT_MARK), b->live, false);
-	let_pass(b, r);
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->live, false);
+	go(b, r, b->carry);
 	go(b, rule(b, b->errors), b->refuse);
 }

@@ -111,6 +111,7 @@ static void flow_names(struct build *b, const struct seg_number *number, uint8_t
 static void write_number(struct build *b, const struct seg_number *number)
 {
 	struct in_force f = judge_number(b, number);
+	struct seg_key live = {.len = 0};
 
 	if (f.admits) {
 		struct seg_key key = {.len = 0};
@@ -120,13 +121,11 @@ static void write_number(struct build *b, const struct seg_number *number)
 	}
 	if (!f.carries)
 		return;
+	seg_key_u32(&live, number->number);
+	describe(seg_writer_elem(b->w, b->live, &live, NULL), &f, f.flow_timeout_ms);
 	for (uint8_t direction = ORIGINAL; direction <= REPLY; direction++) {
-		struct seg_key key = {.len = 0};
 		struct names names = {0};
 
-		seg_key_u8(&key, direction);
-		seg_key_u32(&key, number->number);
-		describe(seg_writer_elem(b->w, b->live, &key, NULL), &f, f.flow_timeout_ms);
 		/* The mark cannot vouch for a MAC: such packets are judged one by one. */
 		if (number->bound && direction == ORIGINAL)
 			continue;

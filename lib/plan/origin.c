@@ -101,8 +101,8 @@ static void write_settle(struct build *b, const struct family *f, struct family_
 	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, f->icmp);
 	go(b, r, b->errors);
 	r = rule(b, p->settle);
-	seg_rule_state(b->w, r, STATE_ESTABLISHED);
-	jump(b, r, p->in_force);
+	seg_rule_confirmed(b->w, r);
+	jump(b, r, p->carried);
 	/* A TCP connection begins with a SYN: nothing is picked up in the middle. */
 	r = rule(b, p->settle);
 	seg_rule_state(b->w, r, STATE_NEW | STATE_RELATED);

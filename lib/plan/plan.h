@@ -37,6 +37,7 @@ enum seg_field {
 	SEG_F_FIB_TYPE,     /* fib ... type, 4, host order: RTN_* */
 	/* Compared, never a key of a set: */
 	SEG_F_CT_STATE,     /* 4, host order, bit mask */
+	SEG_F_CT_STATUS,    /* 4, host order, bit mask */
 	SEG_F_TCP_FLAGS,    /* 1, bit mask */
 	SEG_F_INTEGER,      /* 1 */
 	SEG_F_IFACE_TYPE,   /* 2, host order: ARPHRD_* */
@@ -54,6 +55,7 @@ enum seg_load {
 	SEG_L_FIB_DADDR_TYPE,     /* fib daddr type */
 	SEG_L_FIB_DADDR_IIF_TYPE, /* fib daddr . iif type */
 	SEG_L_CT_STATE,           /* 4, host order, bit mask */
+	SEG_L_CT_STATUS,          /* 4, host order, bit mask: IPS_* */
 	SEG_L_TCP_FLAGS,          /* 1 */
 	SEG_L_IP6_HOPLIMIT,       /* 1 */
 	/* Only as what other loads depend on (plan/rule.h): */

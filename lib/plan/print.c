@@ -54,6 +54,8 @@ static const char *const fib_types[] = {"unspec",    "unicast",	  "local",	 "bro
 static const char *const tcp_flags[] = {"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"};
 static const char *const event_names[] = {"new", "related", "destroy"};
 /* By bit, as the kernel numbers them (NF_CT_STATE_BIT). */
+/* IPS_*, linux/netfilter/nf_conntrack_common.h. */
+static const char *const status_names[] = {"expected", "seen-reply", "assured", "confirmed", "snat", "dnat"};
 static const char *const state_names[] = {"invalid", "established", "related", "new"};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -150,6 +152,9 @@ static void print_value(struct seg_strbuf *out, enum seg_field field, const uint
 	}
 	case SEG_F_CT_STATE:
 		print_bits(out, read_u32(bytes), state_names, COUNT(state_names), ",");
+		break;
+	case SEG_F_CT_STATUS:
+		print_bits(out, read_u32(bytes), status_names, COUNT(status_names), ",");
 		break;
 	case SEG_F_TCP_FLAGS:
 		print_bits(out, bytes[0], tcp_flags, COUNT(tcp_flags), "|");
@@ -361,7 +366,7 @@ static void print_masked(struct seg_strbuf *out, const struct seg_stmt *stmt, en
 {
 	bool addr = field == SEG_F_IPV4_ADDR || field == SEG_F_IPV6_ADDR;
 
-	if (field == SEG_F_CT_STATE && stmt->invert && all_zero(stmt->value, stmt->len)) {
+	if ((field == SEG_F_CT_STATE || field == SEG_F_CT_STATUS) && stmt->invert && all_zero(stmt->value, stmt->len)) {
 		seg_strbuf_addc(out, ' ');
 		print_value(out, field, stmt->mask);
 		return;
@@ -389,7 +394,7 @@ static void print_cmp(struct seg_strbuf *out, const struct seg_stmt *stmt)
 		return;
 	}
 	/* Without an operator nft would test bits. */
-	if (field == SEG_F_TCP_FLAGS || field == SEG_F_CT_STATE)
+	if (field == SEG_F_TCP_FLAGS || field == SEG_F_CT_STATE || field == SEG_F_CT_STATUS)
 		seg_strbuf_add(out, stmt->invert ? " != " : " == ");
 	else
 		seg_strbuf_add(out, stmt->invert ? " != " : " ");

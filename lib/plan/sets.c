@@ -99,11 +99,12 @@ static struct seg_ranges rejecting(struct build *b)
 	return all;
 }
 
-static void number_set(struct build *b, struct seg_set **set, const char *name, const int *fields)
+static struct seg_set *number_set(struct build *b, const char *name, const int *fields)
 {
-	*set = kept_set(b, name, "", fields);
-	(*set)->timeout = true;
-	(*set)->counter = true;
+	struct seg_set *set = kept_set(b, name, "", fields);
+
+	set->timeout = true;
+	return set;
 }
 
 void seg_ruleset_sets(struct build *b)
@@ -113,9 +114,14 @@ void seg_ruleset_sets(struct build *b)
 	static const uint8_t listener[] = {MLD_LISTENER_QUERY, MLD_LISTENER_REPORT, MLD_LISTENER_REDUCTION,
 					   143};
 
-	number_set(b, &b->fast, "fast", SEG_FIELDS(SEG_F_CT_DIR, SEG_F_IFNAME, SEG_F_MARK));
-	number_set(b, &b->live, "live", SEG_FIELDS(SEG_F_CT_DIR, SEG_F_MARK));
-	number_set(b, &b->open, "open", SEG_FIELDS(SEG_F_MARK));
+	b->fast = number_set(b, "fast", SEG_FIELDS(SEG_F_CT_DIR, SEG_F_IFNAME, SEG_F_MARK));
+	b->fast->counter = true;
+	b->live = number_set(b, "live", SEG_FIELDS(SEG_F_MARK));
+	b->open = number_set(b, "open", SEG_FIELDS(SEG_F_MARK));
+	/* Counted as they come, because few numbers have any at a time: flows admitted, and packets that did
+	 * not take the fast road. */
+	b->admitted = counted_set(b, "admitted", "", SEG_FIELDS(SEG_F_MARK), COUNTED_IDLE_MS);
+	b->slow = counted_set(b, "slow", "", SEG_FIELDS(SEG_F_CT_DIR, SEG_F_MARK), COUNTED_IDLE_MS);
 	b->macs = kept_set(b, "macs", "", SEG_FIELDS(SEG_F_MARK));
 	b->own = fib_set(b, "own", own, sizeof(own) / sizeof(*own));
 	b->group = fib_set(b, "groups", group, sizeof(group) / sizeof(*group));

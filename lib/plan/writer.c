@@ -228,6 +228,13 @@ void seg_rule_state(struct seg_writer *w, struct seg_rule *rule, uint32_t states
 	seg_rule_cmp_mask(w, rule, SEG_L_CT_STATE, &none, &states, sizeof(states), true);
 }
 
+void seg_rule_confirmed(struct seg_writer *w, struct seg_rule *rule)
+{
+	const uint32_t none = 0, confirmed = 1u << 3; /* IPS_CONFIRMED */
+
+	seg_rule_cmp_mask(w, rule, SEG_L_CT_STATUS, &none, &confirmed, sizeof(confirmed), true);
+}
+
 void seg_rule_lookup(struct seg_writer *w, struct seg_rule *rule, struct seg_loads loads,
 		     const struct seg_set *set, bool invert)
 {

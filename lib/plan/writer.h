@@ -57,6 +57,7 @@ void seg_rule_cmp_mask(struct seg_writer *w, struct seg_rule *rule, enum seg_loa
 void seg_rule_cmp_ifname(struct seg_writer *w, struct seg_rule *rule, enum seg_load load, const char *name,
 			 bool prefix);
 void seg_rule_state(struct seg_writer *w, struct seg_rule *rule, uint32_t states); /* any of these bits */
+void seg_rule_confirmed(struct seg_writer *w, struct seg_rule *rule); /* of a flow that has begun already */
 void seg_rule_lookup(struct seg_writer *w, struct seg_rule *rule, struct seg_loads loads,
 		     const struct seg_set *set, bool invert);
 void seg_rule_map_mark(struct seg_writer *w, struct seg_rule *rule, struct seg_loads loads,

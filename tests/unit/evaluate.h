@@ -24,7 +24,7 @@ struct eval_packet {
 	uint16_t sport, dport;
 	uint8_t icmp_type, tcp_flags, hop_limit;
 	uint32_t fib_daddr, fib_daddr_iif; /* RTN_* */
-	uint32_t ct_state;
+	uint32_t ct_state, ct_status;
 	uint8_t ct_direction;
 	uint32_t ct_mark; /* in and out */
 };
@@ -87,6 +87,9 @@ static unsigned eval_load(const struct eval_packet *p, enum seg_load load, uint8
 		return len;
 	case SEG_L_FIB_DADDR_IIF_TYPE:
 		memcpy(out, &p->fib_daddr_iif, 4);
+		return len;
+	case SEG_L_CT_STATUS:
+		memcpy(out, &p->ct_status, 4);
 		return len;
 	case SEG_L_CT_STATE:
 		memcpy(out, &p->ct_state, 4);

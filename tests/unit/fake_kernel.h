@@ -15,7 +15,16 @@
 
 #define FAKE_FLOWS 256
 
+/* An element that packets made: of "admitted" (the number) or "slow" (direction and number). */
+struct fake_counted {
+	char set[16];
+	uint8_t key[8];
+	uint64_t packets, bytes;
+};
+
 struct fake_kernel {
+	struct fake_counted counted[16];
+	size_t counteds;
 	struct seg_plan *image;	   /* NULL: no table */
 	time_t now;		   /* the wall clock */
 	time_t mono, committed_at; /* timeouts run by this one */
@@ -120,6 +129,7 @@ static inline void fake_flush(struct fake_kernel *fake)
 {
 	seg_plan_free(fake->image);
 	fake->image = NULL;
+	fake->counteds = 0;
 }
 
 static int fake_commit(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
@@ -153,7 +163,7 @@ static int fake_commit(void *kernel, const struct seg_plan *old, const struct se
 				elem->bytes = was->elem[k].bytes;
 			}
 	}
-	fake_flush(fake);
+	seg_plan_free(fake->image);
 	fake->image = image;
 	fake->committed_at = fake->mono;
 	return 0;
@@ -181,6 +191,11 @@ static int fake_elements(void *kernel, const struct seg_set *set, seg_counter_fn
 		return -ENOENT;
 	for (size_t i = 0; i < held->elems; i++)
 		each(context, &held->elem[i]);
+	for (size_t i = 0; i < fake->counteds; i++)
+		if (strcmp(fake->counted[i].set, set->name) == 0)
+			each(context, &(struct seg_elem){.key = fake->counted[i].key,
+							 .packets = fake->counted[i].packets,
+							 .bytes = fake->counted[i].bytes});
 	return 0;
 }
 
@@ -258,22 +273,39 @@ static const struct seg_kernel_ops fake_ops = {
 	.bypass = fake_bypass,
 };
 
-/* Packets that an element of a set counted, by its comment and (where the set has one) direction. */
-static inline void fake_count(struct fake_kernel *fake, const char *name, const char *comment,
+/* The number of a permit, by the comment that its element bears. */
+static inline uint32_t fake_number(const struct fake_kernel *fake, const char *permit)
+{
+	const struct seg_set *set = seg_plan_set(fake->image, "live");
+	uint32_t number;
+
+	for (size_t i = 0; set && i < set->elems; i++)
+		if (set->elem[i].comment && strcmp(set->elem[i].comment, permit) == 0) {
+			memcpy(&number, set->elem[i].key, sizeof(number));
+			return number;
+		}
+	return 0;
+}
+
+/* Packets that the kernel counts for a permit in one of the sets that packets fill. */
+static inline void fake_count(struct fake_kernel *fake, const char *set, const char *permit,
 			      uint8_t direction, uint64_t packets, uint64_t bytes)
 {
-	const struct seg_set *set = seg_plan_set(fake->image, name);
+	struct fake_counted one = {.packets = packets, .bytes = bytes};
+	uint32_t number = fake_number(fake, permit);
+	bool directed = strcmp(set, "slow") == 0;
 
-	for (size_t i = 0; set && i < set->elems; i++) {
-		struct seg_elem *elem = (struct seg_elem *)&set->elem[i];
-
-		if (!elem->comment || strcmp(elem->comment, comment) ||
-		    (set->field[0] == SEG_F_CT_DIR && elem->key[0] != direction))
-			continue;
-		elem->packets += packets;
-		elem->bytes += bytes;
-		return;
-	}
+	strncpy(one.set, set, sizeof(one.set) - 1);
+	one.key[0] = directed ? direction : 0;
+	memcpy(one.key + (directed ? 4 : 0), &number, sizeof(number));
+	for (size_t i = 0; i < fake->counteds; i++)
+		if (strcmp(fake->counted[i].set, set) == 0 && memcmp(fake->counted[i].key, one.key, 8) == 0) {
+			fake->counted[i].packets += packets;
+			fake->counted[i].bytes += bytes;
+			return;
+		}
+	if (fake->counteds < sizeof(fake->counted) / sizeof(*fake->counted))
+		fake->counted[fake->counteds++] = one;
 }
 
 #endif

@@ -753,9 +753,9 @@ static json_int_t used(const char *permit, const char *key)
 START_TEST(test_usage_follows_the_id)
 {
 	begin();
-	fake_count(&w.kernel, "open", "WEB", 0, 2, 120);
-	fake_count(&w.kernel, "live", "WEB", 0, 10, 1000);
-	fake_count(&w.kernel, "fast", "WEB", 1, 20, 5000);
+	fake_count(&w.kernel, "admitted", "WEB", 0, 2, 120);
+	fake_count(&w.kernel, "slow", "WEB", 0, 10, 1000);
+	fake_count(&w.kernel, "slow", "WEB", 1, 20, 5000);
 	ck_assert_int_eq(used("WEB", "flows"), 2);
 	ck_assert_int_eq(used("WEB", "packets"), 10);
 	ck_assert_int_eq(used("WEB", "reply-bytes"), 5000);
@@ -763,12 +763,12 @@ START_TEST(test_usage_follows_the_id)
 	/* A changed meaning makes new elements; the totals go on. */
 	write_policy("  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/8443]}\n", "", "");
 	json_decref(call(seg_engine_apply, NULL, NULL));
-	fake_count(&w.kernel, "live", "WEB", 0, 1, 40);
+	fake_count(&w.kernel, "slow", "WEB", 0, 1, 40);
 	ck_assert_int_eq(used("WEB", "packets"), 11);
 	/* Over an orderly restart, a crash and a reboot. */
 	seg_engine_stop(w.engine, w.kernel.now);
 	die();
-	fake_count(&w.kernel, "live", "WEB", 0, 5, 200);
+	fake_count(&w.kernel, "slow", "WEB", 0, 5, 200);
 	begin();
 	ck_assert_int_eq(used("WEB", "packets"), 16);
 	pass(120); /* saved */
@@ -779,7 +779,7 @@ START_TEST(test_usage_follows_the_id)
 	fake_flush(&w.kernel);
 	begin();
 	ck_assert_int_eq(used("WEB", "packets"), 16);
-	fake_count(&w.kernel, "live", "WEB", 0, 4, 160);
+	fake_count(&w.kernel, "slow", "WEB", 0, 4, 160);
 	ck_assert_int_eq(used("WEB", "packets"), 20);
 	ck_assert_int_eq(used("WEB", "reply-bytes"), 5000);
 }
