@@ -4,14 +4,17 @@
 #include <errno.h>
 #include <string.h>
 
+#define MANY_ELEMENTS 4096
+
 /*
  * One buffer holds everything:
  *
  *   [begin][A: chains, sets, rules | elements][B: switch][C: delete]
  *
  * The dry run sends it without an end, but leaves out the elements of new sets, nearly all the work of a
- * large policy: A is one transaction that nothing in use depends on, and so is their dry run as it is. Then
- * each part that is not empty is sent by itself, between the begin and an end of its own.
+ * large policy: A is one transaction that nothing in use depends on, and so is their dry run as it is. The
+ * same goes for many elements of kept sets: B is one transaction, and where it fails, A goes again. Then each
+ * part that is not empty is sent by itself, between the begin and an end of its own.
  *
  * A table that must be replaced goes and comes in one batch, A and B together: nobody's rules would be in
  * force between two of them.
@@ -22,7 +25,8 @@ struct commit {
 	struct seg_change change;
 	struct seg_nft_claim claim;
 	struct seg_nft_batch batch;
-	size_t add, elements, replace, delete, end; /* the first message of each part */
+	size_t add, elements, replace, bases, delete, end; /* the first message of each part */
+	size_t changed;					   /* elements of kept sets */
 	uint32_t kernel_generation;
 	struct seg_arena *arena;
 	struct seg_diags *diags;
@@ -69,7 +73,9 @@ static void encode_switch(struct commit *c)
 
 		seg_nft_put_elems(&c->batch, set->set, set->del, set->dels, false);
 		seg_nft_put_elems(&c->batch, set->set, set->add, set->adds, true);
+		c->changed += set->adds + set->dels;
 	}
+	c->bases = c->batch.origins;
 	for (size_t i = 0; i < change->bases; i++) {
 		if (change->base[i]->hook != SEG_HOOK_NONE)
 			seg_nft_put_chain(&c->batch, change->base[i]);
@@ -133,7 +139,9 @@ static int send_spans(struct commit *c, const struct seg_nft_span span[2], bool 
 
 static int dry_run(struct commit *c)
 {
-	return send_spans(c, (struct seg_nft_span[2]){{c->add, c->elements}, {c->replace, c->end}}, false);
+	size_t second = c->changed > MANY_ELEMENTS ? c->bases : c->replace;
+
+	return send_spans(c, (struct seg_nft_span[2]){{c->add, c->elements}, {second, c->end}}, false);
 }
 
 static int send_part(struct commit *c, size_t first, size_t end)
