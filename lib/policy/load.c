@@ -16,12 +16,14 @@ enum {
 	TOP_HOSTS,
 	TOP_SERVICES,
 	TOP_PERMITS,
+	TOP_STAGES,
 	TOP_KEYS
 };
 static const char *const top_key[TOP_KEYS] = {
 	[TOP_SEGD] = "segd",   [TOP_SITE] = "site",	    [TOP_TIMEZONE] = "timezone",
 	[TOP_GUARD] = "guard", [TOP_GATEWAY] = "gateway",   [TOP_ZONES] = "zones",
 	[TOP_HOSTS] = "hosts", [TOP_SERVICES] = "services", [TOP_PERMITS] = "permits",
+	[TOP_STAGES] = "stages",
 };
 
 enum { HOST_ADDRESS, HOST_EXCEPT, HOST_MAC, HOST_ASSURANCE, HOST_PUBLISHED, HOST_TITLE, HOST_KEYS };
@@ -76,8 +78,7 @@ static void read_guard(struct loader *ld, const struct field *field)
 	ld->policy->guard_place = field_place(field);
 }
 
-/* The entries of a mapping of declarations; NULL where there are none. */
-static const struct yaml_node *declarations(struct loader *ld, const struct field *field)
+const struct yaml_node *declarations(struct loader *ld, const struct field *field)
 {
 	const struct yaml_node *node = field->value;
 
@@ -327,6 +328,9 @@ static void load_top(struct loader *ld, const struct yaml_node *root)
 	load_hosts(ld, &field[TOP_HOSTS]);
 	load_services(ld, &field[TOP_SERVICES]);
 	load_permits(ld, &field[TOP_PERMITS]);
+	ld->permits_known = !field[TOP_PERMITS].misspelt &&
+			    (!field[TOP_PERMITS].value || field[TOP_PERMITS].value->kind == YAML_SEQUENCE);
+	load_stages(ld, &field[TOP_STAGES]);
 }
 
 /* Without lists the hash is that of the file, as sha256sum prints it; each list follows behind

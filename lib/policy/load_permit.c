@@ -90,6 +90,19 @@ static void hint_zones(struct loader *ld, struct seg_diag *diag, const char *wor
 	hint_names(ld, diag, word, names, n);
 }
 
+const struct seg_zone *read_zone_name(struct loader *ld, const struct field *field, const struct yaml_node *node)
+{
+	const struct seg_zone *zone = seg_policy_zone(ld->policy, node->text);
+
+	if (!zone && ld->zones_known)
+		hint_zones(ld,
+			   seg_error(ld->diags, SEG_UNKNOWN_NAME, node->place,
+				     _("%s: no zone '%s' is declared ('%s')"), subject_text(ld, field->of),
+				     node->text, field->key),
+			   node->text);
+	return zone;
+}
+
 static void read_sides(struct loader *ld, const struct field *field, struct half *half)
 {
 	const struct yaml_node **items;
@@ -97,14 +110,8 @@ static void read_sides(struct loader *ld, const struct field *field, struct half
 
 	half->side = SEG_NEW_N(ld->arena, struct seg_side, n);
 	for (size_t i = 0; i < n; i++) {
-		const struct seg_zone *zone = seg_policy_zone(ld->policy, items[i]->text);
+		const struct seg_zone *zone = read_zone_name(ld, field, items[i]);
 
-		if (!zone && ld->zones_known)
-			hint_zones(ld,
-				   seg_error(ld->diags, SEG_UNKNOWN_NAME, items[i]->place,
-					     _("%s: no zone '%s' is declared ('%s')"),
-					     subject_text(ld, field->of), items[i]->text, field->key),
-				   items[i]->text);
 		if (!zone)
 			continue;
 		half->side[half->n++] = (struct seg_side){.zone = zone, .place = items[i]->place};
@@ -396,6 +403,16 @@ static void read_valid(struct loader *ld, const struct field *valid, struct seg_
 				permit->place.valid_from, _("begins here"));
 }
 
+bool read_class(struct loader *ld, const struct field *field, enum seg_class *class)
+{
+	int value;
+
+	if (!read_word(ld, field, WORDS(class_word), &value))
+		return false;
+	*class = (enum seg_class)value;
+	return true;
+}
+
 static void read_method(struct loader *ld, const struct field *field, bool classed, struct seg_permit *permit)
 {
 	int method = SEG_METHOD_NONE;
@@ -495,7 +512,7 @@ static void read_id(struct loader *ld, const struct field *field, struct seg_per
 static void load_permit(struct loader *ld, const struct yaml_node *node, struct seg_permit *permit)
 {
 	struct field field[PERMIT_KEYS];
-	int class = 0, drain = false;
+	int drain = false;
 	struct subject of;
 
 	permit->place.permit = node->place;
@@ -510,12 +527,7 @@ static void load_permit(struct loader *ld, const struct yaml_node *node, struct 
 	require(ld, &field[KEY_TO], N_("to: the zone, or a list of zones, where connections go"));
 	require(ld, &field[KEY_SERVICE],
 		N_("service: [tcp/443], ids of services, or any, which must be written out"));
-	if (read_word(ld, &field[KEY_CLASS], WORDS(class_word), &class)) {
-		permit->class = (enum seg_class) class;
-		read_method(ld, &field[KEY_METHOD], true, permit);
-	} else {
-		read_method(ld, &field[KEY_METHOD], false, permit);
-	}
+	read_method(ld, &field[KEY_METHOD], read_class(ld, &field[KEY_CLASS], &permit->class), permit);
 	read_meaning(ld, &of, field, permit);
 	read_hours(ld, &field[KEY_HOURS], &permit->schedule);
 	read_valid(ld, &field[KEY_VALID], permit);

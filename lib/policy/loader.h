@@ -11,6 +11,7 @@
  *   load.c           the top of the file, hosts and services; the order of work
  *   load_zone.c      zones, and that they do not overlap (G10)
  *   load_permit.c    permits, and what addresses each means in each of its zones
+ *   load_stage.c     emergency stages
  *   load_file.c      from disk
  *
  * One mistake gives one error: a part that could not be read stays empty (a zone
@@ -38,7 +39,7 @@ struct loader {
 	size_t sources, source_cap;
 	bool zones_whole; /* every zone's networks could be read, and none overlap */
 	/* Names that are not declared are worth a word: not where the declarations could not be read. */
-	bool zones_known, hosts_known, services_known;
+	bool zones_known, hosts_known, services_known, permits_known;
 };
 
 /* Whose key a message is about: "zone 'mn'". Made into text only when needed. */
@@ -114,6 +115,8 @@ bool is_of_interface(struct seg_range range);
 
 /* --- load.c --- */
 
+/* The first entry of a mapping of declarations; NULL where there are none. */
+const struct yaml_node *declarations(struct loader *ld, const struct field *field);
 /* One item of a service: tcp/443. */
 bool read_item(struct loader *ld, const struct subject *of, const struct yaml_node *node,
 	       struct seg_service_item *item);
@@ -121,5 +124,12 @@ bool read_item(struct loader *ld, const struct subject *of, const struct yaml_no
 /* --- load_permit.c --- */
 
 void load_permits(struct loader *ld, const struct field *field);
+bool read_class(struct loader *ld, const struct field *field, enum seg_class *class);
+/* The zone that an entry of a list names; NULL after reporting. */
+const struct seg_zone *read_zone_name(struct loader *ld, const struct field *field, const struct yaml_node *node);
+
+/* --- load_stage.c --- */
+
+void load_stages(struct loader *ld, const struct field *field);
 
 #endif

@@ -120,6 +120,14 @@ const struct seg_permit *seg_policy_permit(const struct seg_policy *policy, cons
 	return seg_map_get(&policy->permit_by_id, id);
 }
 
+const struct seg_stage *seg_policy_stage(const struct seg_policy *policy, const char *id)
+{
+	for (size_t i = 0; i < policy->stages; i++)
+		if (strcmp(policy->stage[i].id, id) == 0)
+			return &policy->stage[i];
+	return NULL;
+}
+
 bool seg_zone_has_interface(const struct seg_zone *zone, const char *name)
 {
 	for (size_t i = 0; i < zone->interfaces; i++) {

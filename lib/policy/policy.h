@@ -38,6 +38,7 @@ enum seg_guard { SEG_GUARD_MUNICIPAL, SEG_GUARD_NONE };
 /* The English value as in policy.md ("mynumber", "specific", "screen", "certified"). */
 const char *seg_tier_name(enum seg_tier tier);
 const char *seg_class_name(enum seg_class class);
+#define SEG_CLASSES (SEG_CLASS_INTERNAL + 1)
 const char *seg_method_name(enum seg_method method);
 const char *seg_assurance_name(enum seg_assurance assurance);
 
@@ -151,6 +152,18 @@ struct seg_permit {
 	} place; /* source == NULL in a place: the key is not there */
 };
 
+/* An emergency stage: what is closed while it is in force. */
+#define SEG_STAGE_NONE "normal" /* no stage has this id: it means none */
+struct seg_stage {
+	const char *id, *title;      /* title: the id where none is given */
+	const struct seg_permit *const *permit;
+	size_t permits;
+	unsigned classes;            /* bit mask, 1u << enum seg_class */
+	const struct seg_zone *const *zone; /* closed whole: to, from and inside */
+	size_t zones;
+	struct seg_place place;      /* of the id */
+};
+
 struct seg_policy {
 	struct seg_arena *arena;
 	const char *site;            /* NULL */
@@ -168,6 +181,8 @@ struct seg_policy {
 	size_t services;
 	const struct seg_permit *permit;
 	size_t permits;
+	const struct seg_stage *stage;
+	size_t stages;
 	struct seg_ranges named;     /* union of all written networks; `any` is the rest */
 	char hash[65];               /* SHA-256, hex, over the text and every file: list it reads */
 	/* Everything read, the policy first: what is stored so that an old version means what it meant. */
@@ -186,6 +201,7 @@ void seg_policy_free(struct seg_policy *policy); /* NULL allowed */
 const struct seg_zone *seg_policy_zone_of(const struct seg_policy *policy, seg_addr addr);
 const struct seg_zone *seg_policy_zone(const struct seg_policy *policy, const char *id); /* NULL; knows "gateway" */
 const struct seg_permit *seg_policy_permit(const struct seg_policy *policy, const char *id); /* NULL */
+const struct seg_stage *seg_policy_stage(const struct seg_policy *policy, const char *id); /* NULL */
 /* Does the zone own an interface of this name? */
 bool seg_zone_has_interface(const struct seg_zone *zone, const char *name);
 /* Is this address of a side of the permit (bound ones included)? mac NULL: any will do. The whole
