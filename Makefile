@@ -3,6 +3,7 @@
 # make            build segd and segctl            (no root)
 # make check-unit unit, golden and fuzz-corpus tests, also under sanitizers (no root)
 # make check      everything, on real packets too  (root: installs what is missing)
+# make check-boot segd on a Debian that boots, in systemd-nspawn  (root, systemd-container, mmdebstrap)
 # make demo       segd at work between namespaces  (root: installs what is missing)
 # make install    PREFIX and DESTDIR are honoured; /etc/segd is filled only where it is empty
 # make uninstall  the same files out again; /etc/segd and /var/lib/segd stay
@@ -56,7 +57,7 @@ MAN        := $(wildcard man/*.[1-8])
 EXAMPLES   := $(wildcard conf/*.yaml conf/*.yml conf/*.json conf/examples/*.yaml conf/examples/*.tsv)
 
 .PHONY: all check check-unit check-floors check-ja po lint demo deps install uninstall clean
-.PHONY: check-fuzz check-golden check-golden-ja check-sanitize run-unit run-replay
+.PHONY: check-boot check-fuzz check-golden check-golden-ja check-sanitize run-unit run-replay
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/segd $(BUILD)/segctl $(MO)
@@ -124,6 +125,9 @@ check-sanitize:
 check: deps
 	@$(MAKE) -s all
 	@tests/run
+
+check-boot: all
+	@tests/boot/run
 
 demo: deps
 	@$(MAKE) -s all
