@@ -186,6 +186,9 @@ install: all
 	set -e; for f in segd.yaml; do test -e $(DESTDIR)$(confdir)/$$f || test ! -e conf/$$f || \
 		install -m 644 conf/$$f $(DESTDIR)$(confdir)/$$f; done
 	install -D -m 644 systemd/segd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/segd.conf
+	# Onto this machine: the user exists and systemd knows the unit before anybody starts it.
+	test -n "$(DESTDIR)" || test ! -d /run/systemd/system || test "$$(id -u)" != 0 || \
+		{ systemd-sysusers $(PREFIX)/lib/sysusers.d/segd.conf && systemctl daemon-reload; }
 
 uninstall:
 	rm -f $(DESTDIR)$(sbindir)/segd $(DESTDIR)$(bindir)/segctl $(DESTDIR)$(completiondir)/segctl
