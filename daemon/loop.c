@@ -22,7 +22,7 @@
 
 #define JOURNAL_DIR "/run/systemd/journal/"
 #define NFT_NAME "nft" /* of the owning socket in the descriptor store */
-#define STEP 2         /* seconds between two clocks that count as a step */
+#define STEP 2	       /* seconds between two clocks that count as a step */
 #define NFLOG_AGAIN 10 /* seconds until another reader of our groups may have gone */
 
 struct seg_loop {
@@ -34,10 +34,10 @@ struct seg_loop {
 
 	struct seg_nft *nft;
 	bool nft_kept;
-	bool prepared;                   /* conntrack's settings were looked after */
+	bool prepared; /* conntrack's settings were looked after */
 	struct seg_nft_monitor *monitor;
 	struct seg_conntrack *conntrack; /* events and the dump in slices */
-	struct seg_conntrack *asker;     /* blocking dumps and deletes, beside them */
+	struct seg_conntrack *asker;	 /* blocking dumps and deletes, beside them */
 	struct seg_nflog *nflog;
 	time_t nflog_again;
 	struct seg_links *links;
@@ -88,11 +88,27 @@ static void prepare_conntrack(struct seg_loop *loop)
 		log_line("%s cannot be set: counts or events of flows are missing", failed[i]);
 }
 
+/* Somebody committed while we did: the table is looked at as a whole. */
+static void on_missed(evutil_socket_t fd, short what, void *context)
+{
+	struct seg_loop *loop = context;
+
+	(void)fd;
+	(void)what;
+	seg_engine_transaction(loop->engine, NULL, wall());
+}
+
 static int kernel_commit(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
 			 struct seg_diags *diags)
 {
 	struct seg_loop *loop = kernel;
-	int r = seg_nft_commit(loop->nft, old, new, diags);
+	const struct timeval now = {0};
+	int r;
+
+	(void)seg_nft_monitor_pause(loop->monitor, true);
+	r = seg_nft_commit(loop->nft, old, new, diags);
+	if (seg_nft_monitor_pause(loop->monitor, false) || seg_nft_disturbed(loop->nft))
+		event_base_once(loop->base, -1, EV_TIMEOUT, on_missed, loop, &now);
 
 	if (!r && !loop->prepared)
 		prepare_conntrack(loop);
@@ -353,13 +369,14 @@ static void reopen_nflog(struct seg_loop *loop)
 
 	if (r) {
 		if (!loop->nflog_again)
-			log_line("refused packets are counted but not shown: %s: %s", detail ? detail : "nflog",
-				 strerror(-r));
+			log_line("refused packets are counted but not shown: %s: %s",
+				 detail ? detail : "nflog", strerror(-r));
 		loop->nflog_again = wall() + NFLOG_AGAIN;
 		return;
 	}
 	loop->nflog_again = 0;
-	loop->nflog_event = event_new(loop->base, seg_nflog_fd(loop->nflog), EV_READ | EV_PERSIST, on_nflog, loop);
+	loop->nflog_event =
+		event_new(loop->base, seg_nflog_fd(loop->nflog), EV_READ | EV_PERSIST, on_nflog, loop);
 	event_add(loop->nflog_event, NULL);
 }
 
@@ -422,7 +439,8 @@ static void open_sinks(struct seg_loop *loop)
 	journal.path = JOURNAL_DIR "socket";
 	if (settings->journal == SEG_AUTO && !stat(journal.path, &st)) {
 		bool same = to_syslog && is_journald(settings->syslog_options.path);
-		bool fields = journal.format == SEG_FORMAT_TEXT; /* else the line's own format is what is wanted */
+		bool fields =
+			journal.format == SEG_FORMAT_TEXT; /* else the line's own format is what is wanted */
 
 		to_journal = !same || fields;
 		to_syslog = to_syslog && !(same && fields);
@@ -441,9 +459,6 @@ static int open_edges(struct seg_loop *loop, const char **what)
 	r = seg_nft_open(&loop->nft, kept);
 	if (!r)
 		r = seg_nft_monitor_open(&loop->monitor, take_transaction, loop);
-	/* A large commit of ours would fill the monitor's buffer with what we know. */
-	if (!r)
-		r = seg_nft_monitor_ignore(loop->monitor, seg_nft_portid(loop->nft));
 	if (r)
 		return r;
 	*what = "conntrack";

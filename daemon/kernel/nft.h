@@ -39,6 +39,8 @@ int seg_nft_commit(struct seg_nft *nft, const struct seg_plan *old, const struct
 /* True where nobody has committed anything to nf_tables since our last commit: what it made is what stands,
  * but for elements whose timeout is over. */
 bool seg_nft_untouched(struct seg_nft *nft);
+/* True where somebody did while our last commit went on or since: what the monitor may have missed. */
+bool seg_nft_disturbed(struct seg_nft *nft);
 
 /* What is in the kernel, as a plan: sets with their elements (dynamic ones without), chains with
  * rules. *image NULL and 0 where the table is not there. Rules that hold expressions segd never writes

@@ -126,6 +126,7 @@ static int send_spans(struct commit *c, const struct seg_nft_span span[2], bool 
 		ret = seg_nft_batch_send(c->nft, &c->batch, span, c->kernel_generation, commit, c->diags);
 		if (ret != -ERESTART)
 			break;
+		c->nft->disturbed = true;
 		ret = seg_nft_read_generation(c->nft, &c->kernel_generation);
 		if (ret < 0)
 			return ret;
@@ -169,6 +170,7 @@ static int run(struct commit *c)
 	int ret;
 
 	c->nft->left_at = 0;
+	c->nft->disturbed = false;
 	ret = seg_nft_read_generation(c->nft, &c->kernel_generation);
 
 	if (ret == 0)
@@ -188,7 +190,8 @@ static int run(struct commit *c)
 	c->nft->generation = c->new->generation;
 	/* The new rules are in force. What is left of the old goes with the next commit, which finds it. */
 	c->diags = NULL;
-	c->nft->left_at = send_part(c, c->delete, c->end) == 0 ? c->kernel_generation : 0;
+	if (send_part(c, c->delete, c->end) == 0 && !c->nft->disturbed)
+		c->nft->left_at = c->kernel_generation;
 	return 0;
 }
 
@@ -218,6 +221,11 @@ out:
 			  strerror(-ret));
 	seg_arena_free(arena);
 	return ret;
+}
+
+bool seg_nft_disturbed(struct seg_nft *nft)
+{
+	return nft->disturbed || (nft->left_at && !seg_nft_untouched(nft));
 }
 
 bool seg_nft_untouched(struct seg_nft *nft)

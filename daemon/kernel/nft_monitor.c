@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/filter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -56,22 +55,12 @@ int seg_nft_monitor_fd(const struct seg_nft_monitor *monitor)
 	return mnl_socket_get_fd(monitor->socket);
 }
 
-/* A datagram holds messages of one committer: its first one's port is everybody's. The generation passes. */
-int seg_nft_monitor_ignore(struct seg_nft_monitor *monitor, uint32_t portid)
+int seg_nft_monitor_pause(struct seg_nft_monitor *monitor, bool pause)
 {
-	const uint16_t generation = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN;
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(generation), 2, 0),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(portid), 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-	};
-	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+	const int group = NFNLGRP_NFTABLES;
 
-	if (setsockopt(seg_nft_monitor_fd(monitor), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) <
-	    0)
+	if (setsockopt(seg_nft_monitor_fd(monitor), SOL_NETLINK,
+		       pause ? NETLINK_DROP_MEMBERSHIP : NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
 		return -errno;
 	return 0;
 }

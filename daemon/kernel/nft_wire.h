@@ -54,7 +54,8 @@ struct seg_nft {
 	enum seg_ownership ownership;
 	size_t sndbuf;             /* as large as the largest batch so far */
 	uint32_t generation;       /* of the plan last committed or read */
-	uint32_t left_at;          /* the kernel's generation behind our last commit; 0: none yet */
+	uint32_t left_at;          /* the kernel's generation behind our last commit; 0: none, or not ours alone */
+	bool disturbed;            /* somebody else committed while our last commit went on */
 };
 
 /* -- nft_words.c ------------------------------------------------------- */
