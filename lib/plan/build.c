@@ -105,6 +105,8 @@ static struct seg_chain *write_forward(struct build *b, int fi, const struct kin
 	const struct family *f = &seg_families[fi];
 	struct seg_chain *c = chain(b, "forward", f->suffix);
 
+	/* Groups belong to an interface: none of it is routed, whatever a multicast router would do. */
+	go_prefix(b, c, f->daddr, f->family == SEG_IPV4 ? "224.0.0.0/4" : "ff00::/8", b->unwanted);
 	jump(b, rule(b, c), b->family[fi].origin);
 	jump(b, rule(b, c), b->family[fi].settle);
 	by_kind(b, f, c, kinds);

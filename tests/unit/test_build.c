@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evaluate.h"
 #include "plan/build.h"
 #include "plan/diff.h"
 #include "policy/load.h"
@@ -225,6 +226,30 @@ START_TEST(a_new_interface_of_a_wildcard_joins_the_fast_road)
 }
 END_TEST
 
+static bool forwards(const struct built *b, const char *dst)
+{
+	struct eval_packet p = {.hook = SEG_HOOK_FORWARD, .iif = "a0", .oif = "c0", .proto = 17, .dport = 53,
+				.fib_daddr = RTN_UNICAST, .fib_daddr_iif = RTN_UNICAST, .ct_state = 8};
+
+	ck_assert(seg_addr_parse("10.1.0.5", 8, &p.src) && seg_addr_parse(dst, strlen(dst), &p.dst));
+	return eval_plan(b->plan, &p);
+}
+
+START_TEST(a_group_is_never_routed)
+{
+	struct built b = build("segd: 1\nguard: none\nzones:\n"
+			       "  a: {tier: separate, interfaces: [a0], networks: [10.1.0.0/24]}\n"
+			       "  c: {tier: separate, interfaces: [c0], networks: [any]}\n"
+			       "permits:\n  - {id: P, class: internal, from: a, to: c, service: [any]}\n",
+			       NULL, TUESDAY_10, NULL);
+
+	ck_assert(forwards(&b, "198.51.100.1"));
+	ck_assert(!forwards(&b, "224.0.1.1"));
+	ck_assert(!forwards(&b, "239.255.255.250"));
+	drop(&b);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("build");
@@ -241,6 +266,7 @@ int main(void)
 	tcase_add_test(tc, traffic_inside_a_zone_has_a_number_of_its_own_kind);
 	tcase_add_test(tc, a_window_touches_three_sets_alone);
 	tcase_add_test(tc, a_new_interface_of_a_wildcard_joins_the_fast_road);
+	tcase_add_test(tc, a_group_is_never_routed);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
