@@ -15,7 +15,8 @@ static bool registry_equal(const struct seg_registry *a, const struct seg_regist
 	if (a->n != b->n || a->next != b->next)
 		return false;
 	for (size_t i = 0; i < a->n; i++)
-		if (a->entry[i].number != b->entry[i].number || a->entry[i].bound != b->entry[i].bound ||
+		if (a->entry[i].number != b->entry[i].number || a->entry[i].pair != b->entry[i].pair ||
+		    a->entry[i].bound != b->entry[i].bound ||
 		    strcmp(a->entry[i].id, b->entry[i].id) || strcmp(a->entry[i].digest, b->entry[i].digest))
 			return false;
 	return true;

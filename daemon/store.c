@@ -491,15 +491,16 @@ static bool registry_read_line(struct seg_arena *arena, char *line, struct seg_n
 {
 	char *id = strrchr(line, ' ');
 	unsigned number;
-	int bound;
+	unsigned part; /* pair of zones, with and without MACs */
 
 	if (!id || strlen(id + 1) > 255 || !id[1])
 		return false;
 	*id++ = '\0';
-	if (sscanf(line, "%u %d %32s", &number, &bound, entry->digest) != 3)
+	if (sscanf(line, "%u %u %32s", &number, &part, entry->digest) != 3)
 		return false;
 	entry->number = number;
-	entry->bound = bound != 0;
+	entry->pair = part / 2;
+	entry->bound = part % 2;
 	entry->id = seg_arena_strdup(arena, id);
 	return true;
 }
@@ -543,7 +544,8 @@ int seg_store_save_registry(struct seg_store *store, const struct seg_registry *
 	for (size_t i = 0; i < registry->n; i++) {
 		const struct seg_numbering *entry = &registry->entry[i];
 
-		seg_strbuf_printf(&buf, "%u %d %s %s\n", entry->number, entry->bound, entry->digest, entry->id);
+		seg_strbuf_printf(&buf, "%u %u %s %s\n", entry->number, entry->pair * 2 + entry->bound,
+				  entry->digest, entry->id);
 	}
 	r = replace_file(store, "registry", seg_strbuf_text(&buf), buf.len);
 	seg_strbuf_fini(&buf);

@@ -614,6 +614,16 @@ static int by_mark(const void *a, const void *b)
 	return by_number(&((const struct seg_flow *)a)->mark, &((const struct seg_flow *)b)->mark);
 }
 
+/* A permit has several numbers (pairs of zones, hosts with a MAC), which stand side by side. */
+static bool same_permit(const struct seg_plan *plan, const struct seg_number *number, uint32_t mark)
+{
+	const struct seg_number *other = seg_plan_number(plan, mark);
+
+	if (!number || !other)
+		return number == other;
+	return number->permit ? number->permit == other->permit : number == other;
+}
+
 static void say_revoked(struct seg_engine *engine, const struct seg_plan *old, const struct victims *victims,
 			const char *reason, struct seg_revoked *revoked)
 {
@@ -621,7 +631,7 @@ static void say_revoked(struct seg_engine *engine, const struct seg_plan *old, c
 		const struct seg_number *number = seg_plan_number(old, victims->flow[i].mark);
 		struct seg_alert alert;
 
-		for (end = i; end < victims->n && victims->flow[end].mark == victims->flow[i].mark; end++)
+		for (end = i; end < victims->n && same_permit(old, number, victims->flow[end].mark); end++)
 			;
 		revoked->flows += end - i;
 		revoked->permits++;

@@ -12,6 +12,7 @@
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <linux/netfilter.h>
+#include <linux/rtnetlink.h>
 #include <string.h>
 
 #include "plan/ruleset.h"
@@ -100,6 +101,25 @@ static void go_prefix(struct build *b, struct seg_chain *in, enum seg_load load,
 	go(b, r, target);
 }
 
+static void judge_errors(struct build *b, int fi, struct seg_chain *in)
+{
+	struct seg_rule *r = rule(b, in);
+
+	seg_rule_state(b->w, r, STATE_RELATED);
+	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, seg_families[fi].icmp);
+	go(b, r, b->family[fi].errors);
+}
+
+/* The gateway's own addresses do not come in from outside; the kernel knows that of IPv4 alone. */
+static void refuse_mirrors(struct build *b, struct seg_chain *in)
+{
+	const uint32_t local = RTN_LOCAL;
+	struct seg_rule *r = rule(b, in);
+
+	seg_rule_cmp_mask(b->w, r, SEG_L_FIB_SADDR_TYPE, &local, NULL, sizeof(local), false);
+	go(b, r, b->spoofed);
+}
+
 static struct seg_chain *write_forward(struct build *b, int fi, const struct kinds *kinds)
 {
 	const struct family *f = &seg_families[fi];
@@ -108,6 +128,8 @@ static struct seg_chain *write_forward(struct build *b, int fi, const struct kin
 	/* Groups belong to an interface: none of it is routed, whatever a multicast router would do. */
 	go_prefix(b, c, f->daddr, f->family == SEG_IPV4 ? "224.0.0.0/4" : "ff00::/8", b->unwanted);
 	jump(b, rule(b, c), b->family[fi].origin);
+	refuse_mirrors(b, c);
+	judge_errors(b, fi, c);
 	jump(b, rule(b, c), b->family[fi].settle);
 	by_kind(b, f, c, kinds);
 	return c;
@@ -127,11 +149,15 @@ static struct seg_chain *write_input(struct build *b, int fi, const struct kinds
 	} else {
 		go_prefix(b, c, f->saddr, "0.0.0.0", near);
 	}
+	refuse_mirrors(b, near);
+	judge_errors(b, fi, near);
 	jump(b, rule(b, near), b->family[fi].settle);
 	by_kind(b, f, near, link);
 	jump(b, rule(b, c), b->family[fi].origin);
 	if (f->family == SEG_IPV6)
 		accept_neighbours(b, c);
+	refuse_mirrors(b, c);
+	judge_errors(b, fi, c);
 	jump(b, rule(b, c), b->family[fi].settle);
 	by_kind(b, f, c, kinds);
 	return c;
@@ -156,6 +182,17 @@ static void accept_rejections(struct build *b, int fi, struct seg_chain *in)
 	let_pass(b, r);
 }
 
+/* Errors that the gateway itself tells the ends of a flow about. */
+static void accept_own_errors(struct build *b, int fi, struct seg_chain *in)
+{
+	struct seg_rule *r = rule(b, in);
+
+	seg_rule_state(b->w, r, STATE_RELATED);
+	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, seg_families[fi].icmp);
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->live, false);
+	go(b, r, b->carry);
+}
+
 static struct seg_chain *write_output(struct build *b, int fi, const struct kinds *kinds,
 				      const struct kinds *group)
 {
@@ -169,6 +206,7 @@ static struct seg_chain *write_output(struct build *b, int fi, const struct kind
 		accept_neighbours(b, c);
 		accept_listeners(b, c);
 	}
+	accept_own_errors(b, fi, c);
 	jump(b, rule(b, c), b->family[fi].settle);
 	if (f->family == SEG_IPV6) {
 		go_prefix(b, c, f->daddr, "ff00::/8", near);

@@ -8,11 +8,12 @@
 
 #include "plan/plan.h"
 
-/* Which number each permit goes by: a permit whose meaning (anything that moves a packet: zones,
+/* Which number each permit (each pair of its zones) goes by: a permit whose meaning (anything that moves a packet: zones,
  * addresses, services, MACs; not its hours, owner or title) is unchanged keeps it, any other takes
  * a new one. Numbers are never used again. */
 struct seg_numbering {
 	const char *id;       /* permit id, or "intra:ZONE" */
+	unsigned pair;        /* of zones: from * n_to + to */
 	bool bound;
 	uint32_t number;
 	char digest[33];      /* of the meaning, hex */

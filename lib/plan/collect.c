@@ -295,19 +295,19 @@ struct cursor {
 	size_t numbers;
 };
 
-static uint32_t take(struct cursor *cursor, const char *id, bool bound, const struct seg_permit *permit,
-		     const struct seg_zone *zone)
+static uint32_t take(struct cursor *cursor, const char *id, unsigned pair, bool bound,
+		     const struct seg_permit *permit, const struct seg_zone *zone)
 {
 	const struct seg_numbering *entry;
 
 	if (cursor->at >= cursor->registry->n)
 		return 0;
 	entry = &cursor->registry->entry[cursor->at];
-	if (strcmp(entry->id, id) != 0 || entry->bound != bound)
+	if (strcmp(entry->id, id) != 0 || entry->pair != pair || entry->bound != bound)
 		return 0;
 	cursor->at++;
 	cursor->number[cursor->numbers++] =
-	    (struct seg_number){.number = entry->number, .permit = permit, .zone = zone, .bound = bound};
+	    (struct seg_number){entry->number, permit, zone, pair, bound};
 	return entry->number;
 }
 
@@ -324,20 +324,23 @@ void seg_collect(const struct seg_policy *policy, const struct seg_registry *reg
 		const struct seg_permit *permit = &policy->permit[p];
 		struct services services = {0};
 		struct job job = {arena, collection, &services, permit->id, &permit->place.id};
-		struct permit_numbers numbers;
+		unsigned pair = 0;
 
-		numbers.unbound = take(&cursor, permit->id, false, permit, NULL);
-		numbers.bound = take(&cursor, permit->id, true, permit, NULL);
 		flatten(permit, arena, &services);
 		for (size_t i = 0; i < permit->n_from; i++)
-			for (size_t j = 0; j < permit->n_to; j++)
+			for (size_t j = 0; j < permit->n_to; j++, pair++) {
+				struct permit_numbers numbers;
+
+				numbers.unbound = take(&cursor, permit->id, pair, false, permit, NULL);
+				numbers.bound = take(&cursor, permit->id, pair, true, permit, NULL);
 				put_sides(policy, &job, &permit->from[i], &permit->to[j], numbers);
+			}
 	}
 	for (size_t z = 0; z < policy->zones; z++)
 		if (policy->zone[z].intra_allow)
 			put_intra(policy, arena, collection, &policy->zone[z],
 				  take(&cursor, seg_arena_printf(arena, "intra:%s", policy->zone[z].id),
-				       false, NULL, &policy->zone[z]));
+				       0, false, NULL, &policy->zone[z]));
 	qsort(cursor.number, cursor.numbers, sizeof(*cursor.number), by_number);
 	collection->number = cursor.number;
 	collection->numbers = cursor.numbers;

@@ -111,6 +111,27 @@ static void write_refuse(struct build *b, const struct family *f, struct family_
 	refuse(b, rule(b, p->spoof));
 }
 
+/*
+ * ICMP errors belong to the flow they speak about, and come in where its packets do: nobody beside the way
+ * has a say, or anything to tell. Where the mark cannot vouch for a MAC, it is looked at.
+ */
+static void write_errors(struct build *b, const struct family *f, struct family_parts *p)
+{
+	struct seg_rule *r;
+
+	p->errors = chain(b, "errors", f->suffix);
+	r = rule(b, p->errors);
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_DIRECTION, SEG_L_IIFNAME, SEG_L_CT_MARK), b->fast, false);
+	let_pass(b, r);
+	if (b->any_bound) {
+		r = rule(b, p->errors);
+		seg_rule_cmp_u8(b->w, r, SEG_L_CT_DIRECTION, ORIGINAL);
+		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->macs, false);
+		jump(b, r, p->carried);
+	}
+	go(b, rule(b, p->errors), p->refuse);
+}
+
 /* By family, for chains that serve both. */
 static void by_family(struct build *b, struct seg_chain *from, const struct seg_chain *ipv4,
 		      const struct seg_chain *ipv6)
@@ -138,8 +159,6 @@ static void counted_end(struct build *b, struct seg_chain **out, const char *nam
 
 void seg_ruleset_ends(struct build *b)
 {
-	struct seg_rule *r;
-
 	write_carry(b);
 	write_admit(b);
 	counted_end(b, &b->invalid, "invalid");
@@ -150,15 +169,10 @@ void seg_ruleset_ends(struct build *b)
 		p->in_force = ask_number(b, &seg_families[i], p, "in-force", b->open, b->admit);
 		p->carried = ask_number(b, &seg_families[i], p, "carried", b->live, b->carry);
 		write_refuse(b, &seg_families[i], &b->family[i]);
+		write_errors(b, &seg_families[i], &b->family[i]);
 	}
 	b->refuse = chain(b, "refuse", "");
 	by_family(b, b->refuse, b->family[0].refuse, b->family[1].refuse);
 	b->spoofed = chain(b, "spoofed", "");
 	by_family(b, b->spoofed, b->family[0].spoof, b->family[1].spoof);
-	/* ICMP errors belong to the flow they speak about. */
-	b->errors = chain(b, "errors", "");
-	r = rule(b, b->errors);
-	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->live, false);
-	go(b, r, b->carry);
-	go(b, rule(b, b->errors), b->refuse);
 }

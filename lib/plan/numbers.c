@@ -54,6 +54,11 @@ static void fast_elem(struct build *b, const struct in_force *f, uint8_t directi
 	describe(seg_writer_elem(b->w, b->fast, &key, NULL), f, f->flow_timeout_ms);
 }
 
+static const struct seg_side *from_side(const struct seg_number *number)
+{
+	return &number->permit->from[number->pair / number->permit->n_to];
+}
+
 /* Interface names of a number's flows in one direction, each once. */
 struct names {
 	const char **name;
@@ -91,21 +96,16 @@ static void add_zone_names(struct build *b, struct names *names, const struct se
 static void flow_names(struct build *b, const struct seg_number *number, uint8_t direction,
 		       struct names *names)
 {
-	const struct seg_zone *gateway = b->policy->gateway_zone;
-	const struct seg_permit *permit = number->permit;
+	const struct seg_zone *gateway = b->policy->gateway_zone, *from, *to, *near;
 
-	if (!permit) {
+	if (!number->permit) {
 		add_zone_names(b, names, number->zone);
 		return;
 	}
-	for (size_t i = 0; i < permit->n_from; i++)
-		for (size_t j = 0; j < permit->n_to; j++) {
-			const struct seg_zone *from = permit->from[i].zone, *to = permit->to[j].zone;
-			const struct seg_zone *near = direction == ORIGINAL ? from : to;
-			const struct seg_zone *far = direction == ORIGINAL ? to : from;
-
-			add_zone_names(b, names, near == gateway ? far : near);
-		}
+	from = from_side(number)->zone;
+	to = number->permit->to[number->pair % number->permit->n_to].zone;
+	near = direction == ORIGINAL ? from : to;
+	add_zone_names(b, names, near != gateway ? near : near == from ? to : from);
 }
 
 static void write_number(struct build *b, const struct seg_number *number)
@@ -167,9 +167,7 @@ void seg_ruleset_numbers(struct build *b)
 		b->any_bound = true;
 		seg_key_u32(&key, number->number);
 		seg_writer_elem(b->w, b->macs, &key, NULL)->comment = number->permit->id;
-		for (size_t s = 0; s < number->permit->n_from; s++)
-			for (size_t j = 0; j < number->permit->from[s].n_bound; j++)
-				bound_elems(b, number->permit, &number->permit->from[s].bound[j],
-					    number->number);
+		for (size_t j = 0; j < from_side(number)->n_bound; j++)
+			bound_elems(b, number->permit, &from_side(number)->bound[j], number->number);
 	}
 }

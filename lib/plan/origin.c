@@ -97,10 +97,6 @@ static void write_settle(struct build *b, const struct family *f, struct family_
 
 	p->settle = chain(b, "settle", f->suffix);
 	r = rule(b, p->settle);
-	seg_rule_state(b->w, r, STATE_RELATED);
-	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, f->icmp);
-	go(b, r, b->errors);
-	r = rule(b, p->settle);
 	seg_rule_confirmed(b->w, r);
 	jump(b, r, p->carried);
 	/* A TCP connection begins with a SYN: nothing is picked up in the middle. */

@@ -51,6 +51,7 @@ static const struct load_property load_table[] = {
 	[SEG_L_CT_MARK] = {"ct mark", SEG_F_MARK},
 	[SEG_L_CT_DIRECTION] = {"ct direction", SEG_F_CT_DIR},
 	[SEG_L_NFPROTO] = {"meta nfproto", SEG_F_NFPROTO},
+	[SEG_L_FIB_SADDR_TYPE] = {"fib saddr type", SEG_F_FIB_TYPE},
 	[SEG_L_FIB_DADDR_TYPE] = {"fib daddr type", SEG_F_FIB_TYPE},
 	[SEG_L_FIB_DADDR_IIF_TYPE] = {"fib daddr . iif type", SEG_F_FIB_TYPE},
 	[SEG_L_CT_STATE] = {"ct state", SEG_F_CT_STATE},

@@ -52,6 +52,7 @@ enum seg_load {
 	SEG_L_L4PROTO, SEG_L_TH_SPORT, SEG_L_TH_DPORT, SEG_L_ICMP_TYPE, SEG_L_ICMPV6_TYPE,
 	SEG_L_ETHER_SADDR, SEG_L_IIFNAME, SEG_L_OIFNAME, SEG_L_CT_MARK, SEG_L_CT_DIRECTION,
 	SEG_L_NFPROTO,
+	SEG_L_FIB_SADDR_TYPE,     /* fib saddr type */
 	SEG_L_FIB_DADDR_TYPE,     /* fib daddr type */
 	SEG_L_FIB_DADDR_IIF_TYPE, /* fib daddr . iif type */
 	SEG_L_CT_STATE,           /* 4, host order, bit mask */
@@ -149,12 +150,17 @@ struct seg_chain {
 	size_t rules;
 };
 
-/* The number a permit (or a part of it, or a zone's intra) is known by in the conntrack mark. */
+/*
+ * The number a permit (or a part of it, or a zone's intra) is known by in the conntrack mark. Each pair of
+ * zones of a permit has its own: a packet of an open flow is known by number and interface, and a zone that
+ * the permit names as well must not speak for another.
+ */
 #define SEG_NUMBER_INTRA 0x40000000u /* set: traffic inside one zone, sends no events */
 struct seg_number {
 	uint32_t number;
 	const struct seg_permit *permit; /* NULL: intra of zone */
 	const struct seg_zone *zone;
+	unsigned pair;                   /* which of a permit's pairs of zones: from * n_to + to */
 	bool bound;                      /* the part whose sources are matched with their MAC */
 };
 

@@ -95,6 +95,8 @@ static int by_name(const void *a, const void *b)
 	const struct seg_numbering *x = a, *y = b;
 	int order = strcmp(x->id, y->id);
 
+	if (order == 0)
+		order = (x->pair > y->pair) - (x->pair < y->pair);
 	return order ? order : (int)x->bound - (int)y->bound;
 }
 
@@ -107,9 +109,11 @@ struct draft {
 	uint32_t next;
 };
 
-static void assign(struct draft *draft, const char *id, bool bound, const char *digest, uint32_t flags)
+static void assign(struct draft *draft, const char *id, unsigned pair, bool bound, const char *digest,
+		   uint32_t flags)
 {
-	struct seg_numbering wanted = {.id = seg_arena_strdup(draft->arena, id), .bound = bound};
+	struct seg_numbering wanted = {
+	    .id = seg_arena_strdup(draft->arena, id), .pair = pair, .bound = bound};
 	const struct seg_numbering *known = NULL;
 
 	if (draft->olds > 0)
@@ -122,20 +126,22 @@ static void assign(struct draft *draft, const char *id, bool bound, const char *
 	SEG_PUSH(draft->arena, draft->entry, draft->n, draft->cap) = wanted;
 }
 
-static bool has_bound(const struct seg_permit *permit)
+static void assign_permit(struct draft *draft, const struct seg_permit *permit)
 {
-	for (size_t i = 0; i < permit->n_from; i++)
-		if (permit->from[i].n_bound > 0)
-			return true;
-	return false;
-}
+	unsigned pair = 0;
+	char hex[33];
 
-static bool has_unbound(const struct seg_permit *permit)
-{
-	for (size_t i = 0; i < permit->n_from; i++)
-		if (permit->from[i].whole || permit->from[i].ranges.n > 0)
-			return true;
-	return false;
+	permit_digest(permit, hex);
+	for (size_t i = 0; i < permit->n_from; i++) {
+		const struct seg_side *from = &permit->from[i];
+
+		for (size_t j = 0; j < permit->n_to; j++, pair++) {
+			if (from->whole || from->ranges.n > 0)
+				assign(draft, permit->id, pair, false, hex, 0);
+			if (from->n_bound > 0)
+				assign(draft, permit->id, pair, true, hex, 0);
+		}
+	}
 }
 
 struct seg_registry seg_registry_update(const struct seg_registry *old, const struct seg_policy *policy,
@@ -151,15 +157,8 @@ struct seg_registry seg_registry_update(const struct seg_registry *old, const st
 		draft.old = sorted;
 		draft.olds = old->n;
 	}
-	for (size_t i = 0; i < policy->permits; i++) {
-		const struct seg_permit *permit = &policy->permit[i];
-
-		permit_digest(permit, hex);
-		if (has_unbound(permit))
-			assign(&draft, permit->id, false, hex, 0);
-		if (has_bound(permit))
-			assign(&draft, permit->id, true, hex, 0);
-	}
+	for (size_t i = 0; i < policy->permits; i++)
+		assign_permit(&draft, &policy->permit[i]);
 	for (size_t i = 0; i < policy->zones; i++) {
 		const struct seg_zone *zone = &policy->zone[i];
 		struct digest d;
@@ -169,7 +168,7 @@ struct seg_registry seg_registry_update(const struct seg_registry *old, const st
 		digest_init(&d);
 		digest_zone(&d, zone);
 		digest_hex(&d, hex);
-		assign(&draft, seg_arena_printf(arena, "intra:%s", zone->id), false, hex, SEG_NUMBER_INTRA);
+		assign(&draft, seg_arena_printf(arena, "intra:%s", zone->id), 0, false, hex, SEG_NUMBER_INTRA);
 	}
 	return (struct seg_registry){.entry = draft.entry, .n = draft.n, .next = draft.next};
 }

@@ -23,7 +23,7 @@ struct eval_packet {
 	uint8_t proto;
 	uint16_t sport, dport;
 	uint8_t icmp_type, tcp_flags, hop_limit;
-	uint32_t fib_daddr, fib_daddr_iif; /* RTN_* */
+	uint32_t fib_saddr, fib_daddr, fib_daddr_iif; /* RTN_* */
 	uint32_t ct_state, ct_status;
 	uint8_t ct_direction;
 	uint32_t ct_mark; /* in and out */
@@ -81,6 +81,9 @@ static unsigned eval_load(const struct eval_packet *p, enum seg_load load, uint8
 		return len;
 	case SEG_L_NFPROTO:
 		out[0] = ipv4 ? 2 : 10;
+		return len;
+	case SEG_L_FIB_SADDR_TYPE:
+		memcpy(out, &p->fib_saddr, 4);
 		return len;
 	case SEG_L_FIB_DADDR_TYPE:
 		memcpy(out, &p->fib_daddr, 4);

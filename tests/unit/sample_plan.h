@@ -345,6 +345,7 @@ static inline void sample_rules_maps(struct sample *s, struct seg_chain *maps)
 	     {.kind = SEG_S_LOOKUP, .invert = true, .set = sample_find(s, "group4"), LOADS(SEG_L_IP_DADDR)},
 	     CMP(SEG_L_ICMP_TYPE, 1, 8), ACCEPT);
 	RULE(s, maps, LOOKUP(sample_find(s, "everything6"), SEG_L_IP6_DADDR), DROP)->comment = "no IPv6";
+	RULE(s, maps, CMP(SEG_L_FIB_SADDR_TYPE, 4, 2), DROP);
 }
 
 /* Free with sample_fini(). */

@@ -309,6 +309,7 @@ static struct eval_packet as_kernel(const struct world *w, const struct seg_gate
 	    .icmp_type = (uint8_t)p->dport,
 	    .tcp_flags = 0x02,
 	    .hop_limit = 64,
+	    .fib_saddr = is_gateway(gateway, p->src) ? RTN_LOCAL : RTN_UNICAST,
 	    .fib_daddr = RTN_UNICAST,
 	    .fib_daddr_iif = RTN_UNICAST,
 	    .ct_state = STATE_NEW,
@@ -368,6 +369,8 @@ static void ask_packets(const struct world *w, const struct seg_policy *policy, 
 		if (is_gateway(gateway, p.src)) {
 			if (is_gateway(gateway, p.dst))
 				continue;
+			if (chance(30)) /* a liar's: it comes in from outside */
+				p.in = interface_of(home(w, p.src));
 		} else {
 			p.in = interface_of(chance(90) ? home(w, p.src) : pick(w->zones));
 		}

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Ways round the ruleset: packets made by hand that no honest host sends."""
+import ipaddress
+import os
+import struct
+
+from lab import NEVER, SOON, arrived, checksum, network, receive, transport
+from town import Town, policy
+
+# One permit, several zones on either side: each pair of zones is a road of its own.
+MANY = policy(MM="from: [a, inn], to: [b, den], service: [udp/7000]")
+
+
+def passes(lab, at, src, dst, seconds=NEVER, **frame):
+    wire, token = lab.wire(at), os.urandom(12)
+    payload = frame.pop("around", lambda t: t)(token)
+    lab.frame(src, dst, payload=payload, **frame)
+    seen = arrived(wire, token, seconds)
+    lab.drop(wire)
+    return seen
+
+
+def error(src, dst, flow, sport, dport):
+    """An ICMP error to flow[0] about its UDP flow to flow[1], around a token."""
+    def around(token):
+        inner = network(*flow, 17, 8 + len(token), 60) + transport(*flow, "udp", sport, dport, "", token)
+        v6 = ":" in src
+        body = struct.pack(">BBHL", *((1, 0) if v6 else (3, 1)), 0, 0) + inner
+        pseudo = b""
+        if v6:
+            ends = ipaddress.ip_address(src).packed + ipaddress.ip_address(dst).packed
+            pseudo = ends + struct.pack(">LL", len(body), 58)
+        return body[:2] + struct.pack(">H", checksum(pseudo + body)) + body[4:]
+    return {"source": src, "proto": 58 if ":" in src else 1, "around": around}
+
+
+def test_own_addresses_do_not_come_in_from_outside():
+    """The kernel drops them by itself for IPv4 alone."""
+    with Town() as (lab, segd):
+        for own, to in (("10.1.0.1", "10.2.0.20"), ("2001:db8:1::1", "2001:db8:2::20")):
+            assert not passes(lab, "b", "a", to, source=own, dport=5005), f"{own} is forwarded"
+        server = lab.socket("gw", 10, 2, bind=("2001:db8:1::1", 123))
+        lab.frame("a", "2001:db8:1::1", source="2001:db8:1::20", dport=123, payload=b"honest")
+        got = receive(server, SOON)
+        assert got and got[0] == b"honest"
+        lab.frame("a", "2001:db8:1::1", source="2001:db8:1::1", dport=123, payload=b"mirror")
+        assert not receive(server, NEVER), "the gateway's own address as source"
+        assert segd.alert("spoofed", src="2001:db8:1::1")
+        assert lab.probe("a", "2001:db8:1::1", "icmpv6/128"), "neighbour discovery goes on"
+
+
+def test_an_open_flow_keeps_to_its_zones():
+    """Packets of an open flow by an interface of another zone that the same permit names."""
+    with Town(MANY) as (lab, segd):
+        for me, far, liar, den in (("10.1.0.20", "10.2.0.20", "i0", "d0"),
+                                   ("2001:db8:1::20", "2001:db8:2::20", "i0", "d0")):
+            stream = lab.stream("a", far, "udp/7000", sport=45000)
+            assert not passes(lab, "a", den, me, source=far, sport=7000, dport=45000), "a reply from another zone"
+            assert not passes(lab, "b", liar, far, source=me, sport=45000, dport=7000), "a request from another zone"
+            assert stream.both()
+        assert lab.stream("i0", "10.4.0.20", "udp/7000").both() and lab.stream("a", "10.4.0.20", "udp/7000").both()
+        assert {f["permit"] for f in segd.segctl("flows")["flows"]} == {"MM"}
+        answer = segd.apply(policy())
+        assert answer["revoked"] == {"flows": 4, "permits": 1}, answer
+        assert len(segd.alerts("revoked", permit="MM", count=4)) == 1, segd.alerts("revoked")
+
+
+def test_errors_come_from_the_flows_own_way():
+    """An ICMP error carries whatever its sender likes: it may only come from where the flow's packets do."""
+    with Town() as (lab, segd):
+        for me, far, router, others in (
+                ("10.1.0.20", "10.2.0.20", "10.2.0.99", (("d0", "10.4.0.20"), ("out", "192.0.2.20"), ("a", "10.1.0.99"))),
+                ("2001:db8:1::20", "2001:db8:2::20", "2001:db8:2::99",
+                 (("d0", "2001:db8:4::20"), ("out", "2001:db8:f::20"), ("a", "2001:db8:1::99")))):
+            stream = lab.stream("a", far, "udp/5005", sport=45001)
+            assert passes(lab, "a", "b", me, SOON, **error(router, me, (me, far), 45001, 5005)), "a router there may"
+            for liar, source in others:
+                assert not passes(lab, "a", liar, me, **error(source, me, (me, far), 45001, 5005)), f"{source} tells"
+            assert stream.both()
+
+
+def extension(kind, following):
+    if kind == 43:
+        return struct.pack(">BBBBL", following, 0, 0, 0, 0)
+    return struct.pack(">BB", following, 0) + b"\x01\x04\0\0\0\0"
+
+
+def test_extension_headers_hide_no_port():
+    with Town() as (lab, segd):
+        ends = ("2001:db8:1::20", "2001:db8:2::20")
+        for kind in (0, 43, 60):
+            for port, open_ in ((5005, True), (5999, False)):
+                def around(token, port=port, kind=kind):
+                    return extension(kind, 17) + transport(*ends, "udp", 44000 + kind, port, "", token)
+                assert passes(lab, "b", "a", ends[1], source=ends[0], proto=kind, around=around) is open_, (kind, port)
+
+
+def test_fragments_are_judged_whole():
+    with Town() as (lab, segd):
+        ends, mark = ("2001:db8:1::20", "2001:db8:2::20"), b"THE SECOND HALF "
+
+        def fragments(number, port, which):
+            whole = transport(*ends, "udp", 44100, port, "", b"." * 24 + mark)
+            parts = [(1, whole[:16]), (16, whole[16:])]
+            for at in which:
+                lab.frame("a", ends[1], source=ends[0], proto=44,
+                          payload=struct.pack(">BBHL", 17, 0, parts[at][0], number) + parts[at][1])
+        wire = lab.wire("b")
+        fragments(1, 5999, (0, 1))
+        fragments(2, 5005, (1,))
+        assert not arrived(wire, mark, NEVER), "a forbidden port, or a second half alone"
+        fragments(3, 5005, (0, 1))
+        assert arrived(wire, mark)
+
+
+def test_sources_that_nobody_has():
+    with Town() as (lab, segd):
+        for source in ("127.0.0.1", "0.1.2.3", "224.0.0.5", "255.255.255.255", "240.0.0.1"):
+            for src in ("a", "out"):
+                assert not passes(lab, "b", src, "10.2.0.20", 0.15, source=source, dport=5005), f"{source} from {src}"
+        for source in ("::1", "::", "::ffff:10.1.0.20", "ff02::5", "fe80::1"):
+            for src in ("a", "out"):
+                assert not passes(lab, "b", src, "2001:db8:2::20", 0.15, source=source, dport=5005), f"{source} from {src}"
+
+
+def test_groups_are_not_routed():
+    with Town() as (lab, segd):
+        wires = {h: lab.wire(h) for h in ("b", "out", "d0")}
+        tokens = []
+        for dst in ("10.2.0.255", "10.1.0.255", "255.255.255.255", "224.0.0.1", "239.1.2.3", "ff02::1", "ff05::1:3",
+                    "ff0e::101"):
+            tokens.append(b"group" + dst.encode())
+            lab.frame("a", dst, source="2001:db8:1::20" if ":" in dst else "10.1.0.20", dport=5005, payload=tokens[-1])
+        for host, wire in wires.items():
+            while got := receive(wire, NEVER):
+                assert got[1][2] == 4 or not any(t in got[0] for t in tokens), f"{host} received {got[0]}"
