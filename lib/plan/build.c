@@ -151,7 +151,7 @@ static struct seg_chain *write_input(struct build *b, int fi, const struct kinds
 	}
 	refuse_mirrors(b, near);
 	judge_errors(b, fi, near);
-	jump(b, rule(b, near), b->family[fi].settle);
+	jump(b, rule(b, near), b->family[fi].begin);
 	by_kind(b, f, near, link);
 	jump(b, rule(b, c), b->family[fi].origin);
 	if (f->family == SEG_IPV6)
@@ -200,6 +200,7 @@ static struct seg_chain *write_output(struct build *b, int fi, const struct kind
 	struct seg_chain *c = chain(b, "output", f->suffix), *near = chain(b, "output-group", f->suffix);
 	struct seg_rule *r;
 
+	jump(b, rule(b, near), b->family[fi].begin);
 	by_kind(b, f, near, group);
 	accept_rejections(b, fi, c);
 	if (f->family == SEG_IPV6) {
@@ -207,7 +208,6 @@ static struct seg_chain *write_output(struct build *b, int fi, const struct kind
 		accept_listeners(b, c);
 	}
 	accept_own_errors(b, fi, c);
-	jump(b, rule(b, c), b->family[fi].settle);
 	if (f->family == SEG_IPV6) {
 		go_prefix(b, c, f->daddr, "ff00::/8", near);
 		go_prefix(b, c, f->daddr, "fe80::/10", near);
@@ -216,6 +216,7 @@ static struct seg_chain *write_output(struct build *b, int fi, const struct kind
 		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_FIB_DADDR_TYPE), b->group, false);
 		go(b, r, near);
 	}
+	jump(b, rule(b, c), b->family[fi].settle);
 	by_kind(b, f, c, kinds);
 	return c;
 }

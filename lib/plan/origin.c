@@ -90,25 +90,39 @@ static void write_origin(struct build *b, const struct family *f, struct family_
 	go(b, r, rest ? b->at[rest->index] : b->spoofed);
 }
 
-static void write_settle(struct build *b, const struct family *f, struct family_parts *p)
+/* What a packet that no open flow carries must be. */
+static void write_begin(struct build *b, const struct family *f, struct family_parts *p)
 {
 	const uint8_t flags = 0x17, syn = 0x02; /* fin, syn, rst, ack */
+	struct seg_rule *r;
+
+	p->begin = chain(b, "begin", f->suffix);
+	/* A TCP connection begins with a SYN: nothing is picked up in the middle. */
+	r = rule(b, p->begin);
+	seg_rule_state(b->w, r, STATE_NEW | STATE_RELATED);
+	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, IPPROTO_TCP);
+	seg_rule_cmp_mask(b->w, r, SEG_L_TCP_FLAGS, &syn, &flags, 1, true);
+	go(b, r, p->refuse);
+	/* An expected flow inherits its master's mark; it is judged by itself. */
+	r = rule(b, p->begin);
+	seg_rule_state(b->w, r, STATE_NEW | STATE_RELATED);
+	seg_rule_set_mark(b->w, r, 0);
+}
+
+/*
+ * Only for addresses that say which zone they are in. Those of a link are the same on every link, and so are
+ * their flows: a number alone would carry one link's packets for another's. The fast road, which knows the
+ * interface, carries them, or they are asked anew.
+ */
+static void write_settle(struct build *b, const struct family *f, struct family_parts *p)
+{
 	struct seg_rule *r;
 
 	p->settle = chain(b, "settle", f->suffix);
 	r = rule(b, p->settle);
 	seg_rule_confirmed(b->w, r);
 	jump(b, r, p->carried);
-	/* A TCP connection begins with a SYN: nothing is picked up in the middle. */
-	r = rule(b, p->settle);
-	seg_rule_state(b->w, r, STATE_NEW | STATE_RELATED);
-	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, IPPROTO_TCP);
-	seg_rule_cmp_mask(b->w, r, SEG_L_TCP_FLAGS, &syn, &flags, 1, true);
-	go(b, r, p->refuse);
-	/* An expected flow inherits its master's mark; it is judged by itself. */
-	r = rule(b, p->settle);
-	seg_rule_state(b->w, r, STATE_NEW | STATE_RELATED);
-	seg_rule_set_mark(b->w, r, 0);
+	go(b, rule(b, p->settle), p->begin);
 }
 
 void seg_ruleset_origins(struct build *b)
@@ -117,6 +131,7 @@ void seg_ruleset_origins(struct build *b)
 		write_at(b, &b->policy->zone[i]);
 	for (int i = 0; i < 2; i++) {
 		write_origin(b, &seg_families[i], &b->family[i]);
+		write_begin(b, &seg_families[i], &b->family[i]);
 		write_settle(b, &seg_families[i], &b->family[i]);
 	}
 }

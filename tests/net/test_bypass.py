@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Ways round the ruleset: packets made by hand that no honest host sends."""
+import contextlib
 import ipaddress
 import os
+import socket
 import struct
 
 from lab import NEVER, SOON, arrived, checksum, network, receive, transport
@@ -121,6 +123,30 @@ def test_sources_that_nobody_has():
         for source in ("::1", "::", "::ffff:10.1.0.20", "ff02::5", "fe80::1"):
             for src in ("a", "out"):
                 assert not passes(lab, "b", src, "2001:db8:2::20", 0.15, source=source, dport=5005), f"{source} from {src}"
+
+
+def test_link_addresses_are_the_links_own():
+    """The same two addresses on another link are another flow, though conntrack cannot tell."""
+    text = policy(DH="from: b, to: gateway, service: [udp/67, udp/546]", GA="from: gateway, to: a, service: [udp/547]")
+    with Town(text) as (lab, segd):
+        lab.ip("gw", "addr add fe80::1/64 dev a0 nodad", "addr add fe80::1/64 dev b0 nodad")
+        servers = {"0.0.0.0": lab.socket("gw", 2, 2, bind=("", 67)), "fe80::77": lab.socket("gw", 10, 2, bind=("::", 546))}
+        for source, dst, port, mac in (("0.0.0.0", "255.255.255.255", 67, "ff:ff:ff:ff:ff:ff"),
+                                       ("fe80::77", "fe80::1", 546, None)):
+            for turn in range(2):
+                for host, allowed in (("b", True), ("a", False)):
+                    token = os.urandom(12)
+                    lab.frame(host, dst, source=source, sport=68, dport=port, payload=token, to_mac=mac)
+                    got = receive(servers[source], SOON if allowed else NEVER)
+                    assert bool(got and got[0] == token) is allowed, f"{source} from {host}, turn {turn}"
+        s = lab.socket("gw", 10, 2, bind=("::", 5547))
+        for host, allowed in (("a", True), ("b", False)):
+            with lab.inside("gw"):
+                index = socket.if_nametoindex(lab.hosts[host]["interface"])
+            wire, token = lab.wire(host), os.urandom(12)
+            with contextlib.suppress(PermissionError):
+                s.sendto(token, ("ff02::1:2", 547, 0, index))
+            assert arrived(wire, token, SOON if allowed else NEVER) is allowed, f"to the group behind {host}"
 
 
 def test_groups_are_not_routed():
