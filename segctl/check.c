@@ -47,9 +47,10 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 	struct seg_diags diags;
 	int status;
 
-	if (argc > first + 1 || (first == 1 && file[0] == '-' && file[1]))
-		return segctl_usage(ctl, &command_check, _("unexpected argument '%s'"),
-				    argv[argc > first + 1 ? first + 1 : first]);
+	if (first == 1 && file[0] == '-' && file[1])
+		return segctl_usage(ctl, &command_check, _("unknown option %s"), file);
+	if (argc > first + 1)
+		return segctl_usage(ctl, &command_check, _("unexpected argument '%s'"), argv[first + 1]);
 	seg_diags_init(&diags);
 	policy = seg_policy_load_file(file, &diags);
 	if (policy) {

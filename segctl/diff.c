@@ -156,6 +156,5 @@ const struct command command_diff = {
 	.name = "diff",
 	.arguments = "[FILE] | OLD NEW",
 	.run = run,
-	.summary =
-		N_("what applying FILE would open and close; OLD NEW: between two files, without the daemon"),
+	.summary = N_("what applying FILE would open and close; with OLD NEW offline"),
 };

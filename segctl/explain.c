@@ -239,5 +239,5 @@ const struct command command_explain = {
 	.name = "explain",
 	.arguments = "[--policy FILE] [--in IFACE] [--mac MAC] [--at TIME] SRC DST PROTO[/PORT]",
 	.run = run,
-	.summary = N_("would this packet pass, and if not, which part of the nearest permit fails"),
+	.summary = N_("would this packet pass; if not, what the nearest permit lacks"),
 };

@@ -90,6 +90,39 @@ bool seg_utf8_is_control(uint32_t code)
 	return WITHIN(control, code);
 }
 
+/* The ASCII character that one of another width stands for; 0 where it stands for itself. */
+static char ascii_of(uint32_t code)
+{
+	if (code == 0x3000 || code == 0xa0)
+		return ' ';
+	if (code == 0x3001)
+		return ',';
+	/* Dashes, the minus sign, and the wave that Japanese writes between two ends. */
+	if ((code >= 0x2010 && code <= 0x2015) || code == 0x2212 || code == 0x301c || code == 0xff5e)
+		return '-';
+	return code >= 0xff01 && code < 0xff5e ? (char)(code - 0xfee0) : 0;
+}
+
+bool seg_utf8_narrow(struct seg_strbuf *out, const char *text, size_t len)
+{
+	bool any = false;
+
+	for (size_t at = 0, size; at < len; at += size) {
+		uint32_t code = 0;
+		char ascii;
+
+		size = seg_utf8_decode(text + at, len - at, &code);
+		ascii = size ? ascii_of(code) : 0;
+		size = size ? size : 1;
+		if (ascii)
+			seg_strbuf_add_n(out, &ascii, 1);
+		else
+			seg_strbuf_add_n(out, text + at, size);
+		any = any || ascii;
+	}
+	return any;
+}
+
 size_t seg_utf8_show(struct seg_strbuf *out, const char *text, size_t len)
 {
 	size_t cells = 0;

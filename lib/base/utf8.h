@@ -24,6 +24,10 @@ unsigned seg_utf8_cells(uint32_t code);
  * reverse the direction of text: they make a line read as what it is not. */
 bool seg_utf8_is_control(uint32_t code);
 
+/* Appends text with what an input method left in full width as ASCII: letters, digits, marks and blanks,
+ * dashes of every length as '-'. Was there any? */
+bool seg_utf8_narrow(struct seg_strbuf *out, const char *text, size_t len);
+
 /* Appends text with control characters and broken bytes as \xNN. Returns the cells. */
 size_t seg_utf8_show(struct seg_strbuf *out, const char *text, size_t len);
 

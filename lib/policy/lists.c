@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "policy/loader.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/i18n.h"
@@ -39,14 +40,35 @@ static bool is_readable(const char *text, size_t len)
 	return len > first + 1 && strspn(cut + 1, "0123456789") >= len - first - 1;
 }
 
-/* The network that was probably meant where host bits are set. */
+/* 10.1.0.0/255.255.255.0: the network of an address with its mask. */
+static bool parse_masked(const char *text, size_t len, struct seg_range *range)
+{
+	const char *slash = memchr(text, '/', len), *reason;
+	seg_addr mask;
+	uint32_t bits;
+	char prefix[64];
+	int n;
+
+	if (!slash || !memchr(slash, '.', (size_t)(text + len - slash)) ||
+	    !seg_addr_parse(slash + 1, (size_t)(text + len - slash) - 1, &mask))
+		return false;
+	bits = (uint32_t)mask;
+	if (~bits & (~bits + 1))
+		return false;
+	n = snprintf(prefix, sizeof(prefix), "%.*s/%d", (int)(slash - text), text, __builtin_popcount(bits));
+	return n < (int)sizeof(prefix) && seg_range_parse(prefix, (size_t)n, true, range, &reason);
+}
+
+/* The network that was probably meant where host bits are set, or a mask is written. */
 static void hint_network(struct loader *ld, struct seg_diag *diag, const char *text, size_t len)
 {
 	char buf[SEG_RANGE_STRLEN];
 	struct seg_range range;
 	const char *reason;
 
-	if (diag && seg_range_parse(text, len, true, &range, &reason))
+	if (hint_narrow(ld, diag, text, len))
+		return;
+	if (diag && (seg_range_parse(text, len, true, &range, &reason) || parse_masked(text, len, &range)))
 		seg_diag_hint(ld->diags, diag, _("did you mean '%s'?"), seg_range_format(range, buf));
 	else
 		seg_diag_hint(ld->diags, diag, _("such as %s"), "10.1.0.0/24, 10.1.0.5, 10.1.0.5-10.1.0.9");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "policy/loader.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/i18n.h"
@@ -95,6 +96,7 @@ const struct yaml_node *declarations(struct loader *ld, const struct field *fiel
 
 static bool read_mac(struct loader *ld, const struct field *field, struct seg_host *host)
 {
+	struct seg_diag *diag = NULL;
 	const char *text;
 
 	host->mac_place = field_place(field);
@@ -107,10 +109,10 @@ static bool read_mac(struct loader *ld, const struct field *field, struct seg_ho
 		seg_error(ld->diags, SEG_RANGE, host->mac_place,
 			  _("host '%s': %s is a group's address, not a card's"), host->id, text);
 	else
-		seg_diag_hint(ld->diags,
-			      seg_error(ld->diags, SEG_TYPE, host->mac_place,
-					_("host '%s': '%s' is not a MAC address"), host->id, text),
-			      _("such as %s"), "\"00:00:5e:00:53:41\"");
+		diag = seg_error(ld->diags, SEG_TYPE, host->mac_place,
+				 _("host '%s': '%s' is not a MAC address"), host->id, text);
+	if (diag && !hint_narrow(ld, diag, text, strlen(text)))
+		seg_diag_hint(ld->diags, diag, _("such as %s"), "\"00:00:5e:00:53:41\"");
 	return false;
 }
 
@@ -216,6 +218,22 @@ static void load_hosts(struct loader *ld, const struct field *field)
 	}
 }
 
+/* "22/tcp", as much other equipment writes it. */
+static void hint_item(struct loader *ld, struct seg_diag *diag, const char *text, size_t len)
+{
+	const char *slash = strchr(text, '/'), *reason;
+	struct seg_service_item item;
+	enum seg_diag_code code;
+	char *turned;
+
+	if (!diag || hint_narrow(ld, diag, text, len) || !slash)
+		return;
+	turned = seg_arena_alloc(ld->scratch, len + 1);
+	snprintf(turned, len + 1, "%s/%.*s", slash + 1, (int)(slash - text), text);
+	if (seg_service_item_parse(turned, len, &item, &code, &reason))
+		seg_diag_hint(ld->diags, diag, _("did you mean '%s'?"), turned);
+}
+
 bool read_item(struct loader *ld, const struct subject *of, const struct yaml_node *node,
 	       struct seg_service_item *item)
 {
@@ -223,8 +241,10 @@ bool read_item(struct loader *ld, const struct subject *of, const struct yaml_no
 	const char *reason;
 
 	if (!seg_service_item_parse(node->text, node->len, item, &code, &reason)) {
-		seg_error(ld->diags, code, node->place, _("%s: '%s' is no service: %s"), subject_text(ld, of),
-			  node->text, _(reason));
+		hint_item(ld,
+			  seg_error(ld->diags, code, node->place, _("%s: '%s' is no service: %s"),
+				    subject_text(ld, of), node->text, _(reason)),
+			  node->text, node->len);
 		return false;
 	}
 	item->place = node->place;

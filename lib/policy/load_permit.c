@@ -280,6 +280,17 @@ static void hint_services(struct loader *ld, struct seg_diag *diag, const char *
 	const struct seg_policy *policy = ld->policy;
 	const char **names = SEG_NEW_N(ld->scratch, const char *, policy->services + 1);
 
+	if (hint_narrow(ld, diag, word, strlen(word)))
+		return;
+	if (strspn(word, "0123456789-") == strlen(word)) {
+		seg_diag_hint(ld->diags, diag, _("write tcp/%s or udp/%s"), word, word);
+		return;
+	}
+	if (!policy->services) {
+		seg_diag_hint(ld->diags, diag,
+			      _("declare it under 'services', or write it out, such as tcp/443"));
+		return;
+	}
 	for (size_t s = 0; s < policy->services; s++)
 		names[s] = policy->service[s].id;
 	names[policy->services] = "any";
@@ -358,16 +369,17 @@ static void read_hours(struct loader *ld, const struct field *field, struct seg_
 	hours = SEG_NEW_N(ld->arena, struct seg_hours, n);
 	for (size_t i = 0; i < n; i++) {
 		const char *reason = NULL;
+		struct seg_diag *diag;
 
 		if (seg_hours_parse(items[i]->text, items[i]->len, &hours[taken], &reason)) {
 			taken++;
 			continue;
 		}
-		seg_diag_hint(ld->diags,
-			      seg_error(ld->diags, is_shaped_hours(items[i]) ? SEG_RANGE : SEG_TYPE,
-					items[i]->place, _("%s: '%s' in 'hours': %s"),
-					subject_text(ld, field->of), items[i]->text, _(reason)),
-			      _("such as %s"), "mon-fri 08:00-20:00, sat 22:00-05:00");
+		diag = seg_error(ld->diags, is_shaped_hours(items[i]) ? SEG_RANGE : SEG_TYPE, items[i]->place,
+				 _("%s: '%s' in 'hours': %s"), subject_text(ld, field->of), items[i]->text,
+				 _(reason));
+		if (!hint_narrow(ld, diag, items[i]->text, items[i]->len))
+			seg_diag_hint(ld->diags, diag, _("such as %s"), "mon-fri 08:00-20:00, sat 22:00-05:00");
 	}
 	schedule->hours = hours;
 	schedule->n_hours = taken;

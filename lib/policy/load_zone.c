@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/i18n.h"
+#include "base/utf8.h"
 
 #define ZONE_ID_MAX 31
 
@@ -68,6 +69,16 @@ static bool check_zone_id(struct loader *ld, const struct subject *of, const str
 	return false;
 }
 
+/* The kernel would accept such a name; no interface has it. */
+static bool has_full_width(const char *text, size_t len)
+{
+	struct seg_strbuf narrow = {0};
+	bool has = seg_utf8_narrow(&narrow, text, len);
+
+	seg_strbuf_fini(&narrow);
+	return has;
+}
+
 /* A name the kernel accepts for an interface, or the beginning of one and '*'. */
 static bool read_interface(struct loader *ld, const struct field *field, const struct yaml_node *node,
 			   struct seg_interface *interface)
@@ -89,9 +100,14 @@ static bool read_interface(struct loader *ld, const struct field *field, const s
 	else if (strcspn(node->text, " \t\n\r/\"'\\:") < len || strcmp(node->text, ".") == 0 ||
 		 strcmp(node->text, "..") == 0)
 		reason = N_("the kernel knows no interface of such a name");
+	else if (has_full_width(node->text, len))
+		reason = N_("the name has full-width characters");
 	if (reason) {
-		seg_error(ld->diags, len >= IFNAMSIZ ? SEG_RANGE : SEG_TYPE, node->place,
-			  _("%s: interface '%s': %s"), subject_text(ld, field->of), node->text, _(reason));
+		hint_narrow(ld,
+			    seg_error(ld->diags, len >= IFNAMSIZ ? SEG_RANGE : SEG_TYPE, node->place,
+				      _("%s: interface '%s': %s"), subject_text(ld, field->of), node->text,
+				      _(reason)),
+			    node->text, node->len);
 		return false;
 	}
 	interface->name = seg_arena_strndup(ld->arena, node->text, len);

@@ -84,6 +84,8 @@ bool check_id(struct loader *ld, const struct subject *of, const struct yaml_nod
 /* A hint with the nearest of the names, or all of them where none is near and they are few. */
 void hint_names(struct loader *ld, struct seg_diag *diag, const char *word, const char *const *names,
 		size_t n);
+/* A hint with the text in half width, where it has characters in full width. */
+bool hint_narrow(struct loader *ld, struct seg_diag *diag, const char *text, size_t len);
 /* Where a key stands, for a field that is there. */
 struct seg_place field_place(const struct field *field);
 

@@ -25,23 +25,63 @@ struct seg_place field_place(const struct field *field)
 	return field->value ? field->value->place : (struct seg_place){0};
 }
 
-#define NAMES_SHOWN 12
+#define NAMES_SHOWN 14 /* the words for a tier, in both languages */
 #define FEW 16 /* items that are faster compared than hashed */
+
+/* The word as a keyboard of half width had written it; NULL where it is written so. */
+static const char *narrowed(struct loader *ld, const char *text, size_t len)
+{
+	struct seg_strbuf narrow = {0};
+	const char *word = NULL;
+
+	if (seg_utf8_narrow(&narrow, text, len)) {
+		const char *first = seg_strbuf_text(&narrow);
+		size_t n;
+
+		first += strspn(first, " ");
+		n = strlen(first);
+		while (n && first[n - 1] == ' ')
+			n--;
+		word = seg_arena_strndup(ld->scratch, first, n);
+	}
+	seg_strbuf_fini(&narrow);
+	return word;
+}
+
+bool hint_narrow(struct loader *ld, struct seg_diag *diag, const char *text, size_t len)
+{
+	const char *narrow = diag ? narrowed(ld, text, len) : NULL;
+
+	if (narrow)
+		seg_diag_hint(ld->diags, diag, _("write '%s', in half-width characters"), narrow);
+	return narrow;
+}
+
+/* Hints at the nearest name and returns it; NULL where none is near. */
+static const char *hint_nearest(struct loader *ld, struct seg_diag *diag, const char *word,
+				const char *const *names, size_t n)
+{
+	const char *narrow = narrowed(ld, word, strlen(word));
+	const char *nearest = seg_nearest(narrow ? narrow : word, names, n);
+
+	if (nearest && narrow)
+		seg_diag_hint(ld->diags, diag, _("write '%s', in half-width characters"), nearest);
+	else if (nearest)
+		seg_diag_hint(ld->diags, diag, _("did you mean '%s'?"), nearest);
+	return nearest;
+}
 
 void hint_names(struct loader *ld, struct seg_diag *diag, const char *word, const char *const *names,
 		size_t n)
 {
-	const char *nearest = diag ? seg_nearest(word, names, n) : NULL;
 	struct seg_strbuf all = {0};
 
-	if (nearest) {
-		seg_diag_hint(ld->diags, diag, _("did you mean '%s'?"), nearest);
-	} else if (diag && n > 0 && n <= NAMES_SHOWN) {
-		for (size_t i = 0; i < n; i++)
-			seg_strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
-		seg_diag_hint(ld->diags, diag, _("known here: %s"), seg_strbuf_text(&all));
-		seg_strbuf_fini(&all);
-	}
+	if (!diag || hint_nearest(ld, diag, word, names, n) || !n || n > NAMES_SHOWN)
+		return;
+	for (size_t i = 0; i < n; i++)
+		seg_strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
+	seg_diag_hint(ld->diags, diag, _("known here: %s"), seg_strbuf_text(&all));
+	seg_strbuf_fini(&all);
 }
 
 static size_t key_index(const char *key, const char *const *names, size_t n)
@@ -58,12 +98,11 @@ static void refuse_key(struct loader *ld, const struct subject *of, const struct
 {
 	struct seg_diag *diag = seg_error(ld->diags, SEG_UNKNOWN_KEY, key->place, _("%s: unknown key '%s'"),
 					  subject_text(ld, of), key->text);
-	const char *nearest = seg_nearest(key->text, names, n);
+	const char *nearest = hint_nearest(ld, diag, key->text, names, n);
 	struct seg_strbuf all = {0};
 
 	if (nearest) {
 		fields[key_index(nearest, names, n)].misspelt = true;
-		seg_diag_hint(ld->diags, diag, _("did you mean '%s'?"), nearest);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -202,6 +241,7 @@ bool read_word(struct loader *ld, const struct field *field, const struct word *
 bool read_date(struct loader *ld, const struct field *field, seg_date *date)
 {
 	const struct yaml_node *node = scalar_of(ld, field, N_("write a date such as 2027-03-31"));
+	struct seg_diag *diag;
 	bool shaped;
 
 	if (!node)
@@ -210,13 +250,12 @@ bool read_date(struct loader *ld, const struct field *field, seg_date *date)
 		return true;
 	shaped = node->len == 10 && strspn(node->text, "0123456789-") == 10 && node->text[4] == '-' &&
 		 node->text[7] == '-';
-	seg_diag_hint(ld->diags,
-		      shaped ? seg_error(ld->diags, SEG_RANGE, node->place, _("%s: there is no day %s"),
-					 subject_text(ld, field->of), node->text)
-			     : seg_error(ld->diags, SEG_TYPE, node->place,
-					 _("%s: '%s' of '%s' is not a date"), subject_text(ld, field->of),
-					 node->text, field->key),
-		      _("write a date such as 2027-03-31"));
+	diag = shaped ? seg_error(ld->diags, SEG_RANGE, node->place, _("%s: there is no day %s"),
+				  subject_text(ld, field->of), node->text)
+		      : seg_error(ld->diags, SEG_TYPE, node->place, _("%s: '%s' of '%s' is not a date"),
+				  subject_text(ld, field->of), node->text, field->key);
+	if (!hint_narrow(ld, diag, node->text, node->len))
+		seg_diag_hint(ld->diags, diag, _("write a date such as 2027-03-31"));
 	return false;
 }
 

@@ -380,7 +380,7 @@ static bool check_characters(const struct seg_source *source, size_t skip, struc
 				      seg_error(diags, SEG_SYNTAX, seg_source_place(source, at, at + 1),
 						_("this byte (0x%02x) is not UTF-8"),
 						(unsigned char)source->text[at]),
-				      _("save the file as UTF-8, not as Shift_JIS or EUC-JP"));
+				      _("save the file as UTF-8, not as Shift_JIS, EUC-JP or UTF-16"));
 			return false;
 		}
 		if (!space && (code < 0x20 || (code >= 0x7f && code < 0xa0))) {
@@ -423,6 +423,7 @@ static const char *const known_message[] = {
 	N_("plain scalar cannot start with '`'"),
 	N_("plain scalar cannot start with '%'"),
 	N_("tab character may not be used as indentation"),
+	N_("invalid scalar at the end of block sequence"),
 	N_("invalid tab used as indentation"),
 };
 
@@ -432,6 +433,62 @@ static const char *message_of(const char *message)
 		if (strcmp(known_message[i], message) == 0)
 			return _(known_message[i]);
 	return message;
+}
+
+static void hint_syntax(struct builder *b, struct seg_diag *found, const char *message)
+{
+	/* What is never closed is noticed only lines later. */
+	if (strncmp(message, "wrongly indented", 16) == 0)
+		seg_diag_hint(b->diags, found,
+			      _("a bracket or a quotation mark in the lines above may still be open"));
+	else if (strcmp(message, "invalid multiline plain key") == 0 ||
+		 strcmp(message, "could not find expected ':'") == 0)
+		seg_diag_hint(b->diags, found, _("a blank stands behind the colon of a key: 'key: value'"));
+	else if (strcmp(message, "invalid scalar at the end of block sequence") == 0)
+		seg_diag_hint(b->diags, found,
+			      _("a blank stands behind the hyphen of an entry: '- id: SC-13'"));
+}
+
+/*
+ * What an input method leaves behind where YAML wants its own: marks in full width, and blanks
+ * that are none where the line begins or a mark went before.
+ */
+static bool is_wide_mark(uint32_t code, char before)
+{
+	static const uint32_t marks[] = {0xff1a, 0xff0c, 0xff3b, 0xff3d, 0xff5b, 0xff5d, 0xff03, 0xff0d};
+
+	if (code == 0x3000 || code == 0xa0)
+		return strchr("\n ,:-[{", before);
+	if (code == 0x30fc) /* the sign of a long vowel, which looks like a hyphen */
+		return strchr("\n ", before);
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (marks[i] == code)
+			return true;
+	return false;
+}
+
+/* Points at the first such character of a line: an eye sees no difference. */
+static bool relate_wide(struct builder *b, struct seg_diag *found, unsigned line)
+{
+	const struct seg_source *source = b->source;
+	size_t end = line < source->lines ? source->line[line] : source->len;
+	char before = '\n';
+
+	for (size_t at = source->line[line - 1], size; at < end; at += size) {
+		uint32_t code = 0;
+
+		size = seg_utf8_decode(source->text + at, end - at, &code);
+		if (!size)
+			return false;
+		if (is_wide_mark(code, before)) {
+			seg_diag_relate(b->diags, found, seg_source_place(source, at, at + size),
+					_("a full-width character or a blank of another kind: YAML takes it "
+					  "for a letter"));
+			return true;
+		}
+		before = source->text[at];
+	}
+	return false;
 }
 
 static void report(struct builder *b, struct fy_diag *diag)
@@ -448,10 +505,11 @@ static void report(struct builder *b, struct fy_diag *diag)
 	}
 	found = seg_error(b->diags, SEG_SYNTAX, place, _("not readable as YAML: %s"),
 			  error && error->msg ? message_of(error->msg) : _("the file ends too early"));
-	/* What is never closed is noticed only lines later. */
-	if (error && error->msg && strncmp(error->msg, "wrongly indented", 16) == 0)
-		seg_diag_hint(b->diags, found,
-			      _("a bracket or a quotation mark in the lines above may still be open"));
+	if (!error || !error->msg)
+		return;
+	hint_syntax(b, found, error->msg);
+	if (!relate_wide(b, found, place.line) && place.line > 1)
+		relate_wide(b, found, place.line - 1);
 }
 
 static struct fy_diag *quiet_diag(void)
