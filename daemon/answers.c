@@ -106,7 +106,7 @@ static json_t *status_policy(struct seg_engine *engine)
 			 "file", engine->options.policy_file, "since", seg_json_time(engine, engine->state.since),
 			 "confirm-until", seg_json_time(engine, engine->state.confirm_until), "zones",
 			 (json_int_t)book->policy->zones, "permits", (json_int_t)book->policy->permits, "stage",
-			 seg_json_text(engine->state.stage[0] ? engine->state.stage : NULL));
+			 seg_json_text(engine->state.stage.id[0] ? engine->state.stage.id : NULL));
 }
 
 /* The gateway's addresses as the policy has them, and as the kernel does: a sentence for each difference. */
@@ -242,16 +242,24 @@ static json_t *side_ids(const struct seg_side *side, size_t n)
 	return list;
 }
 
+/* Every address of the side is isolated. */
 static bool side_isolated(const struct seg_engine *engine, const struct seg_side *side, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct seg_ranges ranges = side[i].whole ? side[i].zone->nets : side[i].ranges;
 
 		if (side[i].zone == engine->running->policy->gateway_zone || side[i].n_bound ||
-		    !seg_ranges_subset(ranges, engine->isolated))
+		    !seg_ranges_subset(ranges, engine->closure.isolated))
 			return false;
 	}
 	return true;
+}
+
+static bool is_stopped(const struct seg_engine *engine, const struct seg_permit *permit)
+{
+	return seg_closure_has_permit(&engine->closure, permit) ||
+	       (engine->closure.isolated.n && (side_isolated(engine, permit->from, permit->n_from) ||
+					       side_isolated(engine, permit->to, permit->n_to)));
 }
 
 static const char *permit_state(const struct seg_engine *engine, const struct seg_permit *permit, time_t now)
@@ -261,8 +269,7 @@ static const char *permit_state(const struct seg_engine *engine, const struct se
 	enum seg_schedule_state state =
 		seg_schedule_state(&permit->schedule, now, engine->running->policy->timezone);
 
-	if (state == SEG_OPEN && engine->isolated.n &&
-	    (side_isolated(engine, permit->from, permit->n_from) || side_isolated(engine, permit->to, permit->n_to)))
+	if (state == SEG_OPEN && is_stopped(engine, permit))
 		return "stopped";
 	return name[state];
 }
@@ -424,12 +431,8 @@ int seg_engine_explain(struct seg_engine *engine, const struct seg_request *requ
 		r = seg_answer_error(out, -EINVAL, "invalid-parameter", "%s", seg_strbuf_text(&problem));
 		goto out;
 	}
-	verdict = seg_classify_indexed(engine->running->policy, engine->running->index, &engine->links.gateway,
-				       &asked.packet, asked.at);
-	if (seg_engine_is_isolated(engine, asked.packet.src) || seg_engine_is_isolated(engine, asked.packet.dst)) {
-		verdict.permit = false;
-		verdict.reason = SEG_REASON_ISOLATED;
-	}
+	verdict = seg_classify_closed(engine->running->policy, engine->running->index, &engine->links.gateway,
+				      &engine->closure, &asked.packet, asked.at);
 	*out = seg_answer_explain(engine->running->policy, &asked.packet, &verdict, asked.at);
 out:
 	seg_strbuf_fini(&problem);
@@ -597,6 +600,7 @@ static struct seg_rulebook *diff_candidate(struct seg_engine *engine, const stru
 struct diff_listing {
 	struct seg_engine *engine;
 	const struct seg_rulebook *next;
+	struct seg_closure closure; /* under it */
 	json_t *list;
 	time_t now;
 };
@@ -611,8 +615,8 @@ static void list_cut(void *context, enum seg_flow_event event, const struct seg_
 
 	(void)event;
 	if (judged.kind != SEG_LEGITIMATE ||
-	    seg_classify_indexed(listing->next->policy, listing->next->index, &listing->engine->links.gateway, &packet,
-				 listing->now)
+	    seg_classify_closed(listing->next->policy, listing->next->index, &listing->engine->links.gateway,
+				&listing->closure, &packet, listing->now)
 		    .permit)
 		return;
 	json_array_append_new(listing->list, seg_json_flow(listing->engine, flow, &judged, listing->now));
@@ -622,6 +626,7 @@ int seg_engine_diff(struct seg_engine *engine, const struct seg_request *request
 {
 	struct diff_listing listing = {.engine = engine, .now = request->now};
 	struct seg_rulebook *next;
+	struct seg_arena *arena;
 	struct seg_diags failed;
 
 	if (!engine->running)
@@ -635,9 +640,12 @@ int seg_engine_diff(struct seg_engine *engine, const struct seg_request *request
 	}
 	listing.next = next;
 	listing.list = json_array();
+	arena = seg_arena_new();
+	seg_emergency_close(engine, next->policy, arena, &listing.closure);
 	engine->ops->flows(engine->kernel, 0, 0, list_cut, &listing);
 	*out = seg_compare(engine->running->policy, next->policy, request->now);
 	json_object_set_new(*out, "flows", listing.list);
+	seg_arena_free(arena);
 	seg_rulebook_free(next);
 	return 0;
 }

@@ -27,7 +27,7 @@ static struct seg_plan *build(struct seg_engine *engine, const struct seg_rulebo
 		.now = now,
 		.interface = engine->links.interface,
 		.interfaces = engine->links.interfaces,
-		.isolated = engine->isolated,
+		.closure = &engine->closure,
 	};
 
 	if (!book)
@@ -132,7 +132,7 @@ static void put_in_place(struct seg_engine *engine, struct seg_rulebook *book, s
 		seg_windows_begin(engine, now);
 	}
 	if (old)
-		seg_watch_revoke(engine, old, false, reason, now, revoked);
+		seg_watch_revoke(engine, old, engine->closure.isolated.n > 0, reason, now, revoked);
 	seg_plan_free(old);
 	seg_rulebook_free(before);
 }
@@ -164,6 +164,7 @@ int seg_apply_install(struct seg_engine *engine, struct seg_rulebook *book, time
 
 int seg_apply_refresh(struct seg_engine *engine, time_t now, const char *reason, struct seg_revoked *revoked)
 {
+	bool hosts = !strcmp(reason, "isolated") && engine->closure.isolated.n > 0;
 	struct seg_revoked counted = {0};
 	struct seg_plan *old = NULL;
 	struct seg_diags diags;
@@ -175,7 +176,7 @@ int seg_apply_refresh(struct seg_engine *engine, time_t now, const char *reason,
 	if (r)
 		return r;
 	if (old)
-		seg_watch_revoke(engine, old, !strcmp(reason, "isolated"), reason, now, &counted);
+		seg_watch_revoke(engine, old, hosts, reason, now, &counted);
 	seg_plan_free(old);
 	if (revoked)
 		*revoked = counted;

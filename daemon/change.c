@@ -190,7 +190,10 @@ static bool cuts_session(struct seg_engine *engine, const struct seg_rulebook *b
 {
 	struct seg_packet packet = {.proto = 6, .dport = 22};
 	char client[SEG_ADDR_STRLEN + 1], server[SEG_ADDR_STRLEN + 1];
+	struct seg_closure closure;
+	struct seg_arena *arena;
 	unsigned sport, dport;
+	bool cuts;
 
 	if (!session || sscanf(session, "%46s %u %46s %u", client, &sport, server, &dport) != 4 ||
 	    !seg_addr_parse(client, strlen(client), &packet.src) ||
@@ -201,7 +204,11 @@ static bool cuts_session(struct seg_engine *engine, const struct seg_rulebook *b
 	packet.sport = (uint16_t)sport;
 	packet.dport = (uint16_t)dport;
 	packet.no_mac = true;
-	return !seg_classify_indexed(book->policy, book->index, &engine->links.gateway, &packet, now).permit;
+	arena = seg_arena_new();
+	seg_emergency_close(engine, book->policy, arena, &closure);
+	cuts = !seg_classify_closed(book->policy, book->index, &engine->links.gateway, &closure, &packet, now).permit;
+	seg_arena_free(arena);
+	return cuts;
 }
 
 /* Commits a candidate that was stored; on failure the state is what it was. */

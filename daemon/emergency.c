@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What an operator does in an emergency: cut off a host or a zone at once. Survives
- * applies and restarts until it is released or over; targets are kept by name and
- * resolved against each policy.
+ * What an operator does in an emergency: cut off a host or a zone at once, or switch
+ * to a stage of the emergency plan. Both survive applies and restarts until they are
+ * ended; they are kept by name and resolved against each policy, and a policy that
+ * does not know a name any more opens nothing by that.
  */
 
 #include "state.h"
@@ -12,18 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A zone's id, a host's id, an address or a prefix. */
-static bool resolve(const struct seg_policy *policy, const char *target, struct seg_arena *arena,
-		    struct seg_ranges *ranges)
+/* What a target means: a zone (*zone), or addresses. */
+static bool understand(const struct seg_policy *policy, const char *target, struct seg_arena *arena,
+		       const struct seg_zone **zone, struct seg_ranges *ranges)
 {
-	const struct seg_zone *zone = policy ? seg_policy_zone(policy, target) : NULL;
 	struct seg_range range;
 	const char *reason;
 
-	if (zone && zone != policy->gateway_zone) {
-		*ranges = zone->nets;
+	*zone = policy ? seg_policy_zone(policy, target) : NULL;
+	if (*zone && *zone != policy->gateway_zone) {
+		*ranges = (*zone)->nets;
 		return true;
 	}
+	*zone = NULL;
 	for (size_t i = 0; policy && i < policy->hosts; i++) {
 		if (!strcmp(policy->host[i].id, target)) {
 			*ranges = policy->host[i].ranges;
@@ -36,24 +38,137 @@ static bool resolve(const struct seg_policy *policy, const char *target, struct 
 	return true;
 }
 
+static void close_isolation(const struct seg_isolation *one, const struct seg_policy *policy,
+			    struct seg_arena *arena, struct seg_closure *closure)
+{
+	const struct seg_zone *zone;
+	struct seg_ranges ranges;
+
+	if (!understand(policy, one->target, arena, &zone, &ranges)) {
+		/* The policy has forgotten the name: whom it meant stays cut off. */
+		zone = NULL;
+		ranges = seg_ranges_from(arena, one->range, one->ranges);
+	}
+	if (zone)
+		seg_closure_zone(closure, zone, SEG_CLOSED_ISOLATED);
+	else
+		seg_closure_hosts(closure, ranges, arena);
+}
+
+static void close_permit(struct seg_closure *closure, const struct seg_policy *policy, const char *name)
+{
+	const struct seg_permit *permit = seg_policy_permit(policy, name);
+
+	if (permit)
+		seg_closure_permit(closure, permit, SEG_CLOSED_STAGE);
+}
+
+static void close_class(struct seg_closure *closure, const struct seg_policy *policy, const char *name)
+{
+	for (enum seg_class class = 0; class < SEG_CLASSES; class ++)
+		if (!strcmp(seg_class_name(class), name))
+			seg_closure_class(closure, policy, class, SEG_CLOSED_STAGE);
+}
+
+static void close_zone(struct seg_closure *closure, const struct seg_policy *policy, const char *name)
+{
+	const struct seg_zone *zone = seg_policy_zone(policy, name);
+
+	if (zone)
+		seg_closure_zone(closure, zone, SEG_CLOSED_STAGE);
+}
+
+static void close_stage(const json_t *closes, const struct seg_policy *policy, struct seg_closure *closure)
+{
+	static const struct {
+		const char *key;
+		void (*close)(struct seg_closure *closure, const struct seg_policy *policy, const char *name);
+	} kind[] = {{"permits", close_permit}, {"classes", close_class}, {"zones", close_zone}};
+
+	for (size_t k = 0; k < sizeof(kind) / sizeof(*kind); k++) {
+		size_t i;
+		json_t *name;
+
+		json_array_foreach(json_object_get(closes, kind[k].key), i, name)
+		{
+			if (json_is_string(name))
+				kind[k].close(closure, policy, json_string_value(name));
+		}
+	}
+}
+
+/* What a stage closes, by names that outlive the policy. */
+static json_t *closes_of(const struct seg_stage *stage)
+{
+	json_t *permits = json_array(), *classes = json_array(), *zones = json_array();
+
+	for (size_t i = 0; i < stage->permits; i++)
+		json_array_append_new(permits, json_string(stage->permit[i]->id));
+	for (enum seg_class class = 0; class < SEG_CLASSES; class ++)
+		if (stage->classes & 1u << class)
+			json_array_append_new(classes, json_string(seg_class_name(class)));
+	for (size_t i = 0; i < stage->zones; i++)
+		json_array_append_new(zones, json_string(stage->zone[i]->id));
+	return json_pack("{s:o, s:o, s:o}", "permits", permits, "classes", classes, "zones", zones);
+}
+
+void seg_emergency_close(const struct seg_engine *engine, const struct seg_policy *policy, struct seg_arena *arena,
+			 struct seg_closure *closure)
+{
+	const struct seg_staged *staged = &engine->state.stage;
+	const struct seg_stage *stage = staged->id[0] ? seg_policy_stage(policy, staged->id) : NULL;
+	json_t *closes = stage ? closes_of(stage) : json_incref(staged->closes);
+
+	seg_closure_init(closure, policy, arena);
+	for (size_t i = 0; i < engine->state.isolations; i++)
+		close_isolation(&engine->state.isolation[i], policy, arena, closure);
+	if (staged->id[0])
+		close_stage(closes, policy, closure);
+	seg_closure_finish(closure, policy);
+	json_decref(closes);
+}
+
+/* The addresses behind the names, in case a later policy does not know them. */
+static void remember(struct seg_isolation *one, const struct seg_policy *policy, struct seg_arena *arena)
+{
+	const struct seg_zone *zone;
+	struct seg_ranges ranges;
+
+	if (!understand(policy, one->target, arena, &zone, &ranges))
+		return;
+	free(one->range);
+	one->range = calloc(ranges.n + 1, sizeof(*one->range));
+	if (!one->range)
+		abort();
+	if (ranges.n)
+		memcpy(one->range, ranges.range, ranges.n * sizeof(*ranges.range));
+	one->ranges = ranges.n;
+}
+
 void seg_emergency_resolve(struct seg_engine *engine, const struct seg_policy *policy)
 {
+	struct seg_staged *staged = &engine->state.stage;
+	const struct seg_stage *stage = policy && staged->id[0] ? seg_policy_stage(policy, staged->id) : NULL;
 	struct seg_arena *arena = seg_arena_new();
-	struct seg_ranges all = {0}, one;
+	struct seg_closure closure = {0};
 
 	for (size_t i = 0; i < engine->state.isolations; i++)
-		if (resolve(policy, engine->state.isolation[i].target, arena, &one))
-			all = seg_ranges_union(arena, all, one);
-	/* Into the new arena: ranges may still be those of the policy that is about to go. */
-	engine->isolated = (struct seg_ranges){
-		all.n ? seg_arena_copy(arena, all.range, all.n * sizeof(*all.range)) : NULL, all.n};
-	seg_arena_free(engine->isolated_arena);
-	engine->isolated_arena = arena;
+		remember(&engine->state.isolation[i], policy, arena);
+	if (stage) {
+		json_decref(staged->closes);
+		staged->closes = closes_of(stage);
+	}
+	if (policy)
+		seg_emergency_close(engine, policy, arena, &closure);
+	engine->closure = closure;
+	seg_arena_free(engine->closure_arena);
+	engine->closure_arena = arena;
 }
 
 bool seg_engine_is_isolated(const struct seg_engine *engine, seg_addr addr)
 {
-	return engine->isolated.n && seg_ranges_contain(engine->isolated, addr);
+	return engine->closure.isolated.n && !seg_engine_is_gateway(engine, addr) &&
+	       seg_ranges_contain(engine->closure.isolated, addr);
 }
 
 static struct seg_isolation *find(struct seg_engine *engine, const char *target)
@@ -80,6 +195,7 @@ static struct seg_isolation *add(struct seg_engine *engine, const char *target)
 	return one;
 }
 
+/* What it remembers goes to whoever has a copy of it. */
 static void take_out(struct seg_engine *engine, struct seg_isolation *one)
 {
 	struct seg_state *state = &engine->state;
@@ -145,9 +261,10 @@ int seg_engine_isolated(struct seg_engine *engine, const struct seg_request *req
 static int isolate_refusal(struct seg_engine *engine, const char *target, const char *reason, json_int_t seconds,
 			   json_t **out)
 {
+	const struct seg_zone *zone;
 	struct seg_arena *arena;
 	struct seg_ranges ranges;
-	bool known;
+	bool known, own;
 
 	if (!target || !*target || strlen(target) >= SEG_TARGET_MAX)
 		return seg_answer_error(out, -EINVAL, "invalid-parameter", "say which host or zone");
@@ -158,11 +275,17 @@ static int isolate_refusal(struct seg_engine *engine, const char *target, const 
 	if (seconds < 0)
 		return seg_answer_error(out, -EINVAL, "invalid-parameter", "--for is a time from now on");
 	arena = seg_arena_new();
-	known = resolve(policy_of(engine), target, arena, &ranges);
+	known = understand(policy_of(engine), target, arena, &zone, &ranges);
+	own = known && !zone && ranges.n == 1 && ranges.range[0].lo == ranges.range[0].hi &&
+	      seg_engine_is_gateway(engine, ranges.range[0].lo);
 	seg_arena_free(arena);
 	if (!known)
 		return seg_answer_error(out, -ENOENT, "not-found",
 					"%s is no zone, no host of the policy and no address", target);
+	if (own)
+		return seg_answer_error(out, -EINVAL, "invalid-parameter",
+					"%s is the gateway itself; isolate the zones or hosts that shall not reach it",
+					target);
 	return 0;
 }
 
@@ -172,23 +295,33 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	const char *reason = json_string_value(json_object_get(request->params, "reason"));
 	json_int_t seconds = json_integer_value(json_object_get(request->params, "for"));
 	struct seg_revoked revoked = {0};
-	struct seg_isolation *one;
+	struct seg_isolation *one, before = {0};
 	int r = isolate_refusal(engine, target, reason, seconds, out);
 
 	if (r)
 		return r;
+	one = find(engine, target);
+	if (one)
+		before = *one;
 	one = add(engine, target);
+	one->range = NULL;
+	one->ranges = 0;
 	one->since = request->now;
 	one->until = seconds ? request->now + seconds : 0;
 	one->uid = request->uid;
 	snprintf(one->reason, sizeof(one->reason), "%s", reason);
 	r = put_in_force(engine, "isolated", request->now, &revoked);
+	one = find(engine, target);
 	if (r) {
-		take_out(engine, find(engine, target));
+		free(one->range);
+		if (before.target[0])
+			*one = before;
+		else
+			take_out(engine, one);
 		seg_emergency_resolve(engine, policy_of(engine));
 		return seg_answer_error(out, r, "kernel", "%s is not isolated: %s", target, strerror(-r));
 	}
-	one = find(engine, target);
+	free(before.range);
 	say(engine, "isolated", one, request->uid, one->reason, request->now);
 	*out = json_pack("{s:o, s:o}", "isolated", seg_json_isolated(engine), "revoked",
 			 seg_answer_revoked(&revoked));
@@ -208,6 +341,7 @@ static int release(struct seg_engine *engine, struct seg_isolation *one, uid_t u
 		return r;
 	}
 	say(engine, "released", &gone, uid, why, now);
+	free(gone.range);
 	return 0;
 }
 
@@ -244,20 +378,96 @@ time_t seg_emergency_tick(struct seg_engine *engine, time_t now)
 	return next;
 }
 
-/* Stages: none is declared by a policy yet. */
+/* Stages. */
+
+static json_t *stage_json(struct seg_engine *engine, const char *id, const char *title, json_t *closes)
+{
+	const struct seg_staged *staged = &engine->state.stage;
+	bool active = !strcmp(staged->id, id);
+
+	return json_pack("{s:s, s:o, s:b, s:o, s:o, s:o, s:o}", "stage", id, "title", seg_json_text(title), "active",
+			 active, "closes", closes, "since", active ? seg_json_time(engine, staged->since) : json_null(),
+			 "reason", seg_json_text(active && staged->reason[0] ? staged->reason : NULL), "uid",
+			 active ? json_integer((json_int_t)staged->uid) : json_null());
+}
+
+static json_t *stages_json(struct seg_engine *engine)
+{
+	const struct seg_policy *policy = policy_of(engine);
+	const struct seg_staged *staged = &engine->state.stage;
+	json_t *list = json_array();
+
+	for (size_t i = 0; policy && i < policy->stages; i++)
+		json_array_append_new(list, stage_json(engine, policy->stage[i].id, policy->stage[i].title,
+						       closes_of(&policy->stage[i])));
+	if (staged->id[0] && !(policy && seg_policy_stage(policy, staged->id)))
+		json_array_append_new(list, stage_json(engine, staged->id, NULL, json_deep_copy(staged->closes)));
+	return list;
+}
 
 int seg_engine_stages(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
-	(void)engine;
 	(void)request;
-	*out = json_pack("{s:[]}", "stages");
+	*out = json_pack("{s:o}", "stages", stages_json(engine));
 	return 0;
+}
+
+static int stage_refusal(struct seg_engine *engine, const char *stage, const char *reason, json_t **out)
+{
+	if (reason && strlen(reason) >= sizeof(engine->state.stage.reason))
+		return seg_answer_error(out, -EINVAL, "invalid-parameter", "the reason is longer than 255 bytes");
+	if (!stage)
+		return engine->state.stage.id[0] ? 0
+						 : seg_answer_error(out, -ENOENT, "not-found", "no stage is in force");
+	if (!policy_of(engine) || !seg_policy_stage(policy_of(engine), stage))
+		return seg_answer_error(out, -ENOENT, "not-found",
+					"the policy declares no stage %s; segctl stage --list shows them", stage);
+	return 0;
+}
+
+static void say_stage(struct seg_engine *engine, const struct seg_request *request, const char *before,
+		      const char *reason, const struct seg_revoked *revoked)
+{
+	const struct seg_staged *staged = &engine->state.stage;
+	struct seg_alert alert;
+
+	seg_say_begin(engine, &alert, "stage", SEG_WARNING, request->now);
+	seg_alert_text(&alert, "stage", staged->id[0] ? staged->id : SEG_STAGE_NONE);
+	seg_alert_text(&alert, "before", before[0] ? before : SEG_STAGE_NONE);
+	seg_alert_number(&alert, "uid", request->uid);
+	seg_alert_number(&alert, "count", revoked->flows);
+	seg_alert_text(&alert, "reason", reason);
+	seg_say_send(engine, &alert);
 }
 
 int seg_engine_stage(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	const char *stage = json_string_value(json_object_get(request->params, "stage"));
+	const char *reason = json_string_value(json_object_get(request->params, "reason"));
+	struct seg_staged before = engine->state.stage;
+	struct seg_revoked revoked = {0};
+	int r;
 
-	(void)engine;
-	return seg_answer_error(out, -ENOENT, "not-found", "the policy declares no stage %s", stage ? stage : "at all");
+	if (stage && !strcmp(stage, SEG_STAGE_NONE))
+		stage = NULL;
+	r = stage_refusal(engine, stage, reason, out);
+	if (r)
+		return r;
+	engine->state.stage = (struct seg_staged){.since = stage ? request->now : 0, .uid = stage ? request->uid : 0};
+	if (stage) {
+		snprintf(engine->state.stage.id, sizeof(engine->state.stage.id), "%s", stage);
+		snprintf(engine->state.stage.reason, sizeof(engine->state.stage.reason), "%s", reason ? reason : "");
+	}
+	r = put_in_force(engine, "stage", request->now, &revoked);
+	if (r) {
+		json_decref(engine->state.stage.closes);
+		engine->state.stage = before;
+		seg_emergency_resolve(engine, policy_of(engine));
+		return seg_answer_error(out, r, "kernel", "the stage is not switched: %s", strerror(-r));
+	}
+	json_decref(before.closes);
+	say_stage(engine, request, before.id, reason, &revoked);
+	seg_say_status(engine);
+	*out = json_pack("{s:o, s:o}", "stages", stages_json(engine), "revoked", seg_answer_revoked(&revoked));
+	return 0;
 }

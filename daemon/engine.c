@@ -193,7 +193,7 @@ void seg_engine_free(struct seg_engine *engine)
 	seg_plan_free(engine->plan);
 	seg_arena_free(engine->numbers);
 	seg_arena_free(engine->links.arena);
-	seg_arena_free(engine->isolated_arena);
+	seg_arena_free(engine->closure_arena);
 	seg_state_fini(&engine->state);
 	seg_usage_fini(&engine->usage);
 	seg_watch_fini(&engine->watch);

@@ -153,7 +153,7 @@ int seg_engine_diff(struct seg_engine *engine, const struct seg_request *request
 int seg_engine_verify(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 int seg_engine_history(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 int seg_engine_isolated(struct seg_engine *engine, const struct seg_request *request, json_t **out);
-/* {"stages": [{stage, title, active}]} */
+/* {"stages": [{stage, title, active, closes: {permits, classes, zones}, since, reason, uid}]} */
 int seg_engine_stages(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 
 /* {confirm-within: seconds, comment, ticket, force, session: "SSH_CONNECTION's four words"} */
@@ -165,7 +165,7 @@ int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *req
 int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 /* {target} */
 int seg_engine_release(struct seg_engine *engine, const struct seg_request *request, json_t **out);
-/* {stage} or {stage: null}: back to none */
+/* {stage, reason}; stage null or "normal": back to none */
 int seg_engine_stage(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 /* {yes: true} */
 int seg_engine_disarm(struct seg_engine *engine, const struct seg_request *request, json_t **out);

@@ -90,6 +90,13 @@ static void say_line(void *context, const struct seg_denial *denial, uint64_t si
 	seg_say_send(engine, &alert);
 }
 
+static struct seg_verdict judge(const struct seg_engine *engine, const struct seg_packet *packet, time_t now)
+{
+	const struct seg_rulebook *book = engine->running;
+
+	return seg_classify_closed(book->policy, book->index, &engine->links.gateway, &engine->closure, packet, now);
+}
+
 #define TCP_SYN 0x02
 #define TCP_ACK 0x10
 
@@ -97,20 +104,17 @@ static void say_line(void *context, const struct seg_denial *denial, uint64_t si
 static bool is_stray(struct seg_engine *engine, const struct seg_refused *refused, const struct seg_packet *packet,
 		     time_t now)
 {
-	const struct seg_rulebook *book = engine->running;
 	struct seg_packet back = {.src = packet->dst, .dst = packet->src, .proto = packet->proto,
 				  .sport = packet->dport, .dport = packet->sport, .no_mac = true};
 
 	if (refused->proto != IPPROTO_TCP || (refused->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 		return false;
-	return seg_classify_indexed(book->policy, book->index, &engine->links.gateway, packet, now).permit ||
-	       seg_classify_indexed(book->policy, book->index, &engine->links.gateway, &back, now).permit;
+	return judge(engine, packet, now).permit || judge(engine, &back, now).permit;
 }
 
 static void name_denial(struct seg_engine *engine, const struct seg_refused *refused, struct seg_denial *denial,
 			time_t now)
 {
-	const struct seg_rulebook *book = engine->running;
 	struct seg_verdict verdict;
 	struct seg_packet packet = {
 		.in = refused->in[0] ? refused->in : NULL,
@@ -124,7 +128,7 @@ static void name_denial(struct seg_engine *engine, const struct seg_refused *ref
 		.dport = refused->dport,
 	};
 
-	verdict = seg_classify_indexed(book->policy, book->index, &engine->links.gateway, &packet, now);
+	verdict = judge(engine, &packet, now);
 	denial->from = verdict.from ? verdict.from->id : NULL;
 	denial->to = verdict.to ? verdict.to->id : NULL;
 	denial->reason = refused->spoofed ? SEG_REASON_SPOOFED : verdict.reason;

@@ -70,8 +70,8 @@ struct seg_engine {
 	struct seg_registry registry;
 	struct seg_state state;
 	struct seg_own links;
-	struct seg_arena *isolated_arena;
-	struct seg_ranges isolated;
+	struct seg_arena *closure_arena;
+	struct seg_closure closure;      /* what is isolated and staged out, resolved against running */
 
 	json_t *bypass; /* what could go round us, as last looked at: texts */
 	time_t next_window, next_usage, next_save, next_repair, next_refresh, next_rollback;
@@ -198,9 +198,12 @@ struct seg_usage_row seg_usage_of(const struct seg_engine *engine, const char *p
 
 /* emergency.c */
 void seg_emergency_resolve(struct seg_engine *engine, const struct seg_policy *policy);
+/* The same against another policy, for questions about it. */
+void seg_emergency_close(const struct seg_engine *engine, const struct seg_policy *policy, struct seg_arena *arena,
+			 struct seg_closure *closure);
 json_t *seg_json_isolated(struct seg_engine *engine);
 time_t seg_emergency_tick(struct seg_engine *engine, time_t now);
-bool seg_engine_is_isolated(const struct seg_engine *engine, seg_addr addr);
+bool seg_engine_is_isolated(const struct seg_engine *engine, seg_addr addr); /* a host; the gateway never */
 
 /* answers.c */
 json_t *seg_json_time(const struct seg_engine *engine, time_t at); /* null where 0 */

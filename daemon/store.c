@@ -200,6 +200,49 @@ static void copy_text(char *to, size_t size, const json_t *text)
 	snprintf(to, size, "%s", from ? from : "");
 }
 
+static void state_read_ranges(struct seg_isolation *isolation, const json_t *list)
+{
+	const char *reason;
+	size_t i;
+	json_t *one;
+
+	isolation->range = calloc(json_array_size(list) + 1, sizeof(*isolation->range));
+	if (!isolation->range)
+		abort();
+	json_array_foreach(list, i, one)
+	{
+		if (json_is_string(one) &&
+		    seg_range_parse(json_string_value(one), json_string_length(one), true,
+				    &isolation->range[isolation->ranges], &reason))
+			isolation->ranges++;
+	}
+}
+
+static json_t *state_ranges(const struct seg_isolation *isolation)
+{
+	json_t *list = json_array();
+	char text[SEG_RANGE_STRLEN];
+
+	for (size_t i = 0; i < isolation->ranges; i++)
+		json_array_append_new(list, json_string(seg_range_format(isolation->range[i], text)));
+	return list;
+}
+
+static void state_read_stage(struct seg_staged *stage, const json_t *from)
+{
+	copy_text(stage->id, sizeof(stage->id), json_object_get(from, "id"));
+	copy_text(stage->reason, sizeof(stage->reason), json_object_get(from, "reason"));
+	stage->since = json_integer_value(json_object_get(from, "since"));
+	stage->uid = json_unsigned(from, "uid");
+	stage->closes = json_incref(json_object_get(from, "closes"));
+}
+
+static json_t *state_stage(const struct seg_staged *stage)
+{
+	return json_pack("{s:s, s:s, s:I, s:I, s:O?}", "id", stage->id, "reason", stage->reason, "since",
+			 (json_int_t)stage->since, "uid", (json_int_t)stage->uid, "closes", stage->closes);
+}
+
 static void state_read_isolations(struct seg_state *state, const json_t *list)
 {
 	size_t i;
@@ -217,6 +260,7 @@ static void state_read_isolations(struct seg_state *state, const json_t *list)
 		isolation->since = json_integer_value(json_object_get(one, "since"));
 		isolation->until = json_integer_value(json_object_get(one, "until"));
 		isolation->uid = json_unsigned(one, "uid");
+		state_read_ranges(isolation, json_object_get(one, "addresses"));
 	}
 }
 
@@ -244,7 +288,7 @@ int seg_store_load_state(struct seg_store *store, struct seg_state *state)
 	state->since = json_integer_value(json_object_get(root, "since"));
 	state->confirm_until = json_integer_value(json_object_get(root, "confirm-until"));
 	state->told = (seg_date)json_integer_value(json_object_get(root, "told"));
-	copy_text(state->stage, sizeof(state->stage), json_object_get(root, "stage"));
+	state_read_stage(&state->stage, json_object_get(root, "stage"));
 	state_read_isolations(state, json_object_get(root, "isolated"));
 	json_decref(root);
 	return 0;
@@ -260,13 +304,15 @@ int seg_store_save_state(struct seg_store *store, const struct seg_state *state)
 		const struct seg_isolation *one = &state->isolation[i];
 
 		json_array_append_new(isolated,
-				      json_pack("{s:s, s:I, s:I, s:I, s:s}", "target", one->target, "since",
+				      json_pack("{s:s, s:I, s:I, s:I, s:s, s:o}", "target", one->target, "since",
 						(json_int_t)one->since, "until", (json_int_t)one->until, "uid",
-						(json_int_t)one->uid, "reason", one->reason));
+						(json_int_t)one->uid, "reason", one->reason, "addresses",
+						state_ranges(one)));
 	}
-	root = json_pack("{s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "current", (json_int_t)state->current, "confirmed",
+	root = json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "current", (json_int_t)state->current, "confirmed",
 			 (json_int_t)state->confirmed, "since", (json_int_t)state->since, "confirm-until",
-			 (json_int_t)state->confirm_until, "told", (json_int_t)state->told, "stage", state->stage,
+			 (json_int_t)state->confirm_until, "told", (json_int_t)state->told, "stage",
+			 state_stage(&state->stage),
 			 "isolated", isolated);
 	text = json_dumps(root, JSON_INDENT(1));
 	json_decref(root);
@@ -279,6 +325,10 @@ int seg_store_save_state(struct seg_store *store, const struct seg_state *state)
 
 void seg_state_fini(struct seg_state *state)
 {
+	for (size_t i = 0; i < state->isolations; i++)
+		free(state->isolation[i].range);
+	json_decref(state->stage.closes);
+	state->stage.closes = NULL;
 	free(state->isolation);
 	state->isolation = NULL;
 	state->isolations = 0;

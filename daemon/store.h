@@ -19,6 +19,7 @@
  * seg_store_problem(). One process at a time holds the directory (a lock).
  */
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <sys/types.h>
 #include <time.h>
@@ -41,13 +42,23 @@ struct seg_isolation {
 	time_t since, until;         /* until 0: until released */
 	uid_t uid;
 	char reason[256];
+	struct seg_range *range;     /* what it meant when it was last understood: a policy may forget the name */
+	size_t ranges;
+};
+/* The stage in force. */
+struct seg_staged {
+	char id[SEG_TARGET_MAX];     /* "": none */
+	time_t since;
+	uid_t uid;
+	char reason[256];            /* "": none given */
+	json_t *closes;              /* {permits, classes, zones}, by name, as last declared; NULL: nothing */
 };
 struct seg_state {
 	unsigned current;            /* in force; 0: none */
 	unsigned confirmed;          /* what boots; 0: none */
 	time_t since;                /* current was put in force */
 	time_t confirm_until;        /* 0: nothing pending */
-	char stage[SEG_TARGET_MAX];  /* "": none */
+	struct seg_staged stage;
 	seg_date told;               /* `expiring` alerts are out up to this day */
 	struct seg_isolation *isolation;
 	size_t isolations;

@@ -146,7 +146,7 @@ static struct seg_verdict classify(const struct seg_engine *engine, const struct
 		.no_mac = true,
 	};
 
-	return seg_classify_indexed(book->policy, book->index, &engine->links.gateway, &packet, now);
+	return seg_classify_closed(book->policy, book->index, &engine->links.gateway, &engine->closure, &packet, now);
 }
 
 /* What the number in the mark says about a flow; SEG_VIOLATION: nothing. */
@@ -163,14 +163,15 @@ static struct seg_judged judge_number(struct seg_engine *engine, const struct se
 
 		judged.verdict = (struct seg_verdict){.permit = true, .reason = SEG_REASON_INTRA, .from = from,
 						      .to = to};
-		if (from == to && from == number->zone)
+		if (from == to && from == number->zone && !seg_closure_of_zone(&engine->closure, from))
 			judged.kind = SEG_LEGITIMATE;
 		return judged;
 	}
 	judged.permit = number->permit;
 	if ((flow->status & IPS_EXPECTED) || permit_covers(engine, number->permit, flow, &judged.verdict)) {
 		judged.verdict.by = number->permit;
-		if (is_open(engine, number->permit) || number->permit->drain)
+		if (!seg_closure_has_permit(&engine->closure, number->permit) &&
+		    (is_open(engine, number->permit) || number->permit->drain))
 			judged.kind = SEG_LEGITIMATE;
 	}
 	return judged;
@@ -195,15 +196,18 @@ struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_fl
 {
 	struct seg_judged judged = {.kind = SEG_NOT_JUDGED};
 	struct seg_verdict verdict;
+	uint8_t closed;
 
 	if (!engine->running || is_link_traffic(flow) ||
 	    (seg_engine_is_gateway(engine, flow->src) && seg_engine_is_gateway(engine, flow->dst)))
 		return judged;
-	if (seg_engine_is_isolated(engine, flow->src) || seg_engine_is_isolated(engine, flow->dst)) {
+	closed = seg_closure_of_end(&engine->closure, zone_of(engine, flow->src), flow->src) |
+		 seg_closure_of_end(&engine->closure, zone_of(engine, flow->dst), flow->dst);
+	if (closed) {
 		judged = judge_number(engine, flow);
 		judged.kind = SEG_REVOKED;
 		judged.verdict.permit = false;
-		judged.verdict.reason = SEG_REASON_ISOLATED;
+		judged.verdict.reason = closed & SEG_CLOSED_ISOLATED ? SEG_REASON_ISOLATED : SEG_REASON_STAGE;
 		return judged;
 	}
 	judged = judge_number(engine, flow);

@@ -57,7 +57,7 @@ _segctl_options()
 	isolate) echo --for --reason ;;
 	matrix) echo --policy ;;
 	permits) echo --unused ;;
-	stage) echo --list --off ;;
+	stage) echo --list --off --reason ;;
 	top) echo --interval ;;
 	watch) echo --violations --denials --flows ;;
 	esac

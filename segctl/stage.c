@@ -8,9 +8,30 @@
 #include "options.h"
 #include "table.h"
 
+/* "zones: internet, vendor; classes: breakout" */
+static void add_closes(struct seg_strbuf *out, const json_t *closes)
+{
+	static const char *const kind[] = {N_("zones"), N_("classes"), N_("permits")};
+
+	for (size_t k = 0; k < sizeof(kind) / sizeof(*kind); k++) {
+		const json_t *name;
+		size_t i;
+
+		json_array_foreach(json_object_get(closes, kind[k]), i, name)
+		{
+			if (i)
+				seg_strbuf_add(out, ", ");
+			else
+				seg_strbuf_printf(out, "%s%s: ", out->len ? "; " : "", _(kind[k]));
+			seg_strbuf_add(out, segctl_word(json_string_value(name)));
+		}
+	}
+}
+
 static void show(const struct segctl *ctl, const json_t *answer)
 {
-	static const char *const headings[] = {N_("STAGE"), N_("NOW"), N_("TITLE")};
+	static const char *const headings[] = {N_("STAGE"), N_("NOW"), N_("SINCE"), N_("CLOSES"), N_("TITLE")};
+	struct seg_strbuf closes = {0};
 	struct segctl_table table;
 	const json_t *one;
 	size_t i;
@@ -23,6 +44,10 @@ static void show(const struct segctl *ctl, const json_t *answer)
 			segctl_table_add_tone(&table, _("active"), SEGCTL_WARN);
 		else
 			segctl_table_add(&table, "-");
+		segctl_table_add_text(&table, one, "since");
+		add_closes(&closes, json_object_get(one, "closes"));
+		segctl_table_add(&table, seg_strbuf_text(&closes));
+		seg_strbuf_reset(&closes);
 		segctl_table_add_text(&table, one, "title");
 	}
 	if (segctl_table_rows(&table) || !segctl_terminal())
@@ -30,28 +55,35 @@ static void show(const struct segctl *ctl, const json_t *answer)
 	else
 		puts(_("the policy declares no stages"));
 	segctl_table_fini(&table);
+	seg_strbuf_fini(&closes);
+	if (segctl_number_of(json_object_get(answer, "revoked"), "flows"))
+		printf(_("open flows stopped: %lld\n"),
+		       segctl_number_of(json_object_get(answer, "revoked"), "flows"));
 }
 
 static int run(const struct segctl *ctl, int argc, char **argv)
 {
 	bool list = false, off = false;
-	const struct segctl_option options[] = {{"list", NULL, &list}, {"off", NULL, &off}, {0}};
-	const char *stage = NULL;
+	const char *stage = NULL, *reason = NULL;
+	const struct segctl_option options[] = {
+		{"list", NULL, &list}, {"off", NULL, &off}, {"reason", &reason, NULL}, {0}};
+	json_t *parameters;
 
 	if (segctl_options(ctl, &command_stage, argc, argv, options, &stage, 0, 1) < 0)
 		return SEGCTL_USAGE;
 	if (list + off + (stage != NULL) != 1)
-		return segctl_usage(ctl, &command_stage, _("name a stage, or say --list or --off"));
+		return segctl_usage(ctl, &command_stage, _("name a stage, or say --off to go back, or --list"));
 	if (list)
 		return segctl_call_show(ctl, "Stages", NULL, show);
-	return segctl_call_show(ctl, "Stage",
-				json_pack("{s:o}", "stage", stage ? segctl_json_text(stage) : json_null()),
-				show);
+	parameters = json_pack("{s:o}", "stage", stage ? segctl_json_text(stage) : json_null());
+	if (reason)
+		json_object_set_new(parameters, "reason", segctl_json_text(reason));
+	return segctl_call_show(ctl, "Stage", parameters, show);
 }
 
 const struct command command_stage = {
 	.name = "stage",
-	.arguments = "NAME | --off | --list",
+	.arguments = "NAME|--off [--reason TEXT] | --list",
 	.run = run,
 	.summary = N_("switch to an emergency stage of the policy, and back"),
 };

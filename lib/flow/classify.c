@@ -20,6 +20,7 @@ struct question {
 	const struct seg_policy *policy;
 	const struct seg_index *index;
 	const struct seg_gateway *gateway;
+	const struct seg_closure *closure;
 	const struct seg_packet *packet;
 	time_t at;
 	struct end from, to;
@@ -262,18 +263,21 @@ static unsigned failures_but_time(const struct question *q, const struct seg_pai
 	return failed;
 }
 
+/* Dates, hours, and what an emergency stopped. */
 static unsigned time_failure(const struct question *q, const struct seg_permit *permit)
 {
+	unsigned stopped = seg_closure_has_permit(q->closure, permit) ? BIT(SEG_REASON_STAGE) : 0;
+
 	switch (seg_schedule_state(&permit->schedule, q->at, q->policy->timezone)) {
 	case SEG_OPEN:
-		return 0;
+		return stopped;
 	case SEG_CLOSED_HOURS:
-		return BIT(SEG_REASON_HOURS);
+		return stopped | BIT(SEG_REASON_HOURS);
 	case SEG_EXPIRED:
 	case SEG_NOT_YET:
 		break;
 	}
-	return BIT(SEG_REASON_DATES);
+	return stopped | BIT(SEG_REASON_DATES);
 }
 
 /* --- All permits --- */
@@ -281,6 +285,12 @@ static unsigned time_failure(const struct question *q, const struct seg_permit *
 static unsigned count(unsigned failed)
 {
 	return (unsigned)__builtin_popcount(failed);
+}
+
+/* Would admit the packet but for the emergency: the reason, whatever else comes as near. */
+static bool is_stopped_alone(unsigned failed)
+{
+	return failed == BIT(SEG_REASON_STAGE);
 }
 
 /* True: the pair admits the packet. Otherwise the nearest one is remembered; in a tie the first. */
@@ -291,7 +301,8 @@ static bool try_pair(const struct question *q, const struct seg_pair *pair, stru
 	if (verdict->nearest && count(failed) >= count(verdict->failed))
 		return false;
 	failed |= time_failure(q, pair->permit);
-	if (failed && verdict->nearest && count(failed) >= count(verdict->failed))
+	if (failed && verdict->nearest && count(failed) >= count(verdict->failed) &&
+	    (!is_stopped_alone(failed) || is_stopped_alone(verdict->failed)))
 		return false;
 	verdict->failed = failed;
 	if (failed) {
@@ -306,11 +317,14 @@ static bool try_pair(const struct question *q, const struct seg_pair *pair, stru
 	return true;
 }
 
-static bool end_has(const struct end *end, const struct seg_policy *policy, const struct seg_zone *zone)
+static bool end_has(const struct question *q, const struct end *end, const struct seg_zone *zone)
 {
+	const struct seg_policy *policy = q->policy;
+	const struct seg_closure *closure = q->closure;
+
 	if (!end->link)
 		return zone == end->zone;
-	if (zone == policy->gateway_zone)
+	if (zone == policy->gateway_zone || seg_closure_of_zone(closure, zone))
 		return false;
 	return !end->interface || seg_zone_has_interface(zone, end->interface);
 }
@@ -323,12 +337,12 @@ static bool try_links(const struct question *q, struct seg_verdict *verdict)
 		const struct seg_permit *permit = &policy->permit[i];
 
 		for (size_t f = 0; f < permit->n_from; f++) {
-			if (!end_has(&q->from, policy, permit->from[f].zone))
+			if (!end_has(q, &q->from, permit->from[f].zone))
 				continue;
 			for (size_t t = 0; t < permit->n_to; t++) {
 				struct seg_pair pair = {permit, &permit->from[f], &permit->to[t]};
 
-				if (end_has(&q->to, policy, pair.to->zone) && try_pair(q, &pair, verdict))
+				if (end_has(q, &q->to, pair.to->zone) && try_pair(q, &pair, verdict))
 					return true;
 			}
 		}
@@ -419,7 +433,8 @@ static bool is_essential(const struct question *q)
 static enum seg_reason first_failed(unsigned failed)
 {
 	static const enum seg_reason order[] = {SEG_REASON_ADDRESS, SEG_REASON_PROTOCOL, SEG_REASON_PORT,
-						SEG_REASON_MAC,	    SEG_REASON_DATES,	 SEG_REASON_HOURS};
+						SEG_REASON_MAC,	    SEG_REASON_DATES,	 SEG_REASON_HOURS,
+						SEG_REASON_STAGE};
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		if (failed & BIT(order[i]))
@@ -444,12 +459,53 @@ static void explain_denial(const struct question *q, struct seg_verdict *verdict
 	}
 }
 
-struct seg_verdict seg_classify_indexed(const struct seg_policy *policy, const struct seg_index *index,
-					const struct seg_gateway *gateway, const struct seg_packet *packet,
-					time_t at)
+/* Who closed one end; 0: nobody. What stays on a link is closed with all zones of its interface. */
+static uint8_t end_closed(const struct question *q, const struct end *end, seg_addr addr)
 {
-	struct question q = {
-	    .policy = policy, .index = index, .gateway = gateway, .packet = packet, .at = at};
+	uint8_t why = 0;
+
+	if (!end->link || !q->closure)
+		return end->link ? 0 : seg_closure_of_end(q->closure, end->zone, addr);
+	for (size_t i = 0; end->interface && i < q->policy->zones; i++) {
+		const struct seg_zone *zone = &q->policy->zone[i];
+		uint8_t one = seg_closure_of_zone(q->closure, zone);
+
+		if (!seg_zone_has_interface(zone, end->interface))
+			continue;
+		if (!one)
+			return 0;
+		why |= one;
+	}
+	return why;
+}
+
+static bool is_isolated(const struct question *q, const struct end *end, seg_addr addr)
+{
+	return q->closure && !end->link && end->zone != q->policy->gateway_zone &&
+	       seg_ranges_contain(q->closure->isolated, addr);
+}
+
+/* True: an emergency decides, whatever the permits say. */
+static bool is_closed(const struct question *q, struct seg_verdict *verdict)
+{
+	const struct seg_packet *packet = q->packet;
+	uint8_t why = end_closed(q, &q->from, packet->src) | end_closed(q, &q->to, packet->dst);
+
+	if (why)
+		deny(verdict, why & SEG_CLOSED_ISOLATED ? SEG_REASON_ISOLATED : SEG_REASON_STAGE);
+	return why;
+}
+
+struct seg_verdict seg_classify_closed(const struct seg_policy *policy, const struct seg_index *index,
+				       const struct seg_gateway *gateway, const struct seg_closure *closure,
+				       const struct seg_packet *packet, time_t at)
+{
+	struct question q = {.policy = policy,
+			     .index = index,
+			     .gateway = gateway,
+			     .closure = closure,
+			     .packet = packet,
+			     .at = at};
 	struct seg_verdict verdict = {0};
 
 	if (!find_source(&q, &verdict)) {
@@ -459,15 +515,24 @@ struct seg_verdict seg_classify_indexed(const struct seg_policy *policy, const s
 	}
 	if (!find_destination(&q, &verdict))
 		return verdict;
-	if (is_essential(&q)) {
+	if (is_essential(&q) && !is_isolated(&q, &q.from, packet->src) && !is_isolated(&q, &q.to, packet->dst)) {
 		verdict.permit = true;
 		verdict.reason = SEG_REASON_GATEWAY_ESSENTIAL;
+	} else if (is_closed(&q, &verdict)) {
+		return verdict;
 	} else if (try_permits(&q, &verdict)) {
 		verdict.reason = SEG_REASON_PERMIT;
 	} else {
 		explain_denial(&q, &verdict);
 	}
 	return verdict;
+}
+
+struct seg_verdict seg_classify_indexed(const struct seg_policy *policy, const struct seg_index *index,
+					const struct seg_gateway *gateway, const struct seg_packet *packet,
+					time_t at)
+{
+	return seg_classify_closed(policy, index, gateway, NULL, packet, at);
 }
 
 struct seg_verdict seg_classify(const struct seg_policy *policy, const struct seg_gateway *gateway,

@@ -13,6 +13,7 @@
  */
 
 #include "flow/index.h"
+#include "policy/closure.h"
 
 /* The gateway's own addresses, each on the interfaces of a zone. */
 struct seg_gateway_addr {
@@ -49,7 +50,7 @@ struct seg_verdict {
 	enum seg_reason reason;
 	const struct seg_permit *by;      /* the permit that admits it; NULL */
 	const struct seg_permit *nearest; /* denied: the permit that fails in the fewest parts; NULL */
-	unsigned failed;             /* denied by nearest: bit mask of SEG_REASON_ADDRESS..DATES, 1u << reason */
+	unsigned failed;             /* denied by nearest: bit mask of SEG_REASON_ADDRESS..DATES and STAGE, 1u << reason */
 	const struct seg_zone *from, *to; /* NULL: in no zone */
 	const struct seg_zone *claimed;   /* spoofed: the zone whose address it bears; NULL: none */
 };
@@ -61,6 +62,11 @@ struct seg_verdict seg_classify(const struct seg_policy *policy, const struct se
 struct seg_verdict seg_classify_indexed(const struct seg_policy *policy, const struct seg_index *index,
 					const struct seg_gateway *gateway, const struct seg_packet *packet,
 					time_t at);
+
+/* The same while something is closed beyond the policy's words (closure NULL: nothing is). */
+struct seg_verdict seg_classify_closed(const struct seg_policy *policy, const struct seg_index *index,
+				       const struct seg_gateway *gateway, const struct seg_closure *closure,
+				       const struct seg_packet *packet, time_t at);
 
 /* One sentence for people: what passes or which part failed and what the permit allows instead:
  * "port 444, SC-13 permits tcp/443"; "outside hours, opens 2026-11-24T08:00:00+09:00";

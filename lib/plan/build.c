@@ -232,6 +232,26 @@ static struct seg_chain *base_chain(struct seg_writer *w, const char *name, enum
 	return base;
 }
 
+/* By the address of the far end: the gateway's own may lie in a prefix that is isolated. */
+static void refuse_isolated(struct build *b, enum seg_hook hook, struct seg_chain *base)
+{
+	static const enum seg_hook other_hook[2] = {SEG_HOOK_OUTPUT, SEG_HOOK_INPUT};
+
+	for (int i = 0; i < 2; i++) {
+		const enum seg_load side[2] = {seg_families[i].saddr, seg_families[i].daddr};
+
+		for (int s = 0; b->family[i].isolated && s < 2; s++) {
+			struct seg_rule *r;
+
+			if (hook == other_hook[s])
+				continue;
+			r = rule(b, base);
+			seg_rule_lookup(b->w, r, SEG_LOADS(side[s]), b->family[i].isolated, false);
+			go(b, r, b->refuse);
+		}
+	}
+}
+
 static void write_base(struct build *b, enum seg_hook hook, struct seg_chain *const target[2])
 {
 	static const char *const name[] = {NULL, "input", "forward", "output"};
@@ -244,15 +264,7 @@ static void write_base(struct build *b, enum seg_hook hook, struct seg_chain *co
 		seg_rule_cmp_ifname(b->w, r, interface, "lo", false);
 		let_pass(b, r);
 	}
-	for (int i = 0; i < 2; i++) {
-		const enum seg_load side[2] = {seg_families[i].saddr, seg_families[i].daddr};
-
-		for (int s = 0; b->family[i].isolated && s < 2; s++) {
-			r = rule(b, base);
-			seg_rule_lookup(b->w, r, SEG_LOADS(side[s]), b->family[i].isolated, false);
-			go(b, r, b->refuse);
-		}
-	}
+	refuse_isolated(b, hook, base);
 	r = rule(b, base);
 	seg_rule_state(b->w, r, STATE_ESTABLISHED);
 	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_DIRECTION, interface, SEG_L_CT_MARK), b->fast, false);

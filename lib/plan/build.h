@@ -7,6 +7,7 @@
  */
 
 #include "plan/plan.h"
+#include "policy/closure.h"
 
 /* Which number each permit (each pair of its zones) goes by: a permit whose meaning (anything that moves a packet: zones,
  * addresses, services, MACs; not its hours, owner or title) is unchanged keeps it, any other takes
@@ -34,8 +35,8 @@ struct seg_build_options {
 	const char *const *interface;
 	size_t interfaces;
 	size_t room_limit;    /* boxes that one interval set may hold; 0: SEG_ROOM_LIMIT (tests set it low) */
-	/* Addresses cut off at once (segctl isolate). */
-	struct seg_ranges isolated;
+	/* What is isolated and what a stage closes; NULL: nothing. */
+	const struct seg_closure *closure;
 };
 
 struct seg_plan *seg_plan_build(const struct seg_policy *policy, const struct seg_registry *registry,

@@ -11,6 +11,28 @@ struct in_force {
 	bool admits, carries;	  /* new flows; open ones */
 };
 
+static const struct seg_side *from_side(const struct seg_number *number)
+{
+	return &number->permit->from[number->pair / number->permit->n_to];
+}
+
+static const struct seg_side *to_side(const struct seg_number *number)
+{
+	return &number->permit->to[number->pair % number->permit->n_to];
+}
+
+/* Closed by an emergency, beyond single addresses. */
+static bool is_closed(const struct build *b, const struct seg_number *number)
+{
+	const struct seg_closure *closure = b->options->closure;
+
+	if (!number->permit)
+		return seg_closure_of_zone(closure, number->zone);
+	return seg_closure_has_permit(closure, number->permit) ||
+	       seg_closure_of_zone(closure, from_side(number)->zone) ||
+	       seg_closure_of_zone(closure, to_side(number)->zone);
+}
+
 static struct in_force judge_number(struct build *b, const struct seg_number *number)
 {
 	const struct seg_permit *permit = number->permit;
@@ -52,11 +74,6 @@ static void fast_elem(struct build *b, const struct in_force *f, uint8_t directi
 	seg_key_ifname(&key, interface);
 	seg_key_u32(&key, number);
 	describe(seg_writer_elem(b->w, b->fast, &key, NULL), f, f->flow_timeout_ms);
-}
-
-static const struct seg_side *from_side(const struct seg_number *number)
-{
-	return &number->permit->from[number->pair / number->permit->n_to];
 }
 
 /* Interface names of a number's flows in one direction, each once. */
@@ -103,16 +120,19 @@ static void flow_names(struct build *b, const struct seg_number *number, uint8_t
 		return;
 	}
 	from = from_side(number)->zone;
-	to = number->permit->to[number->pair % number->permit->n_to].zone;
+	to = to_side(number)->zone;
 	near = direction == ORIGINAL ? from : to;
 	add_zone_names(b, names, near != gateway ? near : near == from ? to : from);
 }
 
 static void write_number(struct build *b, const struct seg_number *number)
 {
-	struct in_force f = judge_number(b, number);
 	struct seg_key live = {.len = 0};
+	struct in_force f;
 
+	if (is_closed(b, number))
+		return;
+	f = judge_number(b, number);
 	if (f.admits) {
 		struct seg_key key = {.len = 0};
 

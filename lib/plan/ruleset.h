@@ -38,7 +38,7 @@ extern const struct family seg_families[2]; /* IPv4, IPv6 */
 /* The chains and sets of one family that others refer to. */
 struct family_parts {
 	struct seg_set *named, *exact, *bound, *denied, *spoofed, *limit, *reject;
-	struct seg_set *isolated; /* NULL: nothing is isolated */
+	struct seg_set *isolated; /* NULL: no address is isolated */
 	struct seg_chain *origin, *in_force, *carried, *settle, *begin, *refuse, *spoof, *nobody, *errors;
 };
 

@@ -111,6 +111,7 @@ void seg_ruleset_sets(struct build *b)
 {
 	static const uint32_t own[] = {RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST, RTN_MULTICAST};
 	static const uint32_t group[] = {RTN_BROADCAST, RTN_MULTICAST};
+	const struct seg_closure *closure = b->options->closure;
 	static const uint8_t listener[] = {MLD_LISTENER_QUERY, MLD_LISTENER_REPORT, MLD_LISTENER_REDUCTION,
 					   143};
 
@@ -144,7 +145,7 @@ void seg_ruleset_sets(struct build *b)
 		p->spoofed = counted_set(b, "spoofed", f->suffix, SEG_FIELDS(SEG_F_IFNAME, addr, addr),
 					 COUNTED_IDLE_MS);
 		p->limit = counted_set(b, "limit", f->suffix, SEG_FIELDS(addr), LIMIT_IDLE_MS);
-		if (seg_ranges_only(b->options->isolated, f->family).n > 0)
-			p->isolated = addr_set(b, f, "isolated", b->options->isolated);
+		if (closure && seg_ranges_only(closure->isolated, f->family).n > 0)
+			p->isolated = addr_set(b, f, "isolated", closure->isolated);
 	}
 }

@@ -342,11 +342,11 @@ static char *describe(const struct seg_packet *p)
 }
 
 static void compare(const struct world *w, const struct seg_policy *policy, const struct seg_plan *plan,
-		    const struct seg_gateway *gateway, const struct seg_packet *p, time_t at,
-		    const char *yaml)
+		    const struct seg_gateway *gateway, const struct seg_closure *closure,
+		    const struct seg_packet *p, time_t at, const char *yaml)
 {
 	struct eval_packet k = as_kernel(w, gateway, p);
-	struct seg_verdict want = seg_classify(policy, gateway, p, at);
+	struct seg_verdict want = seg_classify_closed(policy, NULL, gateway, closure, p, at);
 	bool passes = eval_plan(plan, &k);
 	const struct seg_number *number = passes ? seg_plan_number(plan, k.ct_mark) : NULL;
 	const struct seg_permit *by = number ? number->permit : NULL;
@@ -359,7 +359,8 @@ static void compare(const struct world *w, const struct seg_policy *policy, cons
 }
 
 static void ask_packets(const struct world *w, const struct seg_policy *policy, const struct seg_plan *plan,
-			const struct seg_gateway *gateway, time_t at, const char *yaml)
+			const struct seg_gateway *gateway, const struct seg_closure *closure, time_t at,
+			const char *yaml)
 {
 	for (int i = 0; i < 400; i++) {
 		bool ipv6 = chance(30);
@@ -378,12 +379,33 @@ static void ask_packets(const struct world *w, const struct seg_policy *policy, 
 			mac[0] = 2;
 		p.mac = chance(90) ? mac : NULL;
 		random_service(ipv6, &p);
-		compare(w, policy, plan, gateway, &p, at, yaml);
+		compare(w, policy, plan, gateway, closure, &p, at, yaml);
 	}
+}
+
+/* An emergency: some hosts isolated, some zones and permits closed. */
+static void make_closure(const struct world *w, const struct seg_policy *policy, struct seg_arena *arena,
+			 struct seg_closure *closure)
+{
+	seg_closure_init(closure, policy, arena);
+	for (unsigned i = pick(3); i > 0; i--) {
+		seg_addr one = random_addr(w, chance(30));
+		struct seg_range range = {one, one};
+
+		seg_closure_hosts(closure, seg_ranges_from(arena, &range, 1), arena);
+	}
+	for (size_t z = 0; z < policy->zones; z++)
+		if (chance(20))
+			seg_closure_zone(closure, &policy->zone[z], SEG_CLOSED_STAGE);
+	for (size_t i = 0; i < policy->permits; i++)
+		if (chance(20))
+			seg_closure_permit(closure, &policy->permit[i], SEG_CLOSED_STAGE);
+	seg_closure_finish(closure, policy);
 }
 
 static void one_policy(struct world *w)
 {
+	struct seg_closure closure;
 	struct seg_diags diags;
 	struct seg_arena *arena = seg_arena_new();
 	struct seg_policy *policy;
@@ -412,9 +434,15 @@ static void one_policy(struct world *w)
 	registry = seg_registry_update(NULL, policy, arena);
 	options.room_limit = chance(50) ? 2 + pick(6) : 0; /* divided rooms too */
 	options.now = 1795478400 + (time_t)pick(7 * 86400);
-	plan = seg_plan_build(policy, &registry, &options);
-	ask_packets(w, policy, plan, &gateway, options.now, yaml);
-	seg_plan_free(plan);
+	for (int emergency = 0; emergency < 2; emergency++) {
+		if (emergency) {
+			make_closure(w, policy, arena, &closure);
+			options.closure = &closure;
+		}
+		plan = seg_plan_build(policy, &registry, &options);
+		ask_packets(w, policy, plan, &gateway, options.closure, options.now, yaml);
+		seg_plan_free(plan);
+	}
 	seg_policy_free(policy);
 	seg_diags_fini(&diags);
 	seg_strbuf_fini(&rendered);

@@ -820,6 +820,145 @@ START_TEST(test_isolate)
 }
 END_TEST
 
+static const char *state_of(const char *permit)
+{
+	static char text[16];
+	json_t *out = call(seg_engine_permits, NULL, NULL);
+	const json_t *one = find(out, "permits", "id", permit);
+
+	ck_assert_ptr_nonnull(one);
+	snprintf(text, sizeof(text), "%s", json_string_value(json_object_get(one, "state")));
+	json_decref(out);
+	return text;
+}
+
+static const char *explained(const char *src, const char *dst, const char *proto)
+{
+	static char text[32];
+	json_t *out = call(seg_engine_explain, json_pack("{s:s, s:s, s:s}", "src", src, "dst", dst, "proto", proto),
+			   NULL);
+
+	snprintf(text, sizeof(text), "%s", json_string_value(json_object_get(out, "reason")));
+	json_decref(out);
+	return text;
+}
+
+static void switch_to(const char *stage)
+{
+	json_decref(call(seg_engine_stage, json_pack("{s:s?, s:s}", "stage", stage, "reason", "drill"), NULL));
+}
+
+/* What is in the kernel is what should be. */
+static bool is_proven(void)
+{
+	json_t *out = call(seg_engine_verify, NULL, NULL);
+	bool equal = json_is_true(json_object_get(out, "equal"));
+
+	json_decref(out);
+	return equal;
+}
+
+static const char one_stage[] = "stages: {alone: {title: alone, closes: {permits: [WEB]}}}\n";
+
+START_TEST(test_stage_of_permits)
+{
+	const char *code;
+	unsigned structure;
+	json_t *out;
+
+	write_policy(web, dns, one_stage);
+	begin();
+	event_of(flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB"));
+	event_of(flow("10.2.0.5", "198.51.100.1", 17, 53, "DNS"));
+	ck_assert_ptr_null(call(seg_engine_stage, json_pack("{s:s}", "stage", "nowhere"), &code));
+	ck_assert_str_eq(code, "not-found");
+	ck_assert_ptr_null(call(seg_engine_stage, json_pack("{s:n}", "stage"), &code));
+	ck_assert_str_eq(code, "not-found");
+	structure = w.kernel.image->generation;
+	switch_to("alone");
+	ck_assert_uint_eq(w.kernel.image->generation, structure); /* elements alone */
+	ck_assert_uint_eq(w.kernel.flows, 1);
+	ck_assert_uint_eq(w.kernel.flow[0].proto, 17);
+	ck_assert_uint_eq(said("stage|stage=alone|before=normal|reason=drill"), 1);
+	ck_assert_uint_eq(said("revoked|permit=WEB|count=1|reason=stage"), 1);
+	ck_assert_str_eq(state_of("WEB"), "stopped");
+	ck_assert_str_eq(state_of("DNS"), "active");
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "stage");
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "udp/53"), "permit");
+	ck_assert(is_proven());
+	die();
+	begin();
+	ck_assert(is_proven());
+	ck_assert_str_eq(state_of("WEB"), "stopped");
+	/* A policy that has forgotten the stage opens nothing by that. */
+	write_policy(web, dns, "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_str_eq(state_of("WEB"), "stopped");
+	die();
+	begin();
+	ck_assert_str_eq(state_of("WEB"), "stopped");
+	out = call(seg_engine_stages, NULL, NULL);
+	ck_assert(json_is_true(json_object_get(find(out, "stages", "stage", "alone"), "active")));
+	json_decref(out);
+	switch_to("normal");
+	ck_assert_uint_eq(said("stage|stage=normal|before=alone"), 1);
+	ck_assert_str_eq(state_of("WEB"), "active");
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "permit");
+	ck_assert(is_proven());
+}
+END_TEST
+
+/* A zone that permits name beside others: what they open between the others goes on. */
+START_TEST(test_stage_of_a_zone)
+{
+	static const char both[] = "  - {id: BOTH, class: operations, from: [lg, mn], to: [net, gateway],"
+				   " service: [tcp/443]}\n";
+	static const char stages[] = "stages: {cut: {closes: {zones: [mn]}}}\n";
+
+	write_policy(both, dns, stages);
+	begin();
+	event_of(flow("10.1.0.7", "198.51.100.1", 6, 443, "BOTH"));
+	event_of(flow("10.2.0.5", "198.51.100.1", 6, 443, "BOTH"));
+	ck_assert_uint_eq(w.kernel.flows, 2);
+	switch_to("cut");
+	ck_assert(is_proven());
+	ck_assert_uint_eq(w.kernel.flows, 1);
+	ck_assert(w.kernel.flow[0].src == addr("10.2.0.5"));
+	ck_assert_str_eq(state_of("BOTH"), "active");
+	ck_assert_str_eq(explained("10.1.0.7", "198.51.100.1", "tcp/443"), "stage");
+	ck_assert_str_eq(explained("10.1.0.7", "10.1.0.1", "tcp/443"), "stage");
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "permit");
+	switch_to(NULL);
+	ck_assert_str_eq(explained("10.1.0.7", "198.51.100.1", "tcp/443"), "permit");
+}
+END_TEST
+
+START_TEST(test_isolation_outlives_the_name)
+{
+	const char *code;
+
+	begin();
+	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "malware"), NULL));
+	ck_assert_ptr_null(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "10.1.0.1", "reason", "x"), &code));
+	ck_assert_str_eq(code, "invalid-parameter"); /* the gateway itself */
+	const char *text = "segd: 1\nguard: none\nzones:\n"
+			   "  lg: {tier: lgwan, interfaces: [eth2], networks: [10.2.0.0/24]}\n"
+			   "  net: {tier: internet, interfaces: [eth3], networks: [any]}\n"
+			   "permits:\n  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/443]}\n";
+	FILE *file = fopen(w.policy, "w");
+	fputs(text, file);
+	fclose(file);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
+	die();
+	begin();
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
+	ck_assert_str_eq(explained("10.2.0.6", "198.51.100.1", "tcp/443"), "permit");
+	json_decref(call(seg_engine_release, json_pack("{s:s}", "target", "clerk"), NULL));
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "permit");
+}
+END_TEST
+
 /* Streams and status. */
 
 static unsigned heard[16];
@@ -946,6 +1085,9 @@ int main(void)
 	tcase_add_test(tcase, test_denied_and_spoofed);
 	tcase_add_test(tcase, test_usage_follows_the_id);
 	tcase_add_test(tcase, test_isolate);
+	tcase_add_test(tcase, test_stage_of_permits);
+	tcase_add_test(tcase, test_stage_of_a_zone);
+	tcase_add_test(tcase, test_isolation_outlives_the_name);
 	tcase_add_test(tcase, test_streams);
 	tcase_add_test(tcase, test_status_and_verify);
 	suite_add_tcase(suite, tcase);

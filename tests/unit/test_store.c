@@ -173,7 +173,7 @@ END_TEST
 START_TEST(test_state)
 {
 	struct seg_isolation isolation = {.target = "clerk", .since = 5, .until = 6, .uid = 7, .reason = "検査中"};
-	struct seg_state state = {.current = 3, .confirmed = 2, .since = 100, .confirm_until = 200, .stage = "two",
+	struct seg_state state = {.current = 3, .confirmed = 2, .since = 100, .confirm_until = 200, .stage = {.id = "two", .reason = "fire", .since = 5, .uid = 7},
 				  .told = 20000, .isolation = &isolation, .isolations = 1};
 	struct seg_state back;
 
@@ -185,7 +185,7 @@ START_TEST(test_state)
 	ck_assert_uint_eq(back.current, 3);
 	ck_assert_uint_eq(back.confirmed, 2);
 	ck_assert_int_eq(back.confirm_until, 200);
-	ck_assert_str_eq(back.stage, "two");
+	ck_assert_str_eq(back.stage.id, "two");
 	ck_assert_int_eq(back.told, 20000);
 	ck_assert_uint_eq(back.isolations, 1);
 	ck_assert_str_eq(back.isolation[0].reason, "検査中");

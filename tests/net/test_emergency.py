@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Isolation and emergency stages: at once, open flows included, kept until they are ended."""
+import time
+
+from lab import wait_for
+from town import Town, policy
+
+PERMITS = {
+    "AB": "from: [a, b], to: [b, out, gateway], service: [tcp/443, tcp/8080, udp/5005, icmp/8, icmpv6/128]",
+    "BA": "from: b, to: a, service: [udp/514]",
+    "GB": "from: gateway, to: [a, b], service: [tcp/6514, udp/514]",
+    "BO": None, "AG": None, "GA": None,
+}
+HOSTS = {"pc": "address: 10.1.0.20"}
+STAGES = """
+stages:
+  watch: {title: 警戒, closes: {permits: [AW]}}
+  cut: {title: 遮断, closes: {zones: [a, inn]}}
+  class: {closes: {classes: [内部]}}
+"""
+
+
+def town(stages=STAGES, **permits):
+    watched = "from: a, to: out, service: [tcp/80, udp/53], at-close: drain, hours: [daily 00:00-24:00]"
+    return policy(hosts=HOSTS, **{**PERMITS, "AW": watched, **permits}) + stages
+
+
+def stopped(segd, permit):
+    return {p["id"]: p["state"] for p in segd.segctl("permits")["permits"]}[permit] == "stopped"
+
+
+def test_stage_stops_permits_and_their_flows():
+    with Town(town()) as (lab, segd):
+        doomed = [lab.stream("a", "192.0.2.20", "tcp/80"), lab.stream("a", "192.0.2.20", "udp/53"),
+                  lab.stream("a", "2001:db8:f::20", "tcp/80"), lab.stream("a", "2001:db8:f::20", "udp/53")]
+        kept = lab.stream("a", "192.0.2.20", "tcp/443")
+        sets = lab.generation()
+        answer = segd.segctl("stage", "watch", "--reason", "drill")
+        assert all(s.dead() for s in doomed)
+        assert kept.both()
+        assert answer["revoked"] == {"flows": 4, "permits": 1}, answer
+        assert lab.generation() == sets + 1, "one transaction: elements alone"
+        assert wait_for(lambda: not [line for line in lab.conntrack() if "dport=80 " in line], 3)
+        assert segd.alert("stage", stage="watch", before="normal", uid="0", reason="drill")
+        assert segd.alert("revoked", permit="AW", reason="stage", count="4")
+        assert segd.segctl("status")["policy"]["stage"] == "watch"
+        assert stopped(segd, "AW") and not stopped(segd, "AB")
+        explained = segd.segctl("explain", "10.1.0.20", "192.0.2.20", "tcp/80", ok=(1,))
+        assert explained["verdict"] == "deny" and explained["reason"] == "stage", explained
+        assert not lab.probe("a", "192.0.2.20", "tcp/80", expect=False)
+        assert wait_for(lambda: any(d["reason"] == "stage" for d in segd.segctl("denials")["denials"]), 3)
+        assert segd.segctl("verify")["equal"]
+        assert not segd.alerts("violation")
+
+
+def test_stage_outlives_applies_and_restarts():
+    with Town(town()) as (lab, segd):
+        segd.segctl("stage", "watch")
+        open_flow = lab.stream("a", "192.0.2.20", "tcp/443")
+        for change in (town(BA=None), town(stages="")):
+            segd.apply(change)
+            assert not lab.probe("a", "192.0.2.20", "tcp/80", expect=False), "kept across an apply"
+        segd.kill()
+        assert not lab.probe("a", "192.0.2.20", "tcp/80", expect=False), "no daemon needed"
+        segd.start()
+        assert segd.segctl("status")["policy"]["stage"] == "watch"
+        assert not lab.probe("a", "192.0.2.20", "tcp/80", expect=False), "kept across a restart"
+        assert open_flow.both()
+        segd.apply(town())
+        listed = {s["stage"]: s for s in segd.segctl("stage", "--list")["stages"]}
+        assert listed["watch"]["active"] and not listed["cut"]["active"]
+        assert listed["cut"]["closes"] == {"permits": [], "classes": [], "zones": ["a", "inn"]}
+        segd.segctl("stage", "normal")
+        assert segd.alert("stage", stage="normal", before="watch")
+        assert segd.segctl("status")["policy"]["stage"] is None
+        assert lab.probe("a", "192.0.2.20", "tcp/80")
+        assert open_flow.both()
+
+
+def test_stage_closes_a_zone_whole():
+    """Also where a permit of the zone opens other zones, which goes on."""
+    with Town(town()) as (lab, segd):
+        doomed = [lab.stream("a", "10.2.0.20", "tcp/443"), lab.stream("a", "2001:db8:2::20", "udp/5005"),
+                  lab.stream("b", "10.1.0.20", "udp/514"), lab.stream("a", "10.1.0.1", "tcp/443"),
+                  lab.stream("gw", "10.1.0.20", "tcp/6514"), lab.stream("gw", "2001:db8:1::20", "udp/514"),
+                  lab.stream("i0", "10.3.1.20", "tcp/443"), lab.stream("i0", "2001:db8:3:1::20", "udp/5005")]
+        kept = [lab.stream("b", "192.0.2.20", "tcp/443"), lab.stream("b", "10.2.0.1", "tcp/443"),
+                lab.stream("gw", "10.2.0.20", "udp/514")]
+        segd.segctl("stage", "cut")
+        assert [s for s in doomed if not s.dead()] == []
+        assert all(s.both() for s in kept)
+        assert not lab.probe("a", "10.2.0.20", "icmp/8", expect=False)
+        assert not lab.probe("a", "2001:db8:1::1", "icmpv6/128", expect=False), "nor the gateway"
+        assert not lab.probe("gw", "10.1.0.20", "udp/514", expect=False)
+        assert not lab.probe("i1", "10.3.0.20", "tcp/22", expect=False), "nor inside the zone"
+        assert segd.segctl("verify")["equal"]
+        segd.segctl("stage", "--off")
+        assert lab.probe("a", "10.2.0.20", "tcp/443")
+        assert lab.probe("i1", "10.3.0.20", "tcp/22")
+
+
+def test_stage_of_a_class():
+    with Town(town()) as (lab, segd):
+        streams = [lab.stream("a", "10.2.0.20", "tcp/443"), lab.stream("a", "10.1.0.1", "udp/5005")]
+        segd.segctl("stage", "class")
+        assert all(s.dead() for s in streams)
+        assert lab.probe("i0", "10.3.1.20", "tcp/443"), "inside a zone is no permit of a class"
+        segd.segctl("stage", "watch")
+        assert lab.probe("a", "10.2.0.20", "tcp/443"), "one stage at a time"
+
+
+def test_unknown_stage_is_refused():
+    with Town(town()) as (_, segd):
+        answer = segd.segctl("stage", "panic", ok=(5,))
+        assert "panic" in answer["error"]["message"], answer
+        assert segd.segctl("stage", "normal", ok=(5,))["error"]["code"] == "not-found"
+
+
+def test_isolate_a_zone():
+    with Town(town()) as (lab, segd):
+        doomed = [lab.stream("a", "10.2.0.20", "tcp/443"), lab.stream("b", "10.1.0.20", "udp/514"),
+                  lab.stream("gw", "2001:db8:1::20", "tcp/6514"), lab.stream("a", "2001:db8:1::1", "tcp/443")]
+        kept = lab.stream("b", "192.0.2.20", "udp/5005")
+        answer = segd.segctl("isolate", "a", "--reason", "ransomware")
+        assert [s for s in doomed if not s.dead()] == []
+        assert kept.both()
+        assert answer["revoked"]["flows"] == 4, answer
+        assert segd.alert("isolated", target="a", reason="ransomware")
+        assert segd.segctl("explain", "10.1.0.20", "10.2.0.20", "tcp/443", ok=(1,))["reason"] == "isolated"
+        assert stopped(segd, "AW") and stopped(segd, "BA")
+        segd.apply(town(BA=None))
+        segd.stop()
+        segd.start()
+        assert not lab.probe("a", "10.2.0.20", "tcp/443", expect=False)
+        segd.segctl("release", "a")
+        assert lab.probe("a", "10.2.0.20", "tcp/443")
+        assert segd.alert("released", target="a")
+
+
+def test_isolate_a_host_of_the_policy_for_a_while():
+    with Town(town()) as (lab, segd):
+        stream, server_first = lab.stream("a", "10.2.0.20", "tcp/443"), lab.stream("b", "10.1.0.20", "udp/514")
+        neighbour = lab.stream("a", "10.2.0.20", "tcp/443", source="10.1.0.21")
+        segd.segctl("isolate", "pc", ok=(2,))
+        segd.segctl("isolate", "pc", "--for", "4s", "--reason", "x")
+        began = time.monotonic()
+        assert stream.dead() and server_first.dead()
+        assert neighbour.both()
+        assert not lab.probe("a", "10.1.0.1", "udp/5005", expect=False)
+        assert not lab.probe("gw", "10.1.0.20", "udp/514", expect=False)
+        listed, = segd.segctl("isolated")["isolated"]
+        assert listed["target"] == "pc" and listed["until"] and listed["reason"] == "x", listed
+        assert segd.alert("released", seconds=6, target="pc", reason="over")
+        assert 2 < time.monotonic() - began < 6
+        assert lab.probe("a", "10.2.0.20", "tcp/443")
+        assert segd.segctl("isolated") == {"isolated": []}
+
+
+def test_isolated_prefix_outlives_the_name():
+    with Town(town()) as (lab, segd):
+        segd.segctl("isolate", "pc", "--reason", "x")
+        segd.segctl("isolate", "2001:db8:1::/64", "--reason", "x")
+        segd.apply(policy(**PERMITS))
+        assert not lab.probe("a", "10.2.0.20", "tcp/443", source="10.1.0.20", expect=False), "the policy forgot who pc was"
+        assert not lab.probe("a", "2001:db8:2::20", "tcp/443", expect=False)
+        assert lab.probe("a", "10.2.0.20", "tcp/443", source="10.1.0.21")
+
+
+def test_the_gateway_cannot_be_isolated_from_itself():
+    with Town(town()) as (_, segd):
+        assert "gateway itself" in segd.segctl("isolate", "10.1.0.1", "--reason", "x", ok=(2,))["error"]["message"]
+        assert segd.segctl("isolated") == {"isolated": []}
