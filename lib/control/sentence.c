@@ -41,7 +41,7 @@ static char conversion(const char **at, unsigned *longs, bool *size)
 }
 
 /* The next value as a text; false: a conversion that is not one of ours. */
-static bool add_value(json_t *sentence, const char **at, va_list *args)
+static bool add_value(json_t *values, const char **at, va_list *args)
 {
 	char letter, number[32];
 	unsigned longs;
@@ -51,7 +51,7 @@ static bool add_value(json_t *sentence, const char **at, va_list *args)
 	if (letter == '%')
 		return true;
 	if (letter == 's') {
-		json_array_append_new(sentence, text_json(va_arg(*args, const char *)));
+		json_array_append_new(values, text_json(va_arg(*args, const char *)));
 		return true;
 	}
 	if (letter != 'd' && letter != 'u')
@@ -64,40 +64,38 @@ static bool add_value(json_t *sentence, const char **at, va_list *args)
 		snprintf(number, sizeof(number), letter == 'd' ? "%ld" : "%lu", va_arg(*args, long));
 	else
 		snprintf(number, sizeof(number), letter == 'd' ? "%d" : "%u", va_arg(*args, int));
-	json_array_append_new(sentence, json_string(number));
+	json_array_append_new(values, json_string(number));
 	return true;
 }
 
 /* A sentence that stays as it is in every language. */
 static json_t *finished(const char *format, va_list args)
 {
-	json_t *sentence = json_array();
+	json_t *sentence;
 	char *text;
 
 	if (vasprintf(&text, format, args) < 0)
 		abort();
-	json_array_append_new(sentence, json_string("%s"));
-	json_array_append_new(sentence, text_json(text));
+	sentence = json_pack("{s:s, s:[o]}", "format", "%s", "values", text_json(text));
 	free(text);
 	return sentence;
 }
 
 json_t *seg_sentence_vnew(const char *format, va_list args)
 {
-	json_t *sentence = json_array();
+	json_t *values = json_array();
 	bool known = true;
 	va_list rest;
 
-	json_array_append_new(sentence, json_string(format));
 	va_copy(rest, args);
 	for (const char *at = format; known && (at = strchr(at, '%'));) {
 		at++;
-		known = add_value(sentence, &at, &rest);
+		known = add_value(values, &at, &rest);
 	}
 	va_end(rest);
 	if (known)
-		return sentence;
-	json_decref(sentence);
+		return json_pack("{s:s, s:o}", "format", format, "values", values);
+	json_decref(values);
 	return finished(format, args);
 }
 
@@ -128,6 +126,7 @@ static size_t position(const char **at)
 
 static char *fill(const char *format, const json_t *sentence)
 {
+	const json_t *values = json_object_get(sentence, "values");
 	struct seg_strbuf out = {0};
 	size_t next = 1;
 
@@ -150,7 +149,7 @@ static char *fill(const char *format, const json_t *sentence)
 			seg_strbuf_addc(&out, '%');
 			continue;
 		}
-		value = json_string_value(json_array_get(sentence, which ? which : next++));
+		value = json_string_value(json_array_get(values, (which ? which : next++) - 1));
 		seg_strbuf_add(&out, value ? value : "?");
 	}
 	return seg_strbuf_take(&out);
@@ -158,7 +157,7 @@ static char *fill(const char *format, const json_t *sentence)
 
 char *seg_sentence_text(const json_t *sentence)
 {
-	const char *format = json_string_value(json_array_get(sentence, 0));
+	const char *format = json_string_value(json_object_get(sentence, "format"));
 
 	if (!format)
 		return NULL;
@@ -172,7 +171,7 @@ char *seg_sentences_find(const json_t *sentences, const char *english)
 
 	json_array_foreach((json_t *)sentences, i, sentence)
 	{
-		const char *format = json_string_value(json_array_get(sentence, 0));
+		const char *format = json_string_value(json_object_get(sentence, "format"));
 		char *text = format ? fill(format, sentence) : NULL;
 		bool found = text && !strcmp(text, english);
 

@@ -4,7 +4,8 @@
 
 /*
  * A sentence for people on its way from the daemon, which speaks English, to a
- * reader who may not: [format, value, ...], all of them texts. The format is as
+ * reader who may not: {"format", "values": [...]}, all of them texts. (No bare arrays: a list
+ * of them would be one that systemd's varlinkctl cannot describe.) The format is as
  * in the sources, for a translation is found by it; the reader's program looks
  * it up and fills the values in. It knows printf's %s, %d and %u with l, ll and z,
  * and on the reader's side %1$s; a format with anything else stays English.

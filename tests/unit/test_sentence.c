@@ -29,7 +29,8 @@ START_TEST(test_values)
 {
 	ck_text(seg_sentence_new("plain"), "plain");
 	ck_text(seg_sentence_new("%s permits %s", "SC-13", "tcp/443"), "SC-13 permits tcp/443");
-	ck_text(seg_sentence_new("%d %u %zu %ld %lu", -1, 4000000000u, (size_t)7, -5l, 6ul), "-1 4000000000 7 -5 6");
+	ck_text(seg_sentence_new("%d %u %zu %ld %lu", -1, 4000000000u, (size_t)7, -5l, 6ul),
+		"-1 4000000000 7 -5 6");
 	ck_text(seg_sentence_new("%lld of %llu (%d %%)", -9000000000ll, 18000000000000000000ull, 5),
 		"-9000000000 of 18000000000000000000 (5 %)");
 	ck_text(seg_sentence_new("100 %%"), "100 %");
@@ -42,8 +43,9 @@ END_TEST
 
 START_TEST(test_other_order)
 {
-	ck_wire("[\"%2$s of %1$s\", \"a\", \"b\"]", "b of a");
-	ck_wire("[\"%2$.3s\", \"a\", \"b\"]", "b3s"); /* no such format here: shown, not obeyed */
+	ck_wire("{\"format\": \"%2$s of %1$s\", \"values\": [\"a\", \"b\"]}", "b of a");
+	ck_wire("{\"format\": \"%2$.3s\", \"values\": [\"a\", \"b\"]}",
+		"b3s"); /* no such format here: shown, not obeyed */
 }
 END_TEST
 
@@ -53,23 +55,24 @@ START_TEST(test_strange)
 	ck_wire("[]", NULL);
 	ck_wire("{}", NULL);
 	ck_wire("\"text\"", NULL);
-	ck_wire("[7]", NULL);
-	ck_wire("[\"\"]", "");
-	ck_wire("[\"%s and %s\", \"one\"]", "one and ?");
-	ck_wire("[\"%s\", 7]", "?");
-	ck_wire("[\"%9$s\"]", "?");
-	ck_wire("[\"%99999999999999999999$s\", \"a\"]", "?");
-	ck_wire("[\"%0$s\", \"a\"]", "a");
-	ck_wire("[\"%\", \"a\"]", "");
-	ck_wire("[\"%1$\", \"a\"]", "");
-	ck_wire("[\"%ll\", \"a\"]", "a");
-	ck_wire("[\"%n\", \"a\"]", "a");
+	ck_wire("{\"format\": 7, \"values\": []}", NULL);
+	ck_wire("{\"format\": \"\", \"values\": []}", "");
+	ck_wire("{\"format\": \"%s and %s\", \"values\": [\"one\"]}", "one and ?");
+	ck_wire("{\"format\": \"%s\", \"values\": [7]}", "?");
+	ck_wire("{\"format\": \"%9$s\", \"values\": []}", "?");
+	ck_wire("{\"format\": \"%99999999999999999999$s\", \"values\": [\"a\"]}", "?");
+	ck_wire("{\"format\": \"%0$s\", \"values\": [\"a\"]}", "a");
+	ck_wire("{\"format\": \"%\", \"values\": [\"a\"]}", "");
+	ck_wire("{\"format\": \"%1$\", \"values\": [\"a\"]}", "");
+	ck_wire("{\"format\": \"%ll\", \"values\": [\"a\"]}", "a");
+	ck_wire("{\"format\": \"%n\", \"values\": [\"a\"]}", "a");
 }
 END_TEST
 
 START_TEST(test_several)
 {
-	json_t *list = json_pack("[[s, s], [s], []]", "port %s", "444", "outside the hours");
+	json_t *list = json_pack("[{s:s, s:[s]}, {s:s}, {}]", "format", "port %s", "values", "444", "format",
+				 "outside the hours");
 	char *text = seg_sentences_text(list);
 
 	ck_assert_str_eq(text, "port 444; outside the hours; ?");
@@ -84,7 +87,8 @@ END_TEST
 
 START_TEST(test_found_by_its_english)
 {
-	json_t *list = json_pack("[[s], [], [s, s]]", "plain", "port %s", "444");
+	json_t *list = json_pack("[{s:s}, {}, {s:s, s:[s]}]", "format", "plain", "format", "port %s",
+				 "values", "444");
 	char *text = seg_sentences_find(list, "port 444");
 
 	ck_assert_str_eq(text, "port 444");
