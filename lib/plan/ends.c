@@ -37,12 +37,20 @@ static void write_admit(struct build *b)
 	go(b, rule(b, b->admit), b->carry);
 }
 
+/* A number that admits nothing now must not stay in the mark of an open flow: one that may drain would let
+ * its next packet by. */
+static void forget_number(struct build *b, struct seg_chain *in)
+{
+	seg_rule_set_mark(b->w, rule(b, in), 0);
+}
+
 /* Where the number in the mark is in a set, there it goes, by way of its MAC where it is bound to one;
  * otherwise back. The MAC must be seen to be right: a frame that has none finds no element. */
 static struct seg_chain *ask_number(struct build *b, const struct family *f, struct family_parts *p,
 				    const char *name, const struct seg_set *set, const struct seg_chain *then)
 {
 	struct seg_chain *ask = chain(b, name, f->suffix);
+	bool just_given = set == b->open;
 	struct seg_rule *r;
 
 	if (b->any_bound) {
@@ -53,6 +61,8 @@ static struct seg_chain *ask_number(struct build *b, const struct family *f, str
 		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_ETHER_SADDR, f->saddr, SEG_L_CT_MARK), p->bound,
 				false);
 		go(b, r, then);
+		if (just_given)
+			forget_number(b, with_mac);
 		r = rule(b, ask);
 		seg_rule_cmp_u8(b->w, r, SEG_L_CT_DIRECTION, ORIGINAL);
 		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->macs, false);
@@ -61,6 +71,8 @@ static struct seg_chain *ask_number(struct build *b, const struct family *f, str
 	r = rule(b, ask);
 	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), set, false);
 	go(b, r, then);
+	if (just_given)
+		forget_number(b, ask);
 	return ask;
 }
 

@@ -166,6 +166,31 @@ START_TEST(a_draining_permit_admits_nothing_new)
 }
 END_TEST
 
+/* A permit that drains lets its own open flows by after hours. One that was open under another permit, or before
+ * there were rules, does not become its own by being asked for it. */
+START_TEST(what_drains_takes_no_open_flow_in)
+{
+	struct built closed = build(HEAD DRAIN, NULL, TUESDAY_10 + 10 * HOUR, "b0");
+	struct eval_packet packet = {.hook = SEG_HOOK_FORWARD,
+				     .iif = "a0",
+				     .oif = "b0",
+				     .proto = IPPROTO_UDP,
+				     .sport = 5000,
+				     .dport = 53,
+				     .fib_daddr = RTN_UNICAST,
+				     .ct_state = 1u << 1,   /* established */
+				     .ct_status = 1u << 3}; /* confirmed */
+
+	ck_assert(seg_addr_parse("10.1.0.9", 8, &packet.src));
+	ck_assert(seg_addr_parse("10.2.0.9", 8, &packet.dst));
+	for (int turn = 0; turn < 3; turn++)
+		ck_assert_msg(!eval_plan(closed.plan, &packet), "packet %d passed", turn + 1);
+	packet.ct_mark = number_of(&closed, "P4");
+	ck_assert(eval_plan(closed.plan, &packet));
+	drop(&closed);
+}
+END_TEST
+
 START_TEST(a_mac_is_asked_of_every_packet)
 {
 	struct built b = build(HEAD P3, NULL, TUESDAY_10, "b0");
@@ -262,6 +287,7 @@ int main(void)
 	tcase_add_test(tc, a_number_is_never_used_again);
 	tcase_add_test(tc, a_window_ends_in_the_kernel_too);
 	tcase_add_test(tc, a_draining_permit_admits_nothing_new);
+	tcase_add_test(tc, what_drains_takes_no_open_flow_in);
 	tcase_add_test(tc, a_mac_is_asked_of_every_packet);
 	tcase_add_test(tc, traffic_inside_a_zone_has_a_number_of_its_own_kind);
 	tcase_add_test(tc, a_window_touches_three_sets_alone);
