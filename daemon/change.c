@@ -274,10 +274,12 @@ static int apply_book(struct seg_engine *engine, struct seg_rulebook *book, cons
 	if (r) {
 		seg_change_refuse(engine, &diags, request, book->policy->hash, wish->comment, wish->ticket,
 				  now);
-		if (diags.errors)
+		if (diags.errors) {
 			seg_answer_refused(out, &diags);
-		else
+			json_object_set_new(*out, "code", json_string("kernel")); /* who refuses it */
+		} else {
 			seg_answer_error(out, r, "kernel", "nothing was changed: %s", strerror(-r));
+		}
 		seg_store_drop_version(engine->store, book->version);
 		seg_rulebook_free(book);
 	} else {

@@ -132,8 +132,13 @@ static void print_lines(const char *text)
 	seg_strbuf_fini(&line);
 }
 
-static enum segctl_exit status_of(const char *error)
+/* A policy that has errors (not one that could not be read) is answered as `check` answers it: no. */
+static enum segctl_exit status_of(const char *error, const json_t *parameters)
 {
+	const json_t *first = json_array_get(json_object_get(parameters, "errors"), 0);
+
+	if (!strcmp(segctl_text_of(parameters, "code"), "refused") && *segctl_text_of(first, "file"))
+		return SEGCTL_NO;
 	if (!strcmp(error, SEG_ERROR_NOT_ALLOWED))
 		return SEGCTL_DENIED;
 	if (!strcmp(error, SEG_ERROR_INVALID) || !strcmp(error, SEG_ERROR_INVALID_PARAMETER))
@@ -153,7 +158,7 @@ static bool is_english(void)
 static int answer_failed(const struct segctl *ctl, const char *error, json_t *parameters)
 {
 	const char *message = json_string_value(json_object_get(parameters, "message"));
-	enum segctl_exit status = status_of(error);
+	enum segctl_exit status = status_of(error, parameters);
 
 	if (!strcmp(error, SEG_ERROR_METHOD_NOT_FOUND))
 		return segctl_fail(
