@@ -258,6 +258,8 @@ int seg_engine_isolated(struct seg_engine *engine, const struct seg_request *req
 	return 0;
 }
 
+#define FOR_MAX (100LL * 366 * 86400)
+
 static int isolate_refusal(struct seg_engine *engine, const char *target, const char *reason, json_int_t seconds,
 			   json_t **out)
 {
@@ -272,8 +274,9 @@ static int isolate_refusal(struct seg_engine *engine, const char *target, const 
 		return seg_answer_error(out, -EINVAL, "invalid-parameter", "say why: --reason TEXT");
 	if (strlen(reason) >= sizeof(((struct seg_isolation *)0)->reason))
 		return seg_answer_error(out, -EINVAL, "invalid-parameter", "the reason is longer than 255 bytes");
-	if (seconds < 0)
-		return seg_answer_error(out, -EINVAL, "invalid-parameter", "--for is a time from now on");
+	if (seconds < 0 || seconds > FOR_MAX)
+		return seg_answer_error(out, -EINVAL, "invalid-parameter",
+					"--for is a time from now on, of a hundred years at most");
 	arena = seg_arena_new();
 	known = understand(policy_of(engine), target, arena, &zone, &ranges);
 	own = known && !zone && ranges.n == 1 && ranges.range[0].lo == ranges.range[0].hi &&

@@ -203,7 +203,24 @@ void seg_engine_free(struct seg_engine *engine)
 	free(engine);
 }
 
+#define NUMBERS_MAX (SEG_NUMBER_INTRA - (1u << 24)) /* a mark above is not ours, and leaves room for ours */
+
 /* The numbers of what is in the kernel must never be given again, even where the registry is lost. */
+static void skip_number(struct seg_engine *engine, uint32_t mark)
+{
+	uint32_t number = mark & ~SEG_NUMBER_INTRA;
+
+	if (number >= engine->registry.next && number < NUMBERS_MAX)
+		engine->registry.next = number + 1;
+}
+
+/* Open flows bear numbers too: of permits long gone, or marks that somebody else gave. */
+static void skip_mark(void *context, enum seg_flow_event event, const struct seg_flow *flow)
+{
+	(void)event;
+	skip_number(context, flow->mark);
+}
+
 static void skip_numbers_in_use(struct seg_engine *engine, const struct seg_plan *image)
 {
 	for (size_t i = 0; i < image->sets; i++) {
@@ -211,12 +228,8 @@ static void skip_numbers_in_use(struct seg_engine *engine, const struct seg_plan
 
 		if (set->data != SEG_DATA_MARK)
 			continue;
-		for (size_t j = 0; j < set->elems; j++) {
-			uint32_t number = set->elem[j].mark & ~SEG_NUMBER_INTRA;
-
-			if (number >= engine->registry.next)
-				engine->registry.next = number + 1;
-		}
+		for (size_t j = 0; j < set->elems; j++)
+			skip_number(engine, set->elem[j].mark);
 	}
 }
 
@@ -266,6 +279,8 @@ int seg_engine_start(struct seg_engine *engine, time_t now)
 			return r;
 	}
 	load_what_was_kept(engine, now);
+	if (engine->registry.next == 1)
+		engine->ops->flows(engine->kernel, 0, 0, skip_mark, engine);
 	if (found)
 		skip_numbers_in_use(engine, image);
 	seg_plan_free(image);

@@ -314,6 +314,18 @@ START_TEST(test_lost_state_gives_no_number_twice)
 }
 END_TEST
 
+/* Somebody else's mark on an open flow, or that of a permit long gone, must not come to mean a permit. */
+START_TEST(test_first_numbers_keep_off_marks)
+{
+	w.kernel.flow[0] = (struct seg_flow){.id = 1, .mark = 2};
+	w.kernel.flow[1] = (struct seg_flow){.id = 2, .mark = 0x40000007};
+	w.kernel.flow[2] = (struct seg_flow){.id = 3, .mark = 0xfffffffe};
+	w.kernel.flows = 3;
+	begin();
+	ck_assert_uint_eq(mark_of("WEB"), 8);
+}
+END_TEST
+
 /* Apply. */
 
 START_TEST(test_unchanged_writes_nothing)
@@ -959,6 +971,32 @@ START_TEST(test_isolation_outlives_the_name)
 }
 END_TEST
 
+/* What is cut off stays cut off, whatever a later word about it comes to. */
+START_TEST(test_isolation_outlives_refusals)
+{
+	const char *code;
+	json_t *out;
+
+	begin();
+	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "malware"), NULL));
+	w.kernel.refuse = EIO;
+	ck_assert_ptr_null(call(seg_engine_isolate,
+				json_pack("{s:s, s:s, s:i}", "target", "clerk", "reason", "again", "for", 60), &code));
+	ck_assert_str_eq(code, "kernel");
+	w.kernel.refuse = 0;
+	out = call(seg_engine_isolated, NULL, NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(find(out, "isolated", "target", "clerk"), "reason")),
+			 "malware");
+	json_decref(out);
+	ck_assert_ptr_null(call(seg_engine_isolate,
+				json_pack("{s:s, s:s, s:I}", "target", "clerk", "reason", "x", "for",
+					  (json_int_t)INT64_MAX), &code));
+	ck_assert_str_eq(code, "invalid-parameter");
+	pass(HOUR);
+	ck_assert_uint_eq(said("released"), 0);
+}
+END_TEST
+
 /* Streams and status. */
 
 static unsigned heard[16];
@@ -1059,6 +1097,7 @@ int main(void)
 	tcase_add_test(tcase, test_bad_file_falls_back);
 	tcase_add_test(tcase, test_adopts_without_writing);
 	tcase_add_test(tcase, test_lost_state_gives_no_number_twice);
+	tcase_add_test(tcase, test_first_numbers_keep_off_marks);
 	tcase_add_test(tcase, test_unchanged_writes_nothing);
 	tcase_add_test(tcase, test_refused_names_everything);
 	tcase_add_test(tcase, test_kernel_refusal_changes_nothing);
@@ -1088,6 +1127,7 @@ int main(void)
 	tcase_add_test(tcase, test_stage_of_permits);
 	tcase_add_test(tcase, test_stage_of_a_zone);
 	tcase_add_test(tcase, test_isolation_outlives_the_name);
+	tcase_add_test(tcase, test_isolation_outlives_refusals);
 	tcase_add_test(tcase, test_streams);
 	tcase_add_test(tcase, test_status_and_verify);
 	suite_add_tcase(suite, tcase);
