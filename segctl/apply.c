@@ -71,6 +71,14 @@ const struct command command_apply = {
 	.arguments = "[--confirm-within DURATION] [--comment TEXT] [--ticket ID] [--force]",
 	.run = run_apply,
 	.summary = N_("apply the policy file; with a deadline, go back unless confirmed"),
+	.details = N_("  --confirm-within DURATION  go back by itself unless `segctl confirm` comes: 5m\n"
+		      "  --comment TEXT             why, for the history\n"
+		      "  --ticket ID                the request it belongs to, for the history\n"
+		      "  --force                    even where it cuts the SSH session you work in\n"
+		      "\n"
+		      "  segctl check && segctl diff\n"
+		      "  segctl apply --confirm-within 5m --ticket 2026-114\n"
+		      "  segctl confirm\n"),
 };
 
 static void show_confirmed(const struct segctl *ctl, const json_t *answer)
@@ -119,4 +127,6 @@ const struct command command_rollback = {
 	.arguments = "[VERSION] [--comment TEXT]",
 	.run = run_rollback,
 	.summary = N_("go back to the version before, or to any other"),
+	.details = N_("  VERSION         a version of `segctl history`; by default the one before\n"
+		      "  --comment TEXT  why, for the history\n"),
 };

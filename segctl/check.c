@@ -74,4 +74,7 @@ const struct command command_check = {
 	.arguments = "[FILE]",
 	.run = run,
 	.summary = N_("all errors and warnings of a policy, with carets; needs no daemon"),
+	.details = N_("  FILE      by default /etc/segd/policy.yaml\n"
+		      "\n"
+		      "Exit status 0: right, perhaps with warnings; 1: there are errors.\n"),
 };

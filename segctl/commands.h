@@ -35,6 +35,7 @@ struct command {
 	const char *arguments; /* "[FILE]", for the usage */
 	int (*run)(const struct segctl *ctl, int argc, char **argv);
 	const char *summary; /* N_() */
+	const char *details; /* N_(), or NULL: its options, an example; lines of 80 columns */
 };
 
 extern const struct command command_check, command_explain, command_matrix, command_diff, command_apply,

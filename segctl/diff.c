@@ -157,4 +157,9 @@ const struct command command_diff = {
 	.arguments = "[FILE] | OLD NEW",
 	.run = run,
 	.summary = N_("what applying FILE would open and close; with OLD NEW offline"),
+	.details = N_("  FILE      against what is in force; by default the daemon's policy file\n"
+		      "  OLD NEW   two files, without the daemon\n"
+		      "\n"
+		      "+ opens, - closes, ! a live flow that would be cut.\n"
+		      "Exit status 0: no difference; 1: there is one.\n"),
 };

@@ -240,4 +240,13 @@ const struct command command_explain = {
 	.arguments = "[--policy FILE] [--in IFACE] [--mac MAC] [--at TIME] SRC DST PROTO[/PORT]",
 	.run = run,
 	.summary = N_("would this packet pass; if not, what the nearest permit lacks"),
+	.details = N_("  --policy FILE  ask this file, not the daemon\n"
+		      "  --in IFACE     it comes in here; else by the interface of its source's zone\n"
+		      "  --mac MAC      from this card, for permits whose source has a mac\n"
+		      "  --at TIME      then, not now: 2026-11-24T10:00 (the policy's time zone)\n"
+		      "\n"
+		      "  segctl explain --policy policy.yaml 10.2.1.9 10.4.0.4 tcp/443\n"
+		      "  segctl explain 10.2.1.9 10.4.0.4 icmp/8\n"
+		      "\n"
+		      "Exit status 0: it would pass; 1: it would not.\n"),
 };

@@ -57,4 +57,5 @@ const struct command command_flows = {
 	.arguments = "[--zone ZONE]",
 	.run = run,
 	.summary = N_("live flows that cross zones"),
+	.details = N_("  --zone ZONE  only those from or to this zone\n"),
 };

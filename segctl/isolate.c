@@ -62,6 +62,11 @@ const struct command command_isolate = {
 	.arguments = "HOST|ZONE [--for DURATION] --reason TEXT",
 	.run = run_isolate,
 	.summary = N_("cut a host or a zone off at once"),
+	.details = N_("  HOST, ZONE      the id of a host or a zone of the policy, or an address\n"
+		      "  --for DURATION  so long (30m, 2h, 1d); else until `segctl release`\n"
+		      "  --reason TEXT   goes into the audit trail\n"
+		      "\n"
+		      "  segctl isolate 10.2.1.9 --for 2h --reason 'malware suspected'\n"),
 };
 
 static int run_release(const struct segctl *ctl, int argc, char **argv)

@@ -94,6 +94,12 @@ int segctl_fail(const struct segctl *ctl, enum segctl_exit status, const char *c
 	return (int)status;
 }
 
+static void print_usage(FILE *out, const struct command *command)
+{
+	fprintf(out, _("usage: segctl %s"), command->name);
+	fprintf(out, "%s%s\n", *command->arguments ? " " : "", command->arguments);
+}
+
 int segctl_usage(const struct segctl *ctl, const struct command *command, const char *format, ...)
 {
 	va_list args;
@@ -102,7 +108,7 @@ int segctl_usage(const struct segctl *ctl, const struct command *command, const 
 	complain(ctl, "usage", format, args);
 	va_end(args);
 	if (!ctl->json && command)
-		fprintf(stderr, _("usage: segctl %s %s\n"), command->name, command->arguments);
+		print_usage(stderr, command);
 	return SEGCTL_USAGE;
 }
 
@@ -116,8 +122,10 @@ static void print_help(void)
 
 static void print_command_help(const struct command *command)
 {
-	printf(_("usage: segctl %s %s\n"), command->name, command->arguments);
+	print_usage(stdout, command);
 	printf("\n%s\n", _(command->summary));
+	if (command->details)
+		printf("\n%s", _(command->details));
 }
 
 /* What the options that every command has said, and the arguments that are left. */

@@ -84,4 +84,5 @@ const struct command command_permits = {
 	.arguments = "[--unused DAYS]",
 	.run = run,
 	.summary = N_("every permit: state, use, end"),
+	.details = N_("  --unused DAYS  only those that nothing has used for so many days\n"),
 };

@@ -336,4 +336,7 @@ const struct command command_top = {
 	.arguments = "[--interval SECONDS]",
 	.run = run,
 	.summary = N_("the busiest zones, permits and flows, live"),
+	.details = N_("  --interval SECONDS  between two pictures, by default 2\n"
+		      "\n"
+		      "Until q. Without a terminal, once.\n"),
 };

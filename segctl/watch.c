@@ -88,4 +88,7 @@ const struct command command_watch = {
 	.arguments = "[--violations] [--denials] [--flows]",
 	.run = run,
 	.summary = N_("events as they happen"),
+	.details = N_("  --violations, --denials, --flows  only these; several may be given\n"
+		      "\n"
+		      "Until Ctrl-C.\n"),
 };

@@ -121,13 +121,14 @@ json_t *seg_answer_explain(const struct seg_policy *policy, const struct seg_pac
 	char src[SEG_ADDR_STRLEN], dst[SEG_ADDR_STRLEN], service[SEG_SERVICE_STRLEN], time[SEG_TIME_STRLEN];
 	json_t *sentences = seg_verdict_sentences(policy, packet, verdict, at);
 	char *detail = seg_sentences_text(sentences);
+	bool admitted = verdict->permit && verdict->by;
 	json_t *doc = json_object();
 
 	set_text(doc, "verdict", verdict->permit ? "permit" : "deny");
 	set_text(doc, "reason", seg_reason_name(verdict->reason));
-	/* What is isolated or staged out is denied although a permit covers it. */
-	set_text(doc, "permit", verdict->permit && verdict->by ? verdict->by->id : NULL);
-	set_text(doc, "nearest", verdict->nearest ? verdict->nearest->id : NULL);
+	/* What is isolated or staged out is denied although a permit covers it: none comes nearer. */
+	set_text(doc, "permit", admitted ? permit->id : NULL);
+	set_text(doc, "nearest", permit && !admitted ? permit->id : NULL);
 	set_zone(doc, "from", "from-title", verdict->from);
 	set_zone(doc, "to", "to-title", verdict->to);
 	set_text(doc, "detail", detail);

@@ -69,6 +69,40 @@ START_TEST(utf8_is_strict)
 }
 END_TEST
 
+/* What an input method writes in full width; what is Japanese stays. */
+START_TEST(utf8_narrows)
+{
+	static const struct {
+		const char *text, *narrow;
+	} cases[] = {
+		{"ｔｃｐ／４４３", "tcp/443"},
+		{"\xc2\xa0"
+		 "a\xe3\x80\x80",
+		 " a "},
+		{"08：00〜20：00", "08:00-20:00"},
+		{"ＬＧＷＡＮ接続系", "LGWAN接続系"},
+		{"２０２７−０３－３１", "2027-03-31"},
+		{"a、b", "a,b"},
+	};
+	static const char *const same[] = {"tcp/443", "ローカルブレイクアウト", "\xff\xe9", ""};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct seg_strbuf out = {0};
+
+		ck_assert(seg_utf8_narrow(&out, cases[i].text, strlen(cases[i].text)));
+		ck_assert_str_eq(seg_strbuf_text(&out), cases[i].narrow);
+		seg_strbuf_fini(&out);
+	}
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		struct seg_strbuf out = {0};
+
+		ck_assert(!seg_utf8_narrow(&out, same[i], strlen(same[i])));
+		ck_assert_str_eq(seg_strbuf_text(&out), same[i]);
+		seg_strbuf_fini(&out);
+	}
+}
+END_TEST
+
 START_TEST(utf8_controls)
 {
 	static const uint32_t control[] = {0,	   9,	   0x1b,   0x7f,   0x80,  0x9f,
@@ -132,6 +166,7 @@ int main(void)
 
 	tcase_add_test(tcase, map_finds_what_was_put);
 	tcase_add_test(tcase, utf8_is_strict);
+	tcase_add_test(tcase, utf8_narrows);
 	tcase_add_test(tcase, utf8_controls);
 	tcase_add_test(tcase, sha256_as_published);
 	suite_add_tcase(suite, tcase);
