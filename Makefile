@@ -3,6 +3,7 @@
 # make            build segd and segctl            (no root)
 # make check-unit unit, golden and fuzz-corpus tests, also under sanitizers (no root)
 # make check      everything, on real packets too  (root: installs what is missing)
+# make bench      throughput, loading, events and revocation beside rivals (root)
 # make check-boot segd on a Debian that boots, in systemd-nspawn  (root, systemd-container, mmdebstrap)
 # make demo       segd at work between namespaces  (root: installs what is missing)
 # make install    PREFIX and DESTDIR are honoured; /etc/segd is filled only where it is empty
@@ -57,7 +58,7 @@ MAN        := $(wildcard man/*.[1-8])
 EXAMPLES   := $(wildcard conf/*.yaml conf/*.yml conf/*.json conf/examples/*.yaml conf/examples/*.tsv)
 
 .PHONY: all check check-unit check-floors check-ja po lint demo deps install uninstall clean
-.PHONY: check-boot check-fuzz check-golden check-golden-ja check-sanitize run-unit run-replay
+.PHONY: bench check-boot check-fuzz check-golden check-golden-ja check-sanitize run-unit run-replay
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/segd $(BUILD)/segctl $(MO)
@@ -125,6 +126,18 @@ check-sanitize:
 check: deps
 	@$(MAKE) -s all
 	@tests/run
+
+# Ratios beside rivals of the same minute; ethtool is the one thing that tests do not need as well.
+bench: all $(BUILD)/bench/traffic $(BUILD)/bench/events
+	@command -v ethtool >/dev/null || apt-get -qq install -y ethtool >/dev/null
+	$(BUILD)/bench/events
+	tests/bench/run
+$(BUILD)/bench/traffic: $(BUILD)/obj/tests/bench/traffic.o
+	@mkdir -p $(@D)
+	$(CC) $(HARDENING_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^
+$(BUILD)/bench/events: $(BUILD)/obj/tests/bench/events.o $(BUILD)/libsegd.a $(BUILD)/libseg.a
+	@mkdir -p $(@D)
+	$(CC) $(HARDENING_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) $(LIBS_LIB)
 
 check-boot: all
 	@tests/boot/run
