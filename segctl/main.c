@@ -143,7 +143,7 @@ static void take_options(struct request *request, int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (options && strcmp(argv[i], "--json") == 0)
 			request->ctl.json = true;
-		else if (options && strcmp(argv[i], "--help") == 0)
+		else if (options && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0))
 			request->help = true;
 		else if (options && strcmp(argv[i], "--version") == 0)
 			request->version = true;
@@ -206,9 +206,15 @@ static int unknown_command(const struct segctl *ctl, const char *word)
 
 static int dispatch(struct request *request)
 {
-	const char *word = request->argc ? request->argv[0] : NULL;
 	const struct command *command = NULL;
+	const char *word;
 
+	if (request->argc && strcmp(request->argv[0], "help") == 0) {
+		request->help = true;
+		request->argv++;
+		request->argc--;
+	}
+	word = request->argc ? request->argv[0] : NULL;
 	for (size_t i = 0; word && i < COMMANDS; i++)
 		if (strcmp(commands[i]->name, word) == 0)
 			command = commands[i];
@@ -216,7 +222,7 @@ static int dispatch(struct request *request)
 		printf("segctl %s\n", SEG_VERSION);
 	} else if (request->help && command) {
 		print_command_help(command);
-	} else if (request->help) {
+	} else if (request->help && !word) {
 		print_help();
 	} else if (request->no_socket) {
 		return segctl_usage(&request->ctl, command, _("--socket needs a path"));
@@ -235,15 +241,16 @@ int main(int argc, char **argv)
 {
 	const char *no_color = getenv("NO_COLOR");
 	struct request request = {.ctl.socket = DEFAULT_SOCKET};
+	char **arguments;
 	int status;
 
-	request.argv = calloc((size_t)argc + 1, sizeof(*request.argv));
-	if (!request.argv)
+	arguments = request.argv = calloc((size_t)argc + 1, sizeof(*request.argv));
+	if (!arguments)
 		abort();
 	take_options(&request, argc, argv);
 	request.ctl.colour = isatty(STDOUT_FILENO) && !(no_color && *no_color);
 	choose_language(&request.ctl);
 	status = dispatch(&request);
-	free(request.argv);
+	free(arguments);
 	return status;
 }

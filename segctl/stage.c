@@ -86,7 +86,8 @@ const struct command command_stage = {
 	.arguments = "NAME|--off [--reason TEXT] | --list",
 	.run = run,
 	.summary = N_("switch to an emergency stage of the policy, and back"),
-	.details = N_("  NAME    switch to this stage\n"
-		      "  --off   back to the whole policy\n"
-		      "  --list  the stages that the policy declares, and which is in force\n"),
+	.details = N_("  NAME           switch to this stage\n"
+		      "  --off          back to the whole policy\n"
+		      "  --reason TEXT  goes into the audit trail\n"
+		      "  --list         the stages that the policy declares, and which is in force\n"),
 };
