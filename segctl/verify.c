@@ -104,5 +104,5 @@ const struct command command_verify = {
 	.name = "verify",
 	.arguments = "",
 	.run = run,
-	.summary = N_("prove from the kernel that exactly what the policy permits can pass"),
+	.summary = N_("prove from the kernel that exactly what is permitted can pass"),
 };
