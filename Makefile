@@ -4,6 +4,7 @@
 # make check-unit unit, golden and fuzz-corpus tests, also under sanitizers (no root)
 # make check      everything, on real packets too  (root: installs what is missing)
 # make bench      throughput, loading, events and revocation beside rivals (root)
+# make check-soak 200 changes and a foreign hand for minutes, under traffic  (root)
 # make check-boot segd on a Debian that boots, in systemd-nspawn  (root, systemd-container, mmdebstrap)
 # make demo       segd at work between namespaces  (root: installs what is missing)
 # make install    PREFIX and DESTDIR are honoured; /etc/segd is filled only where it is empty
@@ -138,6 +139,9 @@ $(BUILD)/bench/traffic: $(BUILD)/obj/tests/bench/traffic.o
 $(BUILD)/bench/events: $(BUILD)/obj/tests/bench/events.o $(BUILD)/libsegd.a $(BUILD)/libseg.a
 	@mkdir -p $(@D)
 	$(CC) $(HARDENING_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) $(LIBS_LIB)
+
+check-soak: all
+	@SEG_SOAK=200 tests/net/run test_atomic.py test_hands.py
 
 check-boot: all
 	@tests/boot/run

@@ -417,24 +417,46 @@ static void look_for_changes(struct seg_engine *engine, time_t now)
 	seg_plan_free(image);
 }
 
-void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_transaction *transaction, time_t now)
+static bool has_text(const json_t *list, const json_t *text)
 {
+	size_t i;
+	json_t *one;
+
+	json_array_foreach(list, i, one)
+	{
+		if (json_equal(one, text))
+			return true;
+	}
+	return false;
+}
+
+/* Told with whoever did it; the next look round need not tell it again. */
+static void say_bypass(struct seg_engine *engine, const struct seg_nft_transaction *transaction, time_t now)
+{
+	json_t *text = json_string(transaction->bypass);
 	struct seg_alert alert;
 
+	seg_say_begin(engine, &alert, "bypass", SEG_CRIT, now);
+	seg_alert_text(&alert, "reason", transaction->bypass);
+	seg_alert_text(&alert, "process", transaction->process[0] ? transaction->process : NULL);
+	if (transaction->pid)
+		seg_alert_number(&alert, "pid", transaction->pid);
+	seg_say_send(engine, &alert);
+	if (!has_text(engine->bypass, text))
+		json_array_append(engine->bypass, text);
+	json_decref(text);
+}
+
+void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_transaction *transaction, time_t now)
+{
 	if (engine->disarmed || !engine->plan)
 		return;
 	if (!transaction) {
 		look_for_changes(engine, now);
 		return;
 	}
-	if (transaction->bypass[0]) {
-		seg_say_begin(engine, &alert, "bypass", SEG_CRIT, now);
-		seg_alert_text(&alert, "reason", transaction->bypass);
-		seg_alert_text(&alert, "process", transaction->process[0] ? transaction->process : NULL);
-		if (transaction->pid)
-			seg_alert_number(&alert, "pid", transaction->pid);
-		seg_say_send(engine, &alert);
-	}
+	if (transaction->bypass[0])
+		say_bypass(engine, transaction, now);
 	if (transaction->ours || transaction->keeper || transaction->ours_gone) {
 		say_tampered(engine, transaction, now);
 		repair(engine, now);
@@ -515,19 +537,6 @@ static const char **zone_interfaces(const struct seg_engine *engine, struct seg_
 static void add_bypass(void *context, const char *text)
 {
 	json_array_append_new(context, json_string(text));
-}
-
-static bool has_text(const json_t *list, const json_t *text)
-{
-	size_t i;
-	json_t *one;
-
-	json_array_foreach(list, i, one)
-	{
-		if (json_equal(one, text))
-			return true;
-	}
-	return false;
 }
 
 void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)

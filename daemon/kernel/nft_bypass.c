@@ -50,6 +50,30 @@ static const char *expr_name(const struct nlattr *expr)
 	return "";
 }
 
+/* A number among an expression's attributes; -1: there is none. */
+static int64_t expr_number(const struct nlattr *expr, uint16_t type)
+{
+	const struct nlattr *data, *attr;
+
+	seg_attr_each_nested(data, expr)
+		if (seg_attr_type(data) == NFTA_EXPR_DATA)
+			seg_attr_each_nested(attr, data)
+				if (seg_attr_type(attr) == type && mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
+					return ntohl(mnl_attr_get_u32(attr));
+	return -1;
+}
+
+/* What two ordinary expressions do in some of their forms; NULL. */
+static const char *way_of_form(const struct nlattr *expr)
+{
+	if (strcmp(expr_name(expr), "nat") == 0 && expr_number(expr, NFTA_NAT_TYPE) == NFT_NAT_DNAT)
+		return "sends flows elsewhere than they were for (dnat)";
+	if (strcmp(expr_name(expr), "ct") == 0 && expr_number(expr, NFTA_CT_KEY) == NFT_CT_MARK &&
+	    expr_number(expr, NFTA_CT_SREG) >= 0)
+		return "sets the conntrack mark, by which open flows are judged";
+	return NULL;
+}
+
 /* What the first such expression of a rule does; NULL. */
 static const char *way_of(const struct nlattr *exprs)
 {
@@ -62,12 +86,16 @@ static const char *way_of(const struct nlattr *exprs)
 		{"dup", "sends copies of packets elsewhere, unjudged"},
 	};
 	const struct nlattr *expr;
+	const char *way = NULL;
 
-	seg_attr_each_nested(expr, exprs)
-		for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+	seg_attr_each_nested(expr, exprs) {
+		for (size_t i = 0; !way && i < sizeof(ways) / sizeof(ways[0]); i++)
 			if (strcmp(expr_name(expr), ways[i].expr) == 0)
-				return ways[i].way;
-	return NULL;
+				way = ways[i].way;
+		if (!way)
+			way = way_of_form(expr);
+	}
+	return way;
 }
 
 /* Both messages have the table's name as attribute 1 and the chain's or flowtable's as 2. */
@@ -87,6 +115,17 @@ static void print_name(const struct nlmsghdr *nlh, uint16_t type, struct seg_str
 
 	if (attr && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
 		seg_nft_escape(out, mnl_attr_get_str(attr));
+}
+
+/* Our own rules set marks, and are compared as a whole. */
+static bool is_ours(const struct nlmsghdr *nlh)
+{
+	const struct nfgenmsg *header = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *table = attr_of(nlh, NFTA_RULE_TABLE);
+
+	return header->nfgen_family == NFPROTO_INET && table &&
+	       mnl_attr_validate(table, MNL_TYPE_NUL_STRING) == 0 &&
+	       strcmp(mnl_attr_get_str(table), SEG_TABLE) == 0;
 }
 
 static void print_where(const struct nlmsghdr *nlh, const char *what, struct seg_strbuf *out)
@@ -112,7 +151,7 @@ bool seg_nft_bypass_of(const struct nlmsghdr *nlh, struct seg_strbuf *out)
 		return true;
 	case NFT_MSG_NEWRULE:
 		exprs = attr_of(nlh, NFTA_RULE_EXPRESSIONS);
-		if (!exprs || !way_of(exprs))
+		if (!exprs || is_ours(nlh) || !way_of(exprs))
 			return false;
 		print_where(nlh, "a rule in chain", out);
 		seg_strbuf_printf(out, " %s", way_of(exprs));

@@ -165,6 +165,27 @@ static void undo_add(struct commit *c)
 	seg_nft_batch_fini(&batch);
 }
 
+/*
+ * An orphan is adopted first, in a batch of its own: the kernel makes no base chain in the same transaction
+ * that changes its table, and somebody may have deleted one.
+ */
+static int adopt(struct commit *c)
+{
+	struct seg_nft_batch batch;
+	int ret;
+
+	seg_nft_batch_init(&batch, c->nft->seq + 1, 0);
+	seg_nft_put_table(&batch, SEG_TABLE, c->claim.flags);
+	c->nft->seq += (uint32_t)batch.origins;
+	ret = seg_nft_batch_commit(c->nft, &batch, c->diags);
+	seg_nft_batch_fini(&batch);
+	if (ret == 0) {
+		seg_nft_claimed(c->nft, &c->claim);
+		c->claim.needed = false;
+	}
+	return ret;
+}
+
 static int run(struct commit *c)
 {
 	int ret;
@@ -206,6 +227,8 @@ int seg_nft_commit(struct seg_nft *nft, const struct seg_plan *old, const struct
 	ret = seg_nft_keep(nft, diags);
 	if (ret == 0)
 		ret = seg_nft_claim_table(nft, &c.claim, diags);
+	if (ret == 0 && c.claim.orphan)
+		ret = adopt(&c);
 	if (ret < 0)
 		goto out;
 	c.change = seg_plan_diff(c.claim.replace ? NULL : old, new, arena);

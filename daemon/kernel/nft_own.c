@@ -151,8 +151,8 @@ int seg_nft_claim_table(struct seg_nft *nft, struct seg_nft_claim *claim, struct
 	}
 	claim->flags = table.flags;
 	/* An orphan can be adopted; a plain table stays what it is. */
-	claim->needed =
-		!table.exists || (nft->persist && !table.owner && (table.flags & NFT_TABLE_F_PERSIST));
+	claim->orphan = table.exists && nft->persist && !table.owner && (table.flags & NFT_TABLE_F_PERSIST);
+	claim->needed = !table.exists || claim->orphan;
 	if (claim->needed)
 		claim->flags = nft->persist ? NFT_TABLE_F_KEPT : 0;
 	return 0;

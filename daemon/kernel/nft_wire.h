@@ -175,6 +175,7 @@ static inline void *seg_nft_must(void *object) /* out of memory aborts (base/are
 /* What the next batch must say about the table. */
 struct seg_nft_claim {
 	bool needed;    /* make or adopt it */
+	bool orphan;    /* it is there, and its owner is dead: adopt it */
 	bool replace;   /* it is there, and not ours to have: delete it first */
 	uint32_t flags; /* with these */
 };

@@ -136,6 +136,11 @@ static const struct {
 	{"add table netdev o; add chain netdev o c { type filter hook ingress device lo priority 0; }; "
 	 "add rule netdev o c dup to lo",
 	 "a rule in chain c of table netdev o sends copies of packets elsewhere, unjudged"},
+	{"add table ip o; add chain ip o c { type nat hook prerouting priority -100; }; "
+	 "add rule ip o c ip daddr 10.0.0.1 dnat to 10.0.0.2",
+	 "a rule in chain c of table ip o sends flows elsewhere than they were for (dnat)"},
+	{"add table inet o; add chain inet o c; add rule inet o c counter ct mark set 1",
+	 "a rule in chain c of table inet o sets the conntrack mark, by which open flows are judged"},
 };
 
 START_TEST(test_bypass)
@@ -172,7 +177,8 @@ START_TEST(test_no_bypass)
 {
 	ck_assert_str_eq(
 		after("add table ip o; add chain ip o c { type filter hook forward priority -300; }; "
-		      "add rule ip o c counter accept")
+		      "add rule ip o c ct mark 1 counter accept; "
+		      "add chain ip o s { type nat hook postrouting priority 100; }; add rule ip o s masquerade")
 			->bypass,
 		"");
 	found[0] = '\0';
