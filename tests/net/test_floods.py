@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Floods out of one zone: the others do not notice, the daemon answers, its memory is bounded, its sums are exact."""
+import multiprocessing
+import pathlib
+import socket
+import time
+
+from blast import Blast
+from lab import network, transport, wait_for
+from town import Town, policy
+
+PORTS = 65535
+
+
+def rss(segd):
+    """Of the daemon, KiB: ip netns exec becomes the program itself."""
+    for line in pathlib.Path(f"/proc/{segd.process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1])
+    raise AssertionError("no daemon")
+
+
+def scan(lab, sent):
+    """Every port of one host from one address, then SYNs from as many addresses as the zone has."""
+    wire = lab.socket("d0", socket.AF_PACKET, socket.SOCK_RAW)
+    wire.bind(("eth0", 0))
+    link = bytes.fromhex((lab.mac("gw", "den0") + lab.mac("d0")).replace(":", "")) + b"\x08\x00"
+    for port in range(1, PORTS + 1):
+        body = transport("10.4.0.20", "10.2.0.20", "tcp", 30000, port, "S", b"")
+        wire.send(link + network("10.4.0.20", "10.2.0.20", 6, len(body), 64) + body)
+        sent[0] += 1
+    for number in range(30000):
+        source = f"10.4.0.{21 + number % 200}"
+        body = transport(source, "10.2.0.20", "tcp", 1024 + number, 443, "S", b"")
+        wire.send(link + network(source, "10.2.0.20", 6, len(body), 64) + body)
+        sent[1] += 1
+
+
+def test_a_scan_and_a_syn_flood():
+    text = policy(AB="from: a, to: b, service: [tcp/443, udp/5000-5010]")
+    with Town(text, settings="denied-window: 2s\n") as (lab, segd):
+        before = rss(segd)
+        sent = multiprocessing.Array("Q", 2)
+        with Blast(lab, 300) as blast:
+            kept = [*blast.both("a", "10.2.0.20", 5005), *blast.tcp("b", "192.0.2.20", 443),
+                    blast.fresh("a", "2001:db8:2::20", 5006, "2001:db8:1::20")]
+            blast.run()
+            flood = multiprocessing.Process(target=scan, args=(lab, sent))
+            flood.start()
+            slowest = 0.0
+            while flood.is_alive():
+                began = time.monotonic()
+                segd.segctl("status")
+                slowest = max(slowest, time.monotonic() - began)
+                time.sleep(0.1)
+            flood.join()
+        for s in kept:
+            assert not blast.lost(s), f"stream {s} lost {len(blast.lost(s))}"
+        assert list(sent) == [PORTS, 30000]
+        assert slowest < 1.0, f"segctl status took {slowest:.2f} s"
+
+        def total():
+            return sum(d["count"] for d in segd.segctl("denials")["denials"] if d["from"] == "den")
+        assert wait_for(lambda: total() == sum(sent), 4, 0.2), f"{total()} of {sum(sent)} refused packets are counted"
+        exact = sum(d["count"] for d in segd.segctl("denials")["denials"] if d["src"] == "10.4.0.20")
+        assert exact == PORTS, exact
+        assert segd.segctl("status")["denied"] == sum(sent)
+        lines = segd.alerts("denied")
+        assert len(lines) < 100, f"{len(lines)} lines"
+        grown = rss(segd) - before
+        assert grown < 8192, f"the daemon has grown by {grown} KiB"
+        print(f"     {sum(sent)} refused, {len(lines)} lines, status within {slowest * 1000:.0f} ms, {grown:+d} KiB")
+
+
+def fill(lab, sent):
+    """Permitted flows of its own until the conntrack table is full."""
+    wire = lab.socket("b", socket.AF_PACKET, socket.SOCK_RAW)
+    wire.bind(("eth0", 0))
+    link = bytes.fromhex((lab.mac("gw", "b0") + lab.mac("b")).replace(":", "")) + b"\x08\x00"
+    while sent[0] < sent[1]:
+        number = sent[0]
+        dst = f"198.51.{100 + number // 50000}.{number % 199 + 1}"
+        body = transport("10.2.0.20", dst, "udp", 1024 + number % 60000, 1024 + number // 199 % 60000, "", b"")
+        wire.send(link + network("10.2.0.20", dst, 17, len(body), 64) + body)
+        sent[0] += 1
+
+
+def test_a_full_conntrack_table():
+    """conntrack is every zone's: what is open goes on, the daemon says how full it is and answers."""
+    with Town(policy(AB="from: a, to: b, service: [udp/5000-5010]")) as (lab, segd):
+        most = segd.segctl("status")["conntrack"]["max"]
+        sent = multiprocessing.Array("Q", [0, most + 5000])
+        before = rss(segd)
+        with Blast(lab, 300) as blast:
+            kept = [*blast.both("a", "10.2.0.20", 5005), *blast.tcp("b", "192.0.2.20", 443)]
+            blast.run()
+            flood = multiprocessing.Process(target=fill, args=(lab, sent))
+            flood.start()
+            slowest = 0.0
+            while flood.is_alive():
+                began = time.monotonic()
+                fullest = segd.segctl("status")["conntrack"]["count"]
+                slowest = max(slowest, time.monotonic() - began)
+                time.sleep(0.2)
+            flood.join()
+        for s in kept:
+            assert not blast.lost(s), f"stream {s} lost {len(blast.lost(s))}"
+        assert fullest > most * 0.8, (fullest, most)
+        assert segd.alert("conntrack-pressure", seconds=12), segd.lines()[-3:]
+        assert slowest < 1.5, f"segctl status took {slowest:.2f} s"
+        print(f"     {fullest} of {most} entries, status within {slowest * 1000:.0f} ms, {rss(segd) - before:+d} KiB")
