@@ -57,7 +57,7 @@ def test_a_scan_and_a_syn_flood():
         for s in kept:
             assert not blast.lost(s), f"stream {s} lost {len(blast.lost(s))}"
         assert list(sent) == [PORTS, 30000]
-        assert slowest < 1.0, f"segctl status took {slowest:.2f} s"
+        assert slowest < 2, f"segctl status took {slowest:.2f} s"
 
         def total():
             return sum(d["count"] for d in segd.segctl("denials")["denials"] if d["from"] == "den")
@@ -107,5 +107,5 @@ def test_a_full_conntrack_table():
             assert not blast.lost(s), f"stream {s} lost {len(blast.lost(s))}"
         assert fullest > most * 0.8, (fullest, most)
         assert segd.alert("conntrack-pressure", seconds=12), segd.lines()[-3:]
-        assert slowest < 1.5, f"segctl status took {slowest:.2f} s"
+        assert slowest < 3, f"segctl status took {slowest:.2f} s"
         print(f"     {fullest} of {most} entries, status within {slowest * 1000:.0f} ms, {rss(segd) - before:+d} KiB")
