@@ -76,7 +76,10 @@ static int fail(const char *what, int r)
 	if (r == -EBUSY)
 		fprintf(stderr, "segd: %s: another segd uses it\n", what);
 	else
-		fprintf(stderr, "segd: %s: %s\n", what, strerror(-r));
+		fprintf(stderr, "segd: %s: %s%s\n", what, strerror(-r),
+			r == -EPERM && geteuid()
+				? "; segd needs CAP_NET_ADMIN: start it as root or by its unit"
+				: "");
 	return r;
 }
 

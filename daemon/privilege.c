@@ -41,6 +41,17 @@ static int make_folder(const char *path, mode_t mode)
 	return r;
 }
 
+/* A folder that the daemon cannot be without: says which could not be made, and what helps. */
+static int need_folder(const char *path, mode_t mode, struct seg_strbuf *said)
+{
+	int r = make_folder(path, mode);
+
+	if (r)
+		seg_strbuf_printf(said, "%s cannot be made: %s%s\n", path, strerror(-r),
+				  r == -EACCES && geteuid() ? "; start segd as root or by its unit" : "");
+	return r;
+}
+
 static void folder_of(const char *path, struct seg_strbuf *folder)
 {
 	char *copy = strdup(path);
@@ -132,9 +143,9 @@ int seg_privilege_prepare(const struct seg_settings *settings, struct seg_identi
 	find_user(settings, who, said);
 	folder_of(settings->socket, &run);
 	made = stat(seg_strbuf_text(&run), &before) != 0;
-	r = make_folder(settings->state_dir, 0750);
+	r = need_folder(settings->state_dir, 0750, said);
 	if (!r)
-		r = make_folder(seg_strbuf_text(&run), 0755);
+		r = need_folder(seg_strbuf_text(&run), 0755, said);
 	if (!r && made && chmod(seg_strbuf_text(&run), 0755)) /* whatever the umask: the socket has its own mode */
 		r = -errno;
 	if (r || geteuid() || !who->uid)
