@@ -261,6 +261,17 @@ static int seal_an_empty_kernel(struct seg_engine *engine)
 	return 0;
 }
 
+int seg_engine_seal(struct seg_engine *engine)
+{
+	struct seg_plan *image = NULL;
+	int r = engine->ops->read(engine->kernel, &image);
+
+	if (!r && !image)
+		r = seal_an_empty_kernel(engine);
+	seg_plan_free(image);
+	return r;
+}
+
 int seg_engine_start(struct seg_engine *engine, time_t now)
 {
 	struct seg_plan *image = NULL;

@@ -90,6 +90,9 @@ void seg_engine_links(struct seg_engine *engine, const struct seg_gateway *gatew
 /* seal -> load -> commit. 0 also when the gateway stays sealed (status says why); -errno only
  * where the kernel took nothing at all. Adopts a right table without writing. */
 int seg_engine_start(struct seg_engine *engine, time_t now);
+/* Where a start is not possible: an empty kernel is sealed all the same, so that a gateway that boots like
+ * this forwards nothing. Rules that are there stay. */
+int seg_engine_seal(struct seg_engine *engine);
 /* Work that is due; returns when to call next (at most an hour ahead). stepped: the clock was set. */
 time_t seg_engine_tick(struct seg_engine *engine, time_t now, bool stepped);
 /* Stop: usage and history are saved, `stopped` is said; rules stay. */

@@ -530,17 +530,26 @@ static void add_events(struct seg_loop *loop)
 		abort();
 }
 
-int seg_loop_start(struct seg_loop *loop, const char **what)
+/* What the engine needs before it can start. */
+static int prepare_start(struct seg_loop *loop, const char **what)
 {
 	int r;
 
 	*what = loop->settings->state_dir;
 	r = seg_store_open(&loop->store, loop->settings->state_dir);
+	loop->engine = make_engine(loop);
 	if (r)
 		return r;
-	loop->engine = make_engine(loop);
 	*what = "rtnetlink";
-	r = wait_for_links(loop);
+	return wait_for_links(loop);
+}
+
+int seg_loop_start(struct seg_loop *loop, const char **what)
+{
+	int r = prepare_start(loop, what);
+
+	if (r && r != -EBUSY && !seg_engine_seal(loop->engine)) /* -EBUSY: another segd, whose gateway it is */
+		log_line("the gateway has its rules or is sealed");
 	if (r)
 		return r;
 	add_events(loop);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The rules outlive the daemon; the daemon answers whoever changes them; what happened meanwhile is found."""
+import shutil
 import subprocess
 import time
 
@@ -151,6 +152,22 @@ def test_broken_policy_leaves_the_last_one():
         segd.stop()
         segd.start()
         assert segd.segctl("status")["state"] == "enforcing", "the last confirmed policy boots"
+        assert closed_and_open(lab) == [True, False]
+
+
+def test_a_start_that_fails_leaves_nothing_open():
+    """Without its state directory segd cannot start; a gateway that boots like that forwards nothing."""
+    with Town() as (lab, segd):
+        segd.stop()
+        assert foreign_hand(lab, "delete table inet segd").returncode == 0
+        shutil.rmtree(segd.state)
+        segd.state.write_text("no directory")
+        segd.start(ready=False)
+        assert wait_for(lambda: "sealed" in segd.said(), 5), segd.said()
+        assert lab.probe("a", "10.2.0.20", "tcp/443") is False
+        segd.state.unlink()
+        segd.state.mkdir()
+        segd.start()
         assert closed_and_open(lab) == [True, False]
 
 

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The documents of segctl --json: every key of the contract, in every command, from a daemon that has seen something of each."""
+from lab import wait_for
+from town import PERMITS, Town, policy
+
+FLOW = {"from", "to", "proto", "src", "sport", "dst", "dport", "permit", "packets", "bytes", "reply-packets", "reply-bytes",
+        "since", "state"}
+APPLIED = {"version", "hash", "unchanged", "revoked", "confirm-until"}
+REFUSAL = {"from", "to", "proto", "src", "dst", "dport", "reason", "count", "first", "last"}
+PLACE = {"file", "line", "column", "end-column", "code", "message", "related"}
+ENDING = "from: a, to: b, service: [tcp/8080], valid: {from: 2020-01-01, until: 2099-12-31}, hours: [mon-fri 08:00-20:00]"
+
+
+def has(document, *keys):
+    missing = {k for group in keys for k in ([group] if isinstance(group, str) else group)} - set(document)
+    assert not missing, f"{sorted(missing)} missing in {document}"
+
+
+def listed(document, name, keys):
+    assert set(document) >= {name} and document[name], document
+    for one in document[name]:
+        has(one, keys)
+    return document[name]
+
+
+def test_status_and_lists():
+    with Town(policy(END=ENDING)) as (lab, segd):
+        stream = lab.stream("a", "10.2.0.20", "tcp/443")
+        assert stream.both()
+        lab.frame("a", "192.0.2.20", source="10.1.0.20", dport=53)
+        assert wait_for(lambda: segd.segctl("denials")["denials"], 3)
+        segd.segctl("isolate", "10.2.0.99", "--reason", "try", "--for", "1h")
+        status = segd.segctl("status")
+        has(status, "state", "site", "version", "policy", "table", "events", "conntrack", "denied", "violations", "bypass",
+            "isolated", "ending", "started")
+        has(status["policy"], "version", "hash", "file", "since", "confirm-until", "zones", "permits", "stage")
+        has(status["table"], "owner", "persist", "descriptor-kept")
+        has(status["events"], "received", "lost", "resyncs", "queue")
+        has(status["conntrack"], "count", "max")
+        isolation = {"target", "since", "until", "reason", "uid"}
+        listed(segd.segctl("isolated"), "isolated", isolation)
+        listed(status, "isolated", isolation)
+        for permit in listed(segd.segctl("permits"), "permits",
+                             {"id", "title", "class", "from", "to", "state", "next-change", "flows", "packets", "bytes",
+                              "reply-packets", "reply-bytes", "first", "last"}):
+            assert permit["state"] in ("active", "closed", "expired", "not-yet", "stopped"), permit
+        listed(segd.segctl("flows"), "flows", FLOW)
+        listed(segd.segctl("denials"), "denials", REFUSAL)
+        matrix = segd.segctl("matrix")
+        has(matrix, "zones", "cells")
+        assert all(isinstance(zone, str) for zone in matrix["zones"]), matrix
+        listed(matrix, "cells", {"from", "to", "permits", "intra"})
+        history = listed(segd.segctl("history"), "history",
+                         {"version", "hash", "at", "uid", "user", "comment", "ticket", "result"})
+        assert history[0]["result"] == "confirmed", history
+        answer = segd.segctl("verify", ok=(0, 1))
+        has(answer, "equal", "findings", "checked")
+        assert answer["equal"] and isinstance(answer["checked"], dict), answer
+        answer = segd.segctl("explain", "10.1.0.20", "10.2.0.20", "tcp/444", ok=(1,))
+        has(answer, "verdict", "reason", "permit", "nearest", "from", "to", "detail", "at")
+        assert (answer["verdict"], answer["reason"], answer["nearest"], answer["permit"]) == ("deny", "port", "AB", None), answer
+
+
+def test_violations():
+    with Town() as (lab, segd):
+        segd.kill()
+        lab.exec("gw", "nft", "delete", "table", "inet", "segd")
+        stream = lab.stream("a", "192.0.2.20", "tcp/8443")
+        assert stream.both()
+        segd.start()
+        assert wait_for(lambda: segd.segctl("violations")["violations"], 5)
+        one = listed(segd.segctl("violations"), "violations", REFUSAL | {"permit", "packets", "bytes", "action"})[0]
+        assert one["permit"] is None and one["from"] == "a" and one["to"] == "out", one
+
+
+def test_changes():
+    with Town() as (lab, segd):
+        stream = lab.stream("a", "10.2.0.20", "tcp/443")
+        assert stream.both()
+        segd.policy.write_text(policy(AB=PERMITS["AB"].replace("tcp/443", "tcp/444")))
+        answer = segd.segctl("diff", ok=(1,))
+        has(answer, "opens", "closes", "changed", "flows")
+        for side in ("opens", "closes"):
+            listed(answer, side, {"from", "to", "src", "dst", "service", "when", "permits"})
+        listed(answer, "flows", FLOW)
+        answer = segd.segctl("apply", "--confirm-within", "60s", "--comment", "x", "--ticket", "T-1")
+        has(answer, APPLIED)
+        has(answer["revoked"], "flows", "permits")
+        assert answer["confirm-until"] and answer["revoked"] == {"flows": 1, "permits": 1}, answer
+        assert segd.segctl("history")["history"][0]["result"] == "pending"
+        has(segd.segctl("confirm"), APPLIED)
+        has(segd.segctl("rollback"), APPLIED)
+        segd.policy.write_text(policy(AB="from: a, to: nowhere, service: [tcp/1]"))
+        has(segd.segctl("apply", ok=(1,))["error"], "code", "message")
+        for error in listed(segd.segctl("check", str(segd.policy), ok=(1,)), "errors", PLACE):
+            assert error["code"] == "unknown-name", error
+        segd.policy.unlink()
+        has(segd.segctl("apply", ok=(5,))["error"], "code", "message")
