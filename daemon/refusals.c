@@ -6,26 +6,50 @@
  *
  * nflog is limited for each source in the kernel, so lines tell kinds, not numbers.
  * Numbers come from the sets denied4, denied6, spoofed4 and spoofed6, one counter for
- * each source and destination, read by difference before an element can expire.
+ * each source and destination, read by difference before an element can expire. These sets
+ * are bounded; what a flood has beyond them is counted by interfaces (outgrown,
+ * outgrown-spoofed) and listed by zones alone. So are pairs that the kernel has
+ * forgotten, where too many are remembered here.
  */
 
 #include "state.h"
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define KEYS_MAX 4096   /* kinds of refusals listed */
-#define PAIRS_MAX 65536 /* sources and destinations with a total */
+#define PAIRS_MAX 65536 /* sources and destinations remembered beside those the kernel holds */
 
 struct pair_key {
 	seg_addr src, dst;
 	uint64_t spoofed, zero;
 };
+/* An element of the kernel, as last read. */
+struct counter {
+	uint64_t seen, reading;
+};
 struct pair {
 	struct pair_key key;
-	uint64_t total, seen;    /* seen: the kernel's element at the last reading */
+	struct counter counter;
+	uint64_t total;
 	uint64_t listed;         /* scratch of an answer: what the lines of this pair count */
+	time_t first, last;
+};
+struct ways {
+	struct {
+		char in[IFNAMSIZ], out[IFNAMSIZ];
+		uint64_t spoofed;
+	} key;
+	struct counter counter;
+};
+struct rest {
+	struct {
+		char from[32], to[32]; /* zones; "": not known */
+		uint64_t spoofed;
+	} key;
+	uint64_t total;
 	time_t first, last;
 };
 
@@ -48,12 +72,16 @@ void seg_refusals_init(struct seg_engine *engine)
 
 	engine->refusals.aggregate = seg_aggregate_new(window, KEYS_MAX, say_line, engine);
 	seg_hash_init(&engine->refusals.pair, sizeof(struct pair_key), sizeof(struct pair));
+	seg_hash_init(&engine->refusals.ways, sizeof(((struct ways *)0)->key), sizeof(struct ways));
+	seg_hash_init(&engine->refusals.rest, sizeof(((struct rest *)0)->key), sizeof(struct rest));
 }
 
 void seg_refusals_fini(struct seg_refusals *refusals)
 {
 	seg_aggregate_free(refusals->aggregate);
 	seg_hash_fini(&refusals->pair);
+	seg_hash_fini(&refusals->ways);
+	seg_hash_fini(&refusals->rest);
 }
 
 /* Lines. */
@@ -172,49 +200,144 @@ static seg_addr key_addr(const uint8_t *bytes, unsigned len)
 	return seg_addr_from_bytes(len == 4 ? SEG_IPV4 : SEG_IPV6, bytes);
 }
 
-static void read_total(void *context, const struct seg_elem *elem)
+/* How much an element has counted since the last reading; one that was not there then counts from nothing. */
+static uint64_t grown(struct totals *totals, struct counter *counter, const struct seg_elem *elem)
+{
+	uint64_t more = elem->packets;
+
+	if (counter->reading + 1 >= totals->engine->refusals.reading && elem->packets >= counter->seen)
+		more -= counter->seen;
+	counter->seen = elem->packets;
+	counter->reading = totals->engine->refusals.reading;
+	totals->engine->refusals.total += more;
+	return more;
+}
+
+static void read_pair(void *context, const struct seg_elem *elem)
 {
 	struct totals *totals = context;
-	struct seg_refusals *refusals = &totals->engine->refusals;
-	const uint8_t *addr = elem->key + (totals->spoofed ? 16 : 0);
+	const uint8_t *addr = elem->key + (totals->spoofed ? IFNAMSIZ : 0);
 	struct pair_key key = pair_key(key_addr(addr, totals->addr_len),
 				       key_addr(addr + totals->addr_len, totals->addr_len), totals->spoofed);
-	struct pair *pair = seg_hash_find(&refusals->pair, &key);
-	uint64_t more;
-	bool made = false;
+	bool made;
+	struct pair *pair = seg_hash_put(&totals->engine->refusals.pair, &key, &made);
+	uint64_t more = grown(totals, &pair->counter, elem);
 
-	if (!pair && refusals->pair.n < PAIRS_MAX)
-		pair = seg_hash_put(&refusals->pair, &key, &made);
-	if (!pair) {
-		refusals->total += elem->packets;
-		return;
-	}
 	if (made)
 		pair->first = totals->now;
-	more = elem->packets >= pair->seen ? elem->packets - pair->seen : elem->packets;
-	pair->seen = elem->packets;
 	if (!more)
 		return;
 	pair->total += more;
 	pair->last = totals->now;
-	refusals->total += more;
+}
+
+static void add_rest(struct seg_engine *engine, const struct seg_zone *from, const struct seg_zone *to,
+		     bool spoofed, uint64_t total, time_t first, time_t last)
+{
+	struct rest key = {.key.spoofed = spoofed}, *rest;
+	bool made;
+
+	if (from)
+		memcpy(key.key.from, from->id, strnlen(from->id, sizeof(key.key.from) - 1));
+	if (to)
+		memcpy(key.key.to, to->id, strnlen(to->id, sizeof(key.key.to) - 1));
+	rest = seg_hash_put(&engine->refusals.rest, &key.key, &made);
+	if (made || first < rest->first)
+		rest->first = first;
+	if (last > rest->last)
+		rest->last = last;
+	rest->total += total;
+}
+
+/* The zone of an interface: the gateway's where there is none, NULL where several share it. */
+static const struct seg_zone *zone_at(const struct seg_engine *engine, const char *interface)
+{
+	const struct seg_policy *policy = engine->running ? engine->running->policy : NULL;
+	const struct seg_zone *found = NULL;
+
+	if (policy && !*interface)
+		return policy->gateway_zone;
+	for (size_t i = 0; policy && i < policy->zones; i++) {
+		if (!seg_zone_has_interface(&policy->zone[i], interface))
+			continue;
+		if (found)
+			return NULL;
+		found = &policy->zone[i];
+	}
+	return found;
+}
+
+static void read_ways(void *context, const struct seg_elem *elem)
+{
+	struct totals *totals = context;
+	struct ways key = {.key.spoofed = totals->spoofed}, *ways;
+	uint64_t more;
+	bool made;
+
+	memcpy(key.key.in, elem->key, IFNAMSIZ - 1);
+	memcpy(key.key.out, elem->key + IFNAMSIZ, IFNAMSIZ - 1);
+	ways = seg_hash_put(&totals->engine->refusals.ways, &key.key, &made);
+	more = grown(totals, &ways->counter, elem);
+	if (more)
+		add_rest(totals->engine, zone_at(totals->engine, key.key.in),
+			 zone_at(totals->engine, key.key.out), totals->spoofed, more, totals->now, totals->now);
+}
+
+static const struct seg_zone *zone_named(struct seg_engine *engine, seg_addr addr)
+{
+	if (!engine->running)
+		return NULL;
+	return seg_engine_is_gateway(engine, addr) ? engine->running->policy->gateway_zone
+						   : seg_policy_zone_of(engine->running->policy, addr);
+}
+
+/* Where too many pairs are remembered: those that the kernel has forgotten become part of the rest. */
+static void forget_gone_pairs(struct seg_engine *engine)
+{
+	struct seg_refusals *refusals = &engine->refusals;
+	struct seg_hash standing;
+	struct pair *pair;
+	size_t cursor = 0;
+	bool made;
+
+	if (refusals->pair.n <= PAIRS_MAX)
+		return;
+	seg_hash_init(&standing, sizeof(struct pair_key), sizeof(struct pair));
+	while ((pair = seg_hash_next(&refusals->pair, &cursor))) {
+		if (pair->counter.reading == refusals->reading)
+			*(struct pair *)seg_hash_put(&standing, &pair->key, &made) = *pair;
+		else
+			add_rest(engine, zone_named(engine, pair->key.src), zone_named(engine, pair->key.dst),
+				 pair->key.spoofed, pair->total, pair->first, pair->last);
+	}
+	seg_hash_fini(&refusals->pair);
+	refusals->pair = standing;
 }
 
 void seg_refusals_read(struct seg_engine *engine, time_t now)
 {
 	static const struct {
 		const char *set;
+		seg_counter_fn read;
 		unsigned addr_len;
 		bool spoofed;
-	} table[] = {{"denied4", 4, false}, {"denied6", 16, false}, {"spoofed4", 4, true}, {"spoofed6", 16, true}};
+	} table[] = {{"denied4", read_pair, 4, false},	 {"denied6", read_pair, 16, false},
+		     {"spoofed4", read_pair, 4, true},	 {"spoofed6", read_pair, 16, true},
+		     {"outgrown", read_ways, 0, false}, {"outgrown-spoofed", read_ways, 0, true}};
+	bool all = true;
 
+	engine->refusals.reading++;
 	for (size_t i = 0; engine->plan && i < sizeof(table) / sizeof(*table); i++) {
 		struct totals totals = {engine, now, table[i].addr_len, table[i].spoofed};
 		const struct seg_set *set = seg_plan_set(engine->plan, table[i].set);
 
-		if (set)
-			engine->ops->elements(engine->kernel, set, read_total, &totals);
+		if (set && engine->ops->elements(engine->kernel, set, table[i].read, &totals))
+			all = false;
 	}
+	if (all)
+		forget_gone_pairs(engine);
+	else
+		engine->refusals.reading--; /* what was not shown is not gone */
 }
 
 /* Answers. */
@@ -228,10 +351,10 @@ static void add_listed(void *context, const struct seg_denial *denial, uint64_t 
 {
 	struct listing *listing = context;
 	struct pair_key key = pair_key(denial->src, denial->dst, is_spoofed(denial));
-	struct pair *pair = denial->any_dst ? NULL : seg_hash_find(&listing->engine->refusals.pair, &key);
+	struct pair *pair = seg_hash_find(&listing->engine->refusals.pair, &key);
 
 	(void)since_last_line;
-	if (pair)
+	if (pair && !denial->any_dst)
 		pair->listed += denial->count;
 }
 
@@ -239,7 +362,7 @@ static void add_listed(void *context, const struct seg_denial *denial, uint64_t 
 static uint64_t true_count(struct seg_engine *engine, const struct seg_denial *denial)
 {
 	struct pair_key key = pair_key(denial->src, denial->dst, is_spoofed(denial));
-	struct pair *pair = denial->any_dst ? NULL : seg_hash_find(&engine->refusals.pair, &key);
+	struct pair *pair = seg_hash_find(&engine->refusals.pair, &key);
 	uint64_t count = denial->count;
 
 	if (pair && pair->listed == denial->count && pair->total > count) {
@@ -255,12 +378,14 @@ static void list_denial(void *context, const struct seg_denial *denial, uint64_t
 	char service[SEG_SERVICE_STRLEN];
 
 	(void)since_last_line;
+	if (denial->any_dst) /* a sweep is one line to a reader of alerts; its pairs are counted each */
+		return;
 	json_array_append_new(
 		listing->list,
 		json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:I, s:o, s:o}", "from", seg_json_text(denial->from),
 			  "to", seg_json_text(denial->to), "proto", seg_proto_name(denial->proto, service),
 			  "src", seg_json_addr(denial->src), "dst",
-			  denial->any_dst ? json_null() : seg_json_addr(denial->dst), "dport",
+			  seg_json_addr(denial->dst), "dport",
 			  denial->any_dport ? json_null() : json_integer(denial->dport), "reason",
 			  seg_reason_name(denial->reason), "count",
 			  (json_int_t)true_count(listing->engine, denial), "first",
@@ -268,18 +393,11 @@ static void list_denial(void *context, const struct seg_denial *denial, uint64_t
 			  seg_json_time(listing->engine, denial->last)));
 }
 
-static const struct seg_zone *zone_named(struct seg_engine *engine, seg_addr addr)
-{
-	if (!engine->running)
-		return NULL;
-	return seg_engine_is_gateway(engine, addr) ? engine->running->policy->gateway_zone
-						   : seg_policy_zone_of(engine->running->policy, addr);
-}
-
-/* What the kernel counted and no line stands for: under its source and destination alone. */
+/* What the kernel counted and no line stands for: under its source and destination alone, or its zones. */
 static void list_rest(struct seg_engine *engine, json_t *list)
 {
 	struct pair *pair;
+	struct rest *rest;
 	size_t cursor = 0;
 
 	while ((pair = seg_hash_next(&engine->refusals.pair, &cursor))) {
@@ -295,6 +413,15 @@ static void list_rest(struct seg_engine *engine, json_t *list)
 					seg_json_time(engine, pair->first), "last",
 					seg_json_time(engine, pair->last)));
 	}
+	cursor = 0;
+	while ((rest = seg_hash_next(&engine->refusals.rest, &cursor)))
+		json_array_append_new(
+			list, json_pack("{s:o, s:o, s:n, s:n, s:n, s:n, s:s, s:I, s:o, s:o}", "from",
+					seg_json_text(*rest->key.from ? rest->key.from : NULL), "to",
+					seg_json_text(*rest->key.to ? rest->key.to : NULL), "proto", "src", "dst",
+					"dport", "reason", rest->key.spoofed ? "spoofed" : "no-permit", "count",
+					(json_int_t)rest->total, "first", seg_json_time(engine, rest->first),
+					"last", seg_json_time(engine, rest->last)));
 }
 
 int seg_engine_denials(struct seg_engine *engine, const struct seg_request *request, json_t **out)

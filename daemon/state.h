@@ -52,6 +52,9 @@ struct seg_watch {
 struct seg_refusals {
 	struct seg_aggregate *aggregate;
 	struct seg_hash pair; /* kernel's totals by source and destination */
+	struct seg_hash ways; /* by interfaces, of what outgrew the kernel's tables */
+	struct seg_hash rest; /* totals by zones alone: of both, and of pairs long gone */
+	uint64_t reading;     /* number of the reading under way: tells elements that were made anew */
 	uint64_t total;
 };
 

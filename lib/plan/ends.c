@@ -80,7 +80,7 @@ static void write_refuse(struct build *b, const struct family *f, struct family_
 {
 	struct seg_chain *report = chain(b, "report", f->suffix);
 	struct seg_rule *r = rule(b, report);
-	struct seg_loads pair = SEG_LOADS(f->saddr, f->daddr);
+	struct seg_loads pair = SEG_LOADS(f->saddr, f->daddr), ways = SEG_LOADS(SEG_L_IIFNAME, SEG_L_OIFNAME);
 
 	seg_rule_update_limited(b->w, r, SEG_LOADS(f->saddr), p->limit, 10, 20);
 	seg_rule_log(b->w, r, SEG_NFLOG_DENIED, "denied");
@@ -101,11 +101,9 @@ static void write_refuse(struct build *b, const struct family *f, struct family_
 	r = rule(b, p->refuse);
 	seg_rule_add_counted(b->w, r, pair, p->denied);
 	go(b, r, report);
-	/* The table of pairs is full: still counted, still reported as far as the limit goes. */
-	r = rule(b, p->refuse);
-	r->comment = "beyond the table";
-	seg_rule_counter(b->w, r);
-	go(b, r, report);
+	/* The table of pairs is full: counted by where it comes and goes, reported as far as the limit goes. */
+	seg_rule_add_counted(b->w, rule(b, p->refuse), ways, b->outgrown);
+	go(b, rule(b, p->refuse), report);
 
 	/* Broadcasts and groups that nobody at the gateway wants are counted, not reported. */
 	p->nobody = chain(b, "nobody", f->suffix);
@@ -114,13 +112,17 @@ static void write_refuse(struct build *b, const struct family *f, struct family_
 	go(b, r, b->unwanted);
 	go(b, rule(b, p->nobody), p->refuse);
 
+	report = chain(b, "report-spoof", f->suffix);
+	r = rule(b, report);
+	seg_rule_update_limited(b->w, r, SEG_LOADS(SEG_L_IIFNAME), b->spoof_limit, 20, 40);
+	seg_rule_log(b->w, r, SEG_NFLOG_SPOOFED, "spoofed");
+	refuse(b, rule(b, report));
 	p->spoof = chain(b, "spoof", f->suffix);
 	r = rule(b, p->spoof);
 	seg_rule_add_counted(b->w, r, SEG_LOADS(SEG_L_IIFNAME, f->saddr, f->daddr), p->spoofed);
-	r = rule(b, p->spoof);
-	seg_rule_update_limited(b->w, r, SEG_LOADS(SEG_L_IIFNAME), b->spoof_limit, 20, 40);
-	seg_rule_log(b->w, r, SEG_NFLOG_SPOOFED, "spoofed");
-	refuse(b, rule(b, p->spoof));
+	go(b, r, report);
+	seg_rule_add_counted(b->w, rule(b, p->spoof), ways, b->outgrown_spoofed);
+	go(b, rule(b, p->spoof), report);
 }
 
 /*

@@ -49,6 +49,7 @@ struct build {
 	struct seg_arena *arena;
 	struct seg_collection collection;
 	struct seg_set *fast, *live, *open, *admitted, *slow, *macs, *own, *group, *neighbour, *listener, *spoof_limit;
+	struct seg_set *outgrown, *outgrown_spoofed; /* refused packets that the bounded tables have no room for */
 	struct seg_chain *admit, *carry, *invalid, *unwanted, *refuse, *spoofed;
 	struct seg_chain **at; /* by zone */
 	struct family_parts family[2];

@@ -129,6 +129,9 @@ void seg_ruleset_sets(struct build *b)
 	b->neighbour = seg_ruleset_u8_set(b, "neighbour", SEG_F_ICMPV6_TYPE, seg_neighbour_types,
 					  sizeof(seg_neighbour_types));
 	b->listener = seg_ruleset_u8_set(b, "listener", SEG_F_ICMPV6_TYPE, listener, sizeof(listener));
+	b->outgrown = counted_set(b, "outgrown", "", SEG_FIELDS(SEG_F_IFNAME, SEG_F_IFNAME), COUNTED_IDLE_MS);
+	b->outgrown_spoofed =
+	    counted_set(b, "outgrown-spoofed", "", SEG_FIELDS(SEG_F_IFNAME, SEG_F_IFNAME), COUNTED_IDLE_MS);
 	b->spoof_limit = counted_set(b, "spoof-limit", "", SEG_FIELDS(SEG_F_IFNAME), LIMIT_IDLE_MS);
 	for (int i = 0; i < 2; i++) {
 		const struct family *f = &seg_families[i];

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What was refused, and what passed, is counted exactly and said in few lines."""
+import socket
+import time
+
 from lab import wait_for
 from town import Town
 
@@ -18,6 +21,25 @@ def test_denied_totals_are_exact():
         assert wait_for(lambda: (d := denial(segd, src="10.1.0.20", dst="192.0.2.20")) and d["count"] == 500, 3), \
             segd.segctl("denials")
         assert len(segd.alerts("denied", src="10.1.0.20")) == 1, "one line a window"
+
+
+def test_totals_outgrow_no_table():
+    """More destinations than the kernel has counters for: the rest is exact by zones."""
+    many = 70000
+    with Town() as (lab, segd), lab.socket("a", socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for number in range(many):
+            while True:
+                try:
+                    sender.sendto(b"x", (f"198.{18 + (number >> 16)}.{number >> 8 & 255}.{number & 255}", 53))
+                    break
+                except BlockingIOError:
+                    time.sleep(0.001)
+        def refused():
+            return sum(d["count"] for d in segd.segctl("denials")["denials"] if (d["from"], d["to"]) == ("a", "out"))
+        assert wait_for(lambda: refused() == many, 10, 0.5), refused()
+        rest = denial(segd, src=None, from_="a", to="out")
+        assert rest and rest["count"] == many - 65536, rest
+        assert segd.segctl("status")["denied"] == many
 
 
 def test_a_scan_is_one_line():

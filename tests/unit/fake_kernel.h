@@ -15,10 +15,10 @@
 
 #define FAKE_FLOWS 256
 
-/* An element that packets made: of "admitted" (the number) or "slow" (direction and number). */
+/* An element that packets made: of "admitted" (the number), "slow" (direction and number), "denied4", "outgrown". */
 struct fake_counted {
 	char set[16];
-	uint8_t key[8];
+	uint8_t key[32];
 	uint64_t packets, bytes;
 };
 

@@ -751,6 +751,40 @@ START_TEST(test_denied_and_spoofed)
 }
 END_TEST
 
+/* Totals are the kernel's: also of an element that ended and was made anew, and of what its tables do not hold. */
+START_TEST(test_totals_of_refusals)
+{
+	struct fake_counted pair = {.set = "denied4", .key = {10, 1, 0, 7, 198, 51, 100, 1}, .packets = 100};
+	struct fake_counted ways = {.set = "outgrown", .packets = 7};
+	json_t *out;
+
+	strcpy((char *)ways.key, "eth1");
+	strcpy((char *)ways.key + 16, "eth3");
+	begin();
+	w.kernel.counted[0] = pair;
+	w.kernel.counteds = 1;
+	pass(20);
+	w.kernel.counteds = 0;
+	pass(20);
+	pair.packets = 150;
+	w.kernel.counted[0] = pair;
+	w.kernel.counted[1] = ways;
+	w.kernel.counteds = 2;
+	pass(20);
+	out = call(seg_engine_denials, NULL, NULL);
+	ck_assert_int_eq(number(find(out, "denials", "src", "10.1.0.7"), "count"), 250);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "denials")), 2);
+	ck_assert_int_eq(number(json_array_get(json_object_get(out, "denials"), 1), "count"), 7);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(out, "denials"), 1), "from")), "mn");
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(out, "denials"), 1), "to")), "net");
+	ck_assert(json_is_null(json_object_get(json_array_get(json_object_get(out, "denials"), 1), "src")));
+	json_decref(out);
+	out = call(seg_engine_status, NULL, NULL);
+	ck_assert_int_eq(number(out, "denied"), 257);
+	json_decref(out);
+}
+END_TEST
+
 /* Use. */
 
 static json_int_t used(const char *permit, const char *key)
@@ -1122,6 +1156,7 @@ int main(void)
 	tcase_add_test(tcase, test_tampered_and_restored);
 	tcase_add_test(tcase, test_disarm);
 	tcase_add_test(tcase, test_denied_and_spoofed);
+	tcase_add_test(tcase, test_totals_of_refusals);
 	tcase_add_test(tcase, test_usage_follows_the_id);
 	tcase_add_test(tcase, test_isolate);
 	tcase_add_test(tcase, test_stage_of_permits);
