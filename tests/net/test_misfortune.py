@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Full disks, vanished interfaces, names that change, killed daemons: what was good stays, what was closed too."""
+import contextlib
+import time
+
+from lab import Segd, run, wait_for
+from town import Town, build, policy
+
+FEW = ("a", "b", "out")
+NARROW = {"AB": "from: a, to: b, service: [udp/5000-5010]"}
+
+
+class SmallDisk:
+    """A daemon whose state directory is a tmpfs of its own."""
+
+    def __init__(self, size="512k"):
+        self.lab = build(FEW)
+        try:
+            self.segd = Segd(self.lab, policy())
+            self.segd.stop()
+            run("mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(self.segd.state))
+            self.segd.start()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def fill(self):
+        with contextlib.suppress(OSError), open(self.segd.state / "filler", "wb", buffering=0) as f:
+            while True:
+                f.write(b"x" * 512)
+
+    def empty(self):
+        (self.segd.state / "filler").unlink()
+
+    def __enter__(self):
+        return self, self.lab, self.segd
+
+    def __exit__(self, *_):
+        if self.segd.process.poll() is None:
+            self.segd.kill()
+        run("umount", "-l", str(self.segd.state), check=False)
+        self.lab.close()
+
+
+def test_a_full_disk_loses_no_policy():
+    with SmallDisk() as (disk, lab, segd):
+        stream = lab.stream("a", "10.2.0.20", "udp/5005")
+        disk.fill()
+        answer = segd.apply(policy(AB=None), ok=None)
+        assert "error" in answer and segd.status == 5, (segd.status, answer)
+        assert stream.both(), "what is in force stays in force"
+        assert segd.segctl("verify")["equal"] is True
+        segd.segctl("isolate", "10.1.0.21", "--reason", "full", ok=None)  # one way or the other, it lives
+        segd.kill()
+        segd.policy.write_text("segd: 1\nnonsense\n")
+        segd.start()
+        assert segd.segctl("status")["state"] == "enforcing", "the last good policy boots from a full disk"
+        assert stream.both() and not lab.probe("a", "192.0.2.20", "udp/53", expect=False)
+        disk.empty()
+        segd.apply(policy(AB=None))
+        assert stream.dead()
+
+
+def test_kills_around_a_deadline():
+    """Unconfirmed, killed at any moment, also twice: the confirmed policy comes back, in the kernel too."""
+    with Town(policy(**NARROW), FEW) as (lab, segd):
+        for pause in (0, 0.05, 0.3, 1.2):
+            stream = lab.stream("a", "10.2.0.20", "udp/5005")
+            segd.apply(policy(AB=None, AO="from: a, to: out, service: [udp/53]"), "--confirm-within", "2s")
+            time.sleep(pause)
+            segd.kill()
+            segd.start()
+            assert wait_for(lambda: lab.probe("a", "10.2.0.20", "udp/5006", expect=False), 8), f"killed after {pause} s"
+            assert not lab.probe("a", "192.0.2.20", "udp/53", expect=False), f"killed after {pause} s"
+            assert segd.segctl("status")["policy"]["confirm-until"] is None
+            lab.drop(stream.client, stream.peer)
+        assert segd.segctl("history")["history"][-1]["result"] in ("rolled-back", "confirmed")
+
+
+def test_killed_in_the_middle_of_applies():
+    """Wherever it dies, the next life has one whole policy in force, and it is the one it says."""
+    with Town(policy(**NARROW), FEW) as (lab, segd):
+        for turn in range(12):
+            wide = turn % 2
+            segd.policy.write_text(policy(AB="from: a, to: b, service: [udp/5000-6000]") if wide else policy(**NARROW))
+            asking = lab.spawn("gw", str(segd.program.parent / "segctl"), "--socket", str(segd.control), "apply",
+                               stdout=-3, stderr=-3)
+            time.sleep(0.004 * turn)
+            segd.kill()
+            asking.wait(10)
+            segd.start()
+            got = lab.probes([("a", "10.2.0.20", "udp/5005", None, True), ("a", "10.2.0.20", "udp/5999", None, bool(wide)),
+                              ("a", "192.0.2.20", "udp/53", None, False)])
+            assert got == [True, bool(wide), False], f"turn {turn}: {got}"
+            assert segd.segctl("verify", ok=None)["equal"], f"turn {turn}"
+
+
+def test_names_that_change_under_a_flow():
+    """A zone by wildcard: an interface that is renamed inside it keeps its flows, one that leaves it is nobody's."""
+    zones = {"b": "tier: lgwan, interfaces: [b*], networks: [10.2.0.0/24, '2001:db8:2::/64']"}
+    with Town(policy(zones, **NARROW), FEW) as (lab, segd):
+        stream = lab.stream("a", "10.2.0.20", "udp/5005")
+
+        def rename(old, new):
+            lab.ip("gw", f"link set {old} down", f"link set {old} name {new}", f"link set {new} up")
+        rename("b0", "b77")
+        assert wait_for(stream.both, 3), "renamed inside the zone"
+        rename("b77", "x0")
+        assert not stream.back(0.35) and not lab.probe("a", "10.2.0.20", "udp/5006", expect=False), "in by no zone's"
+        rename("x0", "b0")
+        assert wait_for(stream.both, 3), "and back"
+        lab.ip("gw", "link del b0")
+        assert wait_for(lambda: segd.segctl("status")["state"] == "enforcing")
+        assert segd.segctl("verify")["equal"] is True
+        assert lab.probe("a", "10.1.0.1", "udp/123")
