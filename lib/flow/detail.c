@@ -137,9 +137,16 @@ static void add_port(json_t *out, const struct seg_packet *packet, const struct 
 	bool types = packet->proto == IPPROTO_ICMP || packet->proto == IPPROTO_ICMPV6;
 	struct seg_strbuf list = {0};
 
+	services_of(permit, &list);
 	/* TRANSLATORS: a number, a permit's id, a list of services */
-	say(out, types ? N_("type %u, %s permits %s") : N_("port %u, %s permits %s"), (unsigned)packet->dport,
-	    permit->id, services_of(permit, &list));
+	if (types)
+		say(out, N_("type %u, %s permits %s"), (unsigned)packet->dport, permit->id,
+		    seg_strbuf_text(&list));
+	else if (packet->dport)
+		say(out, N_("port %u, %s permits %s"), (unsigned)packet->dport, permit->id,
+		    seg_strbuf_text(&list));
+	else /* `segctl explain A B tcp` */
+		say(out, N_("no port is given, %s permits %s"), permit->id, seg_strbuf_text(&list));
 	seg_strbuf_fini(&list);
 }
 
