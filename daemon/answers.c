@@ -274,7 +274,7 @@ static const char *permit_state(const struct seg_engine *engine, const struct se
 	return name[state];
 }
 
-static json_t *permit_json(struct seg_engine *engine, const struct seg_permit *permit, time_t now)
+json_t *seg_json_permit(struct seg_engine *engine, const struct seg_permit *permit, time_t now)
 {
 	const char *zone = engine->running->policy->timezone;
 	struct seg_usage_row use = seg_usage_of(engine, permit->id);
@@ -305,7 +305,7 @@ int seg_engine_permits(struct seg_engine *engine, const struct seg_request *requ
 		const struct seg_permit *permit = &engine->running->policy->permit[i];
 
 		if (!unused || seg_usage_of(engine, permit->id).last < request->now - unused * 86400)
-			json_array_append_new(list, permit_json(engine, permit, request->now));
+			json_array_append_new(list, seg_json_permit(engine, permit, request->now));
 	}
 	*out = json_pack("{s:o}", "permits", list);
 	return 0;
@@ -520,18 +520,21 @@ struct history_listing {
 	json_t *list;
 };
 
+json_t *seg_json_record(const struct seg_engine *engine, const struct seg_record *record)
+{
+	return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:s}", "version",
+			 record->version ? json_integer(record->version) : json_null(), "hash",
+			 seg_json_text(record->hash), "at", seg_json_time(engine, record->at), "uid",
+			 (json_int_t)record->uid, "user", seg_json_text(record->user), "comment",
+			 seg_json_text(record->comment), "ticket", seg_json_text(record->ticket), "result",
+			 seg_result_name(record->result));
+}
+
 static void list_record(void *context, const struct seg_record *record)
 {
 	struct history_listing *listing = context;
 
-	json_array_append_new(
-		listing->list,
-		json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:s}", "version",
-			  record->version ? json_integer(record->version) : json_null(), "hash",
-			  seg_json_text(record->hash), "at", seg_json_time(listing->engine, record->at), "uid",
-			  (json_int_t)record->uid, "user", seg_json_text(record->user), "comment",
-			  seg_json_text(record->comment), "ticket", seg_json_text(record->ticket), "result",
-			  seg_result_name(record->result)));
+	json_array_append_new(listing->list, seg_json_record(listing->engine, record));
 }
 
 int seg_engine_history(struct seg_engine *engine, const struct seg_request *request, json_t **out)
@@ -547,8 +550,8 @@ int seg_engine_history(struct seg_engine *engine, const struct seg_request *requ
 		free(problem);
 		return r;
 	}
-	(void)request;
-	*out = json_pack("{s:o}", "history", listing.list);
+	*out = json_pack("{s:o, s:o}", "history", listing.list, "actions",
+			 seg_evidence_actions(engine, request->now));
 	return 0;
 }
 
@@ -670,6 +673,7 @@ const struct seg_command seg_commands[] = {
 	{"diff", false, seg_engine_diff},
 	{"verify", false, seg_engine_verify},
 	{"history", false, seg_engine_history},
+	{"report", false, seg_engine_report},
 	{"isolated", false, seg_engine_isolated},
 	{"stages", false, seg_engine_stages},
 	{"apply", true, seg_engine_apply},

@@ -22,6 +22,11 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY, version INTEGER, hash TEXT, at INTEGER NOT NULL,"
 	" uid INTEGER NOT NULL, user TEXT, comment TEXT, ticket TEXT, result INTEGER NOT NULL);"
 	"CREATE INDEX IF NOT EXISTS history_hash ON history (hash);"
+	"CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, event TEXT NOT NULL,"
+	" fields TEXT NOT NULL);"
+	"CREATE INDEX IF NOT EXISTS events_at ON events (at);"
+	"CREATE TABLE IF NOT EXISTS totals (day INTEGER PRIMARY KEY, denied INTEGER NOT NULL,"
+	" violations INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS usage (permit TEXT PRIMARY KEY, flows INTEGER, packets INTEGER, bytes INTEGER,"
 	" reply_packets INTEGER, reply_bytes INTEGER, a_flows INTEGER, a_packets INTEGER, a_bytes INTEGER,"
 	" a_reply_packets INTEGER, a_reply_bytes INTEGER, first INTEGER, last INTEGER) WITHOUT ROWID;";
@@ -192,6 +197,79 @@ bool seg_audit_fate(struct seg_audit *audit, const char *hash, enum seg_result *
 	}
 	sqlite3_finalize(stmt);
 	return found;
+}
+
+#define EVENTS_MAX "100000"
+
+int seg_audit_add_event(struct seg_audit *audit, time_t at, const char *event, const char *fields)
+{
+	sqlite3_stmt *stmt;
+	int r = audit_prepare(audit, "INSERT INTO events (at, event, fields) VALUES (?, ?, ?)", &stmt);
+
+	if (r)
+		return r;
+	sqlite3_bind_int64(stmt, 1, at);
+	sqlite3_bind_text(stmt, 2, event, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 3, fields, -1, SQLITE_STATIC);
+	r = audit_finish(audit, stmt);
+	if (!r && sqlite3_exec(audit->db, "DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - " EVENTS_MAX,
+			       NULL, NULL, NULL) != SQLITE_OK)
+		r = audit_failed(audit);
+	return r;
+}
+
+int seg_audit_each_event(struct seg_audit *audit, time_t from, seg_event_fn each, void *context)
+{
+	sqlite3_stmt *stmt;
+	int step, r = audit_prepare(audit, "SELECT at, event, fields FROM events WHERE at >= ? ORDER BY id DESC",
+				    &stmt);
+
+	if (r)
+		return r;
+	sqlite3_bind_int64(stmt, 1, from);
+	while ((step = sqlite3_step(stmt)) == SQLITE_ROW)
+		each(context, sqlite3_column_int64(stmt, 0), (const char *)sqlite3_column_text(stmt, 1),
+		     (const char *)sqlite3_column_text(stmt, 2));
+	r = step == SQLITE_DONE ? 0 : audit_failed(audit);
+	sqlite3_finalize(stmt);
+	return r;
+}
+
+int seg_audit_add_totals(struct seg_audit *audit, seg_date day, uint64_t denied, uint64_t violations)
+{
+	sqlite3_stmt *stmt;
+	int r = audit_prepare(audit,
+			      "INSERT INTO totals (day, denied, violations) VALUES (?, ?, ?) ON CONFLICT (day) DO UPDATE"
+			      " SET denied = denied + excluded.denied, violations = violations + excluded.violations",
+			      &stmt);
+
+	if (r)
+		return r;
+	sqlite3_bind_int64(stmt, 1, day);
+	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)denied);
+	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)violations);
+	return audit_finish(audit, stmt);
+}
+
+int seg_audit_sum_totals(struct seg_audit *audit, seg_date from, seg_date until, uint64_t *denied,
+			 uint64_t *violations)
+{
+	sqlite3_stmt *stmt;
+	int r = audit_prepare(audit, "SELECT sum(denied), sum(violations) FROM totals WHERE day BETWEEN ? AND ?",
+			      &stmt);
+
+	if (r)
+		return r;
+	sqlite3_bind_int64(stmt, 1, from);
+	sqlite3_bind_int64(stmt, 2, until);
+	if (sqlite3_step(stmt) == SQLITE_ROW) {
+		*denied = (uint64_t)sqlite3_column_int64(stmt, 0);
+		*violations = (uint64_t)sqlite3_column_int64(stmt, 1);
+	} else {
+		r = audit_failed(audit);
+	}
+	sqlite3_finalize(stmt);
+	return r;
 }
 
 static struct seg_counts audit_counts(sqlite3_stmt *stmt, int column)

@@ -20,6 +20,12 @@ int seg_audit_each(struct seg_audit *audit, void (*each)(void *context, const st
 		   void *context);
 bool seg_audit_fate(struct seg_audit *audit, const char *hash, enum seg_result *result);
 
+int seg_audit_add_event(struct seg_audit *audit, time_t at, const char *event, const char *fields);
+int seg_audit_each_event(struct seg_audit *audit, time_t from, seg_event_fn each, void *context);
+int seg_audit_add_totals(struct seg_audit *audit, seg_date day, uint64_t denied, uint64_t violations);
+int seg_audit_sum_totals(struct seg_audit *audit, seg_date from, seg_date until, uint64_t *denied,
+			 uint64_t *violations);
+
 int seg_audit_load_usage(struct seg_audit *audit, void (*each)(void *context, const struct seg_usage_row *row),
 			 void *context);
 int seg_audit_begin(struct seg_audit *audit);

@@ -100,6 +100,7 @@ void seg_say_send(struct seg_engine *engine, struct seg_alert *alert)
 	if (engine->options.alert)
 		engine->options.alert(engine->options.context, alert);
 	publish_alert(engine, alert);
+	seg_evidence_take(engine, alert);
 	seg_alert_fini(alert);
 }
 
@@ -199,6 +200,7 @@ void seg_engine_free(struct seg_engine *engine)
 	seg_watch_fini(&engine->watch);
 	seg_refusals_fini(&engine->refusals);
 	json_decref(engine->bypass);
+	json_decref(engine->evidence.pending);
 	free(engine->why);
 	free(engine);
 }
@@ -303,6 +305,10 @@ int seg_engine_start(struct seg_engine *engine, time_t now)
 	seg_alert_text(&alert, "state", seg_engine_state(engine));
 	seg_alert_text(&alert, "reason", engine->why);
 	seg_say_send(engine, &alert);
+	seg_evidence_save(engine);
+	if (found)
+		seg_refusals_read(engine, now);
+	seg_evidence_begin(engine);
 	engine->next_usage = now + SEG_USAGE_EVERY;
 	engine->next_save = now + SEG_SAVE_EVERY;
 	seg_watch_look_again(engine);
@@ -317,9 +323,12 @@ void seg_engine_stop(struct seg_engine *engine, time_t now)
 
 	seg_usage_read(engine, now);
 	seg_usage_save(engine, now);
+	seg_refusals_read(engine, now);
+	seg_evidence_count(engine, now);
 	seg_say_begin(engine, &alert, "stopped", SEG_NOTICE, now);
 	seg_alert_text(&alert, "state", seg_engine_state(engine));
 	seg_say_send(engine, &alert);
+	seg_evidence_save(engine);
 }
 
 void seg_engine_reload(struct seg_engine *engine, time_t now)
@@ -583,6 +592,7 @@ static void tick_counters(struct seg_engine *engine, time_t now)
 	}
 	if (is_due(&engine->next_save, now)) {
 		seg_usage_save(engine, now);
+		seg_evidence_count(engine, now);
 		seg_say_store(engine, now);
 		engine->next_save = now + SEG_SAVE_EVERY;
 	}
@@ -610,6 +620,7 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, bool stepped)
 	if (is_due(&engine->next_repair, now) && !engine->disarmed)
 		repair(engine, now);
 	tick_counters(engine, now);
+	seg_evidence_save(engine);
 	earlier(&next, seg_watch_tick(engine, now));
 	earlier(&next, seg_aggregate_tick(engine->refusals.aggregate, now));
 	earlier(&next, engine->state.confirm_until > now ? engine->state.confirm_until : engine->next_rollback);

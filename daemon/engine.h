@@ -19,8 +19,8 @@
  *
  * Owned here: engine.c (life, ticks, alerts), start.c, apply.c (policy road), rulebook.c,
  * numbers.c, change.c (apply, confirm, rollback), windows.c (hours and dates), watch.c (flow
- * road), refusals.c, usage.c (counters of permits), emergency.c (isolation, stages), answers.c
- * (what segctl asks).
+ * road), refusals.c, usage.c (counters of permits), emergency.c (isolation, stages), evidence.c
+ * (report), answers.c (what segctl asks).
  */
 
 #include <jansson.h>
@@ -155,6 +155,8 @@ int seg_engine_matrix(struct seg_engine *engine, const struct seg_request *reque
 int seg_engine_diff(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 int seg_engine_verify(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 int seg_engine_history(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+/* {from, until}: dates, both included; left out: the fiscal year (from 1 April) up to today */
+int seg_engine_report(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 int seg_engine_isolated(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 /* {"stages": [{stage, title, active, closes: {permits, classes, zones}, since, reason, uid}]} */
 int seg_engine_stages(struct seg_engine *engine, const struct seg_request *request, json_t **out);

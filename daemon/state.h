@@ -58,6 +58,12 @@ struct seg_refusals {
 	uint64_t total;
 };
 
+/* evidence.c */
+struct seg_evidence {
+	json_t *pending;                 /* events said and not yet written; NULL: none */
+	uint64_t denied, violations;     /* as far as the days' totals have them */
+};
+
 struct seg_engine {
 	struct seg_engine_options options;
 	const struct seg_kernel_ops *ops;
@@ -82,6 +88,7 @@ struct seg_engine {
 	struct seg_usage usage;
 	struct seg_watch watch;
 	struct seg_refusals refusals;
+	struct seg_evidence evidence;
 	struct seg_subscription *subscriptions;
 };
 
@@ -199,6 +206,13 @@ void seg_usage_save(struct seg_engine *engine, time_t now);
 void seg_usage_settle(struct seg_engine *engine);
 struct seg_usage_row seg_usage_of(const struct seg_engine *engine, const char *permit);
 
+/* evidence.c */
+void seg_evidence_take(struct seg_engine *engine, const struct seg_alert *alert);
+void seg_evidence_save(struct seg_engine *engine);              /* what was taken, to the disk */
+void seg_evidence_begin(struct seg_engine *engine);             /* totals count from here */
+void seg_evidence_count(struct seg_engine *engine, time_t now); /* into the totals of the day */
+json_t *seg_evidence_actions(struct seg_engine *engine, time_t now);
+
 /* emergency.c */
 void seg_emergency_resolve(struct seg_engine *engine, const struct seg_policy *policy);
 /* The same against another policy, for questions about it. */
@@ -213,6 +227,8 @@ json_t *seg_json_time(const struct seg_engine *engine, time_t at); /* null where
 json_t *seg_json_addr(seg_addr addr);
 json_t *seg_json_text(const char *text); /* null where NULL */
 json_t *seg_json_zone(const struct seg_zone *zone);
+json_t *seg_json_permit(struct seg_engine *engine, const struct seg_permit *permit, time_t now);
+json_t *seg_json_record(const struct seg_engine *engine, const struct seg_record *record);
 json_t *seg_json_flow(struct seg_engine *engine, const struct seg_flow *flow, const struct seg_judged *judged,
 		      time_t now);
 int seg_answer_error(json_t **out, int result, const char *code, const char *format, ...)

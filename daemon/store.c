@@ -662,3 +662,24 @@ int seg_store_end_usage(struct seg_store *store)
 {
 	return store_evidence(store, seg_audit_end(store->audit));
 }
+
+int seg_store_add_event(struct seg_store *store, time_t at, const char *event, const char *fields)
+{
+	return store_evidence(store, seg_audit_add_event(store->audit, at, event, fields));
+}
+
+int seg_store_each_event(struct seg_store *store, time_t from, seg_event_fn each, void *context)
+{
+	return store_evidence(store, seg_audit_each_event(store->audit, from, each, context));
+}
+
+int seg_store_add_totals(struct seg_store *store, seg_date day, uint64_t denied, uint64_t violations)
+{
+	return store_evidence(store, seg_audit_add_totals(store->audit, day, denied, violations));
+}
+
+int seg_store_sum_totals(struct seg_store *store, seg_date from, seg_date until, uint64_t *denied,
+			 uint64_t *violations)
+{
+	return store_evidence(store, seg_audit_sum_totals(store->audit, from, until, denied, violations));
+}

@@ -100,6 +100,16 @@ int seg_store_each_record(struct seg_store *store, void (*each)(void *context, c
 /* What became of the newest version with this hash; false: never seen. */
 bool seg_store_fate(struct seg_store *store, const char *hash, enum seg_result *result);
 
+/* Events worth keeping, with their fields as JSON; newest first. The oldest beyond a bound go. */
+int seg_store_add_event(struct seg_store *store, time_t at, const char *event, const char *fields);
+typedef void (*seg_event_fn)(void *context, time_t at, const char *event, const char *fields);
+int seg_store_each_event(struct seg_store *store, time_t from, seg_event_fn each, void *context);
+
+/* What was refused, and passed without a permit, by day; both days included. */
+int seg_store_add_totals(struct seg_store *store, seg_date day, uint64_t denied, uint64_t violations);
+int seg_store_sum_totals(struct seg_store *store, seg_date from, seg_date until, uint64_t *denied,
+			 uint64_t *violations);
+
 /* Use of permits. `accounted` is what the kernel's counters stood at when the totals were taken. */
 struct seg_counts {
 	uint64_t flows, packets, bytes, reply_packets, reply_bytes;

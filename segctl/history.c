@@ -2,9 +2,11 @@
 /* segctl history: who changed what, when and why. */
 #include "commands.h"
 
+#include <stdio.h>
 #include <string.h>
 #include "base/i18n.h"
 #include "client.h"
+#include "incidents.h"
 #include "options.h"
 #include "table.h"
 
@@ -56,6 +58,10 @@ static void show(const struct segctl *ctl, const json_t *answer)
 	segctl_table_print(&table);
 	segctl_table_fini(&table);
 	seg_strbuf_fini(&buf);
+	if (json_array_size(json_object_get(answer, "actions"))) {
+		printf("\n%s\n", _("Emergency actions"));
+		segctl_incidents(ctl, answer, "actions");
+	}
 }
 
 static int run(const struct segctl *ctl, int argc, char **argv)

@@ -33,6 +33,7 @@ static const struct command *const commands[] = {
     &command_stage,
     &command_verify,
     &command_history,
+    &command_report,
     &command_disarm,
     &command_top,
 };

@@ -3,7 +3,7 @@
 # where its file may be read.
 
 _segctl_commands="apply check confirm denials diff disarm explain flows history isolate isolated matrix
-	permits release rollback stage status top verify violations watch"
+	permits release report rollback stage status top verify violations watch"
 
 # The keys right under a section of the policy: _segctl_names FILE SECTION...
 _segctl_names()
@@ -40,6 +40,7 @@ _segctl_argument()
 	--zone) _segctl_reply "$(_segctl_names "$policy" zones)" ;;
 	--for | --confirm-within) _segctl_reply "2m 10m 1h 2h 1d" ;;
 	--in) _segctl_reply "$(cd /sys/class/net 2>/dev/null && echo *)" ;;
+	--from | --until) _segctl_reply "$(date +%Y-04-01) $(date +%F)" ;;
 	--at) _segctl_reply "$(date +%Y-%m-%dT%H:%M)" ;;
 	--comment | --ticket | --reason | --mac | --unused | --interval) ;;
 	*) return 1 ;;
@@ -57,6 +58,7 @@ _segctl_options()
 	isolate) echo --for --reason ;;
 	matrix) echo --policy ;;
 	permits) echo --unused ;;
+	report) echo --from --until ;;
 	stage) echo --list --off --reason ;;
 	top) echo --interval ;;
 	watch) echo --violations --denials --flows ;;

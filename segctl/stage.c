@@ -30,7 +30,8 @@ static void add_closes(struct seg_strbuf *out, const json_t *closes)
 
 static void show(const struct segctl *ctl, const json_t *answer)
 {
-	static const char *const headings[] = {N_("STAGE"), N_("NOW"), N_("SINCE"), N_("CLOSES"), N_("TITLE")};
+	static const char *const headings[] = {N_("STAGE"), N_("NOW"), N_("SINCE"), N_("CLOSES"),
+					       N_("TITLE")};
 	struct seg_strbuf closes = {0};
 	struct segctl_table table;
 	const json_t *one;
@@ -72,7 +73,8 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 	if (segctl_options(ctl, &command_stage, argc, argv, options, &stage, 0, 1) < 0)
 		return SEGCTL_USAGE;
 	if (list + off + (stage != NULL) != 1)
-		return segctl_usage(ctl, &command_stage, _("name a stage, or say --off to go back, or --list"));
+		return segctl_usage(ctl, &command_stage,
+				    _("name a stage, or say --off to go back, or --list"));
 	if (list)
 		return segctl_call_show(ctl, "Stages", NULL, show);
 	parameters = json_pack("{s:o}", "stage", stage ? segctl_json_text(stage) : json_null());

@@ -87,10 +87,11 @@ static void read_closes(struct loader *ld, const struct field *closes, struct se
 	if (!closes->value || !read_keys(ld, &of, closes->value, closes_key, CLOSES_KEYS, field))
 		return;
 	if (!closes->value->n)
-		seg_diag_hint(ld->diags,
-			      seg_error(ld->diags, SEG_MISSING, of.place, _("%s: it closes nothing"),
-					subject_text(ld, &of)),
-			      _("such as closes: {zones: [internet], classes: [breakout], permits: [SC-13]}"));
+		seg_diag_hint(
+			ld->diags,
+			seg_error(ld->diags, SEG_MISSING, of.place, _("%s: it closes nothing"),
+				  subject_text(ld, &of)),
+			_("such as closes: {zones: [internet], classes: [breakout], permits: [SC-13]}"));
 	read_permits(ld, &field[CLOSES_PERMITS], stage);
 	read_classes(ld, &field[CLOSES_CLASSES], stage);
 	read_zones(ld, &field[CLOSES_ZONES], stage);

@@ -13,7 +13,7 @@ from town import Town, policy
 from varlink import Client, Interface, Refused
 
 ASKED = {"Status": {}, "Permits": {}, "Flows": {}, "Denials": {}, "Violations": {}, "Matrix": {}, "Verify": {},
-         "History": {}, "Isolated": {}, "Stages": {},
+         "History": {}, "Report": {}, "Isolated": {}, "Stages": {},
          "Explain": {"src": "10.1.0.20", "dst": "10.2.0.20", "proto": "tcp/443"}}
 
 

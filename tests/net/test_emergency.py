@@ -170,3 +170,31 @@ def test_the_gateway_cannot_be_isolated_from_itself():
     with Town(town()) as (_, segd):
         assert "gateway itself" in segd.segctl("isolate", "10.1.0.1", "--reason", "x", ok=(2,))["error"]["message"]
         assert segd.segctl("isolated") == {"isolated": []}
+
+
+def test_report_has_the_evidence():
+    with Town(town()) as (lab, segd):
+        assert lab.probe("a", "10.2.0.20", "tcp/443")
+        assert not lab.probe("b", "10.3.0.20", "tcp/443", expect=False)
+        segd.segctl("isolate", "pc", "--reason", "drill")
+        segd.segctl("release", "pc")
+        segd.segctl("stage", "watch", "--reason", "drill")
+        segd.segctl("stage", "normal")
+        segd.apply(town(BA=None), "--ticket", "T-7")
+        segd.stop()
+        segd.start()
+        report = segd.segctl("report")
+        assert [a["event"] for a in reversed(report["actions"])] == ["isolated", "released", "stage", "stage"], report
+        assert report["actions"][-1]["target"] == "pc" and report["actions"][-1]["uid"] == 0
+        assert {"started", "stopped"} <= {i["event"] for i in report["incidents"]}
+        assert report["denied"] >= 1, report
+        assert report["policies"][0]["ticket"] == "T-7" and len(report["policies"][0]["hash"]) == 64
+        used = {p["id"]: p for p in report["permits"]}
+        assert not used["AB"]["unused"] and used["AB"]["packets"] and used["AB"]["last"]
+        assert used["GB"]["unused"] and used["GB"]["owner"] == "test"
+        assert [a["event"] for a in segd.segctl("history")["actions"]] == ["stage", "stage", "released", "isolated"]
+        past = segd.segctl("report", "--from", "2001-04-01", "--until", "2002-03-31")
+        assert past["policies"] == past["actions"] == past["incidents"] == [] and past["denied"] == 0
+        assert segd.segctl("report", "--from", "soon", ok=(2,))["error"]["code"] == "invalid-parameter"
+        text = segd.segctl("report", json_out=False)
+        assert "drill" in text and "T-7" in text, text

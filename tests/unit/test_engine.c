@@ -1031,6 +1031,49 @@ START_TEST(test_isolation_outlives_refusals)
 }
 END_TEST
 
+START_TEST(test_report)
+{
+	const char *code;
+	json_t *out;
+
+	write_policy(web, dns, one_stage);
+	begin();
+	event_of(flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB"));
+	event_of(flow("10.1.0.7", "198.51.100.1", 6, 443, NULL)); /* a violation */
+	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "malware"), NULL));
+	switch_to("alone");
+	fake_flush(&w.kernel);
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	out = call(seg_engine_report, NULL, NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "from")), "2026-04-01");
+	ck_assert_str_eq(json_string_value(json_object_get(out, "until")), "2026-11-24");
+	ck_assert_int_eq(number(out, "violations"), 1);
+	ck_assert_ptr_nonnull(find(out, "actions", "event", "isolated"));
+	ck_assert_ptr_nonnull(find(out, "actions", "stage", "alone"));
+	ck_assert_ptr_nonnull(find(out, "incidents", "event", "tampered"));
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "policies")), 1);
+	ck_assert(json_is_false(json_object_get(find(out, "permits", "id", "WEB"), "unused")));
+	ck_assert(json_is_true(json_object_get(find(out, "permits", "id", "DNS"), "unused")));
+	json_decref(out);
+	die();
+	begin();
+	out = call(seg_engine_report, json_pack("{s:s}", "until", "2027-03-31"), NULL);
+	ck_assert_int_eq(number(out, "violations"), 1);
+	ck_assert_ptr_nonnull(find(out, "actions", "target", "clerk"));
+	json_decref(out);
+	/* What was before the period is no part of it, but the policy that was in force then. */
+	out = call(seg_engine_report, json_pack("{s:s, s:s}", "from", "2026-11-25", "until", "2027-03-31"), NULL);
+	ck_assert_int_eq(number(out, "violations"), 0);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "actions")), 0);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "policies")), 1);
+	json_decref(out);
+	ck_assert_ptr_null(call(seg_engine_report, json_pack("{s:s}", "from", "last year"), &code));
+	ck_assert_str_eq(code, "invalid-parameter");
+	ck_assert_ptr_null(call(seg_engine_report, json_pack("{s:s, s:s}", "from", "2026-05-01", "until", "2026-04-01"),
+				&code));
+}
+END_TEST
+
 /* Streams and status. */
 
 static unsigned heard[16];
@@ -1163,6 +1206,7 @@ int main(void)
 	tcase_add_test(tcase, test_stage_of_a_zone);
 	tcase_add_test(tcase, test_isolation_outlives_the_name);
 	tcase_add_test(tcase, test_isolation_outlives_refusals);
+	tcase_add_test(tcase, test_report);
 	tcase_add_test(tcase, test_streams);
 	tcase_add_test(tcase, test_status_and_verify);
 	suite_add_tcase(suite, tcase);

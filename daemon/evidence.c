@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * What an audit asks for beyond the history of policies: emergency actions, tampering,
+ * what came and went, and how much was refused, by day. Alerts of these kinds are
+ * kept as they are said, and written behind the work that said them: the disk is
+ * never in the way of a repair. Evidence is bounded; the oldest makes room.
+ */
+
+#include "state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PENDING_MAX 256 /* said and not yet written */
+
+static const char *const kept_events[] = {
+	"isolated", "released", "stage",   "disarmed", "tampered",    "restored",
+	"bypass",   "sealed",	"started", "stopped",  "events-lost", "expired",
+};
+/* Of these, what somebody did. */
+#define ACTIONS 4
+
+static bool is_among(const char *event, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(kept_events[i], event))
+			return true;
+	return false;
+}
+
+void seg_evidence_take(struct seg_engine *engine, const struct seg_alert *alert)
+{
+	json_t *fields;
+
+	if (!is_among(alert->event, sizeof(kept_events) / sizeof(*kept_events)))
+		return;
+	fields = json_object();
+	for (size_t i = 0; i < alert->fields; i++)
+		json_object_set_new(fields, alert->field[i].key, json_string(alert->field[i].value));
+	if (!engine->evidence.pending)
+		engine->evidence.pending = json_array();
+	json_array_append_new(engine->evidence.pending,
+			      json_pack("{s:I, s:s, s:o}", "at", (json_int_t)alert->at, "event", alert->event,
+					"fields", fields));
+	if (json_array_size(engine->evidence.pending) >= PENDING_MAX)
+		seg_evidence_save(engine);
+}
+
+void seg_evidence_save(struct seg_engine *engine)
+{
+	json_t *pending = engine->evidence.pending, *one;
+	size_t i;
+
+	engine->evidence.pending = NULL;
+	json_array_foreach(pending, i, one)
+	{
+		char *fields = json_dumps(json_object_get(one, "fields"), JSON_COMPACT);
+
+		if (fields)
+			seg_store_add_event(engine->store, json_integer_value(json_object_get(one, "at")),
+					    json_string_value(json_object_get(one, "event")), fields);
+		free(fields);
+	}
+	json_decref(pending);
+}
+
+/* What the kernel's counters already held when we came was somebody's day before. */
+void seg_evidence_begin(struct seg_engine *engine)
+{
+	engine->evidence.denied = engine->refusals.total;
+	engine->evidence.violations = engine->watch.violations;
+}
+
+void seg_evidence_count(struct seg_engine *engine, time_t now)
+{
+	struct seg_evidence *evidence = &engine->evidence;
+	uint64_t denied = engine->refusals.total - evidence->denied;
+	uint64_t violations = engine->watch.violations - evidence->violations;
+
+	if (!denied && !violations)
+		return;
+	if (seg_store_add_totals(engine->store, seg_local_time(now, seg_engine_zone_name(engine)).date,
+				 denied, violations))
+		return; /* counted with the next */
+	evidence->denied = engine->refusals.total;
+	evidence->violations = engine->watch.violations;
+}
+
+/* Answers. */
+
+struct listing {
+	struct seg_engine *engine;
+	json_t *actions, *incidents; /* NULL: not asked for */
+	time_t until;
+};
+
+static json_t *number_of(const json_t *fields, const char *key)
+{
+	const char *text = json_string_value(json_object_get(fields, key));
+
+	return text ? json_integer((json_int_t)strtoull(text, NULL, 10)) : json_null();
+}
+
+static json_t *text_of(const json_t *fields, const char *key)
+{
+	return seg_json_text(json_string_value(json_object_get(fields, key)));
+}
+
+static void list_event(void *context, time_t at, const char *event, const char *text)
+{
+	struct listing *listing = context;
+	json_t *list = is_among(event, ACTIONS) ? listing->actions : listing->incidents;
+	json_t *fields;
+
+	if (!list || at >= listing->until)
+		return;
+	fields = json_loads(text, 0, NULL);
+	json_array_append_new(
+		list, json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "at",
+				seg_json_time(listing->engine, at), "event", event, "target",
+				text_of(fields, "target"), "stage", text_of(fields, "stage"), "before",
+				text_of(fields, "before"), "permit", text_of(fields, "permit"), "reason",
+				text_of(fields, "reason"), "state", text_of(fields, "state"), "uid",
+				number_of(fields, "uid"), "process", text_of(fields, "process"), "pid",
+				number_of(fields, "pid"), "count", number_of(fields, "count")));
+	json_decref(fields);
+}
+
+/* Newest first, like the history. */
+json_t *seg_evidence_actions(struct seg_engine *engine, time_t now)
+{
+	struct listing listing = {.engine = engine, .actions = json_array(), .until = now + 1};
+
+	seg_evidence_save(engine);
+	seg_store_each_event(engine->store, 0, list_event, &listing);
+	seg_say_store(engine, now);
+	return listing.actions;
+}
+
+struct period {
+	seg_date from, until; /* both included */
+	time_t begins, ends;
+	const char *zone;
+};
+
+/* 1 April of the fiscal year that a day lies in. */
+static seg_date fiscal_year(seg_date day)
+{
+	char text[11];
+
+	do { /* backwards, a year at most */
+		seg_date_format(day, text);
+		day--;
+	} while (strcmp(text + 5, "04-01") != 0);
+	return day + 1;
+}
+
+static bool read_date(const json_t *params, const char *key, seg_date *date)
+{
+	const json_t *value = json_object_get(params, key);
+
+	return !value || json_is_null(value) ||
+	       (json_is_string(value) &&
+		seg_date_parse(json_string_value(value), json_string_length(value), date));
+}
+
+static int read_period(struct seg_engine *engine, const struct seg_request *request, struct period *period,
+		       json_t **out)
+{
+	period->zone = seg_engine_zone_name(engine);
+	period->until = seg_local_time(request->now, period->zone).date;
+	if (!read_date(request->params, "until", &period->until))
+		return seg_answer_error(out, -EINVAL, "invalid-parameter",
+					"until is a date such as 2027-03-31");
+	period->from = fiscal_year(period->until);
+	if (!read_date(request->params, "from", &period->from))
+		return seg_answer_error(out, -EINVAL, "invalid-parameter",
+					"from is a date such as 2026-04-01");
+	if (period->from > period->until)
+		return seg_answer_error(out, -EINVAL, "invalid-parameter",
+					"the period ends before it begins");
+	period->begins = seg_time_of(period->from, 0, period->zone);
+	period->ends = seg_time_of(period->until + 1, 0, period->zone);
+	return 0;
+}
+
+static json_t *date_or_null(seg_date date)
+{
+	char text[11];
+
+	return date ? json_string(seg_date_format(date, text)) : json_null();
+}
+
+static json_t *permit_evidence(struct seg_engine *engine, const struct seg_permit *permit,
+			       const struct period *period, time_t now)
+{
+	json_t *one = seg_json_permit(engine, permit, now);
+	time_t last = seg_usage_of(engine, permit->id).last;
+
+	json_object_set_new(one, "method",
+			    permit->method ? json_string(seg_method_name(permit->method)) : json_null());
+	json_object_set_new(one, "owner", seg_json_text(permit->owner));
+	json_object_set_new(one, "approver", seg_json_text(permit->approver));
+	json_object_set_new(one, "ticket", seg_json_text(permit->ticket));
+	json_object_set_new(one, "basis", seg_json_text(permit->basis));
+	json_object_set_new(one, "valid-from", date_or_null(permit->schedule.from));
+	json_object_set_new(one, "valid-until", date_or_null(permit->schedule.until));
+	json_object_set_new(one, "review", date_or_null(permit->review));
+	json_object_set_new(one, "review-due",
+			    json_boolean(permit->review && permit->review <= period->until));
+	json_object_set_new(one, "external-audit", seg_json_text(permit->external_audit));
+	json_object_set_new(one, "unused", json_boolean(last < period->begins));
+	return one;
+}
+
+static json_t *permits_evidence(struct seg_engine *engine, const struct period *period, time_t now)
+{
+	const struct seg_policy *policy = engine->running ? engine->running->policy : NULL;
+	json_t *list = json_array();
+
+	seg_usage_read(engine, now);
+	for (size_t i = 0; policy && i < policy->permits; i++)
+		json_array_append_new(list, permit_evidence(engine, &policy->permit[i], period, now));
+	return list;
+}
+
+/* Changes of the period, and what was in force when it began. */
+struct policies {
+	struct seg_engine *engine;
+	json_t *list;
+	const struct period *period;
+	bool complete;
+};
+
+static void list_policy(void *context, const struct seg_record *record)
+{
+	struct policies *policies = context;
+	bool before = record->at < policies->period->begins;
+
+	if (policies->complete || record->at >= policies->period->ends)
+		return;
+	if (before && record->result != SEG_CONFIRMED)
+		return;
+	json_array_append_new(policies->list, seg_json_record(policies->engine, record));
+	policies->complete = before;
+}
+
+int seg_engine_report(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	struct listing events = {.engine = engine};
+	struct policies policies = {.engine = engine};
+	uint64_t denied = 0, violations = 0;
+	struct period period;
+	int r = read_period(engine, request, &period, out);
+
+	if (r)
+		return r;
+	seg_refusals_read(engine, request->now);
+	seg_evidence_save(engine);
+	seg_evidence_count(engine, request->now);
+	policies.list = json_array();
+	policies.period = &period;
+	events.actions = json_array();
+	events.incidents = json_array();
+	events.until = period.ends;
+	r = seg_store_each_record(engine->store, list_policy, &policies);
+	if (!r)
+		r = seg_store_each_event(engine->store, period.begins, list_event, &events);
+	if (!r)
+		r = seg_store_sum_totals(engine->store, period.from, period.until, &denied, &violations);
+	if (r) {
+		char *problem = seg_store_take_problem(engine->store);
+
+		json_decref(policies.list);
+		json_decref(events.actions);
+		json_decref(events.incidents);
+		seg_answer_error(out, r, "store", "the evidence cannot be read: %s",
+				 problem ? problem : strerror(-r));
+		free(problem);
+		return r;
+	}
+	*out = json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "site",
+			 seg_json_text(engine->running ? engine->running->policy->site : NULL), "from",
+			 date_or_null(period.from), "until", date_or_null(period.until), "made",
+			 seg_json_time(engine, request->now), "denied", (json_int_t)denied, "violations",
+			 (json_int_t)violations, "policies", policies.list, "permits",
+			 permits_evidence(engine, &period, request->now), "actions", events.actions,
+			 "incidents", events.incidents);
+	return 0;
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "incidents.h"
+
+#include <string.h>
+#include "base/i18n.h"
+
+static const char *const events[] = {
+	N_("isolated"), N_("released"), N_("stage"),   N_("disarmed"), N_("tampered"),	  N_("restored"),
+	N_("bypass"),	N_("sealed"),	N_("started"), N_("stopped"),  N_("events-lost"), N_("expired"),
+};
+
+static void add_event(struct segctl_table *table, const json_t *one)
+{
+	const char *event = segctl_text_of(one, "event");
+
+	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
+		if (!strcmp(events[i], event))
+			event = _(events[i]);
+	segctl_table_add(table, event);
+}
+
+/* Who or what it was about. */
+static void add_subject(struct segctl_table *table, const json_t *one)
+{
+	static const char *const key[] = {"target", "stage", "permit", "process", "state"};
+
+	for (size_t i = 0; i < sizeof(key) / sizeof(*key); i++) {
+		if (*segctl_text_of(one, key[i])) {
+			segctl_table_add_text(table, one, key[i]);
+			return;
+		}
+	}
+	segctl_table_add(table, "-");
+}
+
+void segctl_incidents(const struct segctl *ctl, const json_t *answer, const char *key)
+{
+	static const char *const headings[] = {N_("AT"), N_("EVENT"), N_("WHAT"), N_(">UID"), N_("REASON")};
+	struct segctl_table table;
+	const json_t *one;
+	size_t i;
+
+	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
+	json_array_foreach(json_object_get(answer, key), i, one)
+	{
+		segctl_table_add_text(&table, one, "at");
+		add_event(&table, one);
+		add_subject(&table, one);
+		segctl_table_add_number(&table, one, "uid");
+		segctl_table_add_text(&table, one, "reason");
+	}
+	if (segctl_table_rows(&table))
+		segctl_table_print(&table);
+	segctl_table_fini(&table);
+}

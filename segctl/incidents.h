@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEGCTL_INCIDENTS_H
+#define SEGCTL_INCIDENTS_H
+
+/* What happened, as history and report show it: emergency actions, tampering, starts. */
+
+#include "table.h"
+
+/* A table of the list under a key of an answer; nothing where it is empty. */
+void segctl_incidents(const struct segctl *ctl, const json_t *answer, const char *key);
+
+#endif
