@@ -72,6 +72,7 @@ _segctl_operands()
 	check | diff) _segctl_files ;;
 	isolate | release) _segctl_reply "$(_segctl_names "$policy" zones hosts)" ;;
 	stage) _segctl_reply "$(_segctl_names "$policy" stages)" ;;
+	help) _segctl_reply "$_segctl_commands" ;;
 	esac
 }
 
