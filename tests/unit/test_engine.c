@@ -410,6 +410,29 @@ START_TEST(test_apply_revokes)
 }
 END_TEST
 
+START_TEST(test_revoked_by_permit_not_by_number)
+{
+	static const char both[] =
+		"  - {id: BOTH, class: operations, from: [mn, lg], to: net, service: [tcp/443]}\n";
+	struct seg_flow one, two;
+	json_t *out;
+
+	write_policy(both, dns, "");
+	begin();
+	two = flow("10.2.0.5", "198.51.100.1", 6, 443, "BOTH");
+	one = flow("10.1.0.5", "198.51.100.1", 6, 443, "BOTH");
+	one.mark = two.mark - 1; /* each pair of zones has its number */
+	event_of(two);
+	event_of(one);
+	write_policy(dns, "", "");
+	out = call(seg_engine_apply, NULL, NULL);
+	ck_assert_int_eq(number(json_object_get(out, "revoked"), "flows"), 2);
+	ck_assert_int_eq(number(json_object_get(out, "revoked"), "permits"), 1);
+	json_decref(out);
+	ck_assert_uint_eq(said("revoked|permit=BOTH|count=2"), 1);
+}
+END_TEST
+
 START_TEST(test_covered_flow_lives_on)
 {
 	begin();
@@ -1179,6 +1202,7 @@ int main(void)
 	tcase_add_test(tcase, test_refused_names_everything);
 	tcase_add_test(tcase, test_kernel_refusal_changes_nothing);
 	tcase_add_test(tcase, test_apply_revokes);
+	tcase_add_test(tcase, test_revoked_by_permit_not_by_number);
 	tcase_add_test(tcase, test_covered_flow_lives_on);
 	tcase_add_test(tcase, test_own_session_is_kept);
 	tcase_add_test(tcase, test_goes_back_by_itself);
