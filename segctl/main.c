@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "commands.h"
 
+#include <limits.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/diag.h"
 #include "base/i18n.h"
@@ -174,13 +176,34 @@ static const char *wanted_locale(void)
 	return "C";
 }
 
+/* Where the translations are: as told, beside a program that is not installed yet, or installed. */
+static const char *locale_folder(char *beside, size_t size)
+{
+	static const char name[] = "/locale";
+	const char *told = secure_getenv("TEXTDOMAINDIR");
+	ssize_t len = readlink("/proc/self/exe", beside, size - sizeof(name));
+	char *slash = NULL;
+	struct stat found;
+
+	if (told)
+		return told;
+	if (len > 0) {
+		beside[len] = '\0';
+		slash = strrchr(beside, '/');
+	}
+	if (!slash)
+		return SEG_LOCALEDIR;
+	memcpy(slash, name, sizeof(name));
+	return stat(beside, &found) == 0 && S_ISDIR(found.st_mode) ? beside : SEG_LOCALEDIR;
+}
+
 /*
  * People read their own language, programs English. A server seldom has the locale of
  * those who log in to it; their words need no more of it than its name.
  */
 static void choose_language(const struct segctl *ctl)
 {
-	const char *folder = secure_getenv("TEXTDOMAINDIR");
+	char beside[PATH_MAX];
 
 	if (!setlocale(LC_ALL, "") && setlocale(LC_ALL, "C.UTF-8"))
 		setenv("LANGUAGE", wanted_locale(), false);
@@ -188,7 +211,7 @@ static void choose_language(const struct segctl *ctl)
 		setlocale(LC_MESSAGES, "C"); /* the system's own messages too */
 		return;
 	}
-	bindtextdomain("segd", folder ? folder : SEG_LOCALEDIR);
+	bindtextdomain("segd", locale_folder(beside, sizeof(beside)));
 	bind_textdomain_codeset("segd", "UTF-8");
 	textdomain("segd");
 }
