@@ -15,7 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel/nft.h"
 #include "loop.h"
+#include "plan/build.h"
 #include "privilege.h"
 #include "service.h"
 #include "settings.h"
@@ -135,6 +137,30 @@ out:
 	return r;
 }
 
+/* A service whose settings cannot be read must not leave a gateway open that boots. Rules that stand stay.
+ * Started by hand there is a person to read what is wrong, and perhaps no gateway. */
+static void seal_without_settings(void)
+{
+	struct seg_plan *image = NULL, *sealed = seg_plan_sealed(1, false);
+	struct seg_nft *nft = NULL;
+	struct seg_diags diags;
+	int r;
+
+	seg_diags_init(&diags);
+	r = getenv("NOTIFY_SOCKET") ? seg_nft_open(&nft, -1) : -ENOTSUP;
+	if (!r)
+		r = seg_nft_read(nft, &image);
+	if (!r && !image)
+		r = seg_nft_commit(nft, NULL, sealed, &diags);
+	if (!r)
+		fprintf(stderr, "segd: the gateway has its rules or is sealed\n");
+	if (nft)
+		seg_nft_close(nft);
+	seg_plan_free(image);
+	seg_plan_free(sealed);
+	seg_diags_fini(&diags);
+}
+
 int main(int argc, char **argv)
 {
 	struct seg_settings settings;
@@ -147,6 +173,8 @@ int main(int argc, char **argv)
 	r = seg_settings_load(&settings, argc, argv);
 	if (r) {
 		seg_settings_fini(&settings);
+		if (r == -EBADMSG)
+			seal_without_settings();
 		return r == 1 ? EXIT_SUCCESS : 2;
 	}
 	r = run(&settings);

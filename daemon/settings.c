@@ -359,13 +359,13 @@ static int read_config(struct seg_settings *settings)
 		if (errno == ENOENT && !settings->config_named)
 			return 0;
 		fprintf(stderr, "segd: cannot read %s: %s\n", settings->config, strerror(errno));
-		return -EINVAL;
+		return -EBADMSG;
 	}
 	seg_diags_init(&diags);
 	seg_settings_read(settings, settings->config, text, len, &diags);
 	seg_diags_render(&diags, false, &said);
 	fputs(seg_strbuf_text(&said), stderr);
-	r = diags.errors ? -EINVAL : 0;
+	r = diags.errors ? -EBADMSG : 0;
 	seg_strbuf_fini(&said);
 	seg_diags_fini(&diags);
 	free(text);

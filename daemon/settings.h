@@ -33,7 +33,7 @@ void seg_settings_fini(struct seg_settings *settings);
 void seg_settings_read(struct seg_settings *settings, const char *name, const char *text, size_t len,
 		       struct seg_diags *diags);
 /* The command line, then the file it names, then the command line again on top. 0; 1: help or version
- * was asked for and printed; -EINVAL: said on standard error. */
+ * was asked for and printed; -EINVAL (the command line), -EBADMSG (the file): said on standard error. */
 int seg_settings_load(struct seg_settings *settings, int argc, char **argv);
 
 #endif

@@ -171,6 +171,21 @@ def test_a_start_that_fails_leaves_nothing_open():
         assert closed_and_open(lab) == [True, False]
 
 
+def test_settings_that_cannot_be_read_leave_nothing_open():
+    with Town() as (lab, segd):
+        segd.stop()
+        assert foreign_hand(lab, "delete table inet segd").returncode == 0
+        right = segd.settings.read_text()
+        segd.settings.write_text("syslog: [nonsense\n")
+        segd.start(ready=False)
+        assert wait_for(lambda: "sealed" in segd.said(), 5), segd.said()
+        assert segd.process.wait(5) == 2
+        assert lab.probe("a", "10.2.0.20", "tcp/443") is False
+        segd.settings.write_text(right)
+        segd.start()
+        assert closed_and_open(lab) == [True, False]
+
+
 def test_observe_drops_nothing_and_says_all():
     with Town(policy(), HOSTS, "--observe") as (lab, segd):
         assert segd.segctl("status")["state"] == "observing"

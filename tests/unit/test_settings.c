@@ -121,7 +121,7 @@ START_TEST(test_named_file_must_exist)
 	char *argv[] = {(char *)"segd", (char *)"--config", (char *)"/nonexistent/segd.yaml", NULL};
 	char *extra[] = {(char *)"segd", (char *)"--config", (char *)"/dev/null", (char *)"extra", NULL};
 
-	ck_assert_int_eq(seg_settings_load(&settings, 3, argv), -EINVAL);
+	ck_assert_int_eq(seg_settings_load(&settings, 3, argv), -EBADMSG);
 	ck_assert_int_eq(seg_settings_load(&settings, 4, extra), -EINVAL);
 }
 END_TEST
