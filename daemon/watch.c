@@ -589,20 +589,60 @@ static struct numbers numbers_died(const struct seg_plan *old, const struct seg_
 
 struct victims {
 	struct seg_engine *engine;
+	const struct seg_plan *old;
+	const struct numbers *died;
 	time_t now;
 	struct seg_flow *flow;
 	size_t n, cap;
 };
 
+/* Of a flow that had a permit: what no other one covers. */
+static bool is_revoked(struct seg_engine *engine, const struct seg_flow *flow, time_t now)
+{
+	enum seg_judgement kind = seg_watch_judge(engine, flow, SEG_FLOW_DUMPED, now).kind;
+
+	return kind == SEG_REVOKED || (!flow->mark && kind == SEG_VIOLATION);
+}
+
+/* The number that an unmarked flow had: a packet that came after the change has taken it out of the mark.
+ * 0: it had none of those that died. */
+static uint32_t lost_number(const struct victims *victims, const struct seg_flow *flow)
+{
+	const unsigned time_alone = 1u << SEG_REASON_HOURS | 1u << SEG_REASON_DATES;
+	const struct seg_rulebook *book = victims->engine->running;
+	const struct seg_packet packet = {.src = flow->src, .dst = flow->dst, .proto = flow->proto,
+					  .sport = flow->sport, .dport = flow->dport, .no_mac = true};
+	const struct seg_permit *permit;
+	struct seg_verdict verdict;
+
+	if (!book)
+		return 0;
+	verdict = seg_classify_indexed(book->policy, book->index, &victims->engine->links.gateway, &packet,
+				       victims->now);
+	permit = verdict.failed && !(verdict.failed & ~time_alone) ? verdict.nearest : verdict.by;
+	for (size_t i = 0; i < victims->died->n; i++) {
+		const struct seg_number *number = seg_plan_number(victims->old, victims->died->number[i]);
+
+		if (!number)
+			continue;
+		if (number->permit ? permit && !strcmp(number->permit->id, permit->id)
+				   : verdict.permit && !permit && verdict.from &&
+					     !strcmp(number->zone->id, verdict.from->id))
+			return number->number;
+	}
+	return 0;
+}
+
 static void collect_victim(void *context, enum seg_flow_event event, const struct seg_flow *flow)
 {
 	struct victims *victims = context;
+	uint32_t mark = flow->mark ? flow->mark : lost_number(victims, flow);
 
 	(void)event;
-	if (!was_given(victims->engine, flow->mark)) /* what never had a permit is the watcher's */
+	if (!was_given(victims->engine, mark)) /* what never had a permit is the watcher's */
 		return;
 	if (victims->engine->running &&
-	    seg_watch_judge(victims->engine, flow, SEG_FLOW_DUMPED, victims->now).kind != SEG_REVOKED)
+	    !is_revoked(victims->engine, flow, victims->now))
 		return;
 	if (victims->n == victims->cap) {
 		victims->cap = victims->cap ? victims->cap * 2 : 256;
@@ -610,7 +650,17 @@ static void collect_victim(void *context, enum seg_flow_event event, const struc
 		if (!victims->flow)
 			abort();
 	}
-	victims->flow[victims->n++] = *flow;
+	victims->flow[victims->n] = *flow;
+	victims->flow[victims->n++].mark = mark;
+}
+
+/* Numbers that died while their permits stay: packets find them and take them out of the marks. */
+static bool is_closing(const struct seg_plan *plan, const struct numbers *died)
+{
+	for (size_t i = 0; i < died->n; i++)
+		if (seg_plan_number(plan, died->number[i]))
+			return true;
+	return false;
 }
 
 static int by_mark(const void *a, const void *b)
@@ -651,7 +701,7 @@ void seg_watch_revoke(struct seg_engine *engine, const struct seg_plan *old, boo
 		      time_t now, struct seg_revoked *revoked)
 {
 	struct numbers died = numbers_died(old, engine->plan);
-	struct victims victims = {.engine = engine, .now = now};
+	struct victims victims = {.engine = engine, .old = old, .died = &died, .now = now};
 	size_t gone = 0;
 
 	if (engine->options.observe)
@@ -661,6 +711,8 @@ void seg_watch_revoke(struct seg_engine *engine, const struct seg_plan *old, boo
 	else
 		for (size_t i = 0; i < died.n; i++)
 			engine->ops->flows(engine->kernel, died.number[i], UINT32_MAX, collect_victim, &victims);
+	if (!whole && died.n <= FILTERED_MAX && is_closing(engine->plan, &died))
+		engine->ops->flows(engine->kernel, 0, UINT32_MAX, collect_victim, &victims);
 	if (!victims.n)
 		goto out;
 	qsort(victims.flow, victims.n, sizeof(*victims.flow), by_mark);
