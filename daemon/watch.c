@@ -191,6 +191,21 @@ static bool is_reply(struct seg_engine *engine, const struct seg_flow *flow, enu
 	       classify(engine, flow, true, now).permit;
 }
 
+/* Covered by a permit that is not in force now. */
+static bool is_closed_alone(const struct seg_verdict *verdict)
+{
+	const unsigned closed = 1u << SEG_REASON_HOURS | 1u << SEG_REASON_DATES | 1u << SEG_REASON_STAGE;
+
+	return verdict->failed && !(verdict->failed & ~closed);
+}
+
+/* An old entry whose permit closed while nobody looked: its next packet has cleared the mark. */
+static bool is_left_over(const struct seg_engine *engine, const struct seg_flow *flow, enum seg_flow_event event,
+			 const struct seg_verdict *verdict)
+{
+	return event == SEG_FLOW_DUMPED && !flow->mark && !engine->options.observe && is_closed_alone(verdict);
+}
+
 struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_flow *flow, enum seg_flow_event event,
 				  time_t now)
 {
@@ -223,7 +238,7 @@ struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_fl
 		judged.kind = judged.permit && event == SEG_FLOW_NEW && is_open(engine, judged.permit)
 				      ? SEG_VIOLATION
 				      : SEG_REVOKED;
-	else if (is_reply(engine, flow, event, now))
+	else if (is_reply(engine, flow, event, now) || is_left_over(engine, flow, event, &verdict))
 		judged.kind = SEG_REVOKED;
 	else
 		judged.kind = SEG_VIOLATION;
@@ -608,7 +623,6 @@ static bool is_revoked(struct seg_engine *engine, const struct seg_flow *flow, t
  * 0: it had none of those that died. */
 static uint32_t lost_number(const struct victims *victims, const struct seg_flow *flow)
 {
-	const unsigned time_alone = 1u << SEG_REASON_HOURS | 1u << SEG_REASON_DATES;
 	const struct seg_rulebook *book = victims->engine->running;
 	const struct seg_packet packet = {.src = flow->src, .dst = flow->dst, .proto = flow->proto,
 					  .sport = flow->sport, .dport = flow->dport, .no_mac = true};
@@ -619,7 +633,7 @@ static uint32_t lost_number(const struct victims *victims, const struct seg_flow
 		return 0;
 	verdict = seg_classify_indexed(book->policy, book->index, &victims->engine->links.gateway, &packet,
 				       victims->now);
-	permit = verdict.failed && !(verdict.failed & ~time_alone) ? verdict.nearest : verdict.by;
+	permit = is_closed_alone(&verdict) ? verdict.nearest : verdict.by;
 	for (size_t i = 0; i < victims->died->n; i++) {
 		const struct seg_number *number = seg_plan_number(victims->old, victims->died->number[i]);
 
@@ -702,7 +716,7 @@ void seg_watch_revoke(struct seg_engine *engine, const struct seg_plan *old, boo
 {
 	struct numbers died = numbers_died(old, engine->plan);
 	struct victims victims = {.engine = engine, .old = old, .died = &died, .now = now};
-	size_t gone = 0;
+	size_t gone = 0, marked;
 
 	if (engine->options.observe)
 		goto out;
@@ -711,12 +725,16 @@ void seg_watch_revoke(struct seg_engine *engine, const struct seg_plan *old, boo
 	else
 		for (size_t i = 0; i < died.n; i++)
 			engine->ops->flows(engine->kernel, died.number[i], UINT32_MAX, collect_victim, &victims);
+	marked = victims.n;
+	if (marked) /* at once: whoever loses its mark meanwhile must not be met again below */
+		engine->ops->delete(engine->kernel, victims.flow, marked, &gone);
 	if (!whole && died.n <= FILTERED_MAX && is_closing(engine->plan, &died))
 		engine->ops->flows(engine->kernel, 0, UINT32_MAX, collect_victim, &victims);
+	if (victims.n > marked)
+		engine->ops->delete(engine->kernel, victims.flow + marked, victims.n - marked, &gone);
 	if (!victims.n)
 		goto out;
 	qsort(victims.flow, victims.n, sizeof(*victims.flow), by_mark);
-	engine->ops->delete(engine->kernel, victims.flow, victims.n, &gone);
 	say_revoked(engine, old, &victims, reason, revoked);
 out:
 	free(victims.flow);
