@@ -37,11 +37,14 @@ static void write_admit(struct build *b)
 	go(b, rule(b, b->admit), b->carry);
 }
 
-/* A number that admits nothing now must not stay in the mark of an open flow: one that may drain would let
- * its next packet by. */
+/* A number that only drains must not stay in the mark of a flow that it was given just now: it would let the
+ * next packet by. One that is closed stays: by it the flows that it cut are found and told. */
 static void forget_number(struct build *b, struct seg_chain *in)
 {
-	seg_rule_set_mark(b->w, rule(b, in), 0);
+	struct seg_rule *r = rule(b, in);
+
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->live, false);
+	seg_rule_set_mark(b->w, r, 0);
 }
 
 /* Where the number in the mark is in a set, there it goes, by way of its MAC where it is bound to one;
