@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #define MANY_ELEMENTS 4096
 
@@ -98,11 +99,24 @@ static void encode_delete(struct seg_nft_batch *batch, uint32_t generation,
 		seg_nft_put_del_chain(batch, chain[i]);
 }
 
+/* A plan counts in whole seconds and takes a while to be made; what ends in the kernel ends on time. A plan
+ * whose beginning is not now (a clock that was set, a test's) is taken as it is. */
+static uint64_t late_ms(const struct seg_plan *plan)
+{
+	struct timespec now;
+	int64_t late;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	late = (int64_t)(now.tv_sec - plan->at) * 1000 + now.tv_nsec / 1000000;
+	return plan->at && late > 0 && late < 60000 ? (uint64_t)late : 0;
+}
+
 static void encode(struct commit *c)
 {
 	const struct seg_change *change = &c->change;
 
 	seg_nft_batch_init(&c->batch, c->nft->seq + 1, c->new->generation);
+	c->batch.late_ms = late_ms(c->new);
 	c->add = c->batch.origins;
 	encode_add(c);
 	c->replace = c->batch.origins;

@@ -106,6 +106,7 @@ struct seg_nft_batch {
 	size_t len, cap;
 	uint32_t first_seq;              /* of the begin message; the others count on */
 	uint32_t generation;             /* of the plan being encoded: how its names end */
+	uint64_t late_ms;                /* since the timeouts of its elements began to run */
 	struct seg_nft_origin *origin;   /* by message, the begin message first */
 	size_t origins, origins_cap;
 	const struct seg_elem **elem;    /* by element on the wire */

@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "plan/rule.h"
 
-#define TIMEOUT_SLACK_MS 1000
+#define TIMEOUT_SLACK_MS 1500 /* plans count whole seconds, the kernel does not */
 
 /* -- elements ---------------------------------------------------------- */
 
