@@ -53,7 +53,7 @@ class Scene:
 
 
 def entries_gone(lab, *words):
-    return wait_for(lambda: not [line for line in lab.conntrack() if all(w in line for w in words)], 3)
+    return wait_for(lambda: not [line for line in lab.conntrack() if all(w in line for w in words)], 8)
 
 
 def apply_timed(segd, text):
