@@ -31,11 +31,6 @@ void seg_hash_fini(struct seg_hash *hash)
 	hash->n = hash->cap = 0;
 }
 
-void seg_hash_clear(struct seg_hash *hash)
-{
-	seg_hash_fini(hash);
-}
-
 static uint64_t key_hash(const struct seg_hash *hash, const void *key)
 {
 	const unsigned char *byte = key;

@@ -22,7 +22,6 @@ struct seg_hash {
 
 void seg_hash_init(struct seg_hash *hash, size_t key, size_t record);
 void seg_hash_fini(struct seg_hash *hash);
-void seg_hash_clear(struct seg_hash *hash);
 void *seg_hash_find(const struct seg_hash *hash, const void *key); /* NULL */
 /* Finds, or makes a zeroed record with this key. */
 void *seg_hash_put(struct seg_hash *hash, const void *key, bool *made);

@@ -82,8 +82,9 @@ static bool same_end(uint64_t a, uint64_t b, int64_t later_ms)
 	return apart <= TIMEOUT_SLACK_MS && apart >= -TIMEOUT_SLACK_MS;
 }
 
-bool seg_elem_equal(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b,
-		    int64_t later_ms)
+/* Same key, data, comment and (nearly) the same end; counters do not matter. */
+static bool elem_equal(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b,
+		       int64_t later_ms)
 {
 	if (!seg_elem_same_key(set, a, b) || !same_end(a->timeout_ms, b->timeout_ms, later_ms))
 		return false;
@@ -126,7 +127,7 @@ bool seg_set_diff(const struct seg_set *old, const struct seg_set *new, int64_t 
 		size_t at = find_slot(&index, elem);
 		const struct seg_elem *was = index.slot[at];
 
-		if (was && seg_elem_equal(new, was, elem, later_ms)) {
+		if (was && elem_equal(new, was, elem, later_ms)) {
 			kept[at] = 1;
 			continue;
 		}

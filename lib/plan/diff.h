@@ -48,8 +48,5 @@ int64_t seg_plan_later_ms(const struct seg_plan *old, const struct seg_plan *new
 bool seg_set_diff(const struct seg_set *old, const struct seg_set *new, int64_t later_ms,
 		  struct seg_arena *arena, struct seg_set_change *change);
 bool seg_elem_same_key(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b);
-/* Same key, data, comment and (nearly) the same end; counters do not matter. */
-bool seg_elem_equal(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b,
-		    int64_t later_ms);
 
 #endif

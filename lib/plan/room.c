@@ -7,7 +7,7 @@
 /* More parts at once would make a division's own interval map the slow one. */
 #define MAX_PARTS 64
 
-bool seg_box_is_exact(const struct seg_box *box)
+static bool is_exact(const struct seg_box *box)
 {
 	return !box->whole && box->src.lo == box->src.hi && box->dst.lo == box->dst.hi &&
 	       box->proto_lo == box->proto_hi && box->port_lo == box->port_hi;
@@ -73,7 +73,7 @@ static bool *first_of_tuple(struct seg_arena *arena, const struct seg_box *box, 
 	size_t refs = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (seg_box_is_exact(&box[i]))
+		if (is_exact(&box[i]))
 			ref[refs++] = (struct exact_ref){&box[i], i};
 	qsort(ref, refs, sizeof(*ref), by_tuple);
 	for (size_t i = 0; i < refs; i++)
@@ -131,7 +131,7 @@ static size_t choose_cuts(struct seg_arena *arena, struct seg_box *box, size_t n
 	seg_addr last = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (!seg_box_is_exact(&box[i]))
+		if (!is_exact(&box[i]))
 			start[starts++] = side(&box[i], axis)->lo;
 	qsort(start, starts, sizeof(*start), by_addr);
 	wanted = starts / (limit / 2 + 1) + 1;
@@ -171,7 +171,7 @@ static struct seg_boxes inside(struct seg_arena *arena, struct seg_box *box, siz
 			if (range->hi > cut.hi)
 				range->hi = cut.hi;
 		}
-		*ranges += !seg_box_is_exact(&box[i]);
+		*ranges += !is_exact(&box[i]);
 		SEG_PUSH(arena, in.box, in.n, in.cap) = piece;
 	}
 	return in;
@@ -182,7 +182,7 @@ static size_t count_ranges(const struct seg_box *box, size_t n)
 	size_t ranges = 0;
 
 	for (size_t i = 0; i < n; i++)
-		ranges += !seg_box_is_exact(&box[i]);
+		ranges += !is_exact(&box[i]);
 	return ranges;
 }
 
@@ -228,8 +228,8 @@ static struct seg_room *arrange(struct seg_arena *arena, struct seg_box *box, si
 	room = SEG_NEW(arena, struct seg_room);
 	part = SEG_NEW_N(arena, struct seg_room *, best->parts);
 	for (size_t i = 0; i < best->parts; i++)
-		part[i] =
-		    arrange(arena, best->part[i].box, best->part[i].n, limit, allow_exact, exact, depth + 1);
+		part[i] = arrange(arena, best->part[i].box, best->part[i].n, limit, allow_exact, exact,
+				  depth + 1);
 	room->axis = best == &src ? SEG_AXIS_SRC : SEG_AXIS_DST;
 	room->cut = best->cut;
 	room->part = part;

@@ -55,6 +55,4 @@ struct seg_room {
 struct seg_room *seg_room_arrange(struct seg_arena *arena, const struct seg_boxes *boxes, size_t limit,
 				  bool allow_exact, struct seg_boxes *exact);
 
-bool seg_box_is_exact(const struct seg_box *box);
-
 #endif
