@@ -17,6 +17,7 @@
 #include "engine.h"
 #include "kernel/bypass.h"
 #include "kernel/links.h"
+#include "pace.h"
 #include "service.h"
 #include "store.h"
 
@@ -48,6 +49,7 @@ struct seg_loop {
 	struct event *event[12];
 	size_t events;
 	struct event *dump_event, *nflog_event;
+	struct seg_pace *flow_pace; /* of conntrack's events */
 	time_t wall_ahead; /* wall clock less time since boot */
 };
 
@@ -236,16 +238,19 @@ static void take_flow(void *context, enum seg_flow_event event, const struct seg
 	seg_engine_flow(loop->engine, event, flow, wall());
 }
 
-static void on_conntrack(evutil_socket_t fd, short what, void *context)
+static enum seg_pace_found read_conntrack(void *context)
 {
 	struct seg_loop *loop = context;
-	int r = seg_conntrack_read_events(loop->conntrack);
+	bool lost;
+	int read = seg_conntrack_read_events(loop->conntrack, &lost);
 
-	(void)fd;
-	(void)what;
-	if (r == -ENOBUFS)
+	if (lost)
 		seg_engine_events_lost(loop->engine, wall());
-	seg_engine_settle(loop->engine, wall());
+	if (read > 0)
+		seg_engine_settle(loop->engine, wall());
+	if (read <= 0)
+		return SEG_PACE_NOTHING;
+	return read < SEG_CONNTRACK_EVENTS_A_READ ? SEG_PACE_SOME : SEG_PACE_MORE;
 }
 
 static void on_dump(evutil_socket_t fd, short what, void *context)
@@ -522,11 +527,11 @@ static void add_events(struct seg_loop *loop)
 	add_event(loop, SIGINT, EV_SIGNAL, on_stop);
 	add_event(loop, -1, EV_TIMEOUT, on_second);
 	add_event(loop, seg_nft_monitor_fd(loop->monitor), EV_READ, on_monitor);
-	add_event(loop, seg_conntrack_event_fd(loop->conntrack), EV_READ, on_conntrack);
 	add_event(loop, seg_links_fd(loop->links), EV_READ, on_links);
 	loop->dump_event = event_new(loop->base, seg_conntrack_dump_fd(loop->conntrack), EV_READ | EV_PERSIST,
 				     on_dump, loop);
-	if (!loop->dump_event)
+	loop->flow_pace = seg_pace_new(loop->base, seg_conntrack_event_fd(loop->conntrack), read_conntrack, loop);
+	if (!loop->dump_event || !loop->flow_pace)
 		abort();
 }
 
@@ -599,6 +604,7 @@ void seg_loop_free(struct seg_loop *loop)
 	seg_control_free(loop->control);
 	for (size_t i = 0; i < loop->events; i++)
 		event_free(loop->event[i]);
+	seg_pace_free(loop->flow_pace);
 	if (loop->dump_event)
 		event_free(loop->dump_event);
 	if (loop->nflog_event)

@@ -15,7 +15,6 @@
 
 #define BATCH 64	/* datagrams a system call */
 #define EVENT_SIZE 2048 /* with names, labels and security context an event has some 700 bytes */
-#define EVENTS_A_READ 4096
 #define DUMP_SIZE 32768	    /* the kernel's own limit for a piece of a dump */
 #define ENTRIES_A_READ 4096 /* about 12 ms */
 #define DELETES 256	    /* in one system call; their answers must fit the receive buffer */
@@ -422,16 +421,17 @@ static bool take_events(struct seg_conntrack *ct, size_t i)
 	return true;
 }
 
-int seg_conntrack_read_events(struct seg_conntrack *ct)
+int seg_conntrack_read_events(struct seg_conntrack *ct, bool *lost)
 {
-	bool lost = false;
+	int read = 0;
 
-	for (int read = 0; read < EVENTS_A_READ; read += BATCH) {
+	*lost = false;
+	while (read < SEG_CONNTRACK_EVENTS_A_READ) {
 		int n = recvmmsg(mnl_socket_get_fd(ct->events), ct->datagram, BATCH, MSG_DONTWAIT, NULL);
 
 		/* After an overflow the kernel queues nothing until everything is drained: go on. */
 		if (n < 0 && errno == ENOBUFS) {
-			lost = true;
+			*lost = true;
 			continue;
 		}
 		if (n < 0 && errno == EINTR)
@@ -439,11 +439,12 @@ int seg_conntrack_read_events(struct seg_conntrack *ct)
 		if (n < 0 && errno != EAGAIN)
 			return -errno;
 		for (int i = 0; i < n; i++)
-			lost = !take_events(ct, (size_t)i) || lost;
+			*lost = !take_events(ct, (size_t)i) || *lost;
+		read += n > 0 ? n : 0;
 		if (n < BATCH)
 			break;
 	}
-	return lost ? -ENOBUFS : 0;
+	return read;
 }
 
 /* ---- Dumps ----------------------------------------------------------------------------- */

@@ -28,9 +28,11 @@ int seg_conntrack_open(struct seg_conntrack **ct, size_t receive_buffer, seg_flo
 void seg_conntrack_close(struct seg_conntrack *ct); /* NULL allowed */
 
 int seg_conntrack_event_fd(const struct seg_conntrack *ct);
-/* When readable. 0; -ENOBUFS: events were lost since the last read (start a dump); what could be read
- * has been given to fn all the same. */
-int seg_conntrack_read_events(struct seg_conntrack *ct);
+/* How many events one read takes at the most: work per wake-up is bounded. */
+#define SEG_CONNTRACK_EVENTS_A_READ 4096
+/* What is there, without waiting: how many messages were read (the bound: there may be more), or -errno. *lost:
+ * events were lost since the last read (start a dump); what could be read has been given to fn all the same. */
+int seg_conntrack_read_events(struct seg_conntrack *ct, bool *lost);
 /* Events read so far, and those that no flow could be made of. */
 uint64_t seg_conntrack_received(const struct seg_conntrack *ct);
 uint64_t seg_conntrack_unreadable(const struct seg_conntrack *ct);
