@@ -5,6 +5,8 @@
  *   traffic serve PORT                     accepts; a first byte 'b' = sink, 'c' = close at once
  *   traffic bulk ADDRESS PORT SECONDS      one stream; prints Mbit/s
  *   traffic connect ADDRESS PORT SECONDS   connections one after another; prints connections/s
+ *   traffic spray ADDRESS FLOWS RATE       one datagram each to ADDRESS, ADDRESS + 1, ... and to their ports
+ * from 1 to PORTS, so many a second; prints the rate that was reached
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -108,6 +110,41 @@ static void bulk(const struct sockaddr_in *to, double seconds)
 	close(fd);
 }
 
+#define PORTS 60000
+#define AT_ONCE 32
+
+/* Nobody need answer: each datagram is a flow of its own. */
+static void spray(const struct sockaddr_in *first, long flows, double rate)
+{
+	struct sockaddr_in to[AT_ONCE];
+	struct mmsghdr message[AT_ONCE];
+	struct iovec byte = {.iov_base = (char[]){'x'}, .iov_len = 1};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	double start = now();
+	long sent = 0;
+
+	while (sent < flows) {
+		unsigned n = 0;
+
+		for (long i = sent; n < AT_ONCE && i < flows; n++, i++) {
+			to[n] = *first;
+			to[n].sin_addr.s_addr = htonl(ntohl(first->sin_addr.s_addr) + (uint32_t)(i / PORTS));
+			to[n].sin_port = htons((uint16_t)(1 + i % PORTS));
+			message[n].msg_hdr = (struct msghdr){.msg_name = &to[n],
+							     .msg_namelen = sizeof(to[n]),
+							     .msg_iov = &byte,
+							     .msg_iovlen = 1};
+		}
+		if (sendmmsg(fd, message, n, 0) != (int)n)
+			die("sendmmsg");
+		sent += n;
+		while ((double)sent > (now() - start) * rate)
+			usleep(200);
+	}
+	printf("%.0f\n", (double)sent / (now() - start));
+	close(fd);
+}
+
 static void connect_often(const struct sockaddr_in *to, double seconds)
 {
 	const struct linger reset = {.l_onoff = 1};
@@ -131,8 +168,13 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (argc == 3 && strcmp(argv[1], "serve") == 0)
 		serve((uint16_t)atoi(argv[2]));
+	if (argc == 5 && strcmp(argv[1], "spray") == 0 && inet_pton(AF_INET, argv[2], &to.sin_addr) == 1) {
+		spray(&to, atol(argv[3]), atof(argv[4]));
+		return 0;
+	}
 	if (argc != 5 || inet_pton(AF_INET, argv[2], &to.sin_addr) != 1) {
-		fprintf(stderr, "usage: traffic serve PORT | bulk|connect ADDRESS PORT SECONDS\n");
+		fprintf(stderr, "usage: traffic serve PORT | bulk|connect ADDRESS PORT SECONDS | "
+				"spray ADDRESS FLOWS RATE\n");
 		return 2;
 	}
 	to.sin_port = htons((uint16_t)atoi(argv[3]));
