@@ -141,7 +141,7 @@ $(BUILD)/bench/events: $(BUILD)/obj/tests/bench/events.o $(BUILD)/libsegd.a $(BU
 	$(CC) $(HARDENING_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) $(LIBS_LIB)
 
 check-soak: all
-	@SEG_SOAK=200 tests/net/run test_atomic.py test_hands.py
+	@SEG_SOAK=200 SEG_PACE=2000 tests/net/run test_atomic.py test_hands.py
 
 check-boot: all
 	@tests/boot/run
