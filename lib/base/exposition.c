@@ -39,8 +39,8 @@ void seg_exposition_family(struct seg_strbuf *out, enum seg_metric type, const c
 	seg_strbuf_printf(out, "\n# TYPE %s %s\n", name, word[type]);
 }
 
-void seg_exposition_sample(struct seg_strbuf *out, const char *name, const struct seg_label *label, size_t labels,
-			   uint64_t value)
+void seg_exposition_sample(struct seg_strbuf *out, const char *name, const struct seg_label *label,
+			   size_t labels, uint64_t value)
 {
 	seg_strbuf_add(out, name);
 	for (size_t i = 0; i < labels; i++) {
@@ -66,9 +66,10 @@ void seg_exposition_histogram(struct seg_strbuf *out, const char *name, const ch
 	seg_exposition_family(out, SEG_HISTOGRAM, name, help);
 	for (size_t i = 0; i < histogram->bounds; i++) {
 		below += histogram->count[i];
-		seg_strbuf_printf(out, "%s_bucket{le=\"%.9g\"} %" PRIu64 "\n", name, histogram->bound[i], below);
+		seg_strbuf_printf(out, "%s_bucket{le=\"%.9g\"} %" PRIu64 "\n", name, histogram->bound[i],
+				  below);
 	}
 	below += histogram->count[histogram->bounds];
-	seg_strbuf_printf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %.9g\n%s_count %" PRIu64 "\n", name,
-			  below, name, histogram->sum, name, below);
+	seg_strbuf_printf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %.9g\n%s_count %" PRIu64 "\n",
+			  name, below, name, histogram->sum, name, below);
 }

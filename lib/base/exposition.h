@@ -20,9 +20,9 @@ enum seg_metric { SEG_COUNTER, SEG_GAUGE, SEG_HISTOGRAM };
 struct seg_label {
 	const char *name, *value; /* value NULL: as "", which is no label to Prometheus */
 };
-#define SEG_LABELS(...)                                                                                      \
-	(const struct seg_label[]){__VA_ARGS__}, sizeof((const struct seg_label[]){__VA_ARGS__}) /           \
-							 sizeof(struct seg_label)
+#define SEG_LABELS(...)                          \
+	(const struct seg_label[]){__VA_ARGS__}, \
+		sizeof((const struct seg_label[]){__VA_ARGS__}) / sizeof(struct seg_label)
 #define SEG_NO_LABELS NULL, 0
 
 /* Values by upper bound, as many as fell at or below it and above the one before; a zeroed one with its
@@ -37,8 +37,8 @@ struct seg_histogram {
 void seg_histogram_add(struct seg_histogram *histogram, double value);
 
 void seg_exposition_family(struct seg_strbuf *out, enum seg_metric type, const char *name, const char *help);
-void seg_exposition_sample(struct seg_strbuf *out, const char *name, const struct seg_label *label, size_t labels,
-			   uint64_t value);
+void seg_exposition_sample(struct seg_strbuf *out, const char *name, const struct seg_label *label,
+			   size_t labels, uint64_t value);
 /* A family of one sample without labels. */
 void seg_exposition_one(struct seg_strbuf *out, enum seg_metric type, const char *name, const char *help,
 			uint64_t value);
