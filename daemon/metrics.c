@@ -102,6 +102,8 @@ static void put_table(struct writing *w)
 	counter(w, "segd_table_tampered_total", "Times that somebody else changed the rules",
 		w->engine->tampered);
 	counter(w, "segd_table_restored_total", "Times that the rules were put back", w->engine->restored);
+	gauge(w, "segd_table_repair_pending", "1 while changed rules could not be put back yet",
+	      armed && w->engine->next_repair);
 	gauge(w, "segd_bypasses", "Things that packets could go round the rules by, as last looked at",
 	      json_array_size(w->engine->bypass));
 }

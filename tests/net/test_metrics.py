@@ -9,8 +9,10 @@ import socket
 import stat
 import time
 
+import yaml
+
 from exposition import connect_unix, exchange, get, scrape
-from lab import wait_for
+from lab import TOP, wait_for
 from town import Town, policy
 
 UNIX = "metrics: unix:{}/metrics.sock\n"
@@ -158,6 +160,34 @@ def test_a_port_of_this_machine():
             assert scrape(connect_tcp(lab, address)).get("segd_state", state="enforcing") == 1
             assert len(listeners(lab).splitlines()) == 1 and f"{text.strip(chr(39))} " in listeners(lab), listeners(lab)
             assert not lab.probe("a", "10.1.0.1", "tcp/9530", expect=False)
+
+
+STAGED = "stages:\n  amber: {title: 警戒, closes: {permits: [BO]}}\n"
+ENDING = "from: a, to: b, service: [tcp/8080], valid: {from: 2020-01-01, until: 2099-12-31}"
+
+
+def test_the_rules_we_ship_name_what_there_is():
+    """conf/prometheus-alerts.yaml: each rule says how bad and what, of metrics that a gateway shows."""
+    rules = [rule for group in yaml.safe_load((TOP / "conf/prometheus-alerts.yaml").read_text())["groups"]
+             for rule in group["rules"]]
+    names = [rule["alert"] for rule in rules]
+    assert len(set(names)) == len(names) > 10 and all(re.fullmatch(r"Segd[A-Z]\w+", name) for name in names), names
+    with Metered(policy(END=ENDING) + STAGED) as (lab, segd, connect):
+        assert lab.probe("a", "10.2.0.20", "tcp/443")
+        lab.frame("a", "192.0.2.20", source="10.1.0.20", dport=53)
+        lab.frame("a", "192.0.2.20", source="10.9.9.9", dport=53)
+        segd.apply(policy(END=ENDING, DD=None) + STAGED, "--confirm-within", "1h")
+        shown = scrape(connect())
+        there = {name for name, _ in shown.samples}
+        assert shown.get("segd_emergency_stage_active", stage="amber") == 0
+        assert shown.get("segd_permit_end_timestamp_seconds", permit="END") == 4102412400, "2100-01-01 in Tokyo"
+        left = shown.get("segd_policy_confirm_deadline_timestamp_seconds") - time.time()
+        assert 3000 < left <= 3600, left
+    for rule in rules:
+        assert rule["labels"]["severity"] in ("page", "ticket") and rule["annotations"]["summary"], rule
+        wanted = set(re.findall(r"\b(?:segd|process)_[a-z_]+", rule["expr"]))
+        assert wanted <= there, (rule["alert"], wanted - there)
+        assert wanted or rule["expr"].startswith("up{"), rule
 
 
 def test_off_by_default():
