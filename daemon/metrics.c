@@ -2,7 +2,8 @@
 
 /*
  * What Prometheus asks: everything that status, permits and denials count, as families of
- * samples. Figures are the same as segctl's, read from the kernel at that moment.
+ * samples. Figures are the same as segctl's, read from the kernel at that moment (refusals
+ * under a flood: within ten seconds, for a reading holds the loop up).
  *
  * Labels are zones, permits, stages and sinks, never addresses: as many as the policy
  * names. A time that there is not is no sample.
@@ -300,7 +301,7 @@ void seg_engine_metrics(struct seg_engine *engine, time_t now, struct seg_strbuf
 
 	engine->ops->facts(engine->kernel, &w.facts);
 	seg_usage_read(engine, now);
-	seg_refusals_read(engine, now);
+	seg_refusals_refresh(engine, now);
 	put_state(&w);
 	put_policy(&w);
 	put_table(&w);

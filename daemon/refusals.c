@@ -23,6 +23,7 @@
 #include <string.h>
 
 #define KEYS_MAX 4096   /* kinds of refusals listed */
+#define CHEAP 4096      /* elements read in a few milliseconds: the time grows with their square */
 #define PAIRS_MAX 65536 /* sources and destinations remembered beside those the kernel holds */
 
 struct pair_key {
@@ -241,6 +242,7 @@ static uint64_t grown(struct totals *totals, struct counter *counter, const stru
 	counter->seen = elem->packets;
 	counter->reading = totals->engine->refusals.reading;
 	totals->engine->refusals.total += more;
+	totals->engine->refusals.held++;
 	return more;
 }
 
@@ -417,6 +419,7 @@ void seg_refusals_read(struct seg_engine *engine, time_t now)
 	bool all = true;
 
 	engine->refusals.reading++;
+	engine->refusals.held = 0;
 	for (size_t i = 0; engine->plan && i < sizeof(table) / sizeof(*table); i++) {
 		struct totals totals = {engine, now, table[i].addr_len, table[i].spoofed};
 		const struct seg_set *set = seg_plan_set(engine->plan, table[i].set);
@@ -430,6 +433,12 @@ void seg_refusals_read(struct seg_engine *engine, time_t now)
 	}
 	forget_gone_pairs(engine);
 	forget_gone_arrivals(&engine->refusals);
+}
+
+void seg_refusals_refresh(struct seg_engine *engine, time_t now)
+{
+	if (engine->refusals.held <= CHEAP)
+		seg_refusals_read(engine, now);
 }
 
 void seg_refusals_by_zones(const struct seg_refusals *refusals, seg_zones_fn each, void *context)

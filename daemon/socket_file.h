@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 struct seg_socket_file {
-	char *path;       /* NULL: nothing was made */
+	char *path; /* NULL: nothing was made */
 	struct stat made;
 };
 

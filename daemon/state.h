@@ -58,6 +58,7 @@ struct seg_refusals {
 	struct seg_hash rest; /* totals by zones alone: of both, and of pairs long gone */
 	struct seg_hash zones; /* totals of everything, by the zones as they were when it was counted */
 	uint64_t reading;     /* number of the reading under way: tells elements that were made anew */
+	size_t held;          /* elements that the last one found */
 	uint64_t total;
 };
 
@@ -198,6 +199,8 @@ bool seg_engine_is_gateway(const struct seg_engine *engine, seg_addr addr);
 void seg_refusals_init(struct seg_engine *engine);
 void seg_refusals_fini(struct seg_refusals *refusals);
 void seg_refusals_read(struct seg_engine *engine, time_t now); /* the kernel's totals, by difference */
+/* The same for those who ask often: where a reading is dear, the one of the last SEG_USAGE_EVERY will do. */
+void seg_refusals_refresh(struct seg_engine *engine, time_t now);
 /* Packets by zones, "" where one is not known: never fewer than before, and together refusals.total. */
 typedef void (*seg_zones_fn)(void *context, const char *from, const char *to, bool spoofed, uint64_t total);
 void seg_refusals_by_zones(const struct seg_refusals *refusals, seg_zones_fn each, void *context);

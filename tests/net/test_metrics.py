@@ -5,6 +5,7 @@ import grp
 import os
 import pathlib
 import re
+import signal
 import socket
 import stat
 import time
@@ -143,7 +144,17 @@ def test_the_same_as_segctl():
             fifth.get("segd_permit_packets_total", permit="AB", direction="original") >= 3
 
 
-def test_tampering_and_violations_count():
+def test_a_late_loop_shows():
+    with Metered() as (lab, segd, connect):
+        for sig, pause in ((signal.SIGSTOP, 2.5), (signal.SIGCONT, 1.2)):
+            segd.process.send_signal(sig)
+            time.sleep(pause)
+        shown = scrape(connect())
+        late = shown.get("segd_loop_lateness_seconds_count") - shown.get("segd_loop_lateness_seconds_bucket", le="0.5")
+        assert late >= 1 and shown.get("segd_loop_lateness_seconds_sum") > 0.5, late
+
+
+def test_violations_count():
     with Metered() as (lab, segd, connect):
         segd.kill()
         lab.exec("gw", "nft", "delete", "table", "inet", "segd")

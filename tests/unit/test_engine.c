@@ -1281,6 +1281,29 @@ START_TEST(test_metrics_of_permits)
 }
 END_TEST
 
+START_TEST(test_metrics_of_tampering)
+{
+	const struct seg_nft_transaction foreign = {.ours = true, .ours_gone = true, .what = "deleted table inet segd"};
+	json_t *out;
+
+	begin();
+	fake_flush(&w.kernel);
+	w.kernel.refuse = EBUSY;
+	seg_engine_transaction(w.engine, &foreign, w.kernel.now);
+	ck_assert(has_line("segd_table_tampered_total 1"));
+	ck_assert(has_line("segd_table_restored_total 0"));
+	ck_assert(has_line("segd_table_repair_pending 1"));
+	w.kernel.refuse = 0;
+	pass(2);
+	ck_assert(has_line("segd_table_restored_total 1"));
+	ck_assert(has_line("segd_table_repair_pending 0"));
+	out = call(seg_engine_status, NULL, NULL);
+	ck_assert_int_eq(number(json_object_get(out, "table"), "tampered"), 1);
+	ck_assert_int_eq(number(json_object_get(out, "table"), "restored"), 1);
+	json_decref(out);
+}
+END_TEST
+
 /* Refusals keep the zones that they had when they were counted, also where a policy calls them otherwise. */
 START_TEST(test_metrics_of_refusals_only_grow)
 {
@@ -1299,6 +1322,34 @@ START_TEST(test_metrics_of_refusals_only_grow)
 	w.kernel.counted[0].packets += 11;
 	ck_assert(has_line("segd_denied_packets_total{from=\"mn\",to=\"net\"} 100"));
 	ck_assert(has_line("segd_denied_packets_total{from=\"tax\",to=\"net\"} 11"));
+}
+END_TEST
+
+/* Scraped every second under a flood, the tables are read no more often than they are anyway. */
+START_TEST(test_metrics_under_a_flood)
+{
+	const struct fake_counted pair = {.set = "denied4", .key = {10, 1, 0, 7, 198, 51, 100, 1}, .packets = 100};
+	unsigned before;
+
+	begin();
+	w.kernel.counted[w.kernel.counteds++] = pair;
+	free(metrics());
+	before = w.kernel.readings;
+	free(metrics());
+	ck_assert_uint_eq(w.kernel.readings, before + 1);
+	w.kernel.repeated = 5000;
+	free(metrics());
+	w.kernel.counted[0].packets = 101;
+	before = w.kernel.readings;
+	ck_assert(has_line("segd_denied_packets_total{from=\"mn\",to=\"net\"} 100"));
+	ck_assert_uint_eq(w.kernel.readings, before);
+	pass(11);
+	ck_assert(has_line("segd_denied_packets_total{from=\"mn\",to=\"net\"} 101"));
+	w.kernel.repeated = 0;
+	pass(11);
+	before = w.kernel.readings;
+	free(metrics());
+	ck_assert_uint_eq(w.kernel.readings, before + 1);
 }
 END_TEST
 
@@ -1396,6 +1447,8 @@ int main(void)
 	tcase_add_test(tcase, test_metrics_while_sealed);
 	tcase_add_test(tcase, test_metrics_of_permits);
 	tcase_add_test(tcase, test_metrics_of_refusals_only_grow);
+	tcase_add_test(tcase, test_metrics_of_tampering);
+	tcase_add_test(tcase, test_metrics_under_a_flood);
 	tcase_add_test(tcase, test_spoofed_by_two_interfaces);
 	tcase_add_test(tcase, test_filtered_flows);
 	tcase_add_test(tcase, test_usage_follows_the_id);

@@ -23,7 +23,8 @@ static void wrote(const char *text)
 START_TEST(test_one)
 {
 	seg_exposition_one(&out, SEG_COUNTER, "segd_x_total", "What it is", UINT64_MAX);
-	wrote("# HELP segd_x_total What it is\n# TYPE segd_x_total counter\nsegd_x_total 18446744073709551615\n");
+	wrote("# HELP segd_x_total What it is\n# TYPE segd_x_total counter\nsegd_x_total "
+	      "18446744073709551615\n");
 }
 END_TEST
 
@@ -32,7 +33,8 @@ START_TEST(test_labels)
 	seg_exposition_family(&out, SEG_GAUGE, "segd_y", "y");
 	seg_exposition_sample(&out, "segd_y", SEG_LABELS({"from", "a"}, {"to", NULL}), 1);
 	seg_exposition_sample(&out, "segd_y", SEG_LABELS({"from", "税務課"}), 0);
-	wrote("# HELP segd_y y\n# TYPE segd_y gauge\nsegd_y{from=\"a\",to=\"\"} 1\nsegd_y{from=\"税務課\"} 0\n");
+	wrote("# HELP segd_y y\n# TYPE segd_y gauge\nsegd_y{from=\"a\",to=\"\"} 1\nsegd_y{from=\"税務課\"} "
+	      "0\n");
 }
 END_TEST
 

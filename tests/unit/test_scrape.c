@@ -108,7 +108,8 @@ START_TEST(test_answers)
 }
 END_TEST
 
-/* However many ask in one second: the engine is asked once. More than there are places wait and are served. */
+/* However many ask in one second: the engine is asked once. More than there are places wait and are served.
+ */
 START_TEST(test_rendered_once_a_second)
 {
 	char head[256];
@@ -130,8 +131,12 @@ END_TEST
 
 START_TEST(test_who_goes_in_the_middle)
 {
-	static const char *const request[] = {"", "G", "GET /metrics HTTP/1.1\r\n", "GET /metrics HTTP/1.1\r\n\r\n",
-					      "POST /metrics HTTP/1.1\r\nContent-Length: 5\r\n\r\n", "\r\n\r\n"};
+	static const char *const request[] = {"",
+					      "G",
+					      "GET /metrics HTTP/1.1\r\n",
+					      "GET /metrics HTTP/1.1\r\n\r\n",
+					      "POST /metrics HTTP/1.1\r\nContent-Length: 5\r\n\r\n",
+					      "\r\n\r\n"};
 	char head[256];
 	int fd[60];
 
