@@ -18,6 +18,7 @@
 
 #define CLIENTS_MAX 16
 #define HEADERS_MAX 8192 /* bytes of a request */
+#define UNREAD_MAX 16384 /* of what it may send beyond, until it is let go */
 #define SILENCE_S 5	 /* without a byte in or out */
 #define SWEEP_MS 250
 #define SWEEPS_MAX 40 /* 10 s: a client's whole life */
@@ -103,6 +104,7 @@ static struct bufferevent *make_client(struct event_base *base, void *context)
 	if (!client->bev)
 		abort();
 	bufferevent_incref(client->bev);
+	bufferevent_setwatermark(client->bev, EV_READ, 0, UNREAD_MAX);
 	LIST_INSERT_HEAD(&scrape->clients, client, entry);
 	if (!scrape->n++)
 		evtimer_add(scrape->sweep, &soon);

@@ -289,6 +289,36 @@ def test_garbage():
         assert scrape(connect()).get("segd_state", state="enforcing") == 1
 
 
+ENDLESS = [(b"GET /metrics HTTP/1.1\r\nA: ", b"x" * 65536), (b"GET /", b"x" * 65536),
+           (b"POST /metrics HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", b"x" * 65536),
+           (b"GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n", b"x" * 65536),
+           (b"GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"A: b\r\n" * 10000),
+           (b"", b"GET /metrics HTTP/1.1\r\n\r\n" * 2000)]
+
+
+def memory(segd):
+    """The most it ever had, KiB."""
+    status = pathlib.Path(f"/proc/{segd.process.pid}/status").read_text()
+    return int(re.search(r"^VmHWM:\s+(\d+) kB$", status, re.M)[1])
+
+
+def test_endless_requests_take_no_memory():
+    with Metered() as (lab, segd, connect):
+        scrape(connect())
+        before = memory(segd)
+        for head, more in ENDLESS:
+            s, end = connect(), time.monotonic() + 30
+            try:
+                s.sendall(head)
+                while time.monotonic() < end:
+                    s.sendall(more)
+            except OSError:
+                pass
+            s.close()
+            assert time.monotonic() < end, f"{head[:60]} is never hung up on"
+        assert memory(segd) - before < 2048, f"grown by {memory(segd) - before} KiB"
+
+
 def test_the_slow_and_the_many():
     """More clients than there are places, of every bad kind: control answers, and metrics come again by themselves."""
     with Metered() as (lab, segd, connect):
