@@ -665,8 +665,9 @@ int seg_loop_listen(struct seg_loop *loop, const struct seg_identity *who)
 		.unsubscribe = seg_engine_unsubscribe,
 		.forget = seg_engine_forget,
 	};
+	int r;
 
-	int r = seg_control_new(&loop->control, loop->base, &options, &backend);
+	r = seg_control_new(&loop->control, loop->base, &options, &backend);
 
 	if (r)
 		return r;

@@ -6,10 +6,10 @@
  * Metrics over HTTP, for a Prometheus or an agent on this machine: GET /metrics, on a
  * UNIX socket or a loopback port. What they say is the caller's (daemon/metrics.c).
  *
- * Whoever reaches the socket is a possible attacker: requests are bounded in size, a
- * connection serves one request and ends within seconds whatever its client does, so
- * many may be open at once and the rest wait in the kernel, and what was rendered
- * serves everybody for a second. There is nothing to change here: no body is read.
+ * Whoever reaches the socket is a possible attacker: requests are bounded in size and
+ * have no body, a connection serves one of them and ends within seconds whatever its
+ * client does, a bounded number is open at once while the rest wait in the kernel, and
+ * what was rendered serves everybody for a second.
  *
  * A socket that cannot be had is a line in the log, never a reason not to separate
  * networks: what listens is tried again.
