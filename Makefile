@@ -31,7 +31,7 @@ WARNINGS  := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-p
 HARDENING ?= -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
 HARDENING_LDFLAGS ?= -pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 PKG_LIB    := libfyaml jansson
-PKG_DAEMON := libnftnl libmnl libnetfilter_conntrack libnetfilter_log libevent_core sqlite3 libsystemd libcap-ng libseccomp
+PKG_DAEMON := libnftnl libmnl libnetfilter_conntrack libnetfilter_log libevent_core libevent_extra sqlite3 libsystemd libcap-ng libseccomp
 PKG_CFLAGS  = $(shell pkg-config --cflags $(PKG_LIB) $(PKG_DAEMON) 2>/dev/null)
 
 CFLAGS   ?= -g

@@ -191,14 +191,47 @@ static json_t *number_or_null(uint64_t number, bool known)
 	return known ? json_integer((json_int_t)number) : json_null();
 }
 
-int seg_engine_status(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+static json_t *status_table(const struct seg_engine *engine, const struct seg_kernel_facts *facts)
 {
-	const struct seg_watch *watch = &engine->watch;
-	struct seg_kernel_facts facts = {0};
-	json_t *document = json_object(), *gateway;
 	bool armed = !engine->disarmed;
 
+	return json_pack("{s:b, s:b, s:b, s:I, s:I}", "owner", armed && facts->ownership != SEG_UNOWNED, "persist",
+			 armed && facts->ownership == SEG_OWNED_PERSIST, "descriptor-kept",
+			 facts->descriptor_kept, "tampered", (json_int_t)engine->tampered, "restored",
+			 (json_int_t)engine->restored);
+}
+
+static json_t *status_events(const struct seg_engine *engine, const struct seg_kernel_facts *facts)
+{
+	const struct seg_watch *watch = &engine->watch;
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "received", (json_int_t)watch->received, "filtered",
+			 (json_int_t)engine->usage.silent, "lost", (json_int_t)watch->lost, "resyncs",
+			 (json_int_t)watch->resyncs, "unreadable", (json_int_t)facts->events_unreadable, "queue",
+			 number_or_null(facts->queue, facts->has_queue));
+}
+
+static json_t *status_sinks(const struct seg_kernel_facts *facts)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < facts->sinks; i++) {
+		const struct seg_sink_stats *sink = &facts->sink[i];
+
+		json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I}", "sink", sink->name, "sent",
+						      (json_int_t)sink->sent, "dropped", (json_int_t)sink->dropped,
+						      "pending", (json_int_t)sink->pending));
+	}
+	return list;
+}
+
+int seg_engine_status(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	struct seg_kernel_facts facts = {0};
+	json_t *document = json_object(), *gateway;
+
 	engine->ops->facts(engine->kernel, &facts);
+	seg_usage_read(engine, request->now);
 	seg_refusals_read(engine, request->now);
 	json_object_set_new(document, "state", json_string(seg_engine_state(engine)));
 	json_object_set_new(document, "reason", seg_json_text(engine->why));
@@ -206,20 +239,20 @@ int seg_engine_status(struct seg_engine *engine, const struct seg_request *reque
 			    seg_json_text(engine->running ? engine->running->policy->site : NULL));
 	json_object_set_new(document, "version", json_string(SEG_VERSION));
 	json_object_set_new(document, "policy", status_policy(engine));
-	json_object_set_new(document, "table",
-			    json_pack("{s:b, s:b, s:b}", "owner", armed && facts.ownership != SEG_UNOWNED, "persist",
-				      armed && facts.ownership == SEG_OWNED_PERSIST, "descriptor-kept",
-				      facts.descriptor_kept));
-	json_object_set_new(document, "events",
-			    json_pack("{s:I, s:I, s:I, s:o}", "received", (json_int_t)watch->received, "lost",
-				      (json_int_t)watch->lost, "resyncs", (json_int_t)watch->resyncs, "queue",
-				      number_or_null(facts.queue, facts.has_queue)));
+	json_object_set_new(document, "table", status_table(engine, &facts));
+	json_object_set_new(document, "events", status_events(engine, &facts));
 	json_object_set_new(document, "conntrack",
 			    json_pack("{s:o, s:o}", "count",
 				      number_or_null(facts.conntrack, facts.conntrack_max != 0), "max",
 				      number_or_null(facts.conntrack_max, facts.conntrack_max != 0)));
 	json_object_set_new(document, "denied", json_integer((json_int_t)engine->refusals.total));
-	json_object_set_new(document, "violations", json_integer((json_int_t)watch->violations));
+	json_object_set_new(document, "denied-unreadable", json_integer((json_int_t)facts.refused_unreadable));
+	json_object_set_new(document, "violations", json_integer((json_int_t)engine->watch.violations));
+	json_object_set_new(document, "sinks", status_sinks(&facts));
+	json_object_set_new(document, "clients",
+			    json_pack("{s:i, s:i, s:I, s:I}", "connected", (int)facts.clients, "watching",
+				      (int)facts.watchers, "refused", (json_int_t)facts.clients_refused, "dropped",
+				      (json_int_t)facts.clients_dropped));
 	json_object_set_new(document, "bypass", status_bypass(engine, request->now));
 	gateway = gateway_differences(engine);
 	json_object_set_new(document, "gateway", texts_of(gateway));
@@ -262,7 +295,7 @@ static bool is_stopped(const struct seg_engine *engine, const struct seg_permit 
 					       side_isolated(engine, permit->to, permit->n_to)));
 }
 
-static const char *permit_state(const struct seg_engine *engine, const struct seg_permit *permit, time_t now)
+const char *seg_permit_state(const struct seg_engine *engine, const struct seg_permit *permit, time_t now)
 {
 	static const char *const name[] = {
 		[SEG_OPEN] = "active", [SEG_CLOSED_HOURS] = "closed", [SEG_EXPIRED] = "expired", [SEG_NOT_YET] = "not-yet"};
@@ -282,7 +315,7 @@ json_t *seg_json_permit(struct seg_engine *engine, const struct seg_permit *perm
 	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "id", permit->id,
 			 "title", seg_json_text(permit->title), "class", seg_class_name(permit->class), "from",
 			 side_ids(permit->from, permit->n_from), "to", side_ids(permit->to, permit->n_to), "state",
-			 permit_state(engine, permit, now), "next-change",
+			 seg_permit_state(engine, permit, now), "next-change",
 			 seg_json_time(engine, seg_schedule_next(&permit->schedule, now, zone)), "flows",
 			 (json_int_t)use.total.flows, "packets", (json_int_t)use.total.packets, "bytes",
 			 (json_int_t)use.total.bytes, "reply-packets", (json_int_t)use.total.reply_packets,

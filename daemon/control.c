@@ -4,16 +4,14 @@
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "control.h"
 #include "control/interface.h"
+#include "socket_file.h"
 
 #define MESSAGE_MAX (4u << 20) /* one call: a policy's text and lists fit */
 #define READ_CHUNK (64u << 10) /* what is taken from the kernel ahead of need */
@@ -42,8 +40,7 @@ struct seg_control {
 	struct timeval idle, stall;
 	LIST_HEAD(, client) clients;
 	struct seg_control_stats stats;
-	char *path;	  /* NULL: not ours to remove */
-	struct stat made; /* what we made there */
+	struct seg_socket_file file; /* zero: handed over, not ours to remove */
 };
 
 static struct client *client_of(struct seg_session *session)
@@ -341,83 +338,6 @@ static void on_retry(evutil_socket_t fd, short what, void *context)
 	evconnlistener_enable(control->listener);
 }
 
-/* A socket file that nobody listens on is left over from a daemon that died. */
-static int remove_stale(const struct sockaddr_un *address)
-{
-	struct stat there;
-	int fd, result = 0;
-
-	if (lstat(address->sun_path, &there))
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(there.st_mode))
-		return -EEXIST;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (!connect(fd, (const struct sockaddr *)address, sizeof(*address)) || errno == EAGAIN)
-		result = -EADDRINUSE;
-	else if (errno != ECONNREFUSED || unlink(address->sun_path))
-		result = -errno;
-	close(fd);
-	return result;
-}
-
-/* Nobody may connect before owner, group and mode are right. */
-/* Only where it is not so already: whoever is that user may lack the right to call chown at all. */
-static int give_socket(const char *path, uid_t owner, gid_t group)
-{
-	struct stat st;
-
-	if (stat(path, &st))
-		return -errno;
-	if ((owner == (uid_t)-1 || owner == st.st_uid) && (group == (gid_t)-1 || group == st.st_gid))
-		return 0;
-	return chown(path, owner, group) ? -errno : 0;
-}
-
-static int bind_socket(int fd, const struct sockaddr_un *address, const struct seg_control_options *options)
-{
-	mode_t mask = umask(0177);
-	int result = bind(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
-
-	umask(mask);
-	if (result)
-		return result;
-	result = give_socket(address->sun_path, options->owner, options->group);
-	if (!result && (chmod(address->sun_path, 0660) || listen(fd, SOMAXCONN)))
-		result = -errno;
-	if (result)
-		unlink(address->sun_path);
-	return result;
-}
-
-static int make_socket(struct seg_control *control, const struct seg_control_options *options)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd, result;
-
-	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s", options->path) >=
-	    (int)sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	result = remove_stale(&address);
-	if (result)
-		return result;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	result = bind_socket(fd, &address, options);
-	if (result) {
-		close(fd);
-		return result;
-	}
-	control->path = strdup(options->path);
-	if (!control->path)
-		abort();
-	if (lstat(control->path, &control->made))
-		control->made = (struct stat){0};
-	return fd;
-}
-
 int seg_control_new(struct seg_control **result, struct event_base *base,
 		    const struct seg_control_options *options, const struct seg_backend *backend)
 {
@@ -426,7 +346,9 @@ int seg_control_new(struct seg_control **result, struct event_base *base,
 
 	if (!control)
 		abort();
-	fd = options->fd >= 0 ? options->fd : make_socket(control, options);
+	fd = options->fd;
+	if (fd < 0)
+		fd = seg_socket_file_listen(&control->file, options->path, options->owner, options->group);
 	if (fd < 0) {
 		free(control);
 		return fd;
@@ -450,27 +372,16 @@ int seg_control_new(struct seg_control **result, struct event_base *base,
 	return 0;
 }
 
-/* Only what we made: another daemon may have taken the path over meanwhile. */
-static void remove_socket(const struct seg_control *control)
-{
-	struct stat there;
-
-	if (control->path && !lstat(control->path, &there) && there.st_ino == control->made.st_ino &&
-	    there.st_dev == control->made.st_dev)
-		unlink(control->path);
-}
-
 void seg_control_free(struct seg_control *control)
 {
 	if (!control)
 		return;
 	while (!LIST_EMPTY(&control->clients))
 		client_free(LIST_FIRST(&control->clients));
-	remove_socket(control);
+	seg_socket_file_remove(&control->file);
 	event_free(control->retry);
 	evconnlistener_free(control->listener);
 	seg_dispatch_free(control->dispatch);
-	free(control->path);
 	free(control);
 }
 

@@ -388,6 +388,7 @@ static void say_tampered(struct seg_engine *engine, const struct seg_nft_transac
 {
 	struct seg_alert alert;
 
+	engine->tampered++;
 	seg_say_begin(engine, &alert, "tampered", SEG_CRIT, now);
 	if (transaction) {
 		seg_alert_text(&alert, "process", transaction->process[0] ? transaction->process : NULL);
@@ -409,6 +410,7 @@ static void repair(struct seg_engine *engine, time_t now)
 	engine->next_repair = r ? now + 1 : 0;
 	if (r)
 		return;
+	engine->restored++;
 	seg_say_begin(engine, &alert, "restored", SEG_NOTICE, now);
 	seg_say_send(engine, &alert);
 	/* Whatever began while the rules were away is looked for. */

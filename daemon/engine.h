@@ -20,7 +20,7 @@
  * Owned here: engine.c (life, ticks, alerts), start.c, apply.c (policy road), rulebook.c,
  * numbers.c, change.c (apply, confirm, rollback), windows.c (hours and dates), watch.c (flow
  * road), refusals.c, usage.c (counters of permits), emergency.c (isolation, stages), evidence.c
- * (report), answers.c (what segctl asks).
+ * (report), answers.c (what segctl asks), metrics.c (what Prometheus asks).
  */
 
 #include <jansson.h>
@@ -29,23 +29,33 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "base/exposition.h"
 #include "flow/alert.h"
 #include "kernel/conntrack.h"
 #include "kernel/nflog.h"
 #include "kernel/nft.h"
 #include "kernel/nft_monitor.h"
 #include "policy/load.h"
+#include "sinks/sink.h"
 
 struct seg_engine;
 struct seg_store;
 
-/* What status shows of the edges. */
+/* What status and metrics show of the edges. */
+#define SEG_SINKS 2
 struct seg_kernel_facts {
 	enum seg_ownership ownership;
 	bool descriptor_kept;         /* the owning socket lies in the service manager's store */
 	bool has_queue;
 	uint64_t queue;               /* bytes of events not read yet */
 	unsigned conntrack, conntrack_max; /* 0: unknown */
+	uint64_t events_unreadable;   /* conntrack's messages that no flow could be made of */
+	uint64_t refused_unreadable;  /* nflog's packets without a readable header */
+	struct seg_sink_stats sink[SEG_SINKS];
+	size_t sinks;
+	unsigned clients, watchers;   /* of the control socket, now */
+	uint64_t clients_refused, clients_dropped; /* beyond the bound; silent or not reading */
+	struct seg_histogram lateness; /* seconds, of each second's wake-up */
 };
 
 /* The kernel as the engine sees it; `kernel` is handed through. Results as in daemon/kernel. */
@@ -99,6 +109,8 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, bool stepped);
 void seg_engine_stop(struct seg_engine *engine, time_t now);
 /* SIGHUP. */
 void seg_engine_reload(struct seg_engine *engine, time_t now);
+/* Everything that counts, in Prometheus's text format. */
+void seg_engine_metrics(struct seg_engine *engine, time_t now, struct seg_strbuf *out);
 /* What `segctl status` calls the state: "enforcing", "observing", "sealed", "disarmed". */
 const char *seg_engine_state(const struct seg_engine *engine);
 

@@ -18,6 +18,7 @@
 #include "kernel/bypass.h"
 #include "kernel/links.h"
 #include "pace.h"
+#include "scrape.h"
 #include "service.h"
 #include "store.h"
 
@@ -25,6 +26,7 @@
 #define NFT_NAME "nft" /* of the owning socket in the descriptor store */
 #define STEP 2	       /* seconds between two clocks that count as a step */
 #define NFLOG_AGAIN 10 /* seconds until another reader of our groups may have gone */
+#define SCRAPE_AGAIN 10 /* and another user of the metrics' port */
 
 struct seg_loop {
 	const struct seg_settings *settings;
@@ -32,6 +34,10 @@ struct seg_loop {
 	struct seg_engine *engine;
 	struct seg_store *store;
 	struct seg_control *control;
+	struct seg_scrape *scrape; /* NULL: no metrics wanted, or not to be had */
+	bool scrape_open;
+	time_t scrape_again;
+	struct seg_identity who;
 
 	struct seg_nft *nft;
 	bool nft_kept;
@@ -43,7 +49,7 @@ struct seg_loop {
 	time_t nflog_again;
 	struct seg_links *links;
 	bool links_changed;
-	struct seg_sink *sink[2];
+	struct seg_sink *sink[SEG_SINKS];
 	size_t sinks;
 
 	struct event *event[12];
@@ -51,6 +57,8 @@ struct seg_loop {
 	struct event *dump_event, *nflog_event;
 	struct seg_pace *flow_pace; /* of conntrack's events */
 	time_t wall_ahead; /* wall clock less time since boot */
+	struct timespec second; /* when the last one was noticed */
+	struct seg_histogram lateness;
 };
 
 static time_t wall(void)
@@ -145,6 +153,19 @@ static int kernel_remove(void *kernel)
 	return seg_nft_remove(loop->nft);
 }
 
+static void client_facts(const struct seg_control *control, struct seg_kernel_facts *facts)
+{
+	struct seg_control_stats stats;
+
+	if (!control) /* starting */
+		return;
+	stats = seg_control_stats(control);
+	facts->clients = stats.clients;
+	facts->watchers = stats.watchers;
+	facts->clients_refused = stats.refused;
+	facts->clients_dropped = stats.dropped;
+}
+
 static void kernel_facts(void *kernel, struct seg_kernel_facts *facts)
 {
 	struct seg_loop *loop = kernel;
@@ -156,6 +177,14 @@ static void kernel_facts(void *kernel, struct seg_kernel_facts *facts)
 	facts->queue = queue > 0 ? (uint64_t)queue : 0;
 	if (seg_conntrack_fill(&facts->conntrack, &facts->conntrack_max))
 		facts->conntrack_max = 0;
+	facts->events_unreadable =
+		seg_conntrack_unreadable(loop->conntrack) + seg_conntrack_unreadable(loop->asker);
+	facts->refused_unreadable = loop->nflog ? seg_nflog_unreadable(loop->nflog) : 0;
+	for (size_t i = 0; i < loop->sinks; i++)
+		facts->sink[i] = seg_sink_stats(loop->sink[i]);
+	facts->sinks = loop->sinks;
+	facts->lateness = loop->lateness;
+	client_facts(loop->control, facts);
 }
 
 static int kernel_flows(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn fn, void *context)
@@ -385,6 +414,58 @@ static void reopen_nflog(struct seg_loop *loop)
 	event_add(loop->nflog_event, NULL);
 }
 
+/* A second that came late: something held the loop up. */
+static void measure_lateness(struct seg_loop *loop)
+{
+	struct timespec now;
+	double late;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	late = difftime(now.tv_sec, loop->second.tv_sec) - 1 +
+	       (double)(now.tv_nsec - loop->second.tv_nsec) / 1e9;
+	loop->second = now;
+	seg_histogram_add(&loop->lateness, late > 0 ? late : 0);
+}
+
+/* Metrics. */
+
+static void render_metrics(void *context, struct seg_strbuf *out)
+{
+	struct seg_loop *loop = context;
+
+	seg_engine_metrics(loop->engine, wall(), out);
+}
+
+static void say_no_metrics(const struct seg_loop *loop, int r)
+{
+	log_line("metrics are not served: %s: %s", loop->settings->metrics.text, strerror(-r));
+}
+
+static void make_scrape(struct seg_loop *loop)
+{
+	int r = loop->settings->metrics.text ? seg_scrape_new(&loop->scrape, loop->base, &loop->settings->metrics,
+							      render_metrics, loop)
+					     : 0;
+
+	if (r)
+		say_no_metrics(loop, r);
+}
+
+static void open_scrape(struct seg_loop *loop)
+{
+	int r;
+
+	if (!loop->scrape || loop->scrape_open)
+		return;
+	r = seg_scrape_listen(loop->scrape, &loop->who);
+	loop->scrape_open = !r;
+	if (r && !loop->scrape_again)
+		say_no_metrics(loop, r);
+	else if (!r && loop->scrape_again)
+		log_line("metrics are served: %s", loop->settings->metrics.text);
+	loop->scrape_again = r ? wall() + SCRAPE_AGAIN : 0;
+}
+
 static void on_second(evutil_socket_t fd, short what, void *context)
 {
 	struct seg_loop *loop = context;
@@ -394,9 +475,12 @@ static void on_second(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	loop->wall_ahead = ahead;
+	measure_lateness(loop);
 	seg_engine_tick(loop->engine, now, stepped);
 	if (!loop->nflog && loop->nflog_again <= now)
 		reopen_nflog(loop);
+	if (loop->scrape_again && loop->scrape_again <= now)
+		open_scrape(loop);
 	for (size_t i = 0; i < loop->sinks; i++)
 		if (seg_sink_pending(loop->sink[i]))
 			seg_sink_flush(loop->sink[i]);
@@ -484,6 +568,7 @@ int seg_loop_new(struct seg_loop **out, const struct seg_settings *settings, con
 	if (!loop)
 		abort();
 	loop->settings = settings;
+	loop->lateness = (struct seg_histogram){.bound = {0.01, 0.05, 0.1, 0.5, 1, 5}, .bounds = 6};
 	loop->base = event_base_new();
 	*what = "libevent";
 	r = loop->base ? open_edges(loop, what) : -ENOMEM;
@@ -492,6 +577,7 @@ int seg_loop_new(struct seg_loop **out, const struct seg_settings *settings, con
 		return r;
 	}
 	open_sinks(loop);
+	make_scrape(loop);
 	*out = loop;
 	return 0;
 }
@@ -584,12 +670,20 @@ int seg_loop_listen(struct seg_loop *loop, const struct seg_identity *who)
 		.unsubscribe = seg_engine_unsubscribe,
 		.forget = seg_engine_forget,
 	};
+	int r;
 
-	return seg_control_new(&loop->control, loop->base, &options, &backend);
+	r = seg_control_new(&loop->control, loop->base, &options, &backend);
+
+	if (r)
+		return r;
+	loop->who = *who;
+	open_scrape(loop);
+	return 0;
 }
 
 void seg_loop_run(struct seg_loop *loop)
 {
+	clock_gettime(CLOCK_MONOTONIC, &loop->second);
 	event_base_dispatch(loop->base);
 	seg_service_stopping();
 	seg_engine_stop(loop->engine, wall());
@@ -602,6 +696,7 @@ void seg_loop_free(struct seg_loop *loop)
 	if (!loop)
 		return;
 	seg_control_free(loop->control);
+	seg_scrape_free(loop->scrape);
 	for (size_t i = 0; i < loop->events; i++)
 		event_free(loop->event[i]);
 	seg_pace_free(loop->flow_pace);

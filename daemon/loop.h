@@ -3,9 +3,9 @@
 #define SEGD_LOOP_H
 
 /*
- * The real world: kernel edges, sinks, control socket, signals and time, all on one
- * libevent base, around an engine that knows none of them. This file and control.c
- * alone include libevent.
+ * The real world: kernel edges, sinks, control socket, metrics, signals and time, all on
+ * one libevent base, around an engine that knows none of them. This file, control.c and
+ * scrape.c alone include libevent.
  *
  * Every wake-up does a bounded piece of work. The engine is given the time once a
  * second; a clock that was set shows as a jump between the wall clock and the time
@@ -21,7 +21,7 @@ struct seg_loop;
 int seg_loop_new(struct seg_loop **loop, const struct seg_settings *settings, const char **what);
 /* Opens the store, starts the engine: when 0 is returned what is in the kernel is right. */
 int seg_loop_start(struct seg_loop *loop, const char **what);
-/* The control socket; its file belongs to who. */
+/* The control socket, and the metrics' where they are wanted; their files belong to who. */
 int seg_loop_listen(struct seg_loop *loop, const struct seg_identity *who);
 /* Until SIGTERM or SIGINT. */
 void seg_loop_run(struct seg_loop *loop);

@@ -10,6 +10,9 @@
  * are bounded; what a flood has beyond them is counted by interfaces (outgrown,
  * outgrown-spoofed) and listed by zones alone. So are pairs that the kernel has
  * forgotten, where too many are remembered here.
+ *
+ * Beside all that stand totals by zones, as the zones were when a packet was counted: they
+ * only grow, whatever policy comes next.
  */
 
 #include "state.h"
@@ -20,6 +23,7 @@
 #include <string.h>
 
 #define KEYS_MAX 4096   /* kinds of refusals listed */
+#define CHEAP 4096      /* elements read in a few milliseconds: the time grows with their square */
 #define PAIRS_MAX 65536 /* sources and destinations remembered beside those the kernel holds */
 
 struct pair_key {
@@ -44,13 +48,26 @@ struct ways {
 	} key;
 	struct counter counter;
 };
-struct rest {
+/* A spoofed pair has an element for each interface it comes by. */
+struct arrival {
 	struct {
-		char from[32], to[32]; /* zones; "": not known */
-		uint64_t spoofed;
+		char in[IFNAMSIZ];
+		seg_addr src, dst;
 	} key;
+	struct counter counter;
+};
+struct zones_key {
+	char from[32], to[32]; /* "": not known */
+	uint64_t spoofed;
+};
+struct rest {
+	struct zones_key key;
 	uint64_t total;
 	time_t first, last;
+};
+struct zones {
+	struct zones_key key;
+	uint64_t total;
 };
 
 static struct pair_key pair_key(seg_addr src, seg_addr dst, bool spoofed)
@@ -64,6 +81,17 @@ static struct pair_key pair_key(seg_addr src, seg_addr dst, bool spoofed)
 	return key;
 }
 
+static struct zones_key zones_key(const struct seg_zone *from, const struct seg_zone *to, bool spoofed)
+{
+	struct zones_key key = {.spoofed = spoofed};
+
+	if (from)
+		memcpy(key.from, from->id, strnlen(from->id, sizeof(key.from) - 1));
+	if (to)
+		memcpy(key.to, to->id, strnlen(to->id, sizeof(key.to) - 1));
+	return key;
+}
+
 static void say_line(void *context, const struct seg_denial *denial, uint64_t since_last_line);
 
 void seg_refusals_init(struct seg_engine *engine)
@@ -73,7 +101,9 @@ void seg_refusals_init(struct seg_engine *engine)
 	engine->refusals.aggregate = seg_aggregate_new(window, KEYS_MAX, say_line, engine);
 	seg_hash_init(&engine->refusals.pair, sizeof(struct pair_key), sizeof(struct pair));
 	seg_hash_init(&engine->refusals.ways, sizeof(((struct ways *)0)->key), sizeof(struct ways));
-	seg_hash_init(&engine->refusals.rest, sizeof(((struct rest *)0)->key), sizeof(struct rest));
+	seg_hash_init(&engine->refusals.arrival, sizeof(((struct arrival *)0)->key), sizeof(struct arrival));
+	seg_hash_init(&engine->refusals.rest, sizeof(struct zones_key), sizeof(struct rest));
+	seg_hash_init(&engine->refusals.zones, sizeof(struct zones_key), sizeof(struct zones));
 }
 
 void seg_refusals_fini(struct seg_refusals *refusals)
@@ -81,7 +111,9 @@ void seg_refusals_fini(struct seg_refusals *refusals)
 	seg_aggregate_free(refusals->aggregate);
 	seg_hash_fini(&refusals->pair);
 	seg_hash_fini(&refusals->ways);
+	seg_hash_fini(&refusals->arrival);
 	seg_hash_fini(&refusals->rest);
+	seg_hash_fini(&refusals->zones);
 }
 
 /* Lines. */
@@ -210,43 +242,8 @@ static uint64_t grown(struct totals *totals, struct counter *counter, const stru
 	counter->seen = elem->packets;
 	counter->reading = totals->engine->refusals.reading;
 	totals->engine->refusals.total += more;
+	totals->engine->refusals.held++;
 	return more;
-}
-
-static void read_pair(void *context, const struct seg_elem *elem)
-{
-	struct totals *totals = context;
-	const uint8_t *addr = elem->key + (totals->spoofed ? IFNAMSIZ : 0);
-	struct pair_key key = pair_key(key_addr(addr, totals->addr_len),
-				       key_addr(addr + totals->addr_len, totals->addr_len), totals->spoofed);
-	bool made;
-	struct pair *pair = seg_hash_put(&totals->engine->refusals.pair, &key, &made);
-	uint64_t more = grown(totals, &pair->counter, elem);
-
-	if (made)
-		pair->first = totals->now;
-	if (!more)
-		return;
-	pair->total += more;
-	pair->last = totals->now;
-}
-
-static void add_rest(struct seg_engine *engine, const struct seg_zone *from, const struct seg_zone *to,
-		     bool spoofed, uint64_t total, time_t first, time_t last)
-{
-	struct rest key = {.key.spoofed = spoofed}, *rest;
-	bool made;
-
-	if (from)
-		memcpy(key.key.from, from->id, strnlen(from->id, sizeof(key.key.from) - 1));
-	if (to)
-		memcpy(key.key.to, to->id, strnlen(to->id, sizeof(key.key.to) - 1));
-	rest = seg_hash_put(&engine->refusals.rest, &key.key, &made);
-	if (made || first < rest->first)
-		rest->first = first;
-	if (last > rest->last)
-		rest->last = last;
-	rest->total += total;
 }
 
 /* The zone of an interface: the gateway's where there is none, NULL where several share it. */
@@ -267,10 +264,92 @@ static const struct seg_zone *zone_at(const struct seg_engine *engine, const cha
 	return found;
 }
 
+static const struct seg_zone *zone_named(struct seg_engine *engine, seg_addr addr)
+{
+	if (!engine->running)
+		return NULL;
+	return seg_engine_is_gateway(engine, addr) ? engine->running->policy->gateway_zone
+						   : seg_policy_zone_of(engine->running->policy, addr);
+}
+
+static void count_zones(struct totals *totals, const struct seg_zone *from, const struct seg_zone *to, uint64_t more)
+{
+	struct zones_key key = zones_key(from, to, totals->spoofed);
+	bool made;
+	struct zones *zones = seg_hash_put(&totals->engine->refusals.zones, &key, &made);
+
+	zones->total += more;
+}
+
+static void count_pair(struct totals *totals, struct pair *pair, bool made, uint64_t more)
+{
+	pair->counter.reading = totals->engine->refusals.reading;
+	if (made)
+		pair->first = totals->now;
+	if (!more)
+		return;
+	pair->total += more;
+	pair->last = totals->now;
+}
+
+static void read_denied(void *context, const struct seg_elem *elem)
+{
+	struct totals *totals = context;
+	struct seg_engine *engine = totals->engine;
+	seg_addr src = key_addr(elem->key, totals->addr_len);
+	seg_addr dst = key_addr(elem->key + totals->addr_len, totals->addr_len);
+	struct pair_key key = pair_key(src, dst, false);
+	bool made;
+	struct pair *pair = seg_hash_put(&engine->refusals.pair, &key, &made);
+	uint64_t more = grown(totals, &pair->counter, elem);
+
+	count_pair(totals, pair, made, more);
+	if (more)
+		count_zones(totals, zone_named(engine, src), zone_named(engine, dst), more);
+}
+
+/* A spoofed packet comes from where it came in, whatever address it bears. */
+static void read_spoofed(void *context, const struct seg_elem *elem)
+{
+	struct totals *totals = context;
+	struct seg_engine *engine = totals->engine;
+	const uint8_t *addr = elem->key + IFNAMSIZ;
+	struct arrival by, *arrival;
+	struct pair_key key;
+	uint64_t more;
+	bool made;
+
+	memset(&by, 0, sizeof(by));
+	memcpy(by.key.in, elem->key, IFNAMSIZ - 1);
+	by.key.src = key_addr(addr, totals->addr_len);
+	by.key.dst = key_addr(addr + totals->addr_len, totals->addr_len);
+	arrival = seg_hash_put(&engine->refusals.arrival, &by.key, &made);
+	more = grown(totals, &arrival->counter, elem);
+	key = pair_key(by.key.src, by.key.dst, true);
+	count_pair(totals, seg_hash_put(&engine->refusals.pair, &key, &made), made, more);
+	if (more)
+		count_zones(totals, zone_at(engine, by.key.in), zone_named(engine, by.key.dst), more);
+}
+
+static void add_rest(struct seg_engine *engine, const struct seg_zone *from, const struct seg_zone *to,
+		     bool spoofed, uint64_t total, time_t first, time_t last)
+{
+	struct zones_key key = zones_key(from, to, spoofed);
+	bool made;
+	struct rest *rest = seg_hash_put(&engine->refusals.rest, &key, &made);
+
+	if (made || first < rest->first)
+		rest->first = first;
+	if (last > rest->last)
+		rest->last = last;
+	rest->total += total;
+}
+
 static void read_ways(void *context, const struct seg_elem *elem)
 {
 	struct totals *totals = context;
 	struct ways key = {.key.spoofed = totals->spoofed}, *ways;
+	const struct seg_zone *from, *to;
 	uint64_t more;
 	bool made;
 
@@ -278,17 +357,12 @@ static void read_ways(void *context, const struct seg_elem *elem)
 	memcpy(key.key.out, elem->key + IFNAMSIZ, IFNAMSIZ - 1);
 	ways = seg_hash_put(&totals->engine->refusals.ways, &key.key, &made);
 	more = grown(totals, &ways->counter, elem);
-	if (more)
-		add_rest(totals->engine, zone_at(totals->engine, key.key.in),
-			 zone_at(totals->engine, key.key.out), totals->spoofed, more, totals->now, totals->now);
-}
-
-static const struct seg_zone *zone_named(struct seg_engine *engine, seg_addr addr)
-{
-	if (!engine->running)
-		return NULL;
-	return seg_engine_is_gateway(engine, addr) ? engine->running->policy->gateway_zone
-						   : seg_policy_zone_of(engine->running->policy, addr);
+	if (!more)
+		return;
+	from = zone_at(totals->engine, key.key.in);
+	to = zone_at(totals->engine, key.key.out);
+	add_rest(totals->engine, from, to, totals->spoofed, more, totals->now, totals->now);
+	count_zones(totals, from, to, more);
 }
 
 /* Where too many pairs are remembered: those that the kernel has forgotten become part of the rest. */
@@ -314,6 +388,24 @@ static void forget_gone_pairs(struct seg_engine *engine)
 	refusals->pair = standing;
 }
 
+/* Elements that the kernel has forgotten: what they counted stands in their pairs. */
+static void forget_gone_arrivals(struct seg_refusals *refusals)
+{
+	struct seg_hash standing;
+	struct arrival *arrival;
+	size_t cursor = 0;
+	bool made;
+
+	if (refusals->arrival.n <= PAIRS_MAX)
+		return;
+	seg_hash_init(&standing, sizeof(arrival->key), sizeof(*arrival));
+	while ((arrival = seg_hash_next(&refusals->arrival, &cursor)))
+		if (arrival->counter.reading == refusals->reading)
+			*(struct arrival *)seg_hash_put(&standing, &arrival->key, &made) = *arrival;
+	seg_hash_fini(&refusals->arrival);
+	refusals->arrival = standing;
+}
+
 void seg_refusals_read(struct seg_engine *engine, time_t now)
 {
 	static const struct {
@@ -321,12 +413,13 @@ void seg_refusals_read(struct seg_engine *engine, time_t now)
 		seg_counter_fn read;
 		unsigned addr_len;
 		bool spoofed;
-	} table[] = {{"denied4", read_pair, 4, false},	 {"denied6", read_pair, 16, false},
-		     {"spoofed4", read_pair, 4, true},	 {"spoofed6", read_pair, 16, true},
+	} table[] = {{"denied4", read_denied, 4, false},	 {"denied6", read_denied, 16, false},
+		     {"spoofed4", read_spoofed, 4, true},	 {"spoofed6", read_spoofed, 16, true},
 		     {"outgrown", read_ways, 0, false}, {"outgrown-spoofed", read_ways, 0, true}};
 	bool all = true;
 
 	engine->refusals.reading++;
+	engine->refusals.held = 0;
 	for (size_t i = 0; engine->plan && i < sizeof(table) / sizeof(*table); i++) {
 		struct totals totals = {engine, now, table[i].addr_len, table[i].spoofed};
 		const struct seg_set *set = seg_plan_set(engine->plan, table[i].set);
@@ -334,10 +427,27 @@ void seg_refusals_read(struct seg_engine *engine, time_t now)
 		if (set && engine->ops->elements(engine->kernel, set, table[i].read, &totals))
 			all = false;
 	}
-	if (all)
-		forget_gone_pairs(engine);
-	else
+	if (!all) {
 		engine->refusals.reading--; /* what was not shown is not gone */
+		return;
+	}
+	forget_gone_pairs(engine);
+	forget_gone_arrivals(&engine->refusals);
+}
+
+void seg_refusals_refresh(struct seg_engine *engine, time_t now)
+{
+	if (engine->refusals.held <= CHEAP)
+		seg_refusals_read(engine, now);
+}
+
+void seg_refusals_by_zones(const struct seg_refusals *refusals, seg_zones_fn each, void *context)
+{
+	const struct zones *zones;
+	size_t cursor = 0;
+
+	while ((zones = seg_hash_next(&refusals->zones, &cursor)))
+		each(context, zones->key.from, zones->key.to, zones->key.spoofed, zones->total);
 }
 
 /* Answers. */

@@ -245,6 +245,55 @@ static void key_observe(struct reading *r, const struct yaml_node *node)
 	r->settings->observe = read_bool(r, node);
 }
 
+/* "127.0.0.1:9530", "[::1]:9530" */
+static bool parse_port(const char *text, seg_addr *addr, uint16_t *port)
+{
+	bool bracket = *text == '[';
+	const char *colon = strrchr(text, ':');
+	const char *end = colon && bracket ? colon - 1 : colon;
+	char *rest;
+	unsigned long number;
+
+	if (!colon || (bracket && (end <= text || *end != ']')) || colon[1] < '0' || colon[1] > '9')
+		return false;
+	text += bracket;
+	number = strtoul(colon + 1, &rest, 10);
+	if (*rest || number < 1 || number > UINT16_MAX || !seg_addr_parse(text, (size_t)(end - text), addr) ||
+	    (seg_addr_family(*addr) == SEG_IPV6) != bracket)
+		return false;
+	*port = (uint16_t)number;
+	return true;
+}
+
+#define METRICS_HINT "127.0.0.1:9530, \"[::1]:9530\" (in quotes) or unix:/run/segd/metrics.sock"
+
+static void key_metrics(struct reading *r, const struct yaml_node *node)
+{
+	static const char unix_socket[] = "unix:/";
+	const char *text = node->kind == YAML_SCALAR ? node->text : "";
+	struct seg_metrics_at at = {.text = text};
+	struct seg_diag *diag;
+
+	if (!strcmp(text, "false"))
+		return;
+	if (!strncmp(text, unix_socket, strlen(unix_socket)) && text[strlen(unix_socket)]) {
+		at.path = text + strlen("unix:");
+	} else if (!parse_port(text, &at.addr, &at.port)) {
+		diag = seg_error(r->diags, SEG_TYPE, node->place,
+				 "metrics is false, a UNIX socket or an address with a port");
+		seg_diag_hint(r->diags, diag, METRICS_HINT);
+		return;
+	} else if (!seg_addr_is_loopback(at.addr)) {
+		diag = seg_error(r->diags, SEG_RANGE, node->place,
+				 "metrics are served on a loopback address alone, and %s is none", text);
+		seg_diag_hint(r->diags, diag, METRICS_HINT);
+		return;
+	}
+	at.text = seg_arena_strdup(r->settings->arena, text);
+	at.path = at.path ? at.text + strlen("unix:") : NULL;
+	r->settings->metrics = at;
+}
+
 static void key_denied_window(struct reading *r, const struct yaml_node *node)
 {
 	r->settings->denied_window = (unsigned)read_seconds(r, node, 1, 86400);
@@ -262,7 +311,7 @@ void seg_settings_read(struct seg_settings *settings, const char *name, const ch
 		{"policy", key_policy},	      {"state-dir", key_state_dir}, {"socket", key_socket},
 		{"user", key_user},	      {"group", key_group},	    {"observe", key_observe},
 		{"syslog", key_syslog},	      {"journal", key_journal},	    {"denied-window", key_denied_window},
-		{"receive-buffer", key_receive_buffer}};
+		{"receive-buffer", key_receive_buffer}, {"metrics", key_metrics}};
 	struct reading r = {settings, diags};
 	struct yaml_node *root = yaml_parse(seg_source_new(diags, name, text, len), settings->arena, diags);
 

@@ -9,10 +9,19 @@
  * starting: settings half read would be somebody else's.
  */
 
+#include "base/addr.h"
 #include "base/diag.h"
 #include "sinks/sink.h"
 
 enum seg_switch { SEG_AUTO, SEG_ON, SEG_OFF };
+
+/* Where metrics are served: a UNIX socket, or a port of a loopback address; neither: nowhere. */
+struct seg_metrics_at {
+	const char *text;            /* as it was written; NULL: off */
+	const char *path;
+	seg_addr addr;
+	uint16_t port;
+};
 
 struct seg_settings {
 	struct seg_arena *arena;     /* of the strings */
@@ -23,6 +32,7 @@ struct seg_settings {
 	bool foreground, observe;
 	enum seg_switch syslog, journal;
 	struct seg_sink_options syslog_options;
+	struct seg_metrics_at metrics;
 	unsigned denied_window;      /* seconds */
 	size_t receive_buffer;       /* conntrack events, bytes */
 };

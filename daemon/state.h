@@ -33,6 +33,7 @@ struct seg_usage {
 	struct seg_hash permit;	 /* struct use, by a hash of the id */
 	struct seg_hash element; /* struct element_seen */
 	uint64_t reading;	 /* number of the reading under way: marks elements still there */
+	uint64_t silent;	 /* flows begun inside zones: the kernel is told to send no events of them */
 	bool adopted;		 /* the first reading goes against what was accounted before */
 	bool dirty;
 };
@@ -52,9 +53,12 @@ struct seg_watch {
 struct seg_refusals {
 	struct seg_aggregate *aggregate;
 	struct seg_hash pair; /* kernel's totals by source and destination */
+	struct seg_hash arrival; /* elements of spoofed pairs, by the interface they came by */
 	struct seg_hash ways; /* by interfaces, of what outgrew the kernel's tables */
 	struct seg_hash rest; /* totals by zones alone: of both, and of pairs long gone */
+	struct seg_hash zones; /* totals of everything, by the zones as they were when it was counted */
 	uint64_t reading;     /* number of the reading under way: tells elements that were made anew */
+	size_t held;          /* elements that the last one found */
 	uint64_t total;
 };
 
@@ -85,6 +89,7 @@ struct seg_engine {
 	json_t *bypass; /* what could go round us, as last looked at: texts */
 	time_t next_window, next_usage, next_save, next_repair, next_refresh, next_rollback;
 	bool pressed[2]; /* conntrack-pressure said at 80, 95 % */
+	uint64_t tampered, restored; /* how often each was said */
 	struct seg_usage usage;
 	struct seg_watch watch;
 	struct seg_refusals refusals;
@@ -194,6 +199,11 @@ bool seg_engine_is_gateway(const struct seg_engine *engine, seg_addr addr);
 void seg_refusals_init(struct seg_engine *engine);
 void seg_refusals_fini(struct seg_refusals *refusals);
 void seg_refusals_read(struct seg_engine *engine, time_t now); /* the kernel's totals, by difference */
+/* The same for those who ask often: where a reading is dear, the one of the last SEG_USAGE_EVERY will do. */
+void seg_refusals_refresh(struct seg_engine *engine, time_t now);
+/* Packets by zones, "" where one is not known: never fewer than before, and together refusals.total. */
+typedef void (*seg_zones_fn)(void *context, const char *from, const char *to, bool spoofed, uint64_t total);
+void seg_refusals_by_zones(const struct seg_refusals *refusals, seg_zones_fn each, void *context);
 
 /* usage.c */
 void seg_usage_init(struct seg_engine *engine);
@@ -227,6 +237,7 @@ json_t *seg_json_time(const struct seg_engine *engine, time_t at); /* null where
 json_t *seg_json_addr(seg_addr addr);
 json_t *seg_json_text(const char *text); /* null where NULL */
 json_t *seg_json_zone(const struct seg_zone *zone);
+const char *seg_permit_state(const struct seg_engine *engine, const struct seg_permit *permit, time_t now);
 json_t *seg_json_permit(struct seg_engine *engine, const struct seg_permit *permit, time_t now);
 json_t *seg_json_record(const struct seg_engine *engine, const struct seg_record *record);
 json_t *seg_json_flow(struct seg_engine *engine, const struct seg_flow *flow, const struct seg_judged *judged,

@@ -181,6 +181,8 @@ static void account_element(void *context, const struct seg_elem *elem)
 	uint32_t number;
 
 	memcpy(&number, elem->key + reading->set->key_len - sizeof(number), sizeof(number));
+	if ((number & SEG_NUMBER_INTRA) && kind == FLOWS && !usage->adopted)
+		usage->silent += more.packets;
 	id = permit_of(reading->engine, number);
 	if (!id)
 		return;

@@ -99,6 +99,28 @@ static void show_table(struct segctl_table *table, const json_t *answer)
 		    _("not owned on this kernel: changes by others are undone and reported"), SEGCTL_WARN);
 }
 
+/* What is worth a line only where there is something of it. */
+static void row_count(struct segctl_table *table, const char *name, const char *format, long long count,
+		      enum segctl_tone tone)
+{
+	struct seg_strbuf buf = {0};
+
+	if (!count)
+		return;
+	seg_strbuf_printf(&buf, format, count);
+	row_buf(table, name, &buf, tone);
+	seg_strbuf_fini(&buf);
+}
+
+static void show_tampering(struct segctl_table *table, const json_t *kernel, struct seg_strbuf *buf)
+{
+	if (!segctl_number_of(kernel, "tampered"))
+		return;
+	seg_strbuf_printf(buf, _("changed by others %lld times, put back %lld times"),
+			  segctl_number_of(kernel, "tampered"), segctl_number_of(kernel, "restored"));
+	row_buf(table, _("tampered"), buf, SEGCTL_BAD);
+}
+
 static void show_watch(struct segctl_table *table, const json_t *answer, struct seg_strbuf *buf)
 {
 	const json_t *events = json_object_get(answer, "events"),
@@ -109,13 +131,40 @@ static void show_watch(struct segctl_table *table, const json_t *answer, struct 
 			  segctl_number_of(events, "received"), segctl_number_of(events, "lost"),
 			  segctl_number_of(events, "resyncs"));
 	row_buf(table, _("events"), buf, segctl_number_of(events, "lost") ? SEGCTL_WARN : SEGCTL_PLAIN);
+	row_count(table, "", _("%lld flows inside zones, filtered in the kernel"),
+		  segctl_number_of(events, "filtered"), SEGCTL_PLAIN);
+	row_count(table, "", _("%lld could not be read"), segctl_number_of(events, "unreadable"), SEGCTL_WARN);
 	seg_strbuf_printf(buf, _("%lld of %lld entries (%lld %%)"), count, max, max ? count * 100 / max : 0);
 	row_buf(table, _("conntrack"), buf, max && count * 100 / max >= 80 ? SEGCTL_BAD : SEGCTL_PLAIN);
 	seg_strbuf_printf(buf, "%lld", segctl_number_of(answer, "denied"));
 	row_buf(table, _("denied"), buf, SEGCTL_PLAIN);
+	row_count(table, "", _("%lld could not be read"), segctl_number_of(answer, "denied-unreadable"), SEGCTL_WARN);
 	seg_strbuf_printf(buf, "%lld", segctl_number_of(answer, "violations"));
 	row_buf(table, _("violations"), buf,
 		segctl_number_of(answer, "violations") ? SEGCTL_BAD : SEGCTL_PLAIN);
+}
+
+/* Alerts that are not where they should be, and clients that were sent away. */
+static void show_delivery(struct segctl_table *table, const json_t *answer, struct seg_strbuf *buf)
+{
+	const json_t *clients = json_object_get(answer, "clients"), *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "sinks"), i, one)
+	{
+		long long dropped = segctl_number_of(one, "dropped"), pending = segctl_number_of(one, "pending");
+
+		if (!dropped && !pending)
+			continue;
+		seg_strbuf_printf(buf, _("%s: %lld lines wait, %lld dropped"), segctl_text_of(one, "sink"), pending,
+				  dropped);
+		row_buf(table, _("alerts"), buf, dropped ? SEGCTL_BAD : SEGCTL_WARN);
+	}
+	if (!segctl_number_of(clients, "refused") && !segctl_number_of(clients, "dropped"))
+		return;
+	seg_strbuf_printf(buf, _("%lld refused as too many, %lld dropped as silent or not reading"),
+			  segctl_number_of(clients, "refused"), segctl_number_of(clients, "dropped"));
+	row_buf(table, _("clients"), buf, SEGCTL_WARN);
 }
 
 static void show_lists(struct segctl_table *table, const json_t *answer, struct seg_strbuf *buf)
@@ -156,7 +205,9 @@ static void show(const struct segctl *ctl, const json_t *answer)
 	show_state(&table, answer);
 	show_policy(&table, json_object_get(answer, "policy"), &buf);
 	show_table(&table, answer);
+	show_tampering(&table, json_object_get(answer, "table"), &buf);
 	show_watch(&table, answer, &buf);
+	show_delivery(&table, answer, &buf);
 	show_lists(&table, answer, &buf);
 	seg_strbuf_printf(&buf, _("segd %s, started %s"), segctl_text_of(answer, "version"),
 			  segctl_text_of(answer, "started"));

@@ -25,7 +25,7 @@ struct seg_conntrack {
 	struct mnl_socket *events, *dump, *request;
 	seg_flow_fn fn;
 	void *context;
-	uint64_t received, unreadable;
+	uint64_t unreadable;
 	bool dumping;
 	int dump_error;
 	uint32_t dump_seq, seq;
@@ -387,11 +387,6 @@ int seg_conntrack_event_fd(const struct seg_conntrack *ct)
 	return mnl_socket_get_fd(ct->events);
 }
 
-uint64_t seg_conntrack_received(const struct seg_conntrack *ct)
-{
-	return ct->received;
-}
-
 uint64_t seg_conntrack_unreadable(const struct seg_conntrack *ct)
 {
 	return ct->unreadable;
@@ -412,7 +407,6 @@ static bool take_events(struct seg_conntrack *ct, size_t i)
 		struct seg_flow flow;
 		int error = seg_conntrack_decode(message, (size_t)left, &event, &flow);
 
-		ct->received++;
 		if (error)
 			ct->unreadable += error == -EBADMSG;
 		else

@@ -33,8 +33,7 @@ int seg_conntrack_event_fd(const struct seg_conntrack *ct);
 /* What is there, without waiting: how many messages were read (the bound: there may be more), or -errno. *lost:
  * events were lost since the last read (start a dump); what could be read has been given to fn all the same. */
 int seg_conntrack_read_events(struct seg_conntrack *ct, bool *lost);
-/* Events read so far, and those that no flow could be made of. */
-uint64_t seg_conntrack_received(const struct seg_conntrack *ct);
+/* Messages so far, of events and dumps, that no flow could be made of. */
 uint64_t seg_conntrack_unreadable(const struct seg_conntrack *ct);
 
 /* A dump of both families, read in slices of some milliseconds: start, then read whenever the fd is

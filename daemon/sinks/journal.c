@@ -42,5 +42,5 @@ static void render(const struct seg_sink *sink, const struct seg_alert *alert, s
 
 struct seg_sink *seg_journal_new(const struct seg_sink_options *options)
 {
-	return seg_sink_new(options, render);
+	return seg_sink_new("journal", options, render);
 }

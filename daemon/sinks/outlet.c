@@ -105,6 +105,12 @@ static enum outcome try_send(struct seg_outlet *o, const void *bytes, size_t len
 	return LATER;
 }
 
+static void count(struct seg_outlet *o, enum outcome outcome)
+{
+	o->sent += outcome == SENT;
+	o->dropped += outcome == NEVER;
+}
+
 static void keep(struct seg_outlet *o, const void *bytes, size_t len)
 {
 	struct seg_datagram *datagram;
@@ -130,7 +136,7 @@ void seg_outlet_flush(struct seg_outlet *o)
 
 		if (outcome == LATER)
 			return;
-		o->dropped += outcome == NEVER;
+		count(o, outcome);
 		drop_first(o);
 	}
 }
@@ -148,5 +154,5 @@ void seg_outlet_put(struct seg_outlet *o, const void *bytes, size_t len)
 		outcome = try_send(o, bytes, len);
 	if (outcome == LATER)
 		keep(o, bytes, len);
-	o->dropped += outcome == NEVER;
+	count(o, outcome);
 }

@@ -21,7 +21,7 @@ struct seg_outlet {
 	struct stat server;          /* the file that fd is connected to */
 	STAILQ_HEAD(, seg_datagram) queue;
 	size_t queued, max;
-	uint64_t dropped;
+	uint64_t sent, dropped;
 };
 
 void seg_outlet_init(struct seg_outlet *outlet, const char *path, size_t max);

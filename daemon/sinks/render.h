@@ -10,6 +10,7 @@
 #include "sinks/sink.h"
 
 struct seg_sink {
+	const char *name; /* static */
 	struct seg_outlet outlet;
 	void (*render)(const struct seg_sink *sink, const struct seg_alert *alert, struct seg_strbuf *out);
 	int facility;
@@ -17,7 +18,7 @@ struct seg_sink {
 	pid_t pid;
 };
 
-struct seg_sink *seg_sink_new(const struct seg_sink_options *options,
+struct seg_sink *seg_sink_new(const char *name, const struct seg_sink_options *options,
 			      void (*render)(const struct seg_sink *, const struct seg_alert *,
 					     struct seg_strbuf *));
 

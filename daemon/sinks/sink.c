@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-struct seg_sink *seg_sink_new(const struct seg_sink_options *options,
+struct seg_sink *seg_sink_new(const char *name, const struct seg_sink_options *options,
 			      void (*render)(const struct seg_sink *, const struct seg_alert *,
 					     struct seg_strbuf *))
 {
@@ -13,6 +13,7 @@ struct seg_sink *seg_sink_new(const struct seg_sink_options *options,
 	if (!sink)
 		abort();
 	seg_outlet_init(&sink->outlet, options->path, options->queue);
+	sink->name = name;
 	sink->render = render;
 	sink->facility = options->facility;
 	sink->format = options->format;
@@ -47,7 +48,7 @@ size_t seg_sink_pending(const struct seg_sink *sink)
 	return sink->outlet.queued;
 }
 
-uint64_t seg_sink_dropped(const struct seg_sink *sink)
+struct seg_sink_stats seg_sink_stats(const struct seg_sink *sink)
 {
-	return sink->outlet.dropped;
+	return (struct seg_sink_stats){sink->name, sink->outlet.sent, sink->outlet.dropped, sink->outlet.queued};
 }

@@ -33,7 +33,13 @@ void seg_sink_put(struct seg_sink *sink, const struct seg_alert *alert);
 /* Tries to send what is queued; the loop calls it every second while pending. */
 void seg_sink_flush(struct seg_sink *sink);
 size_t seg_sink_pending(const struct seg_sink *sink);
-/* Lines that found the queue full, or that no datagram can hold. */
-uint64_t seg_sink_dropped(const struct seg_sink *sink);
+/* Counted since it was made. */
+struct seg_sink_stats {
+	const char *name;  /* "syslog" or "journal" */
+	uint64_t sent;     /* lines that the server's socket took */
+	uint64_t dropped;  /* that found the queue full, or that no datagram can hold */
+	size_t pending;    /* in the queue now */
+};
+struct seg_sink_stats seg_sink_stats(const struct seg_sink *sink);
 
 #endif

@@ -29,20 +29,23 @@ TREE = TOP / "build-boot" / SUITE
 # What segd links with, and what a test looks with.
 PACKAGES = ("systemd,systemd-sysv,nftables,conntrack,iproute2,procps,"
             "libfyaml0,libjansson4,libnftnl11,libmnl0,libnetfilter-conntrack3,libnetfilter-log1,"
-            "libevent-core-2.1-7,libsqlite3-0,libsystemd0,libcap-ng0,libseccomp2")
+            "libevent-core-2.1-7,libevent-extra-2.1-7,libsqlite3-0,libsystemd0,libcap-ng0,libseccomp2")
 # The network comes up by systemd-networkd, which as every manager of networks waits for network-pre.target.
 NETWORKD = "[Match]\nName={name}\n[Network]\n{addresses}\nIPv6AcceptRA=no\nIPv6DuplicateAddressDetection=0\n"
 
 
 def tree():
-    """The Debian without segd; made once."""
-    if not (TREE / "sbin/init").exists():
+    """The Debian without segd; made once, and anew when the list of packages is another one."""
+    made_of = TREE.with_suffix(".packages")
+    if not (TREE / "sbin/init").exists() or not made_of.exists() or made_of.read_text() != PACKAGES:
         TREE.parent.mkdir(parents=True, exist_ok=True)
         part = TREE.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         print(f"installing Debian {SUITE} into {TREE} (once)", flush=True)
         run("mmdebstrap", "--variant=minbase", "--quiet", f"--include={PACKAGES}", SUITE, str(part))
+        shutil.rmtree(TREE, ignore_errors=True)
         part.rename(TREE)
+        made_of.write_text(PACKAGES)
     return TREE
 
 

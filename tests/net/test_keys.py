@@ -31,11 +31,15 @@ def test_status_and_lists():
         assert wait_for(lambda: segd.segctl("denials")["denials"], 3)
         segd.segctl("isolate", "10.2.0.99", "--reason", "try", "--for", "1h")
         status = segd.segctl("status")
-        has(status, "state", "site", "version", "policy", "table", "events", "conntrack", "denied", "violations", "bypass",
-            "isolated", "ending", "started")
+        has(status, "state", "site", "version", "policy", "table", "events", "conntrack", "denied", "denied-unreadable", "violations",
+            "sinks", "clients", "bypass", "isolated", "ending", "started")
         has(status["policy"], "version", "hash", "file", "since", "confirm-until", "zones", "permits", "stage")
-        has(status["table"], "owner", "persist", "descriptor-kept")
-        has(status["events"], "received", "lost", "resyncs", "queue")
+        has(status["table"], "owner", "persist", "descriptor-kept", "tampered", "restored")
+        has(status["events"], "received", "filtered", "lost", "resyncs", "unreadable", "queue")
+        assert [one["sink"] for one in listed(status, "sinks", {"sink", "sent", "dropped", "pending"})] == ["syslog"]
+        assert status["sinks"][0]["sent"] >= 3, status["sinks"]  # applied, started, denied
+        has(status["clients"], "connected", "watching", "refused", "dropped")
+        assert status["clients"]["connected"] == 1, "who asks is one of them"
         has(status["conntrack"], "count", "max")
         isolation = {"target", "since", "until", "reason", "uid"}
         listed(segd.segctl("isolated"), "isolated", isolation)

@@ -41,6 +41,7 @@ START_TEST(test_defaults)
 	ck_assert_str_eq(settings.user, "segd");
 	ck_assert_int_eq(settings.syslog_options.facility, LOG_AUTHPRIV);
 	ck_assert_uint_eq(settings.denied_window, 60);
+	ck_assert_ptr_null(settings.metrics.text);
 }
 END_TEST
 
@@ -85,6 +86,60 @@ START_TEST(test_wrong)
 {
 	read_text(wrong[_i]);
 	ck_assert_msg(diags.errors == 1, "%s: %zu errors", wrong[_i], diags.errors);
+}
+END_TEST
+
+START_TEST(test_metrics)
+{
+	read_text("metrics: false\n");
+	ck_assert_ptr_null(settings.metrics.text);
+	read_text("metrics: unix:/run/segd/metrics.sock\n");
+	ck_assert_str_eq(settings.metrics.path, "/run/segd/metrics.sock");
+	ck_assert_str_eq(settings.metrics.text, "unix:/run/segd/metrics.sock");
+	read_text("metrics: 127.0.0.1:9530\n");
+	ck_assert_ptr_null(settings.metrics.path);
+	ck_assert(settings.metrics.addr == seg_addr_v4(0x7f000001));
+	ck_assert_uint_eq(settings.metrics.port, 9530);
+	read_text("metrics: \"[::1]:65535\"\n");
+	ck_assert(settings.metrics.addr == 1);
+	ck_assert_uint_eq(settings.metrics.port, 65535);
+	ck_assert_uint_eq(diags.errors, 0);
+}
+END_TEST
+
+/* Whatever is not this machine alone is refused, and the message says so. */
+static const char *const beyond[] = {"0.0.0.0:9530", "10.1.0.1:9530", "128.0.0.1:1", "'[::]:9530'", "'[2001:db8::1]:9530'",
+				     "'[fe80::1]:9530'"};
+static const char *const no_place[] = {"true",	      "9530",	      "localhost:9530",	  "127.0.0.1",	      "'127.0.0.1:'",
+				       "127.0.0.1:0", "127.0.0.1:+1", "127.0.0.1:65536", "127.0.0.1:9530x", "::1:9530",
+				       "'[::1]'",     "'[::1]9530'",  "'[127.0.0.1]:1'",  "'[::1:9530'",     "'[]:1'",
+				       "':1'",	      "'unix:'",	      "unix:/",		  "unix:run/x.sock", "[a]",
+				       "'[::ffff:127.0.0.1]:1'", "''"};
+
+static void refuse_metrics(const char *value, const char *message)
+{
+	struct seg_strbuf out = {0};
+	char text[64];
+
+	snprintf(text, sizeof(text), "metrics: %s\n", value);
+	read_text(text);
+	ck_assert_msg(diags.errors == 1, "%s: %zu errors", value, diags.errors);
+	ck_assert_ptr_null(settings.metrics.text);
+	seg_diags_render(&diags, false, &out);
+	ck_assert_msg(strstr(seg_strbuf_text(&out), message), "%s", seg_strbuf_text(&out));
+	ck_assert_ptr_nonnull(strstr(seg_strbuf_text(&out), "unix:/run/segd/metrics.sock"));
+	seg_strbuf_fini(&out);
+}
+
+START_TEST(test_metrics_beyond_this_machine)
+{
+	refuse_metrics(beyond[_i], "served on a loopback address alone");
+}
+END_TEST
+
+START_TEST(test_metrics_nowhere)
+{
+	refuse_metrics(no_place[_i], "metrics is false, a UNIX socket or an address with a port");
 }
 END_TEST
 
@@ -162,6 +217,7 @@ START_TEST(test_the_file_we_ship)
 	ck_assert_int_eq(settings.journal, plain.journal);
 	ck_assert_uint_eq(settings.denied_window, plain.denied_window);
 	ck_assert_uint_eq(settings.receive_buffer, plain.receive_buffer);
+	ck_assert_ptr_null(settings.metrics.text);
 	seg_settings_fini(&plain);
 	seg_strbuf_fini(&live);
 }
@@ -179,6 +235,9 @@ int main(void)
 	tcase_add_test(tcase, test_all_keys);
 	tcase_add_test(tcase, test_syslog_off);
 	tcase_add_loop_test(tcase, test_wrong, 0, sizeof(wrong) / sizeof(*wrong));
+	tcase_add_test(tcase, test_metrics);
+	tcase_add_loop_test(tcase, test_metrics_beyond_this_machine, 0, sizeof(beyond) / sizeof(*beyond));
+	tcase_add_loop_test(tcase, test_metrics_nowhere, 0, sizeof(no_place) / sizeof(*no_place));
 	tcase_add_test(tcase, test_nearest_key);
 	tcase_add_test(tcase, test_command_line_wins);
 	tcase_add_test(tcase, test_named_file_must_exist);

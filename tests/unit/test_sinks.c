@@ -134,7 +134,7 @@ START_TEST(a_slow_server_blocks_nobody)
 	put(sink, 1000, 1001);
 	take(server, &next);
 	ck_assert_uint_eq(next, 1001);
-	ck_assert_uint_eq(seg_sink_dropped(sink), 0);
+	ck_assert_uint_eq(seg_sink_stats(sink).dropped, 0);
 	seg_sink_free(sink);
 	close(server);
 }
@@ -148,11 +148,15 @@ START_TEST(beyond_the_bound_the_newest_are_dropped_and_counted)
 
 	put(sink, 0, 12);
 	ck_assert_uint_eq(seg_sink_pending(sink), 5);
-	ck_assert_uint_eq(seg_sink_dropped(sink), 7);
+	ck_assert_uint_eq(seg_sink_stats(sink).dropped, 7);
+	ck_assert_uint_eq(seg_sink_stats(sink).pending, 5);
+	ck_assert_uint_eq(seg_sink_stats(sink).sent, 0);
 	server = serve();
 	put(sink, 5, 6); /* behind those that wait */
 	take(server, &next);
 	ck_assert_uint_eq(next, 6);
+	ck_assert_uint_eq(seg_sink_stats(sink).sent, 6);
+	ck_assert_str_eq(seg_sink_stats(sink).name, "syslog");
 	seg_sink_free(sink);
 	close(server);
 }
@@ -220,7 +224,7 @@ START_TEST(what_no_datagram_holds_stops_nobody)
 	put(sink, 0, 1);
 	take(server, &next);
 	ck_assert_uint_eq(next, 1);
-	ck_assert_uint_eq(seg_sink_dropped(sink), 1);
+	ck_assert_uint_eq(seg_sink_stats(sink).dropped, 1);
 	free(huge);
 	seg_sink_free(sink);
 	close(server);
