@@ -225,14 +225,12 @@ static json_t *status_sinks(const struct seg_kernel_facts *facts)
 	return list;
 }
 
-int seg_engine_status(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+static int tell_status(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	struct seg_kernel_facts facts = {0};
 	json_t *document = json_object(), *gateway;
 
 	engine->ops->facts(engine->kernel, &facts);
-	seg_usage_read(engine, request->now);
-	seg_refusals_read(engine, request->now);
 	json_object_set_new(document, "state", json_string(seg_engine_state(engine)));
 	json_object_set_new(document, "reason", seg_json_text(engine->why));
 	json_object_set_new(document, "site",
@@ -262,6 +260,11 @@ int seg_engine_status(struct seg_engine *engine, const struct seg_request *reque
 	json_object_set_new(document, "started", seg_json_time(engine, engine->started));
 	*out = document;
 	return 0;
+}
+
+int seg_engine_status(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	return seg_readings_answer(engine, request, SEG_READ_ALL, tell_status, out);
 }
 
 /* permits */
@@ -323,7 +326,7 @@ json_t *seg_json_permit(struct seg_engine *engine, const struct seg_permit *perm
 			 seg_json_time(engine, use.first), "last", seg_json_time(engine, use.last));
 }
 
-int seg_engine_permits(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+static int tell_permits(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	json_int_t unused = json_integer_value(json_object_get(request->params, "unused"));
 	json_t *list;
@@ -332,7 +335,7 @@ int seg_engine_permits(struct seg_engine *engine, const struct seg_request *requ
 		return no_policy(engine, out);
 	if (unused < 0 || unused > 36500)
 		return seg_answer_error(out, -EINVAL, "invalid-parameter", "unused is a number of days");
-	seg_usage_read(engine, request->now);
+	seg_usage_settle(engine);
 	list = json_array();
 	for (size_t i = 0; i < engine->running->policy->permits; i++) {
 		const struct seg_permit *permit = &engine->running->policy->permit[i];
@@ -342,6 +345,11 @@ int seg_engine_permits(struct seg_engine *engine, const struct seg_request *requ
 	}
 	*out = json_pack("{s:o}", "permits", list);
 	return 0;
+}
+
+int seg_engine_permits(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	return seg_readings_answer(engine, request, SEG_READ_USAGE, tell_permits, out);
 }
 
 /* flows */
@@ -688,9 +696,7 @@ int seg_engine_diff(struct seg_engine *engine, const struct seg_request *request
 
 void seg_engine_forget(struct seg_engine *engine, const void *context)
 {
-	/* Every answer is given at once: nothing is kept for later. */
-	(void)engine;
-	(void)context;
+	seg_readings_forget(engine, context);
 }
 
 /* The table. */

@@ -72,6 +72,22 @@ static bool holds_plan(struct seg_engine *engine, time_t now)
 	       (!first_end || now + 2 < first_end) && engine->ops->untouched(engine->kernel);
 }
 
+static bool has_counters(const struct seg_plan *plan)
+{
+	return plan && seg_plan_set(plan, "fast");
+}
+
+/* What the commit made anew counts from where it was made. */
+static void account_commit(struct seg_engine *engine, const struct seg_plan *there, const struct seg_plan *plan)
+{
+	if (has_counters(there) && has_counters(plan)) {
+		seg_usage_committed(engine, there, plan);
+		return;
+	}
+	seg_usage_forget_table(engine);
+	seg_refusals_forget_table(engine);
+}
+
 static int commit_beside(struct seg_engine *engine, const struct seg_rulebook *book,
 			 const struct seg_plan *there, time_t now, struct seg_diags *diags,
 			 struct seg_plan **plan)
@@ -83,14 +99,16 @@ static int commit_beside(struct seg_engine *engine, const struct seg_rulebook *b
 	if (r) {
 		seg_plan_free(*plan);
 		*plan = NULL;
+	} else {
+		account_commit(engine, there, *plan);
 	}
 	return r;
 }
 
 /* Brings the kernel to book; *old is what was planned before (the caller frees it). What leaves takes its
  * counters with it, so they are read before. */
-static int commit(struct seg_engine *engine, const struct seg_rulebook *book, time_t now,
-		  struct seg_diags *diags, struct seg_plan **old)
+static int bring(struct seg_engine *engine, const struct seg_rulebook *book, time_t now,
+		 struct seg_diags *diags, struct seg_plan **old)
 {
 	struct seg_plan *image = NULL, *plan = NULL;
 	int r = -ENOENT;
@@ -116,6 +134,17 @@ static int commit(struct seg_engine *engine, const struct seg_rulebook *book, ti
 	engine->plan = plan;
 	engine->disarmed = false;
 	return 0;
+}
+
+static int commit(struct seg_engine *engine, const struct seg_rulebook *book, time_t now,
+		  struct seg_diags *diags, struct seg_plan **old)
+{
+	int r;
+
+	seg_readings_stop(engine);
+	r = bring(engine, book, now, diags, old);
+	seg_readings_go_on(engine);
+	return r;
 }
 
 /* The kernel holds book now. */

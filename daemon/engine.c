@@ -181,6 +181,7 @@ struct seg_engine *seg_engine_new(const struct seg_engine_options *options, cons
 	engine->registry.next = 1;
 	seg_watch_init(&engine->watch);
 	seg_refusals_init(engine);
+	seg_readings_init(&engine->readings);
 	return engine;
 }
 
@@ -196,6 +197,7 @@ void seg_engine_free(struct seg_engine *engine)
 	seg_arena_free(engine->links.arena);
 	seg_arena_free(engine->closure_arena);
 	seg_state_fini(&engine->state);
+	seg_readings_fini(engine);
 	seg_usage_fini(&engine->usage);
 	seg_watch_fini(&engine->watch);
 	seg_refusals_fini(&engine->refusals);
@@ -586,8 +588,8 @@ void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 static void tick_counters(struct seg_engine *engine, time_t now)
 {
 	if (is_due(&engine->next_usage, now)) {
-		seg_usage_read(engine, now);
-		seg_refusals_read(engine, now);
+		seg_usage_settle(engine);
+		seg_readings_refresh(engine);
 		tick_pressure(engine, now);
 		seg_engine_look_for_bypass(engine, now);
 		engine->next_usage = now + SEG_USAGE_EVERY;
@@ -622,6 +624,7 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, bool stepped)
 	if (is_due(&engine->next_repair, now) && !engine->disarmed)
 		repair(engine, now);
 	tick_counters(engine, now);
+	seg_readings_tick(engine, now);
 	seg_evidence_save(engine);
 	earlier(&next, seg_watch_tick(engine, now));
 	earlier(&next, seg_aggregate_tick(engine->refusals.aggregate, now));

@@ -19,7 +19,7 @@
  *
  * Owned here: engine.c (life, ticks, alerts), start.c, apply.c (policy road), rulebook.c,
  * numbers.c, change.c (apply, confirm, rollback), windows.c (hours and dates), watch.c (flow
- * road), refusals.c, usage.c (counters of permits), emergency.c (isolation, stages), evidence.c
+ * road), readings.c (the kernel's counters, in slices), refusals.c, usage.c (counters of permits), emergency.c (isolation, stages), evidence.c
  * (report), answers.c (what segctl asks), metrics.c (what Prometheus asks).
  */
 
@@ -66,6 +66,10 @@ struct seg_kernel_ops {
 	bool (*untouched)(void *kernel);
 	int (*read)(void *kernel, struct seg_plan **image);
 	int (*elements)(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context);
+	/* Begins to read a set's counters in slices: elements come by seg_engine_counted(), the end by
+	 * seg_engine_counted_all(). One at a time; count_stop: neither comes any more. */
+	int (*count)(void *kernel, const struct seg_set *set);
+	void (*count_stop)(void *kernel);
 	int (*remove)(void *kernel);
 	void (*facts)(void *kernel, struct seg_kernel_facts *facts);
 	/* All entries with (mark & mask) == value now, blocking: for answers and revocations. */
@@ -109,8 +113,6 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, bool stepped);
 void seg_engine_stop(struct seg_engine *engine, time_t now);
 /* SIGHUP. */
 void seg_engine_reload(struct seg_engine *engine, time_t now);
-/* Everything that counts, in Prometheus's text format. */
-void seg_engine_metrics(struct seg_engine *engine, time_t now, struct seg_strbuf *out);
 /* What `segctl status` calls the state: "enforcing", "observing", "sealed", "disarmed". */
 const char *seg_engine_state(const struct seg_engine *engine);
 
@@ -119,6 +121,9 @@ void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const
 		     time_t now);
 void seg_engine_events_lost(struct seg_engine *engine, time_t now); /* ENOBUFS: a dump is started */
 void seg_engine_dumped(struct seg_engine *engine, int result, time_t now); /* the dump is complete */
+/* What count() reads; the end: 0 or -errno. */
+void seg_engine_counted(struct seg_engine *engine, const struct seg_elem *elem, time_t now);
+void seg_engine_counted_all(struct seg_engine *engine, int result, time_t now);
 void seg_engine_refused(struct seg_engine *engine, const struct seg_refused *refused, time_t now);
 /* After a batch of the above was delivered: acts on what it held (cuts flows). */
 void seg_engine_settle(struct seg_engine *engine, time_t now);
@@ -170,6 +175,8 @@ int seg_engine_history(struct seg_engine *engine, const struct seg_request *requ
 /* {from, until}: dates, both included; left out: the fiscal year (from 1 April) up to today */
 int seg_engine_report(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 int seg_engine_isolated(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+/* A string, the one that is no method: everything that counts, in Prometheus's text format */
+int seg_engine_metrics(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 /* {"stages": [{stage, title, active, closes: {permits, classes, zones}, since, reason, uid}]} */
 int seg_engine_stages(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 

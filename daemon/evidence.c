@@ -220,7 +220,7 @@ static json_t *permits_evidence(struct seg_engine *engine, const struct period *
 	const struct seg_policy *policy = engine->running ? engine->running->policy : NULL;
 	json_t *list = json_array();
 
-	seg_usage_read(engine, now);
+	seg_usage_settle(engine);
 	for (size_t i = 0; policy && i < policy->permits; i++)
 		json_array_append_new(list, permit_evidence(engine, &policy->permit[i], period, now));
 	return list;
@@ -247,7 +247,7 @@ static void list_policy(void *context, const struct seg_record *record)
 	policies->complete = before;
 }
 
-int seg_engine_report(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+static int tell_report(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	struct listing events = {.engine = engine};
 	struct policies policies = {.engine = engine};
@@ -257,7 +257,6 @@ int seg_engine_report(struct seg_engine *engine, const struct seg_request *reque
 
 	if (r)
 		return r;
-	seg_refusals_read(engine, request->now);
 	seg_evidence_save(engine);
 	seg_evidence_count(engine, request->now);
 	policies.list = json_array();
@@ -289,4 +288,9 @@ int seg_engine_report(struct seg_engine *engine, const struct seg_request *reque
 			 permits_evidence(engine, &period, request->now), "actions", events.actions,
 			 "incidents", events.incidents);
 	return 0;
+}
+
+int seg_engine_report(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	return seg_readings_answer(engine, request, SEG_READ_ALL, tell_report, out);
 }

@@ -40,6 +40,8 @@ struct seg_loop {
 	struct seg_identity who;
 
 	struct seg_nft *nft;
+	struct seg_nft_walk *count; /* NULL: no reading under way */
+	struct event *count_event;
 	bool nft_kept;
 	bool prepared; /* conntrack's settings were looked after */
 	struct seg_nft_monitor *monitor;
@@ -146,6 +148,53 @@ static int kernel_elements(void *kernel, const struct seg_set *set, seg_counter_
 	return seg_nft_read_elements(loop->nft, set, each, context);
 }
 
+static void take_counted(void *context, const struct seg_elem *elem)
+{
+	struct seg_loop *loop = context;
+
+	seg_engine_counted(loop->engine, elem, wall());
+}
+
+static void kernel_count_stop(void *kernel)
+{
+	struct seg_loop *loop = kernel;
+
+	if (loop->count_event)
+		event_free(loop->count_event);
+	seg_nft_walk_close(loop->count);
+	loop->count_event = NULL;
+	loop->count = NULL;
+}
+
+/* One slice for each time that the loop comes round. */
+static void on_count(evutil_socket_t fd, short what, void *context)
+{
+	struct seg_loop *loop = context;
+	int r = seg_nft_walk_read(loop->count, take_counted, loop);
+
+	(void)fd;
+	(void)what;
+	if (!r)
+		return;
+	kernel_count_stop(loop);
+	seg_engine_counted_all(loop->engine, r < 0 ? r : 0, wall());
+}
+
+static int kernel_count(void *kernel, const struct seg_set *set)
+{
+	struct seg_loop *loop = kernel;
+	int r = seg_nft_walk_start(loop->nft, set, &loop->count);
+
+	if (r)
+		return r;
+	loop->count_event =
+		event_new(loop->base, seg_nft_walk_fd(loop->count), EV_READ | EV_PERSIST, on_count, loop);
+	if (loop->count_event && !event_add(loop->count_event, NULL))
+		return 0;
+	kernel_count_stop(loop);
+	return -ENOMEM;
+}
+
 static int kernel_remove(void *kernel)
 {
 	struct seg_loop *loop = kernel;
@@ -233,6 +282,8 @@ static const struct seg_kernel_ops kernel_ops = {
 	.untouched = kernel_untouched,
 	.read = kernel_read,
 	.elements = kernel_elements,
+	.count = kernel_count,
+	.count_stop = kernel_count_stop,
 	.remove = kernel_remove,
 	.facts = kernel_facts,
 	.flows = kernel_flows,
@@ -429,11 +480,24 @@ static void measure_lateness(struct seg_loop *loop)
 
 /* Metrics. */
 
-static void render_metrics(void *context, struct seg_strbuf *out)
+static void take_metrics(void *context, int result, json_t *out)
 {
 	struct seg_loop *loop = context;
 
-	seg_engine_metrics(loop->engine, wall(), out);
+	(void)result; /* there is no refusal */
+	seg_scrape_answer(loop->scrape, json_string_value(out), json_string_length(out));
+	json_decref(out);
+}
+
+static void ask_metrics(void *context)
+{
+	struct seg_loop *loop = context;
+	const struct seg_request request = {.now = wall(), .done = take_metrics, .context = loop};
+	json_t *out = NULL;
+	int r = seg_engine_metrics(loop->engine, &request, &out);
+
+	if (r != SEG_LATER)
+		take_metrics(loop, r, out);
 }
 
 static void say_no_metrics(const struct seg_loop *loop, int r)
@@ -444,7 +508,7 @@ static void say_no_metrics(const struct seg_loop *loop, int r)
 static void make_scrape(struct seg_loop *loop)
 {
 	int r = loop->settings->metrics.text ? seg_scrape_new(&loop->scrape, loop->base, &loop->settings->metrics,
-							      render_metrics, loop)
+							      ask_metrics, loop)
 					     : 0;
 
 	if (r)
@@ -704,6 +768,7 @@ void seg_loop_free(struct seg_loop *loop)
 		event_free(loop->dump_event);
 	if (loop->nflog_event)
 		event_free(loop->nflog_event);
+	kernel_count_stop(loop);
 	seg_engine_free(loop->engine);
 	seg_store_close(loop->store);
 	for (size_t i = 0; i < loop->sinks; i++)

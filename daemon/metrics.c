@@ -2,8 +2,7 @@
 
 /*
  * What Prometheus asks: everything that status, permits and denials count, as families of
- * samples. Figures are the same as segctl's, read from the kernel at that moment (refusals
- * under a flood: within ten seconds, for a reading holds the loop up).
+ * samples. Figures are the same as segctl's, read from the kernel since they were asked for.
  *
  * Labels are zones, permits, stages and sinks, never addresses: as many as the policy
  * names. A time that there is not is no sample.
@@ -295,13 +294,13 @@ static void put_daemon(struct writing *w)
 				 "How late the daemon came to its work of each second", &w->facts.lateness);
 }
 
-void seg_engine_metrics(struct seg_engine *engine, time_t now, struct seg_strbuf *out)
+static int tell_metrics(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
-	struct writing w = {.engine = engine, .out = out, .now = now};
+	struct seg_strbuf text = {0};
+	struct writing w = {.engine = engine, .out = &text, .now = request->now};
 
 	engine->ops->facts(engine->kernel, &w.facts);
-	seg_usage_read(engine, now);
-	seg_refusals_refresh(engine, now);
+	seg_usage_settle(engine);
 	put_state(&w);
 	put_policy(&w);
 	put_table(&w);
@@ -309,4 +308,12 @@ void seg_engine_metrics(struct seg_engine *engine, time_t now, struct seg_strbuf
 	put_refusals(&w);
 	put_permits(&w);
 	put_daemon(&w);
+	*out = json_string_nocheck(seg_strbuf_text(&text));
+	seg_strbuf_fini(&text);
+	return 0;
+}
+
+int seg_engine_metrics(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	return seg_readings_answer(engine, request, SEG_READ_ALL, tell_metrics, out);
 }

@@ -23,20 +23,15 @@
 #include <string.h>
 
 #define KEYS_MAX 4096   /* kinds of refusals listed */
-#define CHEAP 4096      /* elements read in a few milliseconds: the time grows with their square */
 #define PAIRS_MAX 65536 /* sources and destinations remembered beside those the kernel holds */
 
 struct pair_key {
 	seg_addr src, dst;
 	uint64_t spoofed, zero;
 };
-/* An element of the kernel, as last read. */
-struct counter {
-	uint64_t seen, reading;
-};
 struct pair {
 	struct pair_key key;
-	struct counter counter;
+	struct seg_counter counter;
 	uint64_t total;
 	uint64_t listed;         /* scratch of an answer: what the lines of this pair count */
 	time_t first, last;
@@ -46,7 +41,7 @@ struct ways {
 		char in[IFNAMSIZ], out[IFNAMSIZ];
 		uint64_t spoofed;
 	} key;
-	struct counter counter;
+	struct seg_counter counter;
 };
 /* A spoofed pair has an element for each interface it comes by. */
 struct arrival {
@@ -54,7 +49,7 @@ struct arrival {
 		char in[IFNAMSIZ];
 		seg_addr src, dst;
 	} key;
-	struct counter counter;
+	struct seg_counter counter;
 };
 struct zones_key {
 	char from[32], to[32]; /* "": not known */
@@ -222,6 +217,7 @@ void seg_engine_refused(struct seg_engine *engine, const struct seg_refused *ref
 
 struct totals {
 	struct seg_engine *engine;
+	enum seg_counted set;
 	time_t now;
 	unsigned addr_len;
 	bool spoofed;
@@ -232,18 +228,12 @@ static seg_addr key_addr(const uint8_t *bytes, unsigned len)
 	return seg_addr_from_bytes(len == 4 ? SEG_IPV4 : SEG_IPV6, bytes);
 }
 
-/* How much an element has counted since the last reading; one that was not there then counts from nothing. */
-static uint64_t grown(struct totals *totals, struct counter *counter, const struct seg_elem *elem)
+static uint64_t grown(struct totals *totals, struct seg_counter *counter, const struct seg_elem *elem)
 {
-	uint64_t more = elem->packets;
+	struct seg_growth more = seg_counter_take(totals->engine, totals->set, counter, elem, totals->now);
 
-	if (counter->reading + 1 >= totals->engine->refusals.reading && elem->packets >= counter->seen)
-		more -= counter->seen;
-	counter->seen = elem->packets;
-	counter->reading = totals->engine->refusals.reading;
-	totals->engine->refusals.total += more;
-	totals->engine->refusals.held++;
-	return more;
+	totals->engine->refusals.total += more.packets;
+	return more.packets;
 }
 
 /* The zone of an interface: the gateway's where there is none, NULL where several share it. */
@@ -283,7 +273,6 @@ static void count_zones(struct totals *totals, const struct seg_zone *from, cons
 
 static void count_pair(struct totals *totals, struct pair *pair, bool made, uint64_t more)
 {
-	pair->counter.reading = totals->engine->refusals.reading;
 	if (made)
 		pair->first = totals->now;
 	if (!more)
@@ -292,9 +281,8 @@ static void count_pair(struct totals *totals, struct pair *pair, bool made, uint
 	pair->last = totals->now;
 }
 
-static void read_denied(void *context, const struct seg_elem *elem)
+static void take_denied(struct totals *totals, const struct seg_elem *elem)
 {
-	struct totals *totals = context;
 	struct seg_engine *engine = totals->engine;
 	seg_addr src = key_addr(elem->key, totals->addr_len);
 	seg_addr dst = key_addr(elem->key + totals->addr_len, totals->addr_len);
@@ -309,13 +297,13 @@ static void read_denied(void *context, const struct seg_elem *elem)
 }
 
 /* A spoofed packet comes from where it came in, whatever address it bears. */
-static void read_spoofed(void *context, const struct seg_elem *elem)
+static void take_spoofed(struct totals *totals, const struct seg_elem *elem)
 {
-	struct totals *totals = context;
 	struct seg_engine *engine = totals->engine;
 	const uint8_t *addr = elem->key + IFNAMSIZ;
 	struct arrival by, *arrival;
 	struct pair_key key;
+	struct pair *pair;
 	uint64_t more;
 	bool made;
 
@@ -326,7 +314,11 @@ static void read_spoofed(void *context, const struct seg_elem *elem)
 	arrival = seg_hash_put(&engine->refusals.arrival, &by.key, &made);
 	more = grown(totals, &arrival->counter, elem);
 	key = pair_key(by.key.src, by.key.dst, true);
-	count_pair(totals, seg_hash_put(&engine->refusals.pair, &key, &made), made, more);
+	pair = seg_hash_put(&engine->refusals.pair, &key, &made);
+	if (made || pair->counter.until < arrival->counter.until) /* it stands as long as any of them */
+		pair->counter.until = arrival->counter.until;
+	pair->counter.reading = arrival->counter.reading;
+	count_pair(totals, pair, made, more);
 	if (more)
 		count_zones(totals, zone_at(engine, by.key.in), zone_named(engine, by.key.dst), more);
 }
@@ -345,9 +337,8 @@ static void add_rest(struct seg_engine *engine, const struct seg_zone *from, con
 	rest->total += total;
 }
 
-static void read_ways(void *context, const struct seg_elem *elem)
+static void take_ways(struct totals *totals, const struct seg_elem *elem)
 {
-	struct totals *totals = context;
 	struct ways key = {.key.spoofed = totals->spoofed}, *ways;
 	const struct seg_zone *from, *to;
 	uint64_t more;
@@ -365,8 +356,37 @@ static void read_ways(void *context, const struct seg_elem *elem)
 	count_zones(totals, from, to, more);
 }
 
+void seg_refusals_take(struct seg_engine *engine, enum seg_counted set, const struct seg_elem *elem, time_t now)
+{
+	bool v4 = set == SEG_DENIED4 || set == SEG_SPOOFED4;
+	struct totals totals = {.engine = engine, .set = set, .now = now, .addr_len = v4 ? 4 : 16};
+
+	totals.spoofed = set == SEG_SPOOFED4 || set == SEG_SPOOFED6 || set == SEG_OUTGROWN_SPOOFED;
+	if (set == SEG_DENIED4 || set == SEG_DENIED6)
+		take_denied(&totals, elem);
+	else if (set == SEG_SPOOFED4 || set == SEG_SPOOFED6)
+		take_spoofed(&totals, elem);
+	else
+		take_ways(&totals, elem);
+}
+
+static bool pair_stands(const struct seg_engine *engine, const struct pair *pair, time_t now)
+{
+	bool v4 = seg_addr_family(pair->key.src) == SEG_IPV4;
+	enum seg_counted denied = v4 ? SEG_DENIED4 : SEG_DENIED6, spoofed = v4 ? SEG_SPOOFED4 : SEG_SPOOFED6;
+
+	return seg_counter_stands(engine, pair->key.spoofed ? spoofed : denied, &pair->counter, now);
+}
+
+static bool arrival_stands(const struct seg_engine *engine, const struct arrival *arrival, time_t now)
+{
+	bool v4 = seg_addr_family(arrival->key.src) == SEG_IPV4;
+
+	return seg_counter_stands(engine, v4 ? SEG_SPOOFED4 : SEG_SPOOFED6, &arrival->counter, now);
+}
+
 /* Where too many pairs are remembered: those that the kernel has forgotten become part of the rest. */
-static void forget_gone_pairs(struct seg_engine *engine)
+static void forget_gone_pairs(struct seg_engine *engine, time_t now)
 {
 	struct seg_refusals *refusals = &engine->refusals;
 	struct seg_hash standing;
@@ -378,7 +398,7 @@ static void forget_gone_pairs(struct seg_engine *engine)
 		return;
 	seg_hash_init(&standing, sizeof(struct pair_key), sizeof(struct pair));
 	while ((pair = seg_hash_next(&refusals->pair, &cursor))) {
-		if (pair->counter.reading == refusals->reading)
+		if (pair_stands(engine, pair, now))
 			*(struct pair *)seg_hash_put(&standing, &pair->key, &made) = *pair;
 		else
 			add_rest(engine, zone_named(engine, pair->key.src), zone_named(engine, pair->key.dst),
@@ -389,8 +409,9 @@ static void forget_gone_pairs(struct seg_engine *engine)
 }
 
 /* Elements that the kernel has forgotten: what they counted stands in their pairs. */
-static void forget_gone_arrivals(struct seg_refusals *refusals)
+static void forget_gone_arrivals(struct seg_engine *engine, time_t now)
 {
+	struct seg_refusals *refusals = &engine->refusals;
 	struct seg_hash standing;
 	struct arrival *arrival;
 	size_t cursor = 0;
@@ -400,45 +421,39 @@ static void forget_gone_arrivals(struct seg_refusals *refusals)
 		return;
 	seg_hash_init(&standing, sizeof(arrival->key), sizeof(*arrival));
 	while ((arrival = seg_hash_next(&refusals->arrival, &cursor)))
-		if (arrival->counter.reading == refusals->reading)
+		if (arrival_stands(engine, arrival, now))
 			*(struct arrival *)seg_hash_put(&standing, &arrival->key, &made) = *arrival;
 	seg_hash_fini(&refusals->arrival);
 	refusals->arrival = standing;
 }
 
-void seg_refusals_read(struct seg_engine *engine, time_t now)
+void seg_refusals_forget_gone(struct seg_engine *engine, time_t now)
 {
-	static const struct {
-		const char *set;
-		seg_counter_fn read;
-		unsigned addr_len;
-		bool spoofed;
-	} table[] = {{"denied4", read_denied, 4, false},	 {"denied6", read_denied, 16, false},
-		     {"spoofed4", read_spoofed, 4, true},	 {"spoofed6", read_spoofed, 16, true},
-		     {"outgrown", read_ways, 0, false}, {"outgrown-spoofed", read_ways, 0, true}};
-	bool all = true;
-
-	engine->refusals.reading++;
-	engine->refusals.held = 0;
-	for (size_t i = 0; engine->plan && i < sizeof(table) / sizeof(*table); i++) {
-		struct totals totals = {engine, now, table[i].addr_len, table[i].spoofed};
-		const struct seg_set *set = seg_plan_set(engine->plan, table[i].set);
-
-		if (set && engine->ops->elements(engine->kernel, set, table[i].read, &totals))
-			all = false;
-	}
-	if (!all) {
-		engine->refusals.reading--; /* what was not shown is not gone */
-		return;
-	}
-	forget_gone_pairs(engine);
-	forget_gone_arrivals(&engine->refusals);
+	forget_gone_pairs(engine, now);
+	forget_gone_arrivals(engine, now);
 }
 
-void seg_refusals_refresh(struct seg_engine *engine, time_t now)
+void seg_refusals_forget_table(struct seg_engine *engine)
 {
-	if (engine->refusals.held <= CHEAP)
-		seg_refusals_read(engine, now);
+	struct arrival *arrival;
+	struct pair *pair;
+	struct ways *ways;
+	size_t cursor = 0;
+
+	while ((pair = seg_hash_next(&engine->refusals.pair, &cursor)))
+		pair->counter = (struct seg_counter){0};
+	cursor = 0;
+	while ((arrival = seg_hash_next(&engine->refusals.arrival, &cursor)))
+		arrival->counter = (struct seg_counter){0};
+	cursor = 0;
+	while ((ways = seg_hash_next(&engine->refusals.ways, &cursor)))
+		ways->counter = (struct seg_counter){0};
+}
+
+void seg_refusals_read(struct seg_engine *engine, time_t now)
+{
+	if (engine->plan)
+		seg_readings_now(engine, engine->plan, SEG_READ_REFUSALS, now);
 }
 
 void seg_refusals_by_zones(const struct seg_refusals *refusals, seg_zones_fn each, void *context)
@@ -534,13 +549,13 @@ static void list_rest(struct seg_engine *engine, json_t *list)
 					"last", seg_json_time(engine, rest->last)));
 }
 
-int seg_engine_denials(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+static int tell_denials(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	struct listing listing = {engine, json_array()};
 	struct pair *pair;
 	size_t cursor = 0;
 
-	seg_refusals_read(engine, request->now);
+	(void)request;
 	while ((pair = seg_hash_next(&engine->refusals.pair, &cursor)))
 		pair->listed = 0;
 	seg_aggregate_each(engine->refusals.aggregate, add_listed, &listing);
@@ -548,4 +563,9 @@ int seg_engine_denials(struct seg_engine *engine, const struct seg_request *requ
 	list_rest(engine, listing.list);
 	*out = json_pack("{s:o}", "denials", listing.list);
 	return 0;
+}
+
+int seg_engine_denials(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	return seg_readings_answer(engine, request, SEG_READ_REFUSALS, tell_denials, out);
 }

@@ -26,6 +26,12 @@
 #define RETRY_S 1 /* until accepting again when there is no descriptor left */
 #define CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
+/* Its answer is being made. The client may have gone: evhttp knows, and sends nothing then. */
+struct asked {
+	struct evhttp_request *request;
+	STAILQ_ENTRY(asked) entry;
+};
+
 /* evhttp counts no connections and gives a slow one all the time it wants. So each connection's bufferevent
  * is held here as well, and looked at a few times a second: let go by evhttp, or too old. */
 struct client {
@@ -37,7 +43,7 @@ struct client {
 struct seg_scrape {
 	struct event_base *base;
 	const struct seg_metrics_at *at;
-	seg_render_fn render;
+	seg_scrape_fn ask;
 	void *context;
 
 	int fd; /* of a port, not served yet; -1 */
@@ -48,6 +54,7 @@ struct seg_scrape {
 	struct event *sweep, *retry, *stale;
 	LIST_HEAD(, client) clients;
 	unsigned n;
+	STAILQ_HEAD(, asked) asked; /* wait for the text */
 	struct seg_strbuf text;
 	bool fresh; /* text is less than a second old */
 };
@@ -144,19 +151,6 @@ static void on_stale(evutil_socket_t fd, short what, void *context)
 	scrape->fresh = false;
 }
 
-static const struct seg_strbuf *current_text(struct seg_scrape *scrape)
-{
-	static const struct timeval later = {.tv_sec = FRESH_S};
-
-	if (scrape->fresh)
-		return &scrape->text;
-	seg_strbuf_reset(&scrape->text);
-	scrape->render(scrape->context, &scrape->text);
-	scrape->fresh = true;
-	evtimer_add(scrape->stale, &later);
-	return &scrape->text;
-}
-
 static void answer(struct evhttp_request *request, int code, const char *reason, const char *type,
 		   const struct seg_strbuf *text)
 {
@@ -185,6 +179,49 @@ static void refuse(struct evhttp_request *request, int code, const char *reason)
 	seg_strbuf_fini(&text);
 }
 
+static void answer_text(struct seg_scrape *scrape, struct evhttp_request *request)
+{
+	answer(request, HTTP_OK, "OK", CONTENT_TYPE, &scrape->text);
+}
+
+/* The first one asks for the text, those who come meanwhile wait for the same. */
+static void wait_for_text(struct seg_scrape *scrape, struct evhttp_request *request)
+{
+	bool first = STAILQ_EMPTY(&scrape->asked);
+	struct asked *asked = calloc(1, sizeof(*asked));
+
+	if (!asked)
+		abort();
+	asked->request = request;
+	STAILQ_INSERT_TAIL(&scrape->asked, asked, entry);
+	if (first)
+		scrape->ask(scrape->context);
+}
+
+static struct evhttp_request *next_asked(struct seg_scrape *scrape)
+{
+	struct asked *asked = STAILQ_FIRST(&scrape->asked);
+	struct evhttp_request *request = asked ? asked->request : NULL;
+
+	if (asked)
+		STAILQ_REMOVE_HEAD(&scrape->asked, entry);
+	free(asked);
+	return request;
+}
+
+void seg_scrape_answer(struct seg_scrape *scrape, const char *text, size_t len)
+{
+	static const struct timeval later = {.tv_sec = FRESH_S};
+	struct evhttp_request *request;
+
+	seg_strbuf_reset(&scrape->text);
+	seg_strbuf_add_n(&scrape->text, text, len);
+	scrape->fresh = true;
+	evtimer_add(scrape->stale, &later);
+	while ((request = next_asked(scrape)))
+		answer_text(scrape, request);
+}
+
 static void on_request(struct evhttp_request *request, void *context)
 {
 	enum evhttp_cmd_type command = evhttp_request_get_command(request);
@@ -197,8 +234,10 @@ static void on_request(struct evhttp_request *request, void *context)
 	} else if (command != EVHTTP_REQ_GET && command != EVHTTP_REQ_HEAD) {
 		evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
 		refuse(request, HTTP_BADMETHOD, "Method Not Allowed");
+	} else if (scrape->fresh) {
+		answer_text(scrape, request);
 	} else {
-		answer(request, HTTP_OK, "OK", CONTENT_TYPE, current_text(scrape));
+		wait_for_text(scrape, request);
 	}
 }
 
@@ -230,15 +269,16 @@ static int take_port(struct seg_scrape *scrape)
 }
 
 int seg_scrape_new(struct seg_scrape **result, struct event_base *base, const struct seg_metrics_at *at,
-		   seg_render_fn render, void *context)
+		   seg_scrape_fn ask, void *context)
 {
 	struct seg_scrape *scrape = calloc(1, sizeof(*scrape));
 	int r = 0;
 
 	if (!scrape)
 		abort();
-	*scrape = (struct seg_scrape){.base = base, .at = at, .render = render, .context = context, .fd = -1};
+	*scrape = (struct seg_scrape){.base = base, .at = at, .ask = ask, .context = context, .fd = -1};
 	LIST_INIT(&scrape->clients);
+	STAILQ_INIT(&scrape->asked);
 	if (!at->path)
 		r = make_port(scrape);
 	if (r) {
@@ -296,8 +336,12 @@ int seg_scrape_listen(struct seg_scrape *scrape, const struct seg_identity *who)
 
 void seg_scrape_free(struct seg_scrape *scrape)
 {
+	struct evhttp_request *request;
+
 	if (!scrape)
 		return;
+	while ((request = next_asked(scrape)))
+		refuse(request, HTTP_SERVUNAVAIL, "Service Unavailable");
 	if (scrape->http)
 		evhttp_free(scrape->http); /* and the listener */
 	while (!LIST_EMPTY(&scrape->clients))

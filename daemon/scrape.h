@@ -21,16 +21,19 @@
 #include "privilege.h"
 #include "settings.h"
 
-typedef void (*seg_render_fn)(void *context, struct seg_strbuf *out);
+/* The text is wanted: seg_scrape_answer() follows, once, from within or later. */
+typedef void (*seg_scrape_fn)(void *context);
 
 struct seg_scrape;
 /* Makes the socket of a port, and takes the port if it is free: before the filter on system calls, which
  * lets no such socket be made. A UNIX socket is made by listening. 0 or -errno. at must outlive it. */
 int seg_scrape_new(struct seg_scrape **scrape, struct event_base *base, const struct seg_metrics_at *at,
-		   seg_render_fn render, void *context);
+		   seg_scrape_fn ask, void *context);
 /* Begins to serve; a UNIX socket belongs to who, and those who may ask on the control socket may ask here.
  * -errno: not now; may be called again. */
 int seg_scrape_listen(struct seg_scrape *scrape, const struct seg_identity *who);
+/* text is borrowed. Whoever asked since it was wanted gets it, and for a second whoever else asks. */
+void seg_scrape_answer(struct seg_scrape *scrape, const char *text, size_t len);
 void seg_scrape_free(struct seg_scrape *scrape); /* NULL allowed; ends all clients */
 
 #endif

@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "flow/aggregate.h"
 #include "hash.h"
+#include "readings.h"
 #include "store.h"
 
 /* A policy with all that was made from it. Its diags hold the sources that places point into. */
@@ -32,7 +33,6 @@ struct seg_own {
 struct seg_usage {
 	struct seg_hash permit;	 /* struct use, by a hash of the id */
 	struct seg_hash element; /* struct element_seen */
-	uint64_t reading;	 /* number of the reading under way: marks elements still there */
 	uint64_t silent;	 /* flows begun inside zones: the kernel is told to send no events of them */
 	bool adopted;		 /* the first reading goes against what was accounted before */
 	bool dirty;
@@ -57,8 +57,6 @@ struct seg_refusals {
 	struct seg_hash ways; /* by interfaces, of what outgrew the kernel's tables */
 	struct seg_hash rest; /* totals by zones alone: of both, and of pairs long gone */
 	struct seg_hash zones; /* totals of everything, by the zones as they were when it was counted */
-	uint64_t reading;     /* number of the reading under way: tells elements that were made anew */
-	size_t held;          /* elements that the last one found */
 	uint64_t total;
 };
 
@@ -93,6 +91,7 @@ struct seg_engine {
 	struct seg_usage usage;
 	struct seg_watch watch;
 	struct seg_refusals refusals;
+	struct seg_readings readings;
 	struct seg_evidence evidence;
 	struct seg_subscription *subscriptions;
 };
@@ -198,9 +197,12 @@ bool seg_engine_is_gateway(const struct seg_engine *engine, seg_addr addr);
 /* refusals.c */
 void seg_refusals_init(struct seg_engine *engine);
 void seg_refusals_fini(struct seg_refusals *refusals);
-void seg_refusals_read(struct seg_engine *engine, time_t now); /* the kernel's totals, by difference */
-/* The same for those who ask often: where a reading is dear, the one of the last SEG_USAGE_EVERY will do. */
-void seg_refusals_refresh(struct seg_engine *engine, time_t now);
+/* The kernel's totals, at one stroke: at the start and the end. */
+void seg_refusals_read(struct seg_engine *engine, time_t now);
+/* An element of a reading; at its end; and where the table is not there any more. */
+void seg_refusals_take(struct seg_engine *engine, enum seg_counted set, const struct seg_elem *elem, time_t now);
+void seg_refusals_forget_gone(struct seg_engine *engine, time_t now);
+void seg_refusals_forget_table(struct seg_engine *engine);
 /* Packets by zones, "" where one is not known: never fewer than before, and together refusals.total. */
 typedef void (*seg_zones_fn)(void *context, const char *from, const char *to, bool spoofed, uint64_t total);
 void seg_refusals_by_zones(const struct seg_refusals *refusals, seg_zones_fn each, void *context);
@@ -210,7 +212,14 @@ void seg_usage_init(struct seg_engine *engine);
 void seg_usage_fini(struct seg_usage *usage);
 /* Takes the counters of an image into the totals of the permits of plan. */
 void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, time_t now);
-void seg_usage_read(struct seg_engine *engine, time_t now);
+void seg_usage_read(struct seg_engine *engine, time_t now); /* the counters, at one stroke */
+/* As of refusals. */
+void seg_usage_take(struct seg_engine *engine, enum seg_counted which, const struct seg_set *set,
+		    const struct seg_elem *elem, time_t now);
+void seg_usage_forget_gone(struct seg_engine *engine, time_t now);
+void seg_usage_forget_table(struct seg_engine *engine);
+/* A commit took the kernel from one plan to another, both with these sets: what it made anew counts from where it was made. */
+void seg_usage_committed(struct seg_engine *engine, const struct seg_plan *from, const struct seg_plan *to);
 void seg_usage_save(struct seg_engine *engine, time_t now);
 /* Takes the touched of the running rule book into the totals. */
 void seg_usage_settle(struct seg_engine *engine);

@@ -4,12 +4,13 @@
  * Use of permits: totals that follow the permit's id over applies, restarts and
  * reboots, made from counters that live and die with elements of the kernel's sets.
  *
- * Each reading adds what an element counted since the last one; an element that
- * counts less than before was made anew. Totals are kept in the state directory
+ * Totals grow element by element (readings.h). They are kept in the state directory
  * together with what the kernel's counters stood at, so that a daemon that finds its
- * table still there adds only the difference.
+ * table still there adds only the difference. What they stood at is the sum of what the
+ * elements were last seen at, so that it fits the totals also in the middle of a reading.
  */
 
+#include "plan/diff.h"
 #include "state.h"
 
 #include <stdlib.h>
@@ -23,16 +24,21 @@ struct id_key {
 struct use {
 	struct id_key key;
 	struct seg_counts total;
-	struct seg_counts standing;  /* of the kernel's counters, summed */
+	struct seg_counts standing;  /* of the kernel's counters, as last summed */
+	struct seg_counts sum;	     /* scratch of summing */
 	struct seg_counts accounted; /* the same at the time of the last save, before this life */
 	time_t first, last;
 };
 struct element_key {
 	uint64_t hash[2];
 };
+enum kind { FLOWS, ORIGINAL, REPLY };
 struct element_seen {
 	struct element_key key;
-	uint64_t packets, bytes, reading;
+	struct seg_counter counter;
+	uint32_t number;
+	enum kind kind;
+	enum seg_counted set;
 };
 
 static struct id_key id_key(const char *id)
@@ -93,8 +99,6 @@ static struct element_key element_key(const struct seg_set *set, const struct se
 	return key;
 }
 
-enum kind { FLOWS, ORIGINAL, REPLY };
-
 static void add(struct seg_counts *counts, enum kind kind, uint64_t packets, uint64_t bytes)
 {
 	switch (kind) {
@@ -119,40 +123,18 @@ static void used_now(struct use *use, time_t now)
 	use->last = now;
 }
 
-/* How much an element has counted since the last reading. One that was not there then is new, also where
- * it counts more than an earlier one of its key. */
-static struct seg_counts grown(struct seg_usage *usage, const struct seg_set *set,
-			       const struct seg_elem *elem)
+static struct element_seen *element_seen(struct seg_usage *usage, enum seg_counted which,
+					 const struct seg_set *set, const struct seg_elem *elem)
 {
 	struct element_key key = element_key(set, elem);
-	struct seg_counts more;
-	struct element_seen *seen;
 	bool made;
+	struct element_seen *seen = seg_hash_put(&usage->element, &key, &made);
 
-	seen = seg_hash_put(&usage->element, &key, &made);
-	if (elem->packets < seen->packets || elem->bytes < seen->bytes || seen->reading + 1 < usage->reading)
-		seen->packets = seen->bytes = 0;
-	more = (struct seg_counts){.packets = elem->packets - seen->packets,
-				   .bytes = elem->bytes - seen->bytes};
-	seen->reading = usage->reading;
-	seen->packets = elem->packets;
-	seen->bytes = elem->bytes;
-	return more;
+	seen->set = which;
+	seen->kind = which == SEG_ADMITTED ? FLOWS : elem->key[0] ? REPLY : ORIGINAL;
+	memcpy(&seen->number, elem->key + set->key_len - sizeof(seen->number), sizeof(seen->number));
+	return seen;
 }
-
-/* The three sets that count: flows by number, packets by direction and number. */
-static const struct counting {
-	const char *set;
-	bool directed;
-} counting[] = {{"admitted", false}, {"slow", true}, {"fast", true}};
-#define COUNTING (sizeof(counting) / sizeof(*counting))
-
-struct reading {
-	struct seg_engine *engine;
-	const struct seg_set *set;
-	time_t now;
-	bool directed;
-};
 
 /* Whose number it is: as the plan in force has it, before the first plan as an earlier life wrote it down.
  * NULL: nobody's, or traffic inside a zone. */
@@ -170,29 +152,48 @@ static const char *permit_of(const struct seg_engine *engine, uint32_t number)
 	return NULL;
 }
 
-static void account_element(void *context, const struct seg_elem *elem)
+void seg_usage_take(struct seg_engine *engine, enum seg_counted which, const struct seg_set *set,
+		    const struct seg_elem *elem, time_t now)
 {
-	struct reading *reading = context;
-	struct seg_usage *usage = &reading->engine->usage;
-	enum kind kind = !reading->directed ? FLOWS : elem->key[0] ? REPLY : ORIGINAL;
-	struct seg_counts more = grown(usage, reading->set, elem);
+	struct seg_usage *usage = &engine->usage;
+	struct element_seen *seen = element_seen(usage, which, set, elem);
+	struct seg_growth more = seg_counter_take(engine, which, &seen->counter, elem, now);
 	const char *id;
 	struct use *use;
-	uint32_t number;
 
-	memcpy(&number, elem->key + reading->set->key_len - sizeof(number), sizeof(number));
-	if ((number & SEG_NUMBER_INTRA) && kind == FLOWS && !usage->adopted)
+	if (usage->adopted || !more.packets)
+		return;
+	if ((seen->number & SEG_NUMBER_INTRA) && seen->kind == FLOWS)
 		usage->silent += more.packets;
-	id = permit_of(reading->engine, number);
+	id = permit_of(engine, seen->number);
 	if (!id)
 		return;
 	use = use_of(usage, id);
-	add(&use->standing, kind, elem->packets, elem->bytes);
-	if (usage->adopted || !more.packets)
-		return;
-	add(&use->total, kind, more.packets, more.bytes);
-	used_now(use, reading->now);
+	add(&use->total, seen->kind, more.packets, more.bytes);
+	used_now(use, now);
 	usage->dirty = true;
+}
+
+/* What the kernel's counters stand at, by permits: of every element that is not known to be gone. */
+static void sum_standing(struct seg_engine *engine, time_t now)
+{
+	struct seg_usage *usage = &engine->usage;
+	const struct element_seen *seen;
+	struct use *use;
+	size_t cursor = 0;
+
+	while ((seen = seg_hash_next(&usage->element, &cursor))) {
+		const char *id = permit_of(engine, seen->number);
+
+		if (id && seg_counter_stands(engine, seen->set, &seen->counter, now))
+			add(&use_of(usage, id)->sum, seen->kind, seen->counter.packets, seen->counter.bytes);
+	}
+	cursor = 0;
+	while ((use = seg_hash_next(&usage->permit, &cursor))) {
+		usage->dirty |= memcmp(&use->sum, &use->standing, sizeof(use->sum)) != 0;
+		use->standing = use->sum;
+		memset(&use->sum, 0, sizeof(use->sum));
+	}
 }
 
 static uint64_t since(uint64_t standing, uint64_t accounted)
@@ -219,42 +220,53 @@ static void adopt(struct use *use, time_t now)
 }
 
 /* Now and then, when half of what is remembered is not there any more. */
-static void forget_gone_elements(struct seg_usage *usage)
+void seg_usage_forget_gone(struct seg_engine *engine, time_t now)
 {
+	struct seg_usage *usage = &engine->usage;
 	struct seg_hash standing;
 	struct element_seen *seen;
-	size_t cursor = 0, stale = 0;
+	size_t cursor = 0, gone = 0;
 	bool made;
 
 	while ((seen = seg_hash_next(&usage->element, &cursor)))
-		stale += seen->reading != usage->reading;
-	if (!stale || stale * 2 < usage->element.n)
+		gone += !seg_counter_stands(engine, seen->set, &seen->counter, now);
+	if (!gone || gone * 2 < usage->element.n)
 		return;
 	seg_hash_init(&standing, sizeof(struct element_key), sizeof(struct element_seen));
 	cursor = 0;
 	while ((seen = seg_hash_next(&usage->element, &cursor)))
-		if (seen->reading == usage->reading)
+		if (seg_counter_stands(engine, seen->set, &seen->counter, now))
 			*(struct element_seen *)seg_hash_put(&standing, &seen->key, &made) = *seen;
 	seg_hash_fini(&usage->element);
 	usage->element = standing;
 }
 
-static void read_counters(struct seg_engine *engine, const struct seg_plan *plan, time_t now)
+void seg_usage_forget_table(struct seg_engine *engine)
 {
-	struct reading reading = {.engine = engine, .now = now};
-	struct use *use;
-	size_t cursor = 0;
+	seg_hash_fini(&engine->usage.element);
+	seg_hash_init(&engine->usage.element, sizeof(struct element_key), sizeof(struct element_seen));
+}
 
-	while ((use = seg_hash_next(&engine->usage.permit, &cursor)))
-		memset(&use->standing, 0, sizeof(use->standing));
-	engine->usage.reading++;
-	for (size_t i = 0; i < COUNTING; i++) {
-		reading.set = seg_plan_set(plan, counting[i].set);
-		reading.directed = counting[i].directed;
-		if (reading.set)
-			engine->ops->elements(engine->kernel, reading.set, account_element, &reading);
+void seg_usage_committed(struct seg_engine *engine, const struct seg_plan *from, const struct seg_plan *to)
+{
+	const struct seg_set *was = seg_plan_set(from, "fast"), *is = seg_plan_set(to, "fast");
+	struct seg_arena *scratch = seg_arena_new();
+	struct seg_usage *usage = &engine->usage;
+	struct seg_set_change change = {0};
+
+	seg_set_diff(was, is, seg_plan_later_ms(from, to), scratch, &change);
+	for (size_t i = 0; i < change.dels; i++) {
+		struct element_key key = element_key(was, change.del[i]);
+		struct element_seen *seen = seg_hash_find(&usage->element, &key);
+
+		if (seen)
+			seg_hash_remove(&usage->element, seen);
 	}
-	forget_gone_elements(&engine->usage);
+	for (size_t i = 0; i < change.adds; i++)
+		seg_counter_place(engine, SEG_FAST,
+				  &element_seen(usage, SEG_FAST, is, change.add[i])->counter, change.add[i],
+				  to->at);
+	seg_arena_free(scratch);
 }
 
 void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, time_t now)
@@ -263,9 +275,10 @@ void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, 
 	struct use *use;
 	size_t cursor = 0;
 
-	read_counters(engine, image, now);
+	seg_readings_now(engine, image, SEG_READ_USAGE, now);
 	if (!usage->adopted)
 		return;
+	sum_standing(engine, now);
 	while ((use = seg_hash_next(&usage->permit, &cursor)))
 		adopt(use, now);
 	usage->adopted = false;
@@ -277,7 +290,7 @@ void seg_usage_read(struct seg_engine *engine, time_t now)
 	if (!engine->plan || !engine->running || engine->usage.adopted)
 		return;
 	seg_usage_settle(engine);
-	read_counters(engine, engine->plan, now);
+	seg_readings_now(engine, engine->plan, SEG_READ_USAGE, now);
 }
 
 void seg_usage_settle(struct seg_engine *engine)
@@ -299,8 +312,8 @@ void seg_usage_save(struct seg_engine *engine, time_t now)
 	size_t cursor = 0;
 	bool failed;
 
-	(void)now;
 	seg_usage_settle(engine);
+	sum_standing(engine, now);
 	if (!engine->usage.dirty || seg_store_begin_usage(engine->store))
 		return;
 	failed = false;

@@ -80,10 +80,8 @@ static ssize_t await(const struct mnl_socket *sock, void *buffer, size_t size)
 	}
 }
 
-/* Gives the messages that answer `seq` to each (NULL: nobody) up to the one that ends the answer:
- * then true, and *error is what it says. */
-static bool answer(const void *buffer, ssize_t len, uint32_t seq, seg_netlink_fn each, void *context,
-		   int *error)
+bool seg_netlink_answer(const void *buffer, ssize_t len, uint32_t seq, seg_netlink_fn each, void *context,
+			int *error)
 {
 	const struct nlmsghdr *message;
 	int left;
@@ -118,7 +116,7 @@ int seg_netlink_ask(const struct mnl_socket *sock, const struct nlmsghdr *reques
 
 		if (len < 0)
 			return (int)len;
-		if (answer(buffer, len, request->nlmsg_seq, each, context, &error))
+		if (seg_netlink_answer(buffer, len, request->nlmsg_seq, each, context, &error))
 			return error;
 	}
 }

@@ -28,6 +28,10 @@ int seg_netlink_request(const struct mnl_socket *sock, struct nlmsghdr *request)
 typedef void (*seg_netlink_fn)(void *context, const struct nlmsghdr *message);
 int seg_netlink_ask(const struct mnl_socket *sock, const struct nlmsghdr *request, seg_netlink_fn each,
 		    void *context);
+/* Gives the messages of one datagram that answer `seq` to each (NULL: nobody), up to the one that ends the answer:
+ * then true. *error: 0 before the first datagram of an answer; at its end what seg_netlink_ask() returns. */
+bool seg_netlink_answer(const void *buffer, ssize_t len, uint32_t seq, seg_netlink_fn each, void *context,
+			int *error);
 /* Sends one dump request and gives every message of the answer to `each`, waiting for it: for short
  * answers. 0, -EINTR (changed while it was read: do not trust it), or -errno. */
 int seg_netlink_dump(const struct mnl_socket *sock, struct nlmsghdr *request, seg_netlink_fn each,

@@ -256,3 +256,67 @@ int seg_nft_read_elements(struct seg_nft *nft, const struct seg_set *set, seg_co
 	seg_arena_free(arena);
 	return ret;
 }
+
+/* -- in slices --------------------------------------------------------- */
+
+struct seg_nft_walk {
+	struct mnl_socket *sock;
+	struct seg_set set; /* what decoding needs of it; nothing that it points to */
+	int error;
+};
+
+int seg_nft_walk_start(const struct seg_nft *nft, const struct seg_set *set, struct seg_nft_walk **walk)
+{
+	struct seg_nft_question question;
+	char name[SEG_NAME_MAX];
+	struct mnl_socket *sock;
+	int r = seg_netlink_open(&sock, NETLINK_NETFILTER, 0, 0);
+
+	if (r)
+		return r;
+	seg_set_kernel_name(set, nft->generation, name);
+	seg_nft_question_init(&question, NFT_MSG_GETSETELEM, true);
+	mnl_attr_put_strz(question.nlh, NFTA_SET_ELEM_LIST_TABLE, SEG_TABLE);
+	mnl_attr_put_strz(question.nlh, NFTA_SET_ELEM_LIST_SET, name);
+	question.nlh->nlmsg_seq = 1;
+	if (mnl_socket_sendto(sock, question.nlh, question.nlh->nlmsg_len) < 0) {
+		r = -errno;
+		mnl_socket_close(sock);
+		return r;
+	}
+	*walk = seg_nft_must(calloc(1, sizeof(**walk)));
+	**walk = (struct seg_nft_walk){.sock = sock, .set = *set};
+	return 0;
+}
+
+int seg_nft_walk_fd(const struct seg_nft_walk *walk)
+{
+	return mnl_socket_get_fd(walk->sock);
+}
+
+int seg_nft_walk_read(struct seg_nft_walk *walk, seg_counter_fn each, void *context)
+{
+	_Alignas(struct nlmsghdr) char buffer[32768];
+	ssize_t len = seg_netlink_receive(walk->sock, buffer, sizeof(buffer));
+	struct seg_arena *arena;
+	struct elem_reader r;
+	bool last;
+
+	if (len < 0)
+		return len == -EAGAIN ? 0 : (int)len;
+	arena = seg_arena_new();
+	r = (struct elem_reader){.set = &walk->set, .arena = arena, .scratch = arena};
+	last = seg_netlink_answer(buffer, len, 1, take_elems, &r, &walk->error);
+	for (size_t i = 0; i < r.n; i++)
+		each(context, &r.raw[i].elem);
+	seg_arena_free(arena);
+	return !last ? 0 : walk->error ? walk->error : 1;
+}
+
+void seg_nft_walk_close(struct seg_nft_walk *walk)
+{
+	if (!walk)
+		return;
+	mnl_socket_close(walk->sock);
+	free(walk);
+}

@@ -8,6 +8,8 @@
  * real one would: that `old` of a commit is what it holds.
  */
 
+#include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +22,7 @@ struct fake_counted {
 	char set[16];
 	uint8_t key[32];
 	uint64_t packets, bytes;
+	uint64_t left_ms; /* until it ends unless a packet comes; 0: it may end at any moment */
 };
 
 struct fake_kernel {
@@ -34,9 +37,14 @@ struct fake_kernel {
 	size_t flows, deleted;
 	unsigned dumps;
 	const char *bypass;
-	unsigned readings;	 /* of the set denied4 */
-	unsigned repeated;	 /* so often every counted element is shown, as a large table would */
+	/* A reading in slices. */
+	struct seg_engine *engine; /* whose readings they are */
+	char counting[32];	   /* the set; "": none under way */
+	size_t shown;		   /* elements of it */
+	int count_fails;	   /* this many readings yet to come fail where they end */
+	unsigned readings;	   /* of the set denied4, that came to their end */
 };
+#define FAKE_PIECE 2 /* elements a slice */
 
 static const struct seg_set *fake_set(const struct seg_plan *plan, const struct seg_set *set)
 {
@@ -184,24 +192,96 @@ static int fake_read(void *kernel, struct seg_plan **image)
 	return 0;
 }
 
+/* The elements of a set from number `from`, `n` at most: how many there were. */
+static size_t fake_show(struct fake_kernel *fake, const char *name, size_t from, size_t n, seg_counter_fn each,
+			void *context)
+{
+	const struct seg_set *held = seg_plan_set(fake->image, name);
+	size_t at = 0, given = 0;
+
+	for (size_t i = 0; i < held->elems && given < n; i++)
+		if (at++ >= from && ++given)
+			each(context, &held->elem[i]);
+	for (size_t i = 0; i < fake->counteds && given < n; i++) {
+		const struct fake_counted *one = &fake->counted[i];
+
+		if (strcmp(one->set, name) == 0 && at++ >= from && ++given)
+			each(context, &(struct seg_elem){.key = one->key,
+							 .packets = one->packets,
+							 .bytes = one->bytes,
+							 .timeout_ms = one->left_ms ? one->left_ms : 1});
+	}
+	return given;
+}
+
 static int fake_elements(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context)
 {
 	struct fake_kernel *fake = kernel;
-	const struct seg_set *held = fake->image ? seg_plan_set(fake->image, set->name) : NULL;
 
-	if (!held)
+	if (!fake->image || !seg_plan_set(fake->image, set->name))
 		return -ENOENT;
-	fake->readings += !strcmp(set->name, "denied4");
-	for (size_t i = 0; i < held->elems; i++)
-		each(context, &held->elem[i]);
-	for (size_t i = 0; i < fake->counteds * (1 + fake->repeated); i++) {
-		const struct fake_counted *one = &fake->counted[i % fake->counteds];
-
-		if (strcmp(one->set, set->name) == 0)
-			each(context, &(struct seg_elem){
-					      .key = one->key, .packets = one->packets, .bytes = one->bytes});
-	}
+	fake_show(fake, set->name, 0, SIZE_MAX, each, context);
 	return 0;
+}
+
+static int fake_count_begin(void *kernel, const struct seg_set *set)
+{
+	struct fake_kernel *fake = kernel;
+
+	if (fake->counting[0])
+		abort(); /* one at a time */
+	strncpy(fake->counting, set->name, sizeof(fake->counting) - 1);
+	fake->shown = 0;
+	return 0;
+}
+
+static void fake_count_stop(void *kernel)
+{
+	((struct fake_kernel *)kernel)->counting[0] = '\0';
+}
+
+static void fake_counted_one(void *context, const struct seg_elem *elem)
+{
+	struct fake_kernel *fake = context;
+
+	seg_engine_counted(fake->engine, elem, fake->now);
+}
+
+static int fake_count_result(struct fake_kernel *fake)
+{
+	if (!fake->image || !seg_plan_set(fake->image, fake->counting))
+		return -ENOENT;
+	if (!fake->count_fails)
+		return 0;
+	fake->count_fails--;
+	return -EINTR;
+}
+
+/* One slice of the reading under way; false: there is none. */
+static inline bool fake_slice(struct fake_kernel *fake)
+{
+	bool there = fake->image && fake->counting[0] && seg_plan_set(fake->image, fake->counting);
+	size_t n = 0;
+	int r;
+
+	if (!fake->counting[0])
+		return false;
+	if (there)
+		n = fake_show(fake, fake->counting, fake->shown, FAKE_PIECE, fake_counted_one, fake);
+	fake->shown += n;
+	if (n)
+		return true;
+	r = fake_count_result(fake);
+	fake->readings += !r && strcmp(fake->counting, "denied4") == 0;
+	fake->counting[0] = '\0';
+	seg_engine_counted_all(fake->engine, r, fake->now);
+	return true;
+}
+
+static inline void fake_slices(struct fake_kernel *fake)
+{
+	while (fake_slice(fake))
+		;
 }
 
 static int fake_remove(void *kernel)
@@ -270,6 +350,8 @@ static const struct seg_kernel_ops fake_ops = {
 	.untouched = fake_untouched,
 	.read = fake_read,
 	.elements = fake_elements,
+	.count = fake_count_begin,
+	.count_stop = fake_count_stop,
 	.remove = fake_remove,
 	.facts = fake_facts,
 	.flows = fake_flows,
