@@ -24,13 +24,27 @@ static struct seg_scrape *scrape;
 static struct seg_metrics_at at;
 static char path[64];
 static unsigned rendered;
+static bool late; /* the text comes when the test gives it */
 
-static void render(void *context, struct seg_strbuf *out)
+static void give(void)
 {
-	(void)context;
+	struct seg_strbuf text = {0};
+
 	rendered++;
 	for (int i = 0; i < 30000; i++) /* more than a socket's buffer holds */
-		seg_strbuf_add(out, "segd_something_total 1\n");
+		seg_strbuf_add(&text, "segd_something_total 1\n");
+	seg_scrape_answer(scrape, seg_strbuf_text(&text), text.len);
+	seg_strbuf_fini(&text);
+}
+
+static unsigned wanted;
+
+static void want(void *context)
+{
+	(void)context;
+	wanted++;
+	if (!late)
+		give();
 }
 
 static void setup(void)
@@ -40,9 +54,10 @@ static void setup(void)
 	snprintf(path, sizeof(path), "/tmp/segd-scrape-%d.sock", (int)getpid());
 	signal(SIGPIPE, SIG_IGN); /* as the daemon does */
 	at = (struct seg_metrics_at){.text = path, .path = path};
-	rendered = 0;
+	rendered = wanted = 0;
+	late = false;
 	base = event_base_new();
-	ck_assert_int_eq(seg_scrape_new(&scrape, base, &at, render, NULL), 0);
+	ck_assert_int_eq(seg_scrape_new(&scrape, base, &at, want, NULL), 0);
 	ck_assert_int_eq(seg_scrape_listen(scrape, &who), 0);
 }
 
@@ -153,6 +168,50 @@ START_TEST(test_who_goes_in_the_middle)
 }
 END_TEST
 
+/* The text takes its time: everybody who asked meanwhile gets the same one, but who has gone. */
+START_TEST(test_text_comes_late)
+{
+	char head[256];
+	int fd[8];
+
+	late = true;
+	for (size_t i = 0; i < 8; i++)
+		fd[i] = ask(i % 2 ? "GET /metrics HTTP/1.1\r\n\r\n" : "HEAD /metrics HTTP/1.1\r\n\r\n");
+	for (int i = 0; i < 50; i++)
+		turn();
+	ck_assert_uint_eq(wanted, 1);
+	for (size_t i = 0; i < 4; i++)
+		close(fd[i]);
+	for (int i = 0; i < 50; i++)
+		turn();
+	ck_assert_int_eq(recv(fd[5], head, sizeof(head), 0), -1);
+	give();
+	for (size_t i = 4; i < 8; i++) {
+		read_all(fd[i], head);
+		ck_assert_msg(!strncmp(head, "HTTP/1.1 200 OK\r\n", 17), "%zu: %s", i, head);
+	}
+	ck_assert_uint_eq(wanted, 1);
+}
+END_TEST
+
+/* Ended while it is awaited, by one who is there and one who has gone. */
+START_TEST(test_end_before_the_text)
+{
+	int fd[2];
+
+	late = true;
+	for (size_t i = 0; i < 2; i++)
+		fd[i] = ask("GET /metrics HTTP/1.1\r\n\r\n");
+	for (int i = 0; i < 50; i++)
+		turn();
+	close(fd[0]);
+	for (int i = 0; i < 50; i++)
+		turn();
+	ck_assert_uint_eq(wanted, 1);
+	close(fd[1]);
+}
+END_TEST
+
 /* Ended while clients are in every state. */
 START_TEST(test_end_with_clients)
 {
@@ -183,9 +242,9 @@ START_TEST(test_port)
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&in, &len), 0);
 	close(fd);
 	port.port = ntohs(in.sin_port);
-	ck_assert_int_eq(seg_scrape_new(&one, base, &port, render, NULL), 0);
+	ck_assert_int_eq(seg_scrape_new(&one, base, &port, want, NULL), 0);
 	ck_assert_int_eq(seg_scrape_listen(one, &who), 0);
-	ck_assert_int_eq(seg_scrape_new(&two, base, &port, render, NULL), 0);
+	ck_assert_int_eq(seg_scrape_new(&two, base, &port, want, NULL), 0);
 	ck_assert_int_eq(seg_scrape_listen(two, &who), -EADDRINUSE);
 	seg_scrape_free(one);
 	ck_assert_int_eq(seg_scrape_listen(two, &who), 0);
@@ -205,6 +264,8 @@ int main(void)
 	tcase_add_test(tcase, test_answers);
 	tcase_add_test(tcase, test_rendered_once_a_second);
 	tcase_add_test(tcase, test_who_goes_in_the_middle);
+	tcase_add_test(tcase, test_text_comes_late);
+	tcase_add_test(tcase, test_end_before_the_text);
 	tcase_add_test(tcase, test_end_with_clients);
 	tcase_add_test(tcase, test_port);
 	suite_add_tcase(suite, tcase);
