@@ -78,7 +78,8 @@ static bool has_counters(const struct seg_plan *plan)
 }
 
 /* What the commit made anew counts from where it was made. */
-static void account_commit(struct seg_engine *engine, const struct seg_plan *there, const struct seg_plan *plan)
+static void account_commit(struct seg_engine *engine, const struct seg_plan *there,
+			   const struct seg_plan *plan)
 {
 	if (has_counters(there) && has_counters(plan)) {
 		seg_usage_committed(engine, there, plan);

@@ -507,8 +507,8 @@ static void say_no_metrics(const struct seg_loop *loop, int r)
 
 static void make_scrape(struct seg_loop *loop)
 {
-	int r = loop->settings->metrics.text ? seg_scrape_new(&loop->scrape, loop->base, &loop->settings->metrics,
-							      ask_metrics, loop)
+	int r = loop->settings->metrics.text ? seg_scrape_new(&loop->scrape, loop->base,
+							      &loop->settings->metrics, ask_metrics, loop)
 					     : 0;
 
 	if (r)

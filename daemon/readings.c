@@ -16,15 +16,9 @@ struct seg_wish {
 };
 
 static const char *const name[SEG_COUNTED] = {
-	[SEG_ADMITTED] = "admitted",
-	[SEG_SLOW] = "slow",
-	[SEG_FAST] = "fast",
-	[SEG_DENIED4] = "denied4",
-	[SEG_DENIED6] = "denied6",
-	[SEG_SPOOFED4] = "spoofed4",
-	[SEG_SPOOFED6] = "spoofed6",
-	[SEG_OUTGROWN] = "outgrown",
-	[SEG_OUTGROWN_SPOOFED] = "outgrown-spoofed",
+	[SEG_ADMITTED] = "admitted", [SEG_SLOW] = "slow",	  [SEG_FAST] = "fast",
+	[SEG_DENIED4] = "denied4",   [SEG_DENIED6] = "denied6",	  [SEG_SPOOFED4] = "spoofed4",
+	[SEG_SPOOFED6] = "spoofed6", [SEG_OUTGROWN] = "outgrown", [SEG_OUTGROWN_SPOOFED] = "outgrown-spoofed",
 };
 
 static unsigned bit(enum seg_counted set)
@@ -61,8 +55,8 @@ void seg_counter_place(const struct seg_engine *engine, enum seg_counted set, st
 					earliest_end(elem, now)};
 }
 
-bool seg_counter_stands(const struct seg_engine *engine, enum seg_counted set, const struct seg_counter *counter,
-			time_t now)
+bool seg_counter_stands(const struct seg_engine *engine, enum seg_counted set,
+			const struct seg_counter *counter, time_t now)
 {
 	return counter->reading >= engine->readings.number[set] || now < counter->until;
 }

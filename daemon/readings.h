@@ -65,10 +65,10 @@ struct seg_readings {
 	uint64_t wished; /* so far: numbers them */
 	uint64_t served; /* wishes up to this number came before the walk under way */
 	bool walking;
-	enum seg_counted set;	     /* of the walk under way */
-	const struct seg_set *of;    /* the same, of the plan */
-	unsigned failures;	     /* in a row */
-	bool later;		     /* the last could not begin: with the next tick */
+	enum seg_counted set;	      /* of the walk under way */
+	const struct seg_set *of;     /* the same, of the plan */
+	unsigned failures;	      /* in a row */
+	bool later;		      /* the last could not begin: with the next tick */
 	uint64_t number[SEG_COUNTED]; /* readings of each set that came to their end */
 };
 
@@ -80,11 +80,11 @@ struct seg_growth seg_counter_take(const struct seg_engine *engine, enum seg_cou
 void seg_counter_place(const struct seg_engine *engine, enum seg_counted set, struct seg_counter *counter,
 		       const struct seg_elem *elem, time_t now);
 /* Was it shown by the last reading, or passed over? False: it is gone. */
-bool seg_counter_stands(const struct seg_engine *engine, enum seg_counted set, const struct seg_counter *counter,
-			time_t now);
+bool seg_counter_stands(const struct seg_engine *engine, enum seg_counted set,
+			const struct seg_counter *counter, time_t now);
 
-/* Answers with what tell says once the sets (SEG_READ_*) were read: SEG_LATER, or at once where there are none
- * to read. tell must not answer SEG_LATER itself; it is given the request as of then. */
+/* Answers with what tell says once the sets (SEG_READ_*) were read: SEG_LATER, or at once where there are
+ * none to read. tell must not answer SEG_LATER itself; it is given the request as of then. */
 int seg_readings_answer(struct seg_engine *engine, const struct seg_request *request, unsigned sets,
 			seg_command_fn tell, json_t **out);
 /* The same for nobody: totals that are saved and told now and then. */

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEYS_MAX 4096   /* kinds of refusals listed */
+#define KEYS_MAX 4096	/* kinds of refusals listed */
 #define PAIRS_MAX 65536 /* sources and destinations remembered beside those the kernel holds */
 
 struct pair_key {
@@ -356,7 +356,8 @@ static void take_ways(struct totals *totals, const struct seg_elem *elem)
 	count_zones(totals, from, to, more);
 }
 
-void seg_refusals_take(struct seg_engine *engine, enum seg_counted set, const struct seg_elem *elem, time_t now)
+void seg_refusals_take(struct seg_engine *engine, enum seg_counted set, const struct seg_elem *elem,
+		       time_t now)
 {
 	bool v4 = set == SEG_DENIED4 || set == SEG_SPOOFED4;
 	struct totals totals = {.engine = engine, .set = set, .now = now, .addr_len = v4 ? 4 : 16};

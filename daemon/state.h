@@ -200,7 +200,8 @@ void seg_refusals_fini(struct seg_refusals *refusals);
 /* The kernel's totals, at one stroke: at the start and the end. */
 void seg_refusals_read(struct seg_engine *engine, time_t now);
 /* An element of a reading; at its end; and where the table is not there any more. */
-void seg_refusals_take(struct seg_engine *engine, enum seg_counted set, const struct seg_elem *elem, time_t now);
+void seg_refusals_take(struct seg_engine *engine, enum seg_counted set, const struct seg_elem *elem,
+		       time_t now);
 void seg_refusals_forget_gone(struct seg_engine *engine, time_t now);
 void seg_refusals_forget_table(struct seg_engine *engine);
 /* Packets by zones, "" where one is not known: never fewer than before, and together refusals.total. */
@@ -218,7 +219,8 @@ void seg_usage_take(struct seg_engine *engine, enum seg_counted which, const str
 		    const struct seg_elem *elem, time_t now);
 void seg_usage_forget_gone(struct seg_engine *engine, time_t now);
 void seg_usage_forget_table(struct seg_engine *engine);
-/* A commit took the kernel from one plan to another, both with these sets: what it made anew counts from where it was made. */
+/* A commit took the kernel from one plan to another, both with these sets: what it made anew counts from
+ * where it was made. */
 void seg_usage_committed(struct seg_engine *engine, const struct seg_plan *from, const struct seg_plan *to);
 void seg_usage_save(struct seg_engine *engine, time_t now);
 /* Takes the touched of the running rule book into the totals. */

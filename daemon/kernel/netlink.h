@@ -28,8 +28,9 @@ int seg_netlink_request(const struct mnl_socket *sock, struct nlmsghdr *request)
 typedef void (*seg_netlink_fn)(void *context, const struct nlmsghdr *message);
 int seg_netlink_ask(const struct mnl_socket *sock, const struct nlmsghdr *request, seg_netlink_fn each,
 		    void *context);
-/* Gives the messages of one datagram that answer `seq` to each (NULL: nobody), up to the one that ends the answer:
- * then true. *error: 0 before the first datagram of an answer; at its end what seg_netlink_ask() returns. */
+/* Gives the messages of one datagram that answer `seq` to each (NULL: nobody), up to the one that ends the
+ * answer: then true. *error: 0 before the first datagram of an answer; at its end what seg_netlink_ask()
+ * returns. */
 bool seg_netlink_answer(const void *buffer, ssize_t len, uint32_t seq, seg_netlink_fn each, void *context,
 			int *error);
 /* Sends one dump request and gives every message of the answer to `each`, waiting for it: for short

@@ -65,12 +65,12 @@ typedef void (*seg_counter_fn)(void *context, const struct seg_elem *elem);
 int seg_nft_read_elements(struct seg_nft *nft, const struct seg_set *set, seg_counter_fn each, void *context);
 
 /*
- * The same in slices, for sets that are large: the kernel begins a dump anew for each piece, so that the whole takes
- * it a time that grows with the square of the elements. A slice is one piece (32 KiB, some 300 elements, 4 ms where
- * 65,536 stand before it), on a socket that is the walk's alone.
+ * The same in slices, for sets that are large: the kernel begins a dump anew for each piece, so that the
+ * whole takes it a time that grows with the square of the elements. A slice is one piece (32 KiB, some 300
+ * elements, 4 ms where 65,536 stand before it), on a socket that is the walk's alone.
  *
- * Packets go on counting, and make elements and end them meanwhile: an element may then be shown twice, or not at
- * all. The set is one without intervals; it need not outlive the call.
+ * Packets go on counting, and make elements and end them meanwhile: an element may then be shown twice, or
+ * not at all. The set is one without intervals; it need not outlive the call.
  */
 struct seg_nft_walk;
 int seg_nft_walk_start(const struct seg_nft *nft, const struct seg_set *set, struct seg_nft_walk **walk);

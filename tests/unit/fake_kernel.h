@@ -193,8 +193,8 @@ static int fake_read(void *kernel, struct seg_plan **image)
 }
 
 /* The elements of a set from number `from`, `n` at most: how many there were. */
-static size_t fake_show(struct fake_kernel *fake, const char *name, size_t from, size_t n, seg_counter_fn each,
-			void *context)
+static size_t fake_show(struct fake_kernel *fake, const char *name, size_t from, size_t n,
+			seg_counter_fn each, void *context)
 {
 	const struct seg_set *held = seg_plan_set(fake->image, name);
 	size_t at = 0, given = 0;

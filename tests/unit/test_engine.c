@@ -1287,8 +1287,8 @@ START_TEST(test_flushed_while_it_is_read)
 }
 END_TEST
 
-/* What is kept of the kernel's counters fits the totals also where a reading is under way: a crash then counts
- * nothing twice. */
+/* What is kept of the kernel's counters fits the totals also where a reading is under way: a crash then
+ * counts nothing twice. */
 START_TEST(test_saved_while_it_is_read)
 {
 	struct answer answer;
