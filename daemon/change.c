@@ -403,37 +403,47 @@ static void find_earlier(void *context, const struct seg_record *entry)
 		search->found = entry->version;
 }
 
-/* Without a version: what was confirmed before. */
-static unsigned rollback_target(struct seg_engine *engine, const struct seg_request *request)
+/* What was confirmed before. */
+static unsigned version_before(struct seg_engine *engine)
 {
-	json_int_t version = json_integer_value(json_object_get(request->params, "version"));
 	struct earlier_version search = {.current = engine->state.current};
 
-	if (version > 0 && version < UINT32_MAX)
-		return (unsigned)version;
 	if (engine->state.confirm_until)
 		return engine->state.confirmed;
 	seg_store_each_record(engine->store, find_earlier, &search);
 	return search.found;
 }
 
+static bool is_stored(struct seg_engine *engine, json_int_t version)
+{
+	char hash[65];
+
+	if (version < 1 || version > UINT32_MAX)
+		return false;
+	if (seg_store_version_hash(engine->store, (unsigned)version, hash))
+		return true;
+	free(seg_store_take_problem(engine->store));
+	return false;
+}
+
 int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
-	unsigned version = rollback_target(engine, request);
+	const json_t *asked = json_object_get(request->params, "version");
+	json_int_t wanted = json_is_integer(asked) ? json_integer_value(asked) : version_before(engine);
 	const char *comment = json_string_value(json_object_get(request->params, "comment"));
 	struct seg_revoked revoked = {0};
-	char *problem = NULL, hash[65];
+	unsigned version = (unsigned)wanted;
+	char *problem = NULL;
 	int r;
 
-	if (!version && !engine->state.confirm_until)
+	if (!json_is_integer(asked) && !wanted && !engine->state.confirm_until)
 		return seg_answer_error(out, -ENOENT, "not-found",
 					"there is no earlier version to go back to");
-	if (version && !seg_store_version_hash(engine->store, version, hash)) {
-		free(seg_store_take_problem(engine->store));
-		return seg_answer_error(out, -ENOENT, "not-found",
-					"version %u is not in the state directory; segctl history lists them",
-					version);
-	}
+	if ((json_is_integer(asked) || wanted) && !is_stored(engine, wanted))
+		return seg_answer_error(
+			out, -ENOENT, "not-found",
+			"version %lld is not in the state directory; segctl history lists them",
+			(long long)wanted);
 	r = seg_apply_go_back(engine, version, request, comment ? comment : "rollback", request->now,
 			      &revoked, &problem);
 	if (r)

@@ -251,10 +251,10 @@ START_TEST(a_new_interface_of_a_wildcard_joins_the_fast_road)
 }
 END_TEST
 
-static bool forwards(const struct built *b, const char *dst)
+static bool forwards(const struct built *b, const char *dst, uint32_t type)
 {
 	struct eval_packet p = {.hook = SEG_HOOK_FORWARD, .iif = "a0", .oif = "c0", .proto = 17, .dport = 53,
-				.fib_daddr = RTN_UNICAST, .fib_daddr_iif = RTN_UNICAST, .ct_state = 8};
+				.fib_daddr = type, .fib_daddr_iif = RTN_UNICAST, .ct_state = 8};
 
 	ck_assert(seg_addr_parse("10.1.0.5", 8, &p.src) && seg_addr_parse(dst, strlen(dst), &p.dst));
 	return eval_plan(b->plan, &p);
@@ -268,9 +268,11 @@ START_TEST(a_group_is_never_routed)
 			       "permits:\n  - {id: P, class: internal, from: a, to: c, service: [any]}\n",
 			       NULL, TUESDAY_10, NULL);
 
-	ck_assert(forwards(&b, "198.51.100.1"));
-	ck_assert(!forwards(&b, "224.0.1.1"));
-	ck_assert(!forwards(&b, "239.255.255.250"));
+	ck_assert(forwards(&b, "198.51.100.1", RTN_UNICAST));
+	ck_assert(!forwards(&b, "224.0.1.1", RTN_UNICAST));
+	ck_assert(!forwards(&b, "239.255.255.250", RTN_MULTICAST));
+	ck_assert(!forwards(&b, "198.51.100.255", RTN_BROADCAST));
+	ck_assert(!forwards(&b, "198.51.100.1", RTN_LOCAL));
 	drop(&b);
 }
 END_TEST

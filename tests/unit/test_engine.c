@@ -552,6 +552,8 @@ END_TEST
 
 START_TEST(test_rollback_by_number)
 {
+	/* What is no number of a version is not taken for the one before. */
+	static const json_int_t none[] = {99, 0, -1, 1 + ((json_int_t)1 << 32), INT64_MAX};
 	const char *code;
 	json_t *out;
 
@@ -564,8 +566,10 @@ START_TEST(test_rollback_by_number)
 	ck_assert_int_eq(number(out, "version"), 1);
 	json_decref(out);
 	ck_assert_uint_ne(mark_of("OFFICE"), 0);
-	ck_assert_ptr_null(call(seg_engine_rollback, json_pack("{s:i}", "version", 99), &code));
-	ck_assert_str_eq(code, "not-found");
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		ck_assert_ptr_null(call(seg_engine_rollback, json_pack("{s:I}", "version", none[i]), &code));
+		ck_assert_str_eq(code, "not-found");
+	}
 }
 END_TEST
 
