@@ -53,7 +53,7 @@ struct seg_nft {
 	bool persist;              /* the kernel knows OWNER with PERSIST */
 	enum seg_ownership ownership;
 	size_t sndbuf;             /* as large as the largest batch so far */
-	uint32_t generation;       /* of the plan last committed or read */
+	uint32_t generation;       /* of the plan last committed or read; 0: none, or taken out by us */
 	uint32_t left_at;          /* the kernel's generation behind our last commit; 0: none, or not ours alone */
 	bool disturbed;            /* somebody else committed while our last commit went on */
 };
