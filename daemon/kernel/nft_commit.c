@@ -177,18 +177,23 @@ static int send_part(struct commit *c, size_t first, size_t end)
 	return send_spans(c, (struct seg_nft_span[2]){{first, end}, {0, 0}}, true);
 }
 
-/* The switch failed: what was added beside the old goes again. Its own failure adds nothing to say. */
+/* The switch failed: what was added goes again, the table too where it was. Its own failure adds nothing to
+ * say. */
 static void undo_add(struct commit *c)
 {
 	const struct seg_change *change = &c->change;
 	struct seg_nft_batch batch;
 
 	seg_nft_batch_init(&batch, c->nft->seq + 1, c->new->generation);
-	encode_delete(&batch, c->new->generation, change->new_chain, change->new_chains, change->new_set,
-		      change->new_sets);
+	if (c->claim.needed)
+		seg_nft_put_del_table(&batch, SEG_TABLE);
+	else
+		encode_delete(&batch, c->new->generation, change->new_chain, change->new_chains,
+			      change->new_set, change->new_sets);
 	c->nft->seq += (uint32_t)batch.origins;
-	if (!seg_nft_batch_empty(&batch))
-		(void)seg_nft_batch_commit(c->nft, &batch, NULL);
+	if (!seg_nft_batch_empty(&batch) && seg_nft_batch_commit(c->nft, &batch, NULL) == 0 &&
+	    c->claim.needed)
+		c->nft->ownership = SEG_UNOWNED;
 	seg_nft_batch_fini(&batch);
 }
 
