@@ -40,6 +40,14 @@ struct seg_plan *seg_apply_plan(struct seg_engine *engine, time_t now)
 	return build(engine, engine->running, engine->plan ? engine->plan->generation : 1, now);
 }
 
+/* Does the kernel hold the rule book in force under its own generation? Where it differs from the plan,
+ * somebody has been at it, and only those chains and elements are put right. */
+static bool mends(const struct seg_engine *engine, const struct seg_plan *image, const struct seg_plan *plan)
+{
+	return engine->plan && engine->plan->generation == image->generation &&
+	       seg_plan_same_structure(engine->plan, plan);
+}
+
 /* A plan that fits into what is in the kernel where that is possible, so that only elements move. */
 static struct seg_plan *build_beside(struct seg_engine *engine, const struct seg_rulebook *book,
 				     const struct seg_plan *image, time_t now)
@@ -47,7 +55,7 @@ static struct seg_plan *build_beside(struct seg_engine *engine, const struct seg
 	uint32_t generation = image ? image->generation : 1;
 	struct seg_plan *plan = build(engine, book, generation, now);
 
-	if (!image || seg_plan_same_structure(image, plan))
+	if (!image || seg_plan_same_structure(image, plan) || mends(engine, image, plan))
 		return plan;
 	seg_plan_free(plan);
 	return build(engine, book, generation + 1, now);

@@ -30,6 +30,7 @@ struct fake_kernel {
 	time_t mono, committed_at; /* timeouts run by this one */
 	unsigned commits, writes;  /* writes: commits that changed something */
 	int refuse;		   /* the next commits fail with this errno */
+	bool touched;		   /* somebody committed since our last commit */
 	struct seg_flow flow[FAKE_FLOWS];
 	size_t flows, deleted;
 	unsigned dumps;
@@ -134,6 +135,13 @@ static inline void fake_flush(struct fake_kernel *fake)
 	fake->counteds = 0;
 }
 
+/* A foreign hand empties a chain. */
+static inline void fake_flush_chain(struct fake_kernel *fake, const char *name)
+{
+	((struct seg_chain *)seg_plan_chain(fake->image, name))->rules = 0;
+	fake->touched = true;
+}
+
 static int fake_commit(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
 		       struct seg_diags *diags)
 {
@@ -147,6 +155,7 @@ static int fake_commit(void *kernel, const struct seg_plan *old, const struct se
 	if ((old != NULL) != (fake->image != NULL) || fake->refuse)
 		return fake->refuse ? -fake->refuse : -ENOENT;
 	fake->commits++;
+	fake->touched = false;
 	if (change.empty)
 		return 0;
 	fake->writes++;
@@ -173,7 +182,9 @@ static int fake_commit(void *kernel, const struct seg_plan *old, const struct se
 
 static bool fake_untouched(void *kernel)
 {
-	return ((struct fake_kernel *)kernel)->image != NULL; /* foreign hands here only flush */
+	const struct fake_kernel *fake = kernel;
+
+	return fake->image && !fake->touched;
 }
 
 static int fake_read(void *kernel, struct seg_plan **image)

@@ -730,6 +730,30 @@ START_TEST(test_tampered_and_restored)
 }
 END_TEST
 
+/* Only what was edited is put right: no set is made anew, and counters stay. */
+START_TEST(test_edits_are_mended_in_place)
+{
+	const struct seg_nft_transaction foreign = {.pid = 4711, .process = "nft", .ours = true,
+						    .what = "deleted a rule of chain forward of table inet segd"};
+	unsigned structure;
+	size_t rules;
+
+	begin();
+	structure = w.kernel.image->generation;
+	rules = seg_plan_chain(w.kernel.image, "forward")->rules;
+	fake_flush_chain(&w.kernel, "forward");
+	seg_engine_transaction(w.engine, &foreign, w.kernel.now);
+	ck_assert_uint_eq(said("restored"), 1);
+	ck_assert_uint_eq(seg_plan_chain(w.kernel.image, "forward")->rules, rules);
+	ck_assert_uint_eq(w.kernel.image->generation, structure);
+	/* Nor does another policy take the same names for what has another structure. */
+	fake_flush_chain(&w.kernel, "forward");
+	write_policy(web, "", "");
+	seg_engine_reload(w.engine, w.kernel.now);
+	ck_assert_uint_gt(w.kernel.image->generation, structure);
+}
+END_TEST
+
 START_TEST(test_disarm)
 {
 	const char *code;
@@ -1444,6 +1468,7 @@ int main(void)
 	tcase_add_test(tcase, test_the_busiest_flows);
 	tcase_add_test(tcase, test_lost_events_are_read_again);
 	tcase_add_test(tcase, test_tampered_and_restored);
+	tcase_add_test(tcase, test_edits_are_mended_in_place);
 	tcase_add_test(tcase, test_disarm);
 	tcase_add_test(tcase, test_denied_and_spoofed);
 	tcase_add_test(tcase, test_totals_of_refusals);
