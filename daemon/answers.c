@@ -258,6 +258,7 @@ int seg_engine_status(struct seg_engine *engine, const struct seg_request *reque
 	json_object_set_new(document, "gateway", texts_of(gateway));
 	json_object_set_new(document, "sentences", gateway);
 	json_object_set_new(document, "isolated", seg_json_isolated(engine));
+	json_object_set_new(document, "limits", seg_json_limits(engine));
 	json_object_set_new(document, "ending", status_ending(engine, request->now));
 	json_object_set_new(document, "started", seg_json_time(engine, engine->started));
 	*out = document;
@@ -323,6 +324,14 @@ json_t *seg_json_permit(struct seg_engine *engine, const struct seg_permit *perm
 			 seg_json_time(engine, use.first), "last", seg_json_time(engine, use.last));
 }
 
+static bool is_held(const struct seg_engine *engine, const struct seg_permit *permit)
+{
+	for (size_t i = 0; i < permit->n_from; i++)
+		if (seg_limits_holds(engine, permit->from[i].zone))
+			return true;
+	return false;
+}
+
 int seg_engine_permits(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	json_int_t unused = json_integer_value(json_object_get(request->params, "unused"));
@@ -336,9 +345,13 @@ int seg_engine_permits(struct seg_engine *engine, const struct seg_request *requ
 	list = json_array();
 	for (size_t i = 0; i < engine->running->policy->permits; i++) {
 		const struct seg_permit *permit = &engine->running->policy->permit[i];
+		json_t *one;
 
-		if (!unused || seg_usage_of(engine, permit->id).last < request->now - unused * 86400)
-			json_array_append_new(list, seg_json_permit(engine, permit, request->now));
+		if (unused && seg_usage_of(engine, permit->id).last >= request->now - unused * 86400)
+			continue;
+		one = seg_json_permit(engine, permit, request->now);
+		json_object_set_new(one, "held", json_boolean(is_held(engine, permit)));
+		json_array_append_new(list, one);
 	}
 	*out = json_pack("{s:o}", "permits", list);
 	return 0;
@@ -446,6 +459,24 @@ static const char *text_of(const struct seg_request *request, const char *key)
 	return json_string_value(json_object_get(request->params, key));
 }
 
+/* The policy's answer stays what it is; that the zone has to wait for a moment is said beside it. */
+static void add_held(const struct seg_engine *engine, const struct seg_verdict *verdict, json_t *answer)
+{
+	bool held = verdict->permit && seg_limits_holds(engine, verdict->from);
+	json_t *sentences = json_object_get(answer, "sentences");
+	char *detail;
+
+	json_object_set_new(answer, "held", json_boolean(held));
+	if (!held)
+		return;
+	json_array_append_new(sentences,
+			      seg_sentence_new("zone %s has reached its limit: new flows of it are refused for the moment",
+					       verdict->from->id));
+	detail = seg_sentences_text(sentences);
+	json_object_set_new(answer, "detail", json_string(detail));
+	free(detail);
+}
+
 int seg_engine_explain(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	struct seg_query query = {.in = text_of(request, "in"), .mac = text_of(request, "mac"),
@@ -467,6 +498,8 @@ int seg_engine_explain(struct seg_engine *engine, const struct seg_request *requ
 	verdict = seg_classify_closed(engine->running->policy, engine->running->index, &engine->links.gateway,
 				      &engine->closure, &asked.packet, asked.at);
 	*out = seg_answer_explain(engine->running->policy, &asked.packet, &verdict, asked.at);
+	if (!query.at)
+		add_held(engine, &verdict, *out);
 out:
 	seg_strbuf_fini(&problem);
 	return r;

@@ -21,6 +21,8 @@
 static struct seg_plan *build(struct seg_engine *engine, const struct seg_rulebook *book, uint32_t generation,
 			      time_t now)
 {
+	struct seg_plan *plan;
+	bool *held;
 	struct seg_build_options options = {
 		.generation = generation,
 		.observe = engine->options.observe,
@@ -32,7 +34,10 @@ static struct seg_plan *build(struct seg_engine *engine, const struct seg_rulebo
 
 	if (!book)
 		return seg_plan_sealed(generation, engine->options.observe);
-	return seg_plan_build(book->policy, &engine->registry, &options);
+	options.held = held = seg_limits_held(engine, book->policy);
+	plan = seg_plan_build(book->policy, &engine->registry, &options);
+	free(held);
+	return plan;
 }
 
 struct seg_plan *seg_apply_plan(struct seg_engine *engine, time_t now)
@@ -138,6 +143,7 @@ static void put_in_place(struct seg_engine *engine, struct seg_rulebook *book, s
 		free(engine->why);
 		engine->why = NULL;
 		seg_windows_begin(engine, now);
+		seg_limits_begin(engine);
 	}
 	if (old)
 		seg_watch_revoke(engine, old, engine->closure.isolated.n > 0, reason, now, revoked);

@@ -198,6 +198,7 @@ void seg_engine_free(struct seg_engine *engine)
 	seg_state_fini(&engine->state);
 	seg_usage_fini(&engine->usage);
 	seg_watch_fini(&engine->watch);
+	seg_limits_fini(&engine->limits);
 	seg_refusals_fini(&engine->refusals);
 	json_decref(engine->bypass);
 	json_decref(engine->evidence.pending);
@@ -296,6 +297,8 @@ int seg_engine_start(struct seg_engine *engine, time_t now)
 		engine->ops->flows(engine->kernel, 0, 0, skip_mark, engine);
 	if (found)
 		skip_numbers_in_use(engine, image);
+	if (found)
+		seg_limits_adopt(engine, image);
 	seg_plan_free(image);
 	engine->usage.adopted = found;
 	r = seg_apply_start(engine, found, now);
@@ -624,6 +627,7 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, bool stepped)
 	tick_counters(engine, now);
 	seg_evidence_save(engine);
 	earlier(&next, seg_watch_tick(engine, now));
+	earlier(&next, seg_limits_tick(engine, now));
 	earlier(&next, seg_aggregate_tick(engine->refusals.aggregate, now));
 	earlier(&next, engine->state.confirm_until > now ? engine->state.confirm_until : engine->next_rollback);
 	earlier(&next, engine->next_window);

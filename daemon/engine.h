@@ -19,8 +19,9 @@
  *
  * Owned here: engine.c (life, ticks, alerts), start.c, apply.c (policy road), rulebook.c,
  * numbers.c, change.c (apply, confirm, rollback), windows.c (hours and dates), watch.c (flow
- * road), refusals.c, usage.c (counters of permits), emergency.c (isolation, stages), evidence.c
- * (report), answers.c (what segctl asks), metrics.c (what Prometheus asks).
+ * road), limits.c (each zone's part of conntrack's table), refusals.c, usage.c (counters of permits),
+ * emergency.c (isolation, stages), evidence.c (report), answers.c (what segctl asks), metrics.c (what
+ * Prometheus asks).
  */
 
 #include <jansson.h>

@@ -49,6 +49,19 @@ struct seg_watch {
 	time_t next_dump; /* the last one failed; 0: none to repeat */
 };
 
+/* limits.c */
+struct seg_limits {
+	struct seg_holding *zone;        /* what each holds of conntrack's table, as the policy's zones */
+	size_t zones;
+	unsigned heard;                  /* events since the last look */
+	bool due;                        /* one of them reached a limit */
+	bool unwritten;                  /* the kernel does not know yet who is held */
+	bool counting, wanted, evicting; /* a dump runs; another is needed; it makes room, too */
+	uint64_t evict;                  /* entries that it may still remove */
+	time_t counted_at, count_took;
+	int64_t others;                  /* entries of nobody's, as last counted */
+};
+
 /* refusals.c */
 struct seg_refusals {
 	struct seg_aggregate *aggregate;
@@ -92,6 +105,7 @@ struct seg_engine {
 	uint64_t tampered, restored; /* how often each was said */
 	struct seg_usage usage;
 	struct seg_watch watch;
+	struct seg_limits limits;
 	struct seg_refusals refusals;
 	struct seg_evidence evidence;
 	struct seg_subscription *subscriptions;
@@ -194,6 +208,22 @@ void seg_watch_revoke(struct seg_engine *engine, const struct seg_plan *old, boo
 void seg_watch_look_again(struct seg_engine *engine);
 time_t seg_watch_tick(struct seg_engine *engine, time_t now);
 bool seg_engine_is_gateway(const struct seg_engine *engine, seg_addr addr);
+
+/* limits.c: what each zone may hold of conntrack's table. */
+void seg_limits_fini(struct seg_limits *limits);
+void seg_limits_adopt(struct seg_engine *engine, const struct seg_plan *image); /* who is held, of an earlier life */
+void seg_limits_begin(struct seg_engine *engine);                               /* a new policy is in force */
+/* Every event and every entry of a dump. True: the entry has to make room. */
+bool seg_limits_flow(struct seg_engine *engine, enum seg_flow_event event, const struct seg_flow *flow);
+void seg_limits_count_begins(struct seg_engine *engine); /* a dump of everything */
+void seg_limits_count_ends(struct seg_engine *engine, bool complete, time_t now);
+void seg_limits_settle(struct seg_engine *engine, time_t now); /* behind a batch of events */
+time_t seg_limits_tick(struct seg_engine *engine, time_t now); /* when next; 0: no hurry */
+/* By zone of the policy: it begins nothing new. The caller frees. */
+bool *seg_limits_held(const struct seg_engine *engine, const struct seg_policy *policy);
+/* Is it refused what it begins now? Of the running policy; NULL allowed. */
+bool seg_limits_holds(const struct seg_engine *engine, const struct seg_zone *zone);
+json_t *seg_json_limits(const struct seg_engine *engine);
 
 /* refusals.c */
 void seg_refusals_init(struct seg_engine *engine);

@@ -274,8 +274,8 @@ static void cut(struct seg_engine *engine, const struct seg_flow *flow)
 
 void seg_engine_settle(struct seg_engine *engine, time_t now)
 {
-	(void)now;
 	cut_now(engine);
+	seg_limits_settle(engine, now);
 }
 
 /* Telling. */
@@ -442,6 +442,10 @@ void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const
 		engine->watch.received++;
 	if (engine->disarmed)
 		return;
+	if (seg_limits_flow(engine, event, flow)) {
+		cut(engine, flow);
+		return;
+	}
 	if (event == SEG_FLOW_DESTROY) {
 		flow_ended(engine, flow, now);
 		return;
@@ -477,6 +481,8 @@ void seg_watch_look_again(struct seg_engine *engine)
 		watch->dump_again = true;
 	else
 		watch->dumping = !engine->ops->dump(engine->kernel);
+	if (watch->dumping && !watch->dump_again)
+		seg_limits_count_begins(engine);
 }
 
 void seg_engine_events_lost(struct seg_engine *engine, time_t now)
@@ -497,6 +503,8 @@ void seg_engine_dumped(struct seg_engine *engine, int result, time_t now)
 
 	cut_now(engine);
 	watch->dumping = false;
+	seg_limits_count_ends(engine, result >= 0, now);
+	seg_limits_settle(engine, now);
 	if (result < 0) { /* interrupted: what it did not show is looked at again */
 		watch->next_dump = now + 1;
 		return;

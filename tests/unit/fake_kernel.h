@@ -33,6 +33,8 @@ struct fake_kernel {
 	bool touched;		   /* somebody committed since our last commit */
 	struct seg_flow flow[FAKE_FLOWS];
 	size_t flows, deleted;
+	unsigned entries, most;    /* what facts say of conntrack's table; most 0: flows of FAKE_FLOWS */
+	bool boundless;            /* nf_conntrack_max is 0 */
 	unsigned dumps;
 	const char *bypass;
 	unsigned readings;	 /* of the set denied4 */
@@ -227,8 +229,8 @@ static void fake_facts(void *kernel, struct seg_kernel_facts *facts)
 
 	*facts = (struct seg_kernel_facts){.ownership = SEG_OWNED_PERSIST,
 					   .has_queue = true,
-					   .conntrack = (unsigned)fake->flows,
-					   .conntrack_max = FAKE_FLOWS};
+					   .conntrack = fake->most ? fake->entries : (unsigned)fake->flows,
+					   .conntrack_max = fake->boundless ? 0 : fake->most ? fake->most : FAKE_FLOWS};
 }
 
 static int fake_flows(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn fn, void *context)
