@@ -494,7 +494,8 @@ def transport(src, dst, proto, sport, dport, flags, payload):
         number = PROTOCOLS[proto]
         total = checksum(a + b + (struct.pack(">LL", len(body), number) if len(a) == 16 else
                                   struct.pack(">HH", number, len(body))) + body)
-    return body[:at] + struct.pack(">H", total) + body[at + 2:]
+    # Of UDP, 0 would say that there is no checksum, and IPv6 takes none of those.
+    return body[:at] + struct.pack(">H", total or 0xffff if proto == "udp" else total) + body[at + 2:]
 
 
 def network(src, dst, proto, length, ttl):
