@@ -14,6 +14,16 @@ static uint32_t word_at(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+/* A round, without the moves between variables: the caller names them anew. */
+static inline void turn(uint32_t a, uint32_t b, uint32_t c, uint32_t *d, uint32_t e, uint32_t f, uint32_t g,
+			uint32_t *h, uint32_t word)
+{
+	uint32_t t1 = *h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + (g ^ (e & (f ^ g))) + word;
+
+	*d += t1;
+	*h = t1 + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) | (c & (a | b)));
+}
+
 /* FIPS 180-4, 6.2.2. */
 static void compress(uint32_t state[static 8], const uint8_t block[static 64])
 {
@@ -39,19 +49,16 @@ static void compress(uint32_t state[static 8], const uint8_t block[static 64])
 
 		w[t] = w[t - 16] + s0 + w[t - 7] + s1;
 	}
-	for (int t = 0; t < 64; t++) {
-		uint32_t t1 = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) +
-			      k[t] + w[t];
-		uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
-
-		h = g;
-		g = f;
-		f = e;
-		e = d + t1;
-		d = c;
-		c = b;
-		b = a;
-		a = t1 + t2;
+	/* Eight rounds bring every variable back to its place. */
+	for (int t = 0; t < 64; t += 8) {
+		turn(a, b, c, &d, e, f, g, &h, k[t] + w[t]);
+		turn(h, a, b, &c, d, e, f, &g, k[t + 1] + w[t + 1]);
+		turn(g, h, a, &b, c, d, e, &f, k[t + 2] + w[t + 2]);
+		turn(f, g, h, &a, b, c, d, &e, k[t + 3] + w[t + 3]);
+		turn(e, f, g, &h, a, b, c, &d, k[t + 4] + w[t + 4]);
+		turn(d, e, f, &g, h, a, b, &c, k[t + 5] + w[t + 5]);
+		turn(c, d, e, &f, g, h, a, &b, k[t + 6] + w[t + 6]);
+		turn(b, c, d, &e, f, g, h, &a, k[t + 7] + w[t + 7]);
 	}
 	state[0] += a;
 	state[1] += b;
