@@ -87,6 +87,8 @@ static const char *const special[] = {
 	"a: !!str 1\n",
 	"<<: {a: b}\n",
 	"? a\n: b\n",
+	"? a:\t- b\n", /* libfyaml 0.7.12 would crash */
+	"a: 1\r- ?\n b:\t- c\n",
 	"\"a\": 1\n",
 	"a : 1\n",
 	"a: b: c\n",
