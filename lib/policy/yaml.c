@@ -205,6 +205,22 @@ static void on_event(struct yaml_tree *tree, struct fy_event *event)
 	}
 }
 
+/* Printable ASCII from text on, by eights. */
+static size_t printable_run(const char *text, size_t len)
+{
+	const uint64_t ones = 0x0101010101010101;
+	size_t n = 0;
+	uint64_t eight;
+
+	for (; len - n >= sizeof(eight); n += sizeof(eight)) {
+		memcpy(&eight, text + n, sizeof(eight));
+		/* No byte has its high bit, is below 0x20 or is 0x7f. */
+		if ((eight | (eight - ones * 0x20) | (eight + ones)) & ones * 0x80)
+			break;
+	}
+	return n;
+}
+
 /* Bytes that YAML, or a terminal, would stumble over. plain: set to false where only libfyaml will do. */
 static bool check_characters(const struct seg_source *source, bool *plain, struct seg_diags *diags)
 {
@@ -213,8 +229,10 @@ static bool check_characters(const struct seg_source *source, bool *plain, struc
 		bool space;
 
 		size = 1;
-		if (code >= 0x20 && code < 0x7f)
+		if (code >= 0x20 && code < 0x7f) {
+			size += printable_run(source->text + at + 1, source->len - at - 1);
 			continue;
+		}
 		if (code >= 0x80)
 			size = seg_utf8_decode(source->text + at, source->len - at, &code);
 		if (!size) {
