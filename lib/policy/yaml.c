@@ -254,17 +254,19 @@ static bool check_characters(const struct seg_source *source, bool *plain, struc
 	return true;
 }
 
-/* Does nothing but blanks and indicators stand before this on its line? Wherever a line may begin for
- * libfyaml, whose idea of it depends on the version of YAML. */
-static bool leads_line(const struct seg_source *source, size_t at)
+/* Could a key begin here: on a line, or behind an indicator? A line may begin wherever libfyaml thinks so,
+ * whose idea of it depends on the version of YAML. */
+static bool may_begin_key(const struct seg_source *source, size_t at)
 {
 	const char *text = source->text;
+	size_t start = source->line[0], before = at;
 
-	while (at > source->line[0] && strchr(" \t-?:", text[at - 1]))
-		at--;
-	return at == source->line[0] || strchr("\r\n", text[at - 1]) ||
-	       (at - source->line[0] >= 3 && (memcmp(text + at - 3, "\xe2\x80\xa8", 3) == 0 ||
-					      memcmp(text + at - 3, "\xe2\x80\xa9", 3) == 0));
+	while (before > start && strchr(" \t", text[before - 1]))
+		before--;
+	return before == start || strchr("\r\n", text[before - 1]) ||
+	       (before < at && strchr("-?:", text[before - 1])) ||
+	       (before - start >= 3 && (memcmp(text + before - 3, "\xe2\x80\xa8", 3) == 0 ||
+					memcmp(text + before - 3, "\xe2\x80\xa9", 3) == 0));
 }
 
 /* libfyaml 0.7.12 frees a key behind '?' twice where a tab follows its colon: beside tabs, which nobody
@@ -278,7 +280,7 @@ static bool refuse_explicit_keys(const struct seg_source *source, struct seg_dia
 	for (; (text = memchr(text, '?', (size_t)(end - text))) != NULL; text++) {
 		size_t at = (size_t)(text - source->text);
 
-		if (!strchr(" \t\r\n", text[1]) || !leads_line(source, at))
+		if (!strchr(" \t\r\n", text[1]) || !may_begin_key(source, at))
 			continue;
 		seg_diag_hint(diags,
 			      seg_error(diags, SEG_SYNTAX, seg_source_place(source, at, at + 1),

@@ -89,6 +89,7 @@ static const char *const special[] = {
 	"? a\n: b\n",
 	"? a:\t- b\n", /* libfyaml 0.7.12 would crash */
 	"a: 1\r- ?\n b:\t- c\n",
+	"d: : ? ? : : ?a:\t ? b:",
 	"\"a\": 1\n",
 	"a : 1\n",
 	"a: b: c\n",
