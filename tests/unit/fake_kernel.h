@@ -199,6 +199,29 @@ static int fake_elements(void *kernel, const struct seg_set *set, seg_counter_fn
 	return 0;
 }
 
+struct fake_sought {
+	const uint8_t *key;
+	unsigned len;
+	seg_counter_fn each;
+	void *context;
+};
+
+static void fake_match(void *context, const struct seg_elem *elem)
+{
+	const struct fake_sought *sought = context;
+
+	if (memcmp(elem->key, sought->key, sought->len) == 0)
+		sought->each(sought->context, elem);
+}
+
+static int fake_element(void *kernel, const struct seg_set *set, const uint8_t *key, seg_counter_fn each,
+			void *context)
+{
+	struct fake_sought sought = {key, set->key_len, each, context};
+
+	return fake_elements(kernel, set, fake_match, &sought);
+}
+
 static int fake_remove(void *kernel)
 {
 	fake_flush(kernel);
@@ -265,6 +288,7 @@ static const struct seg_kernel_ops fake_ops = {
 	.untouched = fake_untouched,
 	.read = fake_read,
 	.elements = fake_elements,
+	.element = fake_element,
 	.remove = fake_remove,
 	.facts = fake_facts,
 	.flows = fake_flows,
