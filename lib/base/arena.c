@@ -6,12 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #define FIRST_CHUNK ((size_t)4096)
 #define LAST_CHUNK ((size_t)1 << 20)
-#define AT_ONCE ((size_t)256 << 10)
 
 /* Chunks come zeroed from calloc and are never handed out twice. */
 struct chunk {
@@ -35,17 +32,6 @@ static void *zeroed(size_t size)
 	return memory;
 }
 
-/* The kernel hands over a large chunk's pages in one call, at a quarter of what they cost one by one. What
- * does not know how goes on as ever. */
-static void take_pages(void *memory, size_t size)
-{
-	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t first = ((uintptr_t)memory + page - 1) & ~(page - 1),
-		  end = ((uintptr_t)memory + size) & ~(page - 1);
-
-	madvise((void *)first, end - first, MADV_POPULATE_WRITE);
-}
-
 static struct chunk *chunk_new(size_t size)
 {
 	struct chunk *chunk;
@@ -54,8 +40,6 @@ static struct chunk *chunk_new(size_t size)
 		abort();
 	chunk = zeroed(sizeof(*chunk) + size);
 	chunk->size = size;
-	if (size >= AT_ONCE)
-		take_pages(chunk, sizeof(*chunk) + size);
 	return chunk;
 }
 
