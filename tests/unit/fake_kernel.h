@@ -29,6 +29,7 @@ struct fake_kernel {
 	time_t now;		   /* the wall clock */
 	time_t mono, committed_at; /* timeouts run by this one */
 	unsigned commits, writes;  /* writes: commits that changed something */
+	unsigned sweeps;	   /* sets read whole for their counters */
 	int refuse;		   /* the next commits fail with this errno */
 	struct seg_flow flow[FAKE_FLOWS];
 	size_t flows, deleted;
@@ -182,9 +183,8 @@ static int fake_read(void *kernel, struct seg_plan **image)
 	return 0;
 }
 
-static int fake_elements(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context)
+static int fake_each(struct fake_kernel *fake, const struct seg_set *set, seg_counter_fn each, void *context)
 {
-	struct fake_kernel *fake = kernel;
 	const struct seg_set *held = fake->image ? seg_plan_set(fake->image, set->name) : NULL;
 
 	if (!held)
@@ -197,6 +197,12 @@ static int fake_elements(void *kernel, const struct seg_set *set, seg_counter_fn
 							 .packets = fake->counted[i].packets,
 							 .bytes = fake->counted[i].bytes});
 	return 0;
+}
+
+static int fake_elements(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context)
+{
+	((struct fake_kernel *)kernel)->sweeps++;
+	return fake_each(kernel, set, each, context);
 }
 
 struct fake_sought {
@@ -219,7 +225,7 @@ static int fake_element(void *kernel, const struct seg_set *set, const uint8_t *
 {
 	struct fake_sought sought = {key, set->key_len, each, context};
 
-	return fake_elements(kernel, set, fake_match, &sought);
+	return fake_each(kernel, set, fake_match, &sought);
 }
 
 static int fake_remove(void *kernel)
