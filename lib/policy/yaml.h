@@ -26,7 +26,10 @@ struct yaml_node {
 	struct yaml_node *first; /* items of a sequence, values of a mapping */
 	struct yaml_node *next;
 	struct seg_place place;
-	uint32_t len, n;         /* of the text, of the items */
+	union {
+		uint32_t len;    /* of a scalar's text */
+		uint32_t n;      /* items of a sequence, values of a mapping */
+	};
 	uint8_t kind;            /* enum yaml_kind; small, as a policy has a million nodes */
 	bool quoted;
 };
