@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,8 +66,11 @@ static void digest_side(struct digest *d, const struct seg_side *side)
 
 static void digest_hex(const struct digest *d, char hex[static 33])
 {
-	snprintf(hex, 33, "%016llx%016llx", (unsigned long long)(d->state >> 64),
-		 (unsigned long long)d->state);
+	unsigned __int128 left = d->state;
+
+	for (int i = 32; i-- > 0; left >>= 4)
+		hex[i] = "0123456789abcdef"[(unsigned)left & 15];
+	hex[32] = '\0';
 }
 
 static void permit_digest(const struct seg_permit *permit, char hex[static 33])
