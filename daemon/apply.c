@@ -92,6 +92,8 @@ static int commit_beside(struct seg_engine *engine, const struct seg_rulebook *b
 	int r;
 
 	*plan = build_beside(engine, book, there, now);
+	if (there && there == engine->plan)
+		seg_usage_read_leaving(engine, *plan, now);
 	r = engine->ops->commit(engine->kernel, there, *plan, diags);
 	if (r) {
 		seg_plan_free(*plan);
@@ -112,7 +114,6 @@ static int commit(struct seg_engine *engine, const struct seg_rulebook *book, ti
 		struct seg_diags
 			unsaid; /* a clock that was set may have misled us: the kernel is read then */
 
-		seg_usage_read(engine, now);
 		seg_diags_init(&unsaid);
 		r = commit_beside(engine, book, engine->plan, now, &unsaid, &plan);
 		seg_diags_fini(&unsaid);

@@ -67,6 +67,9 @@ struct seg_kernel_ops {
 	bool (*untouched)(void *kernel);
 	int (*read)(void *kernel, struct seg_plan **image);
 	int (*elements)(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context);
+	/* The one of this key alone, where it is there. */
+	int (*element)(void *kernel, const struct seg_set *set, const uint8_t *key, seg_counter_fn each,
+		       void *context);
 	int (*remove)(void *kernel);
 	void (*facts)(void *kernel, struct seg_kernel_facts *facts);
 	/* All entries with (mark & mask) == value now, blocking: for answers and revocations. */

@@ -146,6 +146,14 @@ static int kernel_elements(void *kernel, const struct seg_set *set, seg_counter_
 	return seg_nft_read_elements(loop->nft, set, each, context);
 }
 
+static int kernel_element(void *kernel, const struct seg_set *set, const uint8_t *key, seg_counter_fn each,
+			  void *context)
+{
+	struct seg_loop *loop = kernel;
+
+	return seg_nft_read_element(loop->nft, set, key, each, context);
+}
+
 static int kernel_remove(void *kernel)
 {
 	struct seg_loop *loop = kernel;
@@ -233,6 +241,7 @@ static const struct seg_kernel_ops kernel_ops = {
 	.untouched = kernel_untouched,
 	.read = kernel_read,
 	.elements = kernel_elements,
+	.element = kernel_element,
 	.remove = kernel_remove,
 	.facts = kernel_facts,
 	.flows = kernel_flows,

@@ -241,6 +241,8 @@ void seg_usage_fini(struct seg_usage *usage);
 /* Takes the counters of an image into the totals of the permits of plan. */
 void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, time_t now);
 void seg_usage_read(struct seg_engine *engine, time_t now);
+/* Before next takes the place of the plan in force: what leaves with it takes its counters along. */
+void seg_usage_read_leaving(struct seg_engine *engine, const struct seg_plan *next, time_t now);
 void seg_usage_save(struct seg_engine *engine, time_t now);
 /* Takes the touched of the running rule book into the totals. */
 void seg_usage_settle(struct seg_engine *engine);

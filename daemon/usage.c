@@ -15,7 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan/diff.h"
+
 #define ID_MAX 128
+#define LEAVING_MAX 64 /* elements read one by one; more are read together with all */
 
 struct id_key {
 	char id[ID_MAX];
@@ -152,6 +155,7 @@ struct reading {
 	const struct seg_set *set;
 	time_t now;
 	bool directed;
+	bool whole; /* every element is read, and what they stand at summed anew */
 };
 
 /* Whose number it is: as the plan in force has it, before the first plan as an earlier life wrote it down.
@@ -187,7 +191,8 @@ static void account_element(void *context, const struct seg_elem *elem)
 	if (!id)
 		return;
 	use = use_of(usage, id);
-	add(&use->standing, kind, elem->packets, elem->bytes);
+	if (reading->whole)
+		add(&use->standing, kind, elem->packets, elem->bytes);
 	if (usage->adopted || !more.packets)
 		return;
 	add(&use->total, kind, more.packets, more.bytes);
@@ -241,7 +246,7 @@ static void forget_gone_elements(struct seg_usage *usage)
 
 static void read_counters(struct seg_engine *engine, const struct seg_plan *plan, time_t now)
 {
-	struct reading reading = {.engine = engine, .now = now};
+	struct reading reading = {.engine = engine, .now = now, .whole = true};
 	struct use *use;
 	size_t cursor = 0;
 
@@ -278,6 +283,80 @@ void seg_usage_read(struct seg_engine *engine, time_t now)
 		return;
 	seg_usage_settle(engine);
 	read_counters(engine, engine->plan, now);
+}
+
+/* Which elements of the plan in force the next one leaves out, by set and key. */
+struct leaving {
+	const struct seg_set *set[LEAVING_MAX];
+	const uint8_t *key[LEAVING_MAX];
+	size_t n;
+	bool many; /* more than that */
+};
+
+static void leave(struct leaving *leaving, const struct seg_set *set, const uint8_t *key)
+{
+	leaving->many = leaving->many || leaving->n == LEAVING_MAX;
+	if (leaving->many)
+		return;
+	leaving->set[leaving->n] = set;
+	leaving->key[leaving->n++] = key;
+}
+
+/* What packets have made stays in the kernel, but nobody will know whose it was. */
+static void leave_number(struct leaving *leaving, const struct seg_plan *plan, uint32_t number,
+			 struct seg_arena *arena)
+{
+	for (size_t i = 0; i < COUNTING; i++) {
+		const struct seg_set *set = seg_plan_set(plan, counting[i].set);
+
+		if (!set || !set->dynamic)
+			continue;
+		for (uint8_t direction = 0; direction <= counting[i].directed; direction++) {
+			uint8_t *key = seg_arena_alloc(arena, set->key_len);
+
+			key[0] = direction;
+			memcpy(key + set->key_len - sizeof(number), &number, sizeof(number));
+			leave(leaving, set, key);
+		}
+	}
+}
+
+static void find_leaving(const struct seg_plan *plan, const struct seg_plan *next, struct seg_arena *arena,
+			 struct leaving *leaving)
+{
+	for (size_t i = 0; i < COUNTING; i++) {
+		const struct seg_set *set = seg_plan_set(plan, counting[i].set);
+		const struct seg_set *then = seg_plan_set(next, counting[i].set);
+		struct seg_set_change change = {0};
+
+		if (set && then)
+			seg_set_diff(set, then, seg_plan_later_ms(plan, next), arena, &change);
+		for (size_t k = 0; k < change.dels && !leaving->many; k++)
+			leave(leaving, set, change.del[k]->key);
+	}
+	for (size_t i = 0; i < plan->numbers && !leaving->many; i++)
+		if (!seg_plan_number(next, plan->number[i].number))
+			leave_number(leaving, plan, plan->number[i].number, arena);
+}
+
+void seg_usage_read_leaving(struct seg_engine *engine, const struct seg_plan *next, time_t now)
+{
+	struct reading reading = {.engine = engine, .now = now};
+	struct leaving leaving = {.many = next->generation != engine->plan->generation};
+	struct seg_arena *arena = seg_arena_new();
+
+	if (!leaving.many)
+		find_leaving(engine->plan, next, arena, &leaving);
+	if (leaving.many) {
+		seg_usage_read(engine, now);
+		leaving.n = 0;
+	}
+	for (size_t i = 0; i < leaving.n; i++) {
+		reading.set = leaving.set[i];
+		reading.directed = reading.set->fields > 1;
+		engine->ops->element(engine->kernel, reading.set, leaving.key[i], account_element, &reading);
+	}
+	seg_arena_free(arena);
 }
 
 void seg_usage_settle(struct seg_engine *engine)

@@ -65,6 +65,9 @@ void seg_nft_compare(const struct seg_plan *want, const struct seg_plan *have, s
 /* Counters of one set's elements, as they are now. */
 typedef void (*seg_counter_fn)(void *context, const struct seg_elem *elem);
 int seg_nft_read_elements(struct seg_nft *nft, const struct seg_set *set, seg_counter_fn each, void *context);
+/* Of the one with this key, not an interval; 0 also where there is none. */
+int seg_nft_read_element(struct seg_nft *nft, const struct seg_set *set, const uint8_t *key, seg_counter_fn each,
+			 void *context);
 
 /* Takes table and keeper out (segctl disarm). */
 int seg_nft_remove(struct seg_nft *nft);

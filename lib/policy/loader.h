@@ -5,7 +5,7 @@
 /*
  * What the files of the loader share; private to lib/policy/.
  *
- *   yaml.c           text -> nodes
+ *   yaml.c           text -> nodes: by libfyaml, but for plain lines (yaml_plain.c); yaml_tree.c builds them
  *   read.c           one value of a mapping: text, word, date, list, ...
  *   lists.c          lists of addresses and the files they name
  *   load.c           the top of the file, hosts and services; the order of work

@@ -29,6 +29,7 @@ struct fake_kernel {
 	time_t now;		   /* the wall clock */
 	time_t mono, committed_at; /* timeouts run by this one */
 	unsigned commits, writes;  /* writes: commits that changed something */
+	unsigned sweeps;	   /* sets read whole for their counters */
 	int refuse;		   /* the next commits fail with this errno */
 	bool touched;		   /* somebody committed since our last commit */
 	struct seg_flow flow[FAKE_FLOWS];
@@ -197,9 +198,8 @@ static int fake_read(void *kernel, struct seg_plan **image)
 	return 0;
 }
 
-static int fake_elements(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context)
+static int fake_each(struct fake_kernel *fake, const struct seg_set *set, seg_counter_fn each, void *context)
 {
-	struct fake_kernel *fake = kernel;
 	const struct seg_set *held = fake->image ? seg_plan_set(fake->image, set->name) : NULL;
 
 	if (!held)
@@ -215,6 +215,35 @@ static int fake_elements(void *kernel, const struct seg_set *set, seg_counter_fn
 					      .key = one->key, .packets = one->packets, .bytes = one->bytes});
 	}
 	return 0;
+}
+
+static int fake_elements(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context)
+{
+	((struct fake_kernel *)kernel)->sweeps++;
+	return fake_each(kernel, set, each, context);
+}
+
+struct fake_sought {
+	const uint8_t *key;
+	unsigned len;
+	seg_counter_fn each;
+	void *context;
+};
+
+static void fake_match(void *context, const struct seg_elem *elem)
+{
+	const struct fake_sought *sought = context;
+
+	if (memcmp(elem->key, sought->key, sought->len) == 0)
+		sought->each(sought->context, elem);
+}
+
+static int fake_element(void *kernel, const struct seg_set *set, const uint8_t *key, seg_counter_fn each,
+			void *context)
+{
+	struct fake_sought sought = {key, set->key_len, each, context};
+
+	return fake_each(kernel, set, fake_match, &sought);
 }
 
 static int fake_remove(void *kernel)
@@ -283,6 +312,7 @@ static const struct seg_kernel_ops fake_ops = {
 	.untouched = fake_untouched,
 	.read = fake_read,
 	.elements = fake_elements,
+	.element = fake_element,
 	.remove = fake_remove,
 	.facts = fake_facts,
 	.flows = fake_flows,

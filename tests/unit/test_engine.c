@@ -1101,6 +1101,52 @@ START_TEST(test_usage_follows_the_id)
 }
 END_TEST
 
+/* Packets of open flows, which are counted at the number's own element. */
+static void count_fast(const char *permit, uint64_t packets)
+{
+	const struct seg_set *fast = seg_plan_set(w.kernel.image, "fast");
+	uint32_t number = mark_of(permit);
+
+	for (size_t i = 0; i < fast->elems; i++) {
+		struct seg_elem *elem = (struct seg_elem *)&fast->elem[i];
+
+		if (elem->key[0] == 0 && memcmp(elem->key + fast->key_len - sizeof(number), &number, sizeof(number)) == 0)
+			elem->packets += packets;
+	}
+}
+
+/* What leaves with a small change takes its counters along: they are read before, and nothing else is. */
+START_TEST(test_usage_of_what_leaves)
+{
+	const char *code;
+	unsigned sweeps;
+
+	begin();
+	count_fast("WEB", 100);
+	ck_assert_int_eq(used("WEB", "packets"), 100);
+	count_fast("WEB", 7);
+	fake_count(&w.kernel, "slow", "WEB", 0, 3, 120);
+	fake_count(&w.kernel, "admitted", "WEB", 0, 2, 120);
+	sweeps = w.kernel.sweeps;
+	write_policy("  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/8443]}\n", dns, office);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_uint_eq(w.kernel.sweeps, sweeps);
+	ck_assert_int_eq(used("WEB", "packets"), 110);
+	ck_assert_int_eq(used("WEB", "flows"), 2);
+	count_fast("WEB", 5);
+	ck_assert_int_eq(used("WEB", "packets"), 115);
+	/* A commit that fails has taken nothing away, and nothing counts twice. */
+	count_fast("WEB", 1);
+	w.kernel.refuse = EINVAL;
+	write_policy("  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/9443]}\n", dns, office);
+	ck_assert_ptr_null(call(seg_engine_apply, NULL, &code));
+	ck_assert_str_eq(code, "kernel");
+	w.kernel.refuse = 0;
+	count_fast("WEB", 1);
+	ck_assert_int_eq(used("WEB", "packets"), 117);
+}
+END_TEST
+
 /* Emergencies. */
 
 START_TEST(test_isolate)
@@ -1481,6 +1527,7 @@ int main(void)
 	tcase_add_test(tcase, test_spoofed_by_two_interfaces);
 	tcase_add_test(tcase, test_filtered_flows);
 	tcase_add_test(tcase, test_usage_follows_the_id);
+	tcase_add_test(tcase, test_usage_of_what_leaves);
 	tcase_add_test(tcase, test_isolate);
 	tcase_add_test(tcase, test_stage_of_permits);
 	tcase_add_test(tcase, test_stage_of_a_zone);
