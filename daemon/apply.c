@@ -134,6 +134,7 @@ static void put_in_place(struct seg_engine *engine, struct seg_rulebook *book, s
 	if (old)
 		seg_watch_revoke(engine, old, engine->closure.isolated.n > 0, reason, now, revoked);
 	seg_plan_free(old);
+	seg_listing_policy_ends(engine);
 	seg_rulebook_free(before);
 }
 

@@ -198,6 +198,7 @@ void seg_engine_free(struct seg_engine *engine)
 	seg_state_fini(&engine->state);
 	seg_usage_fini(&engine->usage);
 	seg_watch_fini(&engine->watch);
+	seg_listing_fini(engine);
 	seg_refusals_fini(&engine->refusals);
 	json_decref(engine->bypass);
 	json_decref(engine->evidence.pending);

@@ -19,6 +19,7 @@
 #include "kernel/links.h"
 #include "service.h"
 #include "store.h"
+#include "walks.h"
 
 #define JOURNAL_DIR "/run/systemd/journal/"
 #define NFT_NAME "nft" /* of the owning socket in the descriptor store */
@@ -38,6 +39,7 @@ struct seg_loop {
 	struct seg_nft_monitor *monitor;
 	struct seg_conntrack *conntrack; /* events and the dump in slices */
 	struct seg_conntrack *asker;	 /* blocking dumps and deletes, beside them */
+	struct seg_walks *walks;
 	struct seg_nflog *nflog;
 	time_t nflog_again;
 	struct seg_links *links;
@@ -171,6 +173,26 @@ static int kernel_flows(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn
 	return r < 0 ? r : 0;
 }
 
+static int kernel_walk(void *kernel, uint32_t value, uint32_t mask, const struct seg_walker *walker,
+		       struct seg_walk **walk)
+{
+	struct seg_loop *loop = kernel;
+
+	return seg_walk_start(loop->walks, value, mask, walker, walk);
+}
+
+static void kernel_walk_pause(void *kernel, struct seg_walk *walk, bool pause)
+{
+	(void)kernel;
+	seg_walk_pause(walk, pause);
+}
+
+static void kernel_walk_stop(void *kernel, struct seg_walk *walk)
+{
+	(void)kernel;
+	seg_walk_stop(walk);
+}
+
 static int kernel_dump(void *kernel)
 {
 	struct seg_loop *loop = kernel;
@@ -205,6 +227,9 @@ static const struct seg_kernel_ops kernel_ops = {
 	.remove = kernel_remove,
 	.facts = kernel_facts,
 	.flows = kernel_flows,
+	.walk = kernel_walk,
+	.walk_pause = kernel_walk_pause,
+	.walk_stop = kernel_walk_stop,
 	.dump = kernel_dump,
 	.delete = kernel_delete,
 	.bypass = kernel_bypass,
@@ -482,6 +507,7 @@ int seg_loop_new(struct seg_loop **out, const struct seg_settings *settings, con
 	loop->base = event_base_new();
 	*what = "libevent";
 	r = loop->base ? open_edges(loop, what) : -ENOMEM;
+	loop->walks = seg_walks_new(loop->base);
 	if (r) {
 		seg_loop_free(loop);
 		return r;
@@ -577,6 +603,7 @@ int seg_loop_listen(struct seg_loop *loop, const struct seg_identity *who)
 		.commands = seg_commands_count,
 		.subscribe = seg_engine_subscribe,
 		.unsubscribe = seg_engine_unsubscribe,
+		.resume = seg_engine_resume,
 		.forget = seg_engine_forget,
 	};
 
@@ -604,6 +631,7 @@ void seg_loop_free(struct seg_loop *loop)
 	if (loop->nflog_event)
 		event_free(loop->nflog_event);
 	seg_engine_free(loop->engine);
+	seg_walks_free(loop->walks);
 	seg_store_close(loop->store);
 	for (size_t i = 0; i < loop->sinks; i++)
 		seg_sink_free(loop->sink[i]);

@@ -11,6 +11,8 @@
 #include "hash.h"
 #include "store.h"
 
+#include <sys/queue.h>
+
 /* A policy with all that was made from it. Its diags hold the sources that places point into. */
 struct seg_rulebook {
 	struct seg_diags diags;
@@ -90,6 +92,7 @@ struct seg_engine {
 	struct seg_refusals refusals;
 	struct seg_evidence evidence;
 	struct seg_subscription *subscriptions;
+	LIST_HEAD(, seg_listing) listings; /* answers of flows under way */
 };
 
 #define SEG_USAGE_EVERY 10 /* seconds between two looks at the counters */
@@ -190,6 +193,10 @@ void seg_watch_look_again(struct seg_engine *engine);
 time_t seg_watch_tick(struct seg_engine *engine, time_t now);
 bool seg_engine_is_gateway(const struct seg_engine *engine, seg_addr addr);
 
+/* listing.c */
+void seg_listing_policy_ends(struct seg_engine *engine); /* before the running policy is freed */
+void seg_listing_fini(struct seg_engine *engine);
+
 /* refusals.c */
 void seg_refusals_init(struct seg_engine *engine);
 void seg_refusals_fini(struct seg_refusals *refusals);
@@ -233,6 +240,7 @@ json_t *seg_json_flow(struct seg_engine *engine, const struct seg_flow *flow, co
 		      time_t now);
 int seg_answer_error(json_t **out, int result, const char *code, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+int seg_answer_no_policy(struct seg_engine *engine, json_t **out);
 /* "refused" with the diagnostics as text and as of `check`. */
 int seg_answer_refused(json_t **out, const struct seg_diags *diags);
 json_t *seg_answer_revoked(const struct seg_revoked *revoked);

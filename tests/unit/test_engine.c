@@ -158,15 +158,52 @@ static void pass(time_t seconds)
 	seg_engine_tick(w.engine, w.kernel.now, false);
 }
 
+/* An answer that comes later, and in pieces. */
+struct late {
+	bool over;
+	int result;
+	json_t *out;
+	size_t pieces, flows, room; /* room: pieces until it is full */
+};
+
+static void take_late(void *context, int result, json_t *out)
+{
+	struct late *late = context;
+
+	ck_assert(!late->over);
+	late->over = true;
+	late->result = result;
+	late->out = out;
+}
+
+static bool take_piece(void *context, json_t *out)
+{
+	struct late *late = context;
+
+	ck_assert(!late->over);
+	late->pieces++;
+	late->flows += json_array_size(json_object_get(out, "flows"));
+	json_decref(out);
+	return late->pieces % late->room != 0;
+}
+
 /* A command; the document, or NULL and *code the error's. The caller frees. */
 static json_t *call(seg_command_fn command, json_t *params, const char **code)
 {
 	static char name[64];
-	struct seg_request request = {.uid = 1000, .params = params, .now = w.kernel.now};
+	struct late late = {0};
+	struct seg_request request = {
+		.uid = 1000, .params = params, .now = w.kernel.now, .done = take_late, .context = &late};
 	json_t *out = NULL;
 	int r = command(w.engine, &request, &out);
 
 	json_decref(params);
+	if (r == SEG_LATER) {
+		fake_run(&w.kernel);
+		ck_assert(late.over);
+		r = late.result;
+		out = late.out;
+	}
 	name[0] = '\0';
 	if (r)
 		snprintf(name, sizeof(name), "%s", json_string_value(json_object_get(out, "code")));
@@ -1184,6 +1221,137 @@ START_TEST(test_the_busiest_flows)
 }
 END_TEST
 
+/* Flows that WEB admitted, from two clients in turn. */
+static void crowd(size_t n)
+{
+	struct seg_flow one = flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB");
+
+	for (size_t i = 0; i < n; i++) {
+		one.id++;
+		one.sport = (uint16_t)(1024 + i);
+		one.packets = 1;
+		one.bytes = i;
+		w.kernel.flow[w.kernel.flows++] = one;
+	}
+}
+
+static int ask_flows(struct late *late, json_t *params)
+{
+	const struct seg_request request = {.params = params,
+					    .now = w.kernel.now,
+					    .piece = take_piece,
+					    .done = take_late,
+					    .context = late};
+	json_t *out = NULL;
+	int r = seg_engine_flows(w.engine, &request, &out);
+
+	json_decref(params);
+	ck_assert_ptr_null(out);
+	return r;
+}
+
+START_TEST(test_flows_come_in_pieces)
+{
+	struct late late = {.room = 100};
+
+	begin();
+	crowd(1000);
+	ck_assert_int_eq(ask_flows(&late, NULL), SEG_LATER);
+	ck_assert_uint_eq(late.pieces, 0); /* nothing before the loop comes round */
+	fake_run(&w.kernel);
+	ck_assert(late.over && late.result == 0);
+	ck_assert_uint_eq(late.pieces, 3);
+	ck_assert_uint_eq(late.flows + json_array_size(json_object_get(late.out, "flows")), 1000);
+	json_decref(late.out);
+}
+END_TEST
+
+START_TEST(test_who_does_not_read_pauses_his_own_walk)
+{
+	struct late slow = {.room = 1}, quick = {.room = 1000};
+
+	begin();
+	crowd(1000);
+	ck_assert_int_eq(ask_flows(&slow, NULL), SEG_LATER);
+	ck_assert_int_eq(ask_flows(&quick, NULL), SEG_LATER);
+	fake_run(&w.kernel);
+	ck_assert(!slow.over && slow.pieces == 1);
+	ck_assert(quick.over);
+	json_decref(quick.out);
+	for (size_t pieces = 1; !slow.over; pieces++) {
+		ck_assert_uint_eq(slow.pieces, pieces);
+		seg_engine_resume(w.engine, &slow, w.kernel.now);
+		fake_run(&w.kernel);
+	}
+	ck_assert_uint_eq(slow.flows + json_array_size(json_object_get(slow.out, "flows")), 1000);
+	json_decref(slow.out);
+}
+END_TEST
+
+START_TEST(test_who_goes_away_ends_his_walk)
+{
+	struct late gone = {.room = 1}, idle = {.room = 1};
+
+	begin();
+	crowd(1000);
+	ck_assert_int_eq(ask_flows(&gone, NULL), SEG_LATER);
+	fake_run(&w.kernel);
+	seg_engine_forget(w.engine, &gone);
+	seg_engine_forget(w.engine, &gone);
+	seg_engine_resume(w.engine, &gone, w.kernel.now);
+	fake_run(&w.kernel);
+	ck_assert(!gone.over && gone.pieces == 1);
+	for (size_t i = 0; i < FAKE_WALKS; i++)
+		ck_assert(!w.kernel.walk[i].running);
+	ck_assert_int_eq(ask_flows(&idle, NULL), SEG_LATER); /* the engine ends while it is asked */
+}
+END_TEST
+
+START_TEST(test_one_answer_is_bounded)
+{
+	const char *code;
+	json_t *out;
+
+	begin();
+	crowd(10000);
+	out = call(seg_engine_flows, NULL, NULL);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "flows")), 10000);
+	json_decref(out);
+	crowd(1);
+	ck_assert_ptr_null(call(seg_engine_flows, NULL, &code));
+	ck_assert_str_eq(code, "too-many");
+	out = call(seg_engine_flows, json_pack("{s:s}", "zone", "mn"), NULL);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "flows")), 0);
+	json_decref(out);
+}
+END_TEST
+
+START_TEST(test_the_policy_changes_under_a_walk)
+{
+	struct late all = {.room = 1}, busiest = {.room = 1};
+
+	begin();
+	crowd(1000);
+	ck_assert_int_eq(ask_flows(&all, NULL), SEG_LATER);
+	ck_assert_int_eq(ask_flows(&busiest, json_pack("{s:i}", "busiest", 5)), SEG_LATER);
+	ck_assert(fake_walk_on(&w.kernel, &w.kernel.walk[1]));
+	ck_assert(fake_walk_on(&w.kernel, &w.kernel.walk[1]));
+	write_policy(web, dns, "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	fake_run(&w.kernel);
+	ck_assert(busiest.over && busiest.result == 0);
+	ck_assert_int_eq(number(json_array_get(json_object_get(busiest.out, "pairs"), 0), "flows"), 1000);
+	ck_assert_int_eq(number(json_array_get(json_object_get(busiest.out, "flows"), 0), "bytes"), 999);
+	json_decref(busiest.out);
+	while (!all.over) {
+		seg_engine_resume(w.engine, &all, w.kernel.now);
+		fake_run(&w.kernel);
+	}
+	ck_assert_uint_eq(all.flows + json_array_size(json_object_get(all.out, "flows")), 1000);
+	json_decref(all.out);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("engine");
@@ -1219,6 +1387,11 @@ int main(void)
 	tcase_add_test(tcase, test_legitimate_is_none);
 	tcase_add_test(tcase, test_mark_that_lies);
 	tcase_add_test(tcase, test_the_busiest_flows);
+	tcase_add_test(tcase, test_flows_come_in_pieces);
+	tcase_add_test(tcase, test_who_does_not_read_pauses_his_own_walk);
+	tcase_add_test(tcase, test_who_goes_away_ends_his_walk);
+	tcase_add_test(tcase, test_one_answer_is_bounded);
+	tcase_add_test(tcase, test_the_policy_changes_under_a_walk);
 	tcase_add_test(tcase, test_lost_events_are_read_again);
 	tcase_add_test(tcase, test_tampered_and_restored);
 	tcase_add_test(tcase, test_disarm);
