@@ -19,8 +19,8 @@
  *
  * Owned here: engine.c (life, ticks, alerts), start.c, apply.c (policy road), rulebook.c,
  * numbers.c, change.c (apply, confirm, rollback), windows.c (hours and dates), watch.c (flow
- * road), refusals.c, usage.c (counters of permits), emergency.c (isolation, stages), evidence.c
- * (report), answers.c (what segctl asks), listing.c (flows).
+ * road), resync.c (conntrack's table read again), refusals.c, usage.c (counters of permits), emergency.c
+ * (isolation, stages), evidence.c (report), answers.c (what segctl asks), listing.c (flows).
  */
 
 #include <jansson.h>

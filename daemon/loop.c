@@ -24,6 +24,8 @@
 #define JOURNAL_DIR "/run/systemd/journal/"
 #define NFT_NAME "nft" /* of the owning socket in the descriptor store */
 #define STEP 2	       /* seconds between two clocks that count as a step */
+#define SINK_WAIT 2    /* ms until a slow sink is tried again, at first */
+#define SINK_WAIT_MAX 128
 #define NFLOG_AGAIN 10 /* seconds until another reader of our groups may have gone */
 
 struct seg_loop {
@@ -46,6 +48,8 @@ struct seg_loop {
 	bool links_changed;
 	struct seg_sink *sink[2];
 	size_t sinks;
+	struct event *sink_event; /* one of them is slow */
+	unsigned sink_wait;	  /* ms */
 
 	struct event *event[12];
 	size_t events;
@@ -237,12 +241,51 @@ static const struct seg_kernel_ops kernel_ops = {
 
 /* What the engine says. */
 
+/* Soon again where lines wait for a server that reads; the longer, the less it does. */
+static void wait_for_sinks(struct seg_loop *loop)
+{
+	const struct timeval wait = {.tv_usec = (int)loop->sink_wait * 1000};
+	bool slow = false;
+
+	for (size_t i = 0; i < loop->sinks; i++)
+		slow |= seg_sink_slow(loop->sink[i]);
+	if (slow && loop->sink_event && !event_pending(loop->sink_event, EV_TIMEOUT, NULL))
+		event_add(loop->sink_event, &wait);
+}
+
+static bool flush_sinks(struct seg_loop *loop)
+{
+	bool moved = false;
+
+	for (size_t i = 0; i < loop->sinks; i++) {
+		size_t before = seg_sink_pending(loop->sink[i]);
+
+		if (before)
+			seg_sink_flush(loop->sink[i]);
+		moved |= seg_sink_pending(loop->sink[i]) < before;
+	}
+	return moved;
+}
+
+static void on_slow_sink(evutil_socket_t fd, short what, void *context)
+{
+	struct seg_loop *loop = context;
+
+	(void)fd;
+	(void)what;
+	loop->sink_wait = flush_sinks(loop) ? SINK_WAIT : loop->sink_wait * 2;
+	if (loop->sink_wait > SINK_WAIT_MAX)
+		loop->sink_wait = SINK_WAIT_MAX;
+	wait_for_sinks(loop);
+}
+
 static void take_alert(void *context, const struct seg_alert *alert)
 {
 	struct seg_loop *loop = context;
 
 	for (size_t i = 0; i < loop->sinks; i++)
 		seg_sink_put(loop->sink[i], alert);
+	wait_for_sinks(loop);
 }
 
 static void take_status(void *context, const char *status)
@@ -417,9 +460,8 @@ static void on_second(evutil_socket_t fd, short what, void *context)
 	seg_engine_tick(loop->engine, now, stepped);
 	if (!loop->nflog && loop->nflog_again <= now)
 		reopen_nflog(loop);
-	for (size_t i = 0; i < loop->sinks; i++)
-		if (seg_sink_pending(loop->sink[i]))
-			seg_sink_flush(loop->sink[i]);
+	flush_sinks(loop);
+	wait_for_sinks(loop);
 	seg_service_alive();
 }
 
@@ -513,6 +555,8 @@ int seg_loop_new(struct seg_loop **out, const struct seg_settings *settings, con
 		return r;
 	}
 	open_sinks(loop);
+	loop->sink_wait = SINK_WAIT;
+	loop->sink_event = evtimer_new(loop->base, on_slow_sink, loop);
 	*out = loop;
 	return 0;
 }
@@ -615,8 +659,8 @@ void seg_loop_run(struct seg_loop *loop)
 	event_base_dispatch(loop->base);
 	seg_service_stopping();
 	seg_engine_stop(loop->engine, wall());
-	for (size_t i = 0; i < loop->sinks; i++)
-		seg_sink_flush(loop->sink[i]);
+	while (flush_sinks(loop))
+		;
 }
 
 void seg_loop_free(struct seg_loop *loop)
@@ -628,6 +672,8 @@ void seg_loop_free(struct seg_loop *loop)
 		event_free(loop->event[i]);
 	if (loop->dump_event)
 		event_free(loop->dump_event);
+	if (loop->sink_event)
+		event_free(loop->sink_event);
 	if (loop->nflog_event)
 		event_free(loop->nflog_event);
 	seg_engine_free(loop->engine);

@@ -46,8 +46,13 @@ struct seg_watch {
 	struct seg_flow *cut; /* to be deleted when the batch is over */
 	size_t cuts, cuts_cap;
 	uint64_t received, lost, resyncs, violations;
+	/* resync.c */
+	uint64_t dumps; /* begun */
 	bool dumping, dump_again;
-	time_t next_dump; /* the last one failed; 0: none to repeat */
+	bool owed, lost_meanwhile; /* losses that no dump has answered; some since this one began */
+	time_t next_dump;	   /* 0: none to come */
+	uint64_t lost_told;
+	time_t told;
 };
 
 /* refusals.c */
@@ -188,8 +193,10 @@ void seg_watch_fini(struct seg_watch *watch);
  * permit covers them. whole: looks at every flow (isolation). */
 void seg_watch_revoke(struct seg_engine *engine, const struct seg_plan *old, bool whole, const char *reason,
 		      time_t now, struct seg_revoked *revoked);
-/* Starts a dump of all flows, or another one behind the one that runs. */
+void seg_watch_end_unseen(struct seg_engine *engine, time_t now);
+/* resync.c: starts a dump of all flows, or another one behind the one that runs. */
 void seg_watch_look_again(struct seg_engine *engine);
+time_t seg_resync_tick(struct seg_engine *engine, time_t now);
 time_t seg_watch_tick(struct seg_engine *engine, time_t now);
 bool seg_engine_is_gateway(const struct seg_engine *engine, seg_addr addr);
 

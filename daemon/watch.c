@@ -39,8 +39,8 @@ struct live_violation {
 	struct tuple key;
 	struct seg_flow flow;
 	char from[33], to[33], permit[64];
-	time_t since, cut;      /* cut 0: stands (observe) */
-	bool listed;
+	time_t since, cut; /* cut or found gone; 0: stands (observe) */
+	uint64_t seen;	   /* by which dump, or since which one */
 	struct tuple list_key;
 };
 struct listed_violation {
@@ -149,7 +149,8 @@ static struct seg_verdict classify(const struct seg_engine *engine, const struct
 	return seg_classify_closed(book->policy, book->index, &engine->links.gateway, &engine->closure, &packet, now);
 }
 
-/* What the number in the mark says about a flow; SEG_VIOLATION: nothing. */
+/* What the number in the mark says about a flow; SEG_REVOKED: it covers it and is not in force,
+ * SEG_VIOLATION: it does not cover it. */
 static struct seg_judged judge_number(struct seg_engine *engine, const struct seg_flow *flow)
 {
 	const struct seg_number *number = flow->mark && engine->plan ? seg_plan_number(engine->plan, flow->mark)
@@ -168,11 +169,12 @@ static struct seg_judged judge_number(struct seg_engine *engine, const struct se
 		return judged;
 	}
 	judged.permit = number->permit;
-	if ((flow->status & IPS_EXPECTED) || permit_covers(engine, number->permit, flow, &judged.verdict)) {
+	if (permit_covers(engine, number->permit, flow, &judged.verdict)) {
+		bool in_force = !seg_closure_has_permit(&engine->closure, number->permit) &&
+				(is_open(engine, number->permit) || number->permit->drain);
+
 		judged.verdict.by = number->permit;
-		if (!seg_closure_has_permit(&engine->closure, number->permit) &&
-		    (is_open(engine, number->permit) || number->permit->drain))
-			judged.kind = SEG_LEGITIMATE;
+		judged.kind = in_force ? SEG_LEGITIMATE : SEG_REVOKED;
 	}
 	return judged;
 }
@@ -182,6 +184,28 @@ static bool was_given(const struct seg_engine *engine, uint32_t mark)
 	uint32_t number = mark & ~SEG_NUMBER_INTRA;
 
 	return number && number < engine->registry.next;
+}
+
+static bool has_gateway(const struct seg_side *side, size_t n, const struct seg_zone *gateway)
+{
+	for (size_t i = 0; i < n; i++)
+		if (side[i].zone == gateway)
+			return true;
+	return false;
+}
+
+/* A number that is in force and never stood for the flow: an expected one has it from its master, an injected
+ * one from somewhere. But the gateway's addresses come and go, and leave flows behind. */
+static bool is_lie(const struct seg_engine *engine, enum seg_flow_event event,
+		   const struct seg_judged *by_number)
+{
+	const struct seg_zone *gateway = engine->running->policy->gateway_zone;
+	const struct seg_permit *permit = by_number->permit;
+
+	if (!permit || by_number->kind == SEG_REVOKED || !is_open(engine, permit))
+		return false;
+	return event == SEG_FLOW_NEW || (!has_gateway(permit->from, permit->n_from, gateway) &&
+					 !has_gateway(permit->to, permit->n_to, gateway));
 }
 
 /* A TCP flow that conntrack picked up in the middle, and whose opposite is permitted: a reply. */
@@ -212,6 +236,7 @@ struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_fl
 	struct seg_judged judged = {.kind = SEG_NOT_JUDGED};
 	struct seg_verdict verdict;
 	uint8_t closed;
+	bool lie;
 
 	if (!engine->running || is_link_traffic(flow) ||
 	    (seg_engine_is_gateway(engine, flow->src) && seg_engine_is_gateway(engine, flow->dst)))
@@ -228,6 +253,7 @@ struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_fl
 	judged = judge_number(engine, flow);
 	if (judged.kind == SEG_LEGITIMATE)
 		return judged;
+	lie = is_lie(engine, event, &judged);
 	verdict = classify(engine, flow, false, now);
 	if (!judged.permit)
 		judged.permit = verdict.permit ? verdict.by : NULL;
@@ -235,9 +261,7 @@ struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_fl
 	if (verdict.permit)
 		judged.kind = SEG_LEGITIMATE;
 	else if (was_given(engine, flow->mark) && !engine->options.observe)
-		judged.kind = judged.permit && event == SEG_FLOW_NEW && is_open(engine, judged.permit)
-				      ? SEG_VIOLATION
-				      : SEG_REVOKED;
+		judged.kind = lie ? SEG_VIOLATION : SEG_REVOKED;
 	else if (is_reply(engine, flow, event, now) || is_left_over(engine, flow, event, &verdict))
 		judged.kind = SEG_REVOKED;
 	else
@@ -352,7 +376,9 @@ static void violation_begins(struct seg_engine *engine, const struct seg_flow *f
 	struct live_violation *live, fresh;
 	bool made = true;
 
-	if (seg_hash_find(&watch->live, &back)) { /* the same flow, picked up from its other end */
+	live = seg_hash_find(&watch->live, &back);
+	if (live) { /* the same flow, picked up from its other end */
+		live->seen = watch->dumps;
 		if (!engine->options.observe)
 			cut(engine, flow);
 		return;
@@ -364,9 +390,12 @@ static void violation_begins(struct seg_engine *engine, const struct seg_flow *f
 		made = false;
 	else
 		live = &fresh;
+	live->seen = watch->dumps;
 	if (!made) {
 		live->flow = *flow;
-		if (!engine->options.observe)
+		if (engine->options.observe)
+			live->cut = 0;
+		else
 			cut(engine, flow);
 		return;
 	}
@@ -468,51 +497,6 @@ void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const
 	}
 }
 
-void seg_watch_look_again(struct seg_engine *engine)
-{
-	struct seg_watch *watch = &engine->watch;
-
-	watch->next_dump = 0;
-	if (watch->dumping)
-		watch->dump_again = true;
-	else
-		watch->dumping = !engine->ops->dump(engine->kernel);
-}
-
-void seg_engine_events_lost(struct seg_engine *engine, time_t now)
-{
-	struct seg_alert alert;
-
-	engine->watch.lost++;
-	seg_say_begin(engine, &alert, "events-lost", SEG_WARNING, now);
-	seg_alert_number(&alert, "count", engine->watch.lost);
-	seg_say_send(engine, &alert);
-	seg_watch_look_again(engine);
-}
-
-void seg_engine_dumped(struct seg_engine *engine, int result, time_t now)
-{
-	struct seg_watch *watch = &engine->watch;
-	struct seg_alert alert;
-
-	cut_now(engine);
-	watch->dumping = false;
-	if (result < 0) { /* interrupted: what it did not show is looked at again */
-		watch->next_dump = now + 1;
-		return;
-	}
-	if (watch->dump_again) {
-		watch->dump_again = false;
-		seg_watch_look_again(engine);
-		return;
-	}
-	if (watch->resyncs < watch->lost) {
-		watch->resyncs = watch->lost;
-		seg_say_begin(engine, &alert, "resynced", SEG_NOTICE, now);
-		seg_say_send(engine, &alert);
-	}
-}
-
 /* Violations that were cut and whose end nobody will tell; true: some are still waited for. */
 static bool end_unheard(struct seg_engine *engine, time_t now)
 {
@@ -536,15 +520,24 @@ static bool end_unheard(struct seg_engine *engine, time_t now)
 	return waiting;
 }
 
+/* A dump has not shown them any more. Their DESTROY may still be in the queue, with their last packets. */
+void seg_watch_end_unseen(struct seg_engine *engine, time_t now)
+{
+	struct live_violation *one;
+	size_t cursor = 0;
+
+	while (engine->watch.live.n && (one = seg_hash_next(&engine->watch.live, &cursor)))
+		if (!one->cut && one->seen < engine->watch.dumps)
+			one->cut = now;
+}
+
 time_t seg_watch_tick(struct seg_engine *engine, time_t now)
 {
-	bool waiting;
+	time_t next;
 
 	cut_now(engine);
-	if (engine->watch.next_dump && engine->watch.next_dump <= now)
-		seg_watch_look_again(engine);
-	waiting = end_unheard(engine, now);
-	return waiting || engine->watch.next_dump ? now + 1 : 0;
+	next = seg_resync_tick(engine, now);
+	return end_unheard(engine, now) ? now + 1 : next;
 }
 
 /* Revocation. */

@@ -43,6 +43,7 @@ static struct world {
 	char *alert[ALERTS];
 	size_t alerts;
 	char status[512];
+	bool observe;
 } w;
 
 static void take_alert(void *context, const struct seg_alert *alert)
@@ -96,8 +97,11 @@ static void write_policy(const char *a, const char *b, const char *c)
 
 static void begin(void)
 {
-	const struct seg_engine_options options = {.policy_file = w.policy, .denied_window = 60,
-						   .alert = take_alert, .say = take_status};
+	const struct seg_engine_options options = {.policy_file = w.policy,
+						   .denied_window = 60,
+						   .observe = w.observe,
+						   .alert = take_alert,
+						   .say = take_status};
 	static const struct seg_gateway_addr own[] = {{((seg_addr)0xffff << 32) | 0x0a010001, "eth1"},
 						      {((seg_addr)0xffff << 32) | 0x0a020001, "eth2"}};
 	static const char *const interface[] = {"lo", "eth1", "eth2", "eth3"};
@@ -747,6 +751,65 @@ START_TEST(test_lost_events_are_read_again)
 }
 END_TEST
 
+START_TEST(test_losses_without_end)
+{
+	unsigned dumps;
+
+	begin();
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	dumps = w.kernel.dumps;
+	for (int second = 0; second < 30; second++) {
+		for (int i = 0; i < 50; i++) {
+			seg_engine_events_lost(w.engine, w.kernel.now);
+			if (i == 25)
+				seg_engine_dumped(w.engine, 0, w.kernel.now);
+		}
+		pass(1);
+	}
+	ck_assert_uint_ge(w.kernel.dumps - dumps, 15);
+	ck_assert_uint_le(w.kernel.dumps - dumps, 31);
+	ck_assert_uint_ge(said("events-lost"), 3);
+	ck_assert_uint_le(said("events-lost"), 5);
+	ck_assert_uint_eq(said("resynced"), 0);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	pass(2);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	ck_assert_uint_eq(said("resynced"), 1);
+	forget_alerts();
+	pass(60);
+	ck_assert_uint_eq(said("events-lost"), 0);
+	seg_engine_events_lost(w.engine, w.kernel.now);
+	ck_assert_uint_eq(said("events-lost"), 1);
+}
+END_TEST
+
+/* Nothing is cut, and the event of its end is lost: a dump that does not show it any more says so. */
+START_TEST(test_observed_violation_ends_unseen)
+{
+	struct seg_flow breach;
+
+	w.observe = true;
+	begin();
+	breach = flow("10.1.0.7", "198.51.100.1", 6, 443, NULL);
+	seg_engine_flow(w.engine, SEG_FLOW_NEW, &breach, w.kernel.now);
+	seg_engine_dumped(w.engine, 0, w.kernel.now); /* it may have begun behind where that dump was */
+	pass(5);
+	ck_assert_uint_eq(said("violation "), 1);
+	ck_assert_uint_eq(said("violation-ended"), 0);
+	seg_engine_events_lost(w.engine, w.kernel.now);
+	breach.packets = 7;
+	seg_engine_flow(w.engine, SEG_FLOW_DUMPED, &breach, w.kernel.now);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	pass(5);
+	ck_assert_uint_eq(said("violation-ended"), 0);
+	seg_engine_events_lost(w.engine, w.kernel.now);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	pass(5);
+	ck_assert_uint_eq(said("violation-ended|packets=7"), 1);
+	ck_assert_uint_eq(said("violation "), 1);
+}
+END_TEST
+
 START_TEST(test_tampered_and_restored)
 {
 	const struct seg_nft_transaction foreign = {.pid = 4711, .process = "nft", .ours = true, .ours_gone = true,
@@ -1393,6 +1456,8 @@ int main(void)
 	tcase_add_test(tcase, test_one_answer_is_bounded);
 	tcase_add_test(tcase, test_the_policy_changes_under_a_walk);
 	tcase_add_test(tcase, test_lost_events_are_read_again);
+	tcase_add_test(tcase, test_losses_without_end);
+	tcase_add_test(tcase, test_observed_violation_ends_unseen);
 	tcase_add_test(tcase, test_tampered_and_restored);
 	tcase_add_test(tcase, test_disarm);
 	tcase_add_test(tcase, test_denied_and_spoofed);
