@@ -20,7 +20,8 @@
  * Owned here: engine.c (life, ticks, alerts), start.c, apply.c (policy road), rulebook.c,
  * numbers.c, change.c (apply, confirm, rollback), windows.c (hours and dates), watch.c (flow
  * road), resync.c (conntrack's table read again), refusals.c, usage.c (counters of permits), emergency.c
- * (isolation, stages), evidence.c (report), answers.c (what segctl asks), listing.c (flows).
+ * (isolation, stages), evidence.c (report), answers.c (what segctl asks), listing.c (flows), revoke.c (what a
+ * commit closed).
  */
 
 #include <jansson.h>
@@ -53,7 +54,8 @@ struct seg_kernel_facts {
 struct seg_walk;
 struct seg_walker {
 	seg_flow_fn take;
-	void (*over)(void *context, int result); /* 0, or -errno: not complete. The walk is gone already */
+	void (*over)(void *context, int result,
+		     time_t now); /* 0, or -errno: not complete. It is gone already */
 	void *context;
 };
 
@@ -67,7 +69,7 @@ struct seg_kernel_ops {
 	int (*elements)(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context);
 	int (*remove)(void *kernel);
 	void (*facts)(void *kernel, struct seg_kernel_facts *facts);
-	/* All entries with (mark & mask) == value now, blocking: for answers and revocations. */
+	/* All entries with (mark & mask) == value now, blocking. */
 	int (*flows)(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn fn, void *context);
 	/* Walks over the same; never over before it returns. */
 	int (*walk)(void *kernel, uint32_t value, uint32_t mask, const struct seg_walker *walker,

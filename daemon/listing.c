@@ -98,10 +98,12 @@ static void take(void *context, enum seg_flow_event event, const struct seg_flow
 		refuse_crowd(listing);
 }
 
-static void over(void *context, int result)
+static void over(void *context, int result, time_t now)
 {
 	struct seg_listing *listing = context;
 	json_t *out = NULL;
+
+	(void)now;
 
 	if (result)
 		seg_answer_error(&out, result, "kernel", "conntrack's table cannot be read: %s",
@@ -185,6 +187,7 @@ void seg_engine_forget(struct seg_engine *engine, const void *context)
 {
 	struct seg_listing *listing = find(engine, context);
 
+	seg_revoke_forget(engine, context);
 	if (!listing)
 		return;
 	engine->ops->walk_stop(engine->kernel, listing->walk);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/queue.h>
+#include <time.h>
 
 struct seg_walk {
 	struct seg_walks *walks;
@@ -89,7 +90,7 @@ static void on_turn(evutil_socket_t fd, short what, void *context)
 		walk_free(walk);
 	} else if (r) {
 		walk_free(walk);
-		walker.over(walker.context, r < 0 ? r : 0);
+		walker.over(walker.context, r < 0 ? r : 0, time(NULL));
 	}
 	give_turn(walks);
 }

@@ -277,7 +277,7 @@ static inline bool fake_walk_on(struct fake_kernel *fake, struct seg_walk *walk)
 	}
 	if (walk->running && walk->at >= fake->flows) {
 		walk->running = false;
-		walk->walker.over(walk->walker.context, 0);
+		walk->walker.over(walk->walker.context, 0, fake->now);
 	}
 	return true;
 }

@@ -160,6 +160,7 @@ static void pass(time_t seconds)
 {
 	elapse(seconds);
 	seg_engine_tick(w.engine, w.kernel.now, false);
+	fake_run(&w.kernel);
 }
 
 /* An answer that comes later, and in pieces. */
