@@ -12,7 +12,6 @@
 
 #include "control/sentence.h"
 #include "flow/answer.h"
-#include "flow/compare.h"
 #include "policy/guard.h"
 #include "policy/report.h"
 
@@ -491,104 +490,6 @@ int seg_engine_history(struct seg_engine *engine, const struct seg_request *requ
 	}
 	*out = json_pack("{s:o, s:o}", "history", listing.list, "actions",
 			 seg_evidence_actions(engine, request->now));
-	return 0;
-}
-
-/* diff */
-
-struct diff_text {
-	const json_t *files;
-};
-
-static char *diff_read(void *context, const char *path, size_t *len, const char **error)
-{
-	const struct diff_text *given = context;
-	size_t i;
-	json_t *file;
-
-	json_array_foreach(given->files, i, file)
-	{
-		const char *name = json_string_value(json_object_get(file, "path"));
-		const json_t *text = json_object_get(file, "text");
-
-		if (!name || strcmp(name, path) || !json_is_string(text))
-			continue;
-		*len = json_string_length(text);
-		char *copy = malloc(*len + 1);
-		if (!copy)
-			abort();
-		memcpy(copy, json_string_value(text), *len + 1);
-		return copy;
-	}
-	*error = strerror(ENOENT);
-	return NULL;
-}
-
-/* The other policy of a diff: the text given, or the policy file. */
-static struct seg_rulebook *diff_candidate(struct seg_engine *engine, const struct seg_request *request,
-					   struct seg_diags *failed)
-{
-	const json_t *text = json_object_get(request->params, "text");
-	struct diff_text given = {json_object_get(request->params, "files")};
-	struct seg_reader reader = {diff_read, &given};
-	const char *name = text_of(request, "name");
-
-	if (!json_is_string(text))
-		return seg_rulebook_from_file(engine, failed);
-	return seg_rulebook_from_text(name ? name : "policy.yaml", json_string_value(text), json_string_length(text),
-				      &reader, failed);
-}
-
-struct diff_listing {
-	struct seg_engine *engine;
-	const struct seg_rulebook *next;
-	struct seg_closure closure; /* under it */
-	json_t *list;
-	time_t now;
-};
-
-/* Flows that a permit admits now and none would. */
-static void list_cut(void *context, enum seg_flow_event event, const struct seg_flow *flow)
-{
-	struct diff_listing *listing = context;
-	struct seg_judged judged = seg_watch_judge(listing->engine, flow, SEG_FLOW_DUMPED, listing->now);
-	struct seg_packet packet = {.src = flow->src, .dst = flow->dst, .proto = flow->proto, .sport = flow->sport,
-				    .dport = flow->dport, .no_mac = true};
-
-	(void)event;
-	if (judged.kind != SEG_LEGITIMATE ||
-	    seg_classify_closed(listing->next->policy, listing->next->index, &listing->engine->links.gateway,
-				&listing->closure, &packet, listing->now)
-		    .permit)
-		return;
-	json_array_append_new(listing->list, seg_json_flow(listing->engine, flow, &judged, listing->now));
-}
-
-int seg_engine_diff(struct seg_engine *engine, const struct seg_request *request, json_t **out)
-{
-	struct diff_listing listing = {.engine = engine, .now = request->now};
-	struct seg_rulebook *next;
-	struct seg_arena *arena;
-	struct seg_diags failed;
-
-	if (!engine->running)
-		return seg_answer_no_policy(engine, out);
-	next = diff_candidate(engine, request, &failed);
-	if (!next) {
-		int r = seg_answer_refused(out, &failed);
-
-		seg_diags_fini(&failed);
-		return r;
-	}
-	listing.next = next;
-	listing.list = json_array();
-	arena = seg_arena_new();
-	seg_emergency_close(engine, next->policy, arena, &listing.closure);
-	engine->ops->flows(engine->kernel, 0, 0, list_cut, &listing);
-	*out = seg_compare(engine->running->policy, next->policy, request->now);
-	json_object_set_new(*out, "flows", listing.list);
-	seg_arena_free(arena);
-	seg_rulebook_free(next);
 	return 0;
 }
 

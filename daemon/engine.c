@@ -200,6 +200,7 @@ void seg_engine_free(struct seg_engine *engine)
 	seg_usage_fini(&engine->usage);
 	seg_watch_fini(&engine->watch);
 	seg_listing_fini(engine);
+	seg_diff_fini(engine);
 	seg_revoke_fini(engine);
 	seg_refusals_fini(&engine->refusals);
 	json_decref(engine->bypass);

@@ -20,8 +20,8 @@
  * Owned here: engine.c (life, ticks, alerts), start.c, apply.c (policy road), rulebook.c,
  * numbers.c, change.c (apply, confirm, rollback), windows.c (hours and dates), watch.c (flow
  * road), resync.c (conntrack's table read again), refusals.c, usage.c (counters of permits), emergency.c
- * (isolation, stages), evidence.c (report), answers.c (what segctl asks), listing.c (flows), revoke.c (what a
- * commit closed).
+ * (isolation, stages), evidence.c (report), answers.c (what segctl asks), listing.c (flows), diff.c, revoke.c
+ * (what a commit closed).
  */
 
 #include <jansson.h>
@@ -69,7 +69,7 @@ struct seg_kernel_ops {
 	int (*elements)(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context);
 	int (*remove)(void *kernel);
 	void (*facts)(void *kernel, struct seg_kernel_facts *facts);
-	/* All entries with (mark & mask) == value now, blocking. */
+	/* All entries with (mark & mask) == value now, blocking: for the start. */
 	int (*flows)(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn fn, void *context);
 	/* Walks over the same; never over before it returns. */
 	int (*walk)(void *kernel, uint32_t value, uint32_t mask, const struct seg_walker *walker,

@@ -188,6 +188,7 @@ void seg_engine_forget(struct seg_engine *engine, const void *context)
 	struct seg_listing *listing = find(engine, context);
 
 	seg_revoke_forget(engine, context);
+	seg_diff_forget(engine, context);
 	if (!listing)
 		return;
 	engine->ops->walk_stop(engine->kernel, listing->walk);

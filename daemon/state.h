@@ -98,6 +98,7 @@ struct seg_engine {
 	struct seg_evidence evidence;
 	struct seg_subscription *subscriptions;
 	LIST_HEAD(, seg_listing) listings; /* answers of flows under way */
+	LIST_HEAD(, seg_difference) differences;
 	STAILQ_HEAD(, seg_revocation) revocations; /* the first is under way */
 };
 
@@ -215,6 +216,10 @@ int seg_revoke_answer(struct seg_revocation *job, const struct seg_request *requ
 bool seg_revocation_finds(const struct seg_engine *engine, const struct seg_flow *flow);
 void seg_revoke_forget(struct seg_engine *engine, const void *context);
 void seg_revoke_fini(struct seg_engine *engine);
+
+/* diff.c */
+void seg_diff_forget(struct seg_engine *engine, const void *context);
+void seg_diff_fini(struct seg_engine *engine);
 
 /* listing.c */
 void seg_listing_policy_ends(struct seg_engine *engine); /* before the running policy is freed */

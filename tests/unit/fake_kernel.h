@@ -307,7 +307,10 @@ static int fake_delete(void *kernel, const struct seg_flow *flow, size_t n, size
 		for (size_t j = 0; j < fake->flows; j++) {
 			if (fake->flow[j].id != flow[i].id)
 				continue;
-			fake->flow[j] = fake->flow[--fake->flows];
+			memmove(&fake->flow[j], &fake->flow[j + 1],
+				(--fake->flows - j) * sizeof(*fake->flow));
+			for (size_t k = 0; k < FAKE_WALKS; k++) /* they miss nothing by it */
+				fake->walk[k].at -= fake->walk[k].at > j;
 			fake->deleted++;
 			(*gone)++;
 			break;

@@ -1390,6 +1390,90 @@ START_TEST(test_one_answer_is_bounded)
 }
 END_TEST
 
+START_TEST(test_diff_of_very_many_flows)
+{
+	struct late late = {.room = 1};
+	const struct seg_request request = {.now = w.kernel.now, .done = take_late, .context = &late};
+	json_t *out = NULL;
+
+	begin();
+	crowd(10500);
+	write_policy(dns, office, "");
+	out = call(seg_engine_diff, NULL, NULL);
+	ck_assert_int_eq(number(out, "cut"), 10500);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "flows")), 10000);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "closes")), 1);
+	json_decref(out);
+	ck_assert_int_eq(seg_engine_diff(w.engine, &request, &out), SEG_LATER);
+	ck_assert(fake_walk_on(&w.kernel, &w.kernel.walk[0]));
+	json_decref(
+		call(seg_engine_apply, NULL, NULL)); /* ends the walk too: against what is in force by then */
+	ck_assert(late.over && late.result == 0);
+	ck_assert_uint_eq(json_array_size(json_object_get(late.out, "closes")), 0);
+	json_decref(late.out);
+	late = (struct late){.room = 1};
+	ck_assert_int_eq(seg_engine_diff(w.engine, &request, &out), SEG_LATER);
+	seg_engine_forget(w.engine, &late);
+	fake_run(&w.kernel);
+	ck_assert(!late.over);
+	ck_assert_int_eq(seg_engine_diff(w.engine, &request, &out),
+			 SEG_LATER); /* the engine ends while it is asked */
+}
+END_TEST
+
+/* Very many flows lose their permit: counted once each, whatever finds them, one revocation behind the other.
+ */
+START_TEST(test_revocations_wait_for_each_other)
+{
+	struct late first = {.room = 1}, second = {.room = 1}, gone = {.room = 1};
+	const struct seg_request request[] = {{.now = w.kernel.now, .done = take_late, .context = &first},
+					      {.now = w.kernel.now, .done = take_late, .context = &second},
+					      {.now = w.kernel.now, .done = take_late, .context = &gone}};
+	struct seg_flow other;
+	json_t *out = NULL;
+
+	begin();
+	crowd(1000);
+	other = flow("10.2.0.5", "198.51.100.1", 17, 53, "DNS");
+	w.kernel.flow[w.kernel.flows++] = other;
+	write_policy(dns, office, "");
+	ck_assert_int_eq(seg_engine_apply(w.engine, &request[0], &out), SEG_LATER);
+	ck_assert_uint_eq(said("applied|policy=2"), 1); /* the change is told at once */
+	ck_assert_uint_eq(said("revoked"), 0);
+	write_policy(office, "", "");
+	ck_assert_int_eq(seg_engine_apply(w.engine, &request[1], &out), SEG_LATER);
+	seg_engine_flow(w.engine, SEG_FLOW_DUMPED, &w.kernel.flow[500], w.kernel.now);
+	seg_engine_settle(w.engine, w.kernel.now);
+	ck_assert(fake_walk_on(&w.kernel, &w.kernel.walk[0]));
+	ck_assert(!w.kernel.walk[1].running);
+	fake_run(&w.kernel);
+	ck_assert(first.over && second.over);
+	ck_assert_int_eq(number(json_object_get(first.out, "revoked"), "flows"), 1000);
+	ck_assert_int_eq(number(json_object_get(first.out, "revoked"), "permits"), 1);
+	ck_assert_int_eq(number(first.out, "version"), 2);
+	ck_assert_int_eq(number(json_object_get(second.out, "revoked"), "flows"), 1);
+	ck_assert_uint_eq(said("revoked|permit=WEB|count=1000|reason=apply"), 1);
+	ck_assert_uint_eq(said("revoked|permit=DNS|count=1|reason=apply"), 1);
+	ck_assert_uint_eq(w.kernel.flows, 0);
+	json_decref(first.out);
+	json_decref(second.out);
+
+	write_policy(web, dns, office);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	crowd(300);
+	write_policy(dns, office, "");
+	ck_assert_int_eq(seg_engine_apply(w.engine, &request[2], &out), SEG_LATER);
+	seg_engine_forget(w.engine, &gone); /* what was begun is done all the same */
+	fake_run(&w.kernel);
+	ck_assert(!gone.over);
+	ck_assert_uint_eq(said("revoked|permit=WEB|count=300|reason=apply"), 1);
+	write_policy(office, "", "");
+	crowd(10);
+	w.kernel.flow[w.kernel.flows++] = flow("10.2.0.5", "198.51.100.1", 17, 53, "DNS");
+	ck_assert_int_eq(seg_engine_apply(w.engine, &request[2], &out), SEG_LATER); /* and the engine ends */
+}
+END_TEST
+
 START_TEST(test_the_policy_changes_under_a_walk)
 {
 	struct late all = {.room = 1}, busiest = {.room = 1};
@@ -1455,6 +1539,8 @@ int main(void)
 	tcase_add_test(tcase, test_who_does_not_read_pauses_his_own_walk);
 	tcase_add_test(tcase, test_who_goes_away_ends_his_walk);
 	tcase_add_test(tcase, test_one_answer_is_bounded);
+	tcase_add_test(tcase, test_diff_of_very_many_flows);
+	tcase_add_test(tcase, test_revocations_wait_for_each_other);
 	tcase_add_test(tcase, test_the_policy_changes_under_a_walk);
 	tcase_add_test(tcase, test_lost_events_are_read_again);
 	tcase_add_test(tcase, test_losses_without_end);
