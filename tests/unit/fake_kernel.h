@@ -298,23 +298,31 @@ static int fake_dump(void *kernel)
 	return 0;
 }
 
+static inline bool fake_is_among(const struct seg_flow *flow, size_t n, uint32_t id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (flow[i].id == id)
+			return true;
+	return false;
+}
+
 static int fake_delete(void *kernel, const struct seg_flow *flow, size_t n, size_t *gone)
 {
 	struct fake_kernel *fake = kernel;
+	size_t kept = 0;
 
-	*gone = 0;
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < fake->flows; j++) {
-			if (fake->flow[j].id != flow[i].id)
-				continue;
-			memmove(&fake->flow[j], &fake->flow[j + 1],
-				(--fake->flows - j) * sizeof(*fake->flow));
-			for (size_t k = 0; k < FAKE_WALKS; k++) /* they miss nothing by it */
-				fake->walk[k].at -= fake->walk[k].at > j;
-			fake->deleted++;
-			(*gone)++;
-			break;
+	for (size_t i = 0; i < fake->flows; i++) {
+		if (!fake_is_among(flow, n, fake->flow[i].id)) {
+			if (kept++ != i)
+				fake->flow[kept - 1] = fake->flow[i];
+			continue;
 		}
+		for (size_t k = 0; k < FAKE_WALKS; k++) /* they miss nothing by it */
+			fake->walk[k].at -= fake->walk[k].at > kept;
+	}
+	*gone = fake->flows - kept;
+	fake->deleted += *gone;
+	fake->flows = kept;
 	return 0;
 }
 

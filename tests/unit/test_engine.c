@@ -1288,10 +1288,11 @@ END_TEST
 /* Flows that WEB admitted, from two clients in turn. */
 static void crowd(size_t n)
 {
+	static uint32_t id = 1u << 20;
 	struct seg_flow one = flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB");
 
 	for (size_t i = 0; i < n; i++) {
-		one.id++;
+		one.id = ++id;
 		one.sport = (uint16_t)(1024 + i);
 		one.packets = 1;
 		one.bytes = i;
