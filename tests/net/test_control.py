@@ -152,6 +152,7 @@ def test_many_flows_come_in_pieces():
     many = 20000
     with Town(hosts=("a", "b", "out")) as (lab, segd), Client(segd.control) as asking, Client(segd.control) as quick:
         lab.nft("b", "table ip quiet { chain in { type filter hook input priority 0; ip protocol udp drop; }\n}")
+        lab.sysctl("gw", "net.netfilter.nf_conntrack_udp_timeout=600")
         crowd(lab, many)
         interface = interface_of(asking)
         slow = Client(segd.control)
