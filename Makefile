@@ -3,7 +3,7 @@
 # make            build segd and segctl            (no root)
 # make check-unit unit, golden and fuzz-corpus tests, also under sanitizers (no root)
 # make check      everything, on real packets too  (root: installs what is missing)
-# make bench      throughput, loading, events and revocation beside rivals (root)
+# make bench      throughput, loading, events, revocation and resync beside rivals (root)
 # make check-soak 200 changes and a foreign hand for minutes, under traffic  (root)
 # make check-boot segd on a Debian that boots, in systemd-nspawn  (root, systemd-container, mmdebstrap)
 # make demo       segd at work between namespaces  (root: installs what is missing)

@@ -134,7 +134,7 @@ static int commit(struct seg_engine *engine, const struct seg_rulebook *book, ti
 
 /* The kernel holds book now. */
 static void put_in_place(struct seg_engine *engine, struct seg_rulebook *book, struct seg_plan *old,
-			 time_t now, const char *reason, struct seg_revoked *revoked)
+			 time_t now, const char *reason, struct seg_revocation **revoked)
 {
 	struct seg_rulebook *before = engine->running;
 
@@ -146,18 +146,18 @@ static void put_in_place(struct seg_engine *engine, struct seg_rulebook *book, s
 		seg_windows_begin(engine, now);
 		seg_limits_begin(engine);
 	}
-	if (old)
-		seg_watch_revoke(engine, old, engine->closure.isolated.n > 0, reason, now, revoked);
+	*revoked = seg_revoke(engine, old, engine->closure.isolated.n > 0, reason, now);
 	seg_plan_free(old);
+	seg_listing_policy_ends(engine);
 	seg_rulebook_free(before);
 }
 
 int seg_apply_install(struct seg_engine *engine, struct seg_rulebook *book, time_t now, const char *reason,
-		      struct seg_diags *diags, struct seg_revoked *revoked)
+		      struct seg_diags *diags, struct seg_revocation **revoked)
 {
 	struct seg_arena *kept = seg_arena_new();
 	struct seg_registry before = seg_numbers_copy(&engine->registry, kept);
-	struct seg_revoked counted = {0};
+	struct seg_revocation *counted = NULL;
 	struct seg_plan *old = NULL;
 	int r = book ? seg_numbers_assign(engine, book->policy) : 0;
 
@@ -177,10 +177,11 @@ int seg_apply_install(struct seg_engine *engine, struct seg_rulebook *book, time
 	return r;
 }
 
-int seg_apply_refresh(struct seg_engine *engine, time_t now, const char *reason, struct seg_revoked *revoked)
+int seg_apply_refresh(struct seg_engine *engine, time_t now, const char *reason,
+		      struct seg_revocation **revoked)
 {
 	bool hosts = !strcmp(reason, "isolated") && engine->closure.isolated.n > 0;
-	struct seg_revoked counted = {0};
+	struct seg_revocation *counted;
 	struct seg_plan *old = NULL;
 	struct seg_diags diags;
 	int r;
@@ -190,8 +191,7 @@ int seg_apply_refresh(struct seg_engine *engine, time_t now, const char *reason,
 	seg_diags_fini(&diags);
 	if (r)
 		return r;
-	if (old)
-		seg_watch_revoke(engine, old, hosts, reason, now, &counted);
+	counted = seg_revoke(engine, old, hosts, reason, now);
 	seg_plan_free(old);
 	if (revoked)
 		*revoked = counted;

@@ -173,6 +173,7 @@ struct seg_engine *seg_engine_new(const struct seg_engine_options *options, cons
 
 	if (!engine)
 		abort();
+	STAILQ_INIT(&engine->revocations);
 	engine->options = *options;
 	engine->ops = ops;
 	engine->kernel = kernel;
@@ -199,6 +200,9 @@ void seg_engine_free(struct seg_engine *engine)
 	seg_usage_fini(&engine->usage);
 	seg_watch_fini(&engine->watch);
 	seg_limits_fini(&engine->limits);
+	seg_listing_fini(engine);
+	seg_diff_fini(engine);
+	seg_revoke_fini(engine);
 	seg_refusals_fini(&engine->refusals);
 	json_decref(engine->bypass);
 	json_decref(engine->evidence.pending);
@@ -506,12 +510,11 @@ static bool is_due(time_t *at, time_t now)
 
 static void tick_deadline(struct seg_engine *engine, time_t now)
 {
-	struct seg_revoked revoked = {0};
 	char *problem = NULL;
 
 	if (!engine->state.confirm_until || engine->state.confirm_until > now || engine->next_rollback > now)
 		return;
-	if (seg_apply_go_back(engine, engine->state.confirmed, NULL, "not confirmed in time", now, &revoked,
+	if (seg_apply_go_back(engine, engine->state.confirmed, NULL, "not confirmed in time", now, NULL,
 			      &problem))
 		engine->next_rollback = now + 5; /* the unconfirmed policy stays meanwhile: said by go_back */
 	else

@@ -8,12 +8,22 @@
  * real one would: that `old` of a commit is what it holds.
  */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine.h"
 
-#define FAKE_FLOWS 256
+#define FAKE_FLOWS 12000
+#define FAKE_WALKS 8
+#define FAKE_SLICE 64
+
+struct seg_walk {
+	struct seg_walker walker;
+	uint32_t value, mask;
+	size_t at; /* the next flow */
+	bool running, paused;
+};
 
 /* An element that packets made: of "admitted" (the number), "slow" (direction and number), "denied4", "outgrown". */
 struct fake_counted {
@@ -37,6 +47,7 @@ struct fake_kernel {
 	unsigned entries, most;    /* what facts say of conntrack's table; most 0: flows of FAKE_FLOWS */
 	bool boundless;            /* nf_conntrack_max is 0 */
 	unsigned dumps;
+	struct seg_walk walk[FAKE_WALKS];
 	const char *bypass;
 	unsigned readings;	 /* of the set denied4 */
 	unsigned repeated;	 /* so often every counted element is shown, as a large table would */
@@ -272,26 +283,93 @@ static int fake_flows(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn f
 	return 0;
 }
 
+static int fake_walk(void *kernel, uint32_t value, uint32_t mask, const struct seg_walker *walker,
+		     struct seg_walk **walk)
+{
+	struct fake_kernel *fake = kernel;
+
+	for (size_t i = 0; i < FAKE_WALKS; i++) {
+		if (fake->walk[i].running)
+			continue;
+		fake->walk[i] =
+			(struct seg_walk){.walker = *walker, .value = value, .mask = mask, .running = true};
+		*walk = &fake->walk[i];
+		return 0;
+	}
+	return -EMFILE;
+}
+
+static void fake_walk_pause(void *kernel, struct seg_walk *walk, bool pause)
+{
+	(void)kernel;
+	walk->paused = pause;
+}
+
+static void fake_walk_stop(void *kernel, struct seg_walk *walk)
+{
+	(void)kernel;
+	walk->running = false;
+}
+
+/* One slice of a walk; false: it has none to give. */
+static inline bool fake_walk_on(struct fake_kernel *fake, struct seg_walk *walk)
+{
+	if (!walk->running || walk->paused)
+		return false;
+	for (size_t n = 0; n < FAKE_SLICE && walk->at < fake->flows && walk->running; n++) {
+		const struct seg_flow flow = fake->flow[walk->at++];
+
+		if ((flow.mark & walk->mask) == walk->value)
+			walk->walker.take(walk->walker.context, SEG_FLOW_DUMPED, &flow);
+	}
+	if (walk->running && walk->at >= fake->flows) {
+		walk->running = false;
+		walk->walker.over(walk->walker.context, 0, fake->now);
+	}
+	return true;
+}
+
+/* The loop comes round until all walks are over or pause. */
+static inline void fake_run(struct fake_kernel *fake)
+{
+	for (bool more = true; more;) {
+		more = false;
+		for (size_t i = 0; i < FAKE_WALKS; i++)
+			more |= fake_walk_on(fake, &fake->walk[i]);
+	}
+}
+
 static int fake_dump(void *kernel)
 {
 	((struct fake_kernel *)kernel)->dumps++;
 	return 0;
 }
 
+static inline bool fake_is_among(const struct seg_flow *flow, size_t n, uint32_t id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (flow[i].id == id)
+			return true;
+	return false;
+}
+
 static int fake_delete(void *kernel, const struct seg_flow *flow, size_t n, size_t *gone)
 {
 	struct fake_kernel *fake = kernel;
+	size_t kept = 0;
 
-	*gone = 0;
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < fake->flows; j++) {
-			if (fake->flow[j].id != flow[i].id)
-				continue;
-			fake->flow[j] = fake->flow[--fake->flows];
-			fake->deleted++;
-			(*gone)++;
-			break;
+	for (size_t i = 0; i < fake->flows; i++) {
+		if (!fake_is_among(flow, n, fake->flow[i].id)) {
+			if (kept++ != i)
+				fake->flow[kept - 1] = fake->flow[i];
+			continue;
 		}
+		for (size_t k = 0; k < FAKE_WALKS; k++) /* they miss nothing by it */
+			fake->walk[k].at -= fake->walk[k].at > kept;
+	}
+	*gone = fake->flows - kept;
+	fake->deleted += *gone;
+	fake->flows = kept;
 	return 0;
 }
 
@@ -316,6 +394,9 @@ static const struct seg_kernel_ops fake_ops = {
 	.remove = fake_remove,
 	.facts = fake_facts,
 	.flows = fake_flows,
+	.walk = fake_walk,
+	.walk_pause = fake_walk_pause,
+	.walk_stop = fake_walk_stop,
 	.dump = fake_dump,
 	.delete = fake_delete,
 	.bypass = fake_bypass,

@@ -43,6 +43,7 @@ static struct world {
 	char *alert[ALERTS];
 	size_t alerts;
 	char status[512];
+	bool observe;
 } w;
 
 static void take_alert(void *context, const struct seg_alert *alert)
@@ -96,8 +97,11 @@ static void write_policy(const char *a, const char *b, const char *c)
 
 static void begin(void)
 {
-	const struct seg_engine_options options = {.policy_file = w.policy, .denied_window = 60,
-						   .alert = take_alert, .say = take_status};
+	const struct seg_engine_options options = {.policy_file = w.policy,
+						   .denied_window = 60,
+						   .observe = w.observe,
+						   .alert = take_alert,
+						   .say = take_status};
 	static const struct seg_gateway_addr own[] = {{((seg_addr)0xffff << 32) | 0x0a010001, "eth1"},
 						      {((seg_addr)0xffff << 32) | 0x0a020001, "eth2"}};
 	static const char *const interface[] = {"lo", "eth1", "eth2", "eth3"};
@@ -156,17 +160,55 @@ static void pass(time_t seconds)
 {
 	elapse(seconds);
 	seg_engine_tick(w.engine, w.kernel.now, false);
+	fake_run(&w.kernel);
+}
+
+/* An answer that comes later, and in pieces. */
+struct late {
+	bool over;
+	int result;
+	json_t *out;
+	size_t pieces, flows, room; /* room: pieces until it is full */
+};
+
+static void take_late(void *context, int result, json_t *out)
+{
+	struct late *late = context;
+
+	ck_assert(!late->over);
+	late->over = true;
+	late->result = result;
+	late->out = out;
+}
+
+static bool take_piece(void *context, json_t *out)
+{
+	struct late *late = context;
+
+	ck_assert(!late->over);
+	late->pieces++;
+	late->flows += json_array_size(json_object_get(out, "flows"));
+	json_decref(out);
+	return late->pieces % late->room != 0;
 }
 
 /* A command; the document, or NULL and *code the error's. The caller frees. */
 static json_t *call(seg_command_fn command, json_t *params, const char **code)
 {
 	static char name[64];
-	struct seg_request request = {.uid = 1000, .params = params, .now = w.kernel.now};
+	struct late late = {0};
+	struct seg_request request = {
+		.uid = 1000, .params = params, .now = w.kernel.now, .done = take_late, .context = &late};
 	json_t *out = NULL;
 	int r = command(w.engine, &request, &out);
 
 	json_decref(params);
+	if (r == SEG_LATER) {
+		fake_run(&w.kernel);
+		ck_assert(late.over);
+		r = late.result;
+		out = late.out;
+	}
 	name[0] = '\0';
 	if (r)
 		snprintf(name, sizeof(name), "%s", json_string_value(json_object_get(out, "code")));
@@ -711,6 +753,65 @@ START_TEST(test_lost_events_are_read_again)
 	ck_assert_uint_eq(w.kernel.dumps, 3);
 	seg_engine_dumped(w.engine, 0, w.kernel.now);
 	ck_assert_uint_eq(said("resynced"), 1);
+}
+END_TEST
+
+START_TEST(test_losses_without_end)
+{
+	unsigned dumps;
+
+	begin();
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	dumps = w.kernel.dumps;
+	for (int second = 0; second < 30; second++) {
+		for (int i = 0; i < 50; i++) {
+			seg_engine_events_lost(w.engine, w.kernel.now);
+			if (i == 25)
+				seg_engine_dumped(w.engine, 0, w.kernel.now);
+		}
+		pass(1);
+	}
+	ck_assert_uint_ge(w.kernel.dumps - dumps, 15);
+	ck_assert_uint_le(w.kernel.dumps - dumps, 31);
+	ck_assert_uint_ge(said("events-lost"), 3);
+	ck_assert_uint_le(said("events-lost"), 5);
+	ck_assert_uint_eq(said("resynced"), 0);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	pass(2);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	ck_assert_uint_eq(said("resynced"), 1);
+	forget_alerts();
+	pass(60);
+	ck_assert_uint_eq(said("events-lost"), 0);
+	seg_engine_events_lost(w.engine, w.kernel.now);
+	ck_assert_uint_eq(said("events-lost"), 1);
+}
+END_TEST
+
+/* Nothing is cut, and the event of its end is lost: a dump that does not show it any more says so. */
+START_TEST(test_observed_violation_ends_unseen)
+{
+	struct seg_flow breach;
+
+	w.observe = true;
+	begin();
+	breach = flow("10.1.0.7", "198.51.100.1", 6, 443, NULL);
+	seg_engine_flow(w.engine, SEG_FLOW_NEW, &breach, w.kernel.now);
+	seg_engine_dumped(w.engine, 0, w.kernel.now); /* it may have begun behind where that dump was */
+	pass(5);
+	ck_assert_uint_eq(said("violation "), 1);
+	ck_assert_uint_eq(said("violation-ended"), 0);
+	seg_engine_events_lost(w.engine, w.kernel.now);
+	breach.packets = 7;
+	seg_engine_flow(w.engine, SEG_FLOW_DUMPED, &breach, w.kernel.now);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	pass(5);
+	ck_assert_uint_eq(said("violation-ended"), 0);
+	seg_engine_events_lost(w.engine, w.kernel.now);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	pass(5);
+	ck_assert_uint_eq(said("violation-ended|packets=7"), 1);
+	ck_assert_uint_eq(said("violation "), 1);
 }
 END_TEST
 
@@ -1477,6 +1578,222 @@ START_TEST(test_the_busiest_flows)
 }
 END_TEST
 
+/* Flows that WEB admitted, from two clients in turn. */
+static void crowd(size_t n)
+{
+	static uint32_t id = 1u << 20;
+	struct seg_flow one = flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB");
+
+	for (size_t i = 0; i < n; i++) {
+		one.id = ++id;
+		one.sport = (uint16_t)(1024 + i);
+		one.packets = 1;
+		one.bytes = i;
+		w.kernel.flow[w.kernel.flows++] = one;
+	}
+}
+
+static int ask_flows(struct late *late, json_t *params)
+{
+	const struct seg_request request = {.params = params,
+					    .now = w.kernel.now,
+					    .piece = take_piece,
+					    .done = take_late,
+					    .context = late};
+	json_t *out = NULL;
+	int r = seg_engine_flows(w.engine, &request, &out);
+
+	json_decref(params);
+	ck_assert_ptr_null(out);
+	return r;
+}
+
+START_TEST(test_flows_come_in_pieces)
+{
+	struct late late = {.room = 100};
+
+	begin();
+	crowd(1000);
+	ck_assert_int_eq(ask_flows(&late, NULL), SEG_LATER);
+	ck_assert_uint_eq(late.pieces, 0); /* nothing before the loop comes round */
+	fake_run(&w.kernel);
+	ck_assert(late.over && late.result == 0);
+	ck_assert_uint_eq(late.pieces, 3);
+	ck_assert_uint_eq(late.flows + json_array_size(json_object_get(late.out, "flows")), 1000);
+	json_decref(late.out);
+}
+END_TEST
+
+START_TEST(test_who_does_not_read_pauses_his_own_walk)
+{
+	struct late slow = {.room = 1}, quick = {.room = 1000};
+
+	begin();
+	crowd(1000);
+	ck_assert_int_eq(ask_flows(&slow, NULL), SEG_LATER);
+	ck_assert_int_eq(ask_flows(&quick, NULL), SEG_LATER);
+	fake_run(&w.kernel);
+	ck_assert(!slow.over && slow.pieces == 1);
+	ck_assert(quick.over);
+	json_decref(quick.out);
+	for (size_t pieces = 1; !slow.over; pieces++) {
+		ck_assert_uint_eq(slow.pieces, pieces);
+		seg_engine_resume(w.engine, &slow, w.kernel.now);
+		fake_run(&w.kernel);
+	}
+	ck_assert_uint_eq(slow.flows + json_array_size(json_object_get(slow.out, "flows")), 1000);
+	json_decref(slow.out);
+}
+END_TEST
+
+START_TEST(test_who_goes_away_ends_his_walk)
+{
+	struct late gone = {.room = 1}, idle = {.room = 1};
+
+	begin();
+	crowd(1000);
+	ck_assert_int_eq(ask_flows(&gone, NULL), SEG_LATER);
+	fake_run(&w.kernel);
+	seg_engine_forget(w.engine, &gone);
+	seg_engine_forget(w.engine, &gone);
+	seg_engine_resume(w.engine, &gone, w.kernel.now);
+	fake_run(&w.kernel);
+	ck_assert(!gone.over && gone.pieces == 1);
+	for (size_t i = 0; i < FAKE_WALKS; i++)
+		ck_assert(!w.kernel.walk[i].running);
+	ck_assert_int_eq(ask_flows(&idle, NULL), SEG_LATER); /* the engine ends while it is asked */
+}
+END_TEST
+
+START_TEST(test_one_answer_is_bounded)
+{
+	const char *code;
+	json_t *out;
+
+	begin();
+	crowd(10000);
+	out = call(seg_engine_flows, NULL, NULL);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "flows")), 10000);
+	json_decref(out);
+	crowd(1);
+	ck_assert_ptr_null(call(seg_engine_flows, NULL, &code));
+	ck_assert_str_eq(code, "too-many");
+	out = call(seg_engine_flows, json_pack("{s:s}", "zone", "mn"), NULL);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "flows")), 0);
+	json_decref(out);
+}
+END_TEST
+
+START_TEST(test_diff_of_very_many_flows)
+{
+	struct late late = {.room = 1};
+	const struct seg_request request = {.now = w.kernel.now, .done = take_late, .context = &late};
+	json_t *out = NULL;
+
+	begin();
+	crowd(10500);
+	write_policy(dns, office, "");
+	out = call(seg_engine_diff, NULL, NULL);
+	ck_assert_int_eq(number(out, "cut"), 10500);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "flows")), 10000);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "closes")), 1);
+	json_decref(out);
+	ck_assert_int_eq(seg_engine_diff(w.engine, &request, &out), SEG_LATER);
+	ck_assert(fake_walk_on(&w.kernel, &w.kernel.walk[0]));
+	json_decref(
+		call(seg_engine_apply, NULL, NULL)); /* ends the walk too: against what is in force by then */
+	ck_assert(late.over && late.result == 0);
+	ck_assert_uint_eq(json_array_size(json_object_get(late.out, "closes")), 0);
+	json_decref(late.out);
+	late = (struct late){.room = 1};
+	ck_assert_int_eq(seg_engine_diff(w.engine, &request, &out), SEG_LATER);
+	seg_engine_forget(w.engine, &late);
+	fake_run(&w.kernel);
+	ck_assert(!late.over);
+	ck_assert_int_eq(seg_engine_diff(w.engine, &request, &out),
+			 SEG_LATER); /* the engine ends while it is asked */
+}
+END_TEST
+
+/* Very many flows lose their permit: counted once each, whatever finds them, one revocation behind the other.
+ */
+START_TEST(test_revocations_wait_for_each_other)
+{
+	struct late first = {.room = 1}, second = {.room = 1}, gone = {.room = 1};
+	const struct seg_request request[] = {{.now = w.kernel.now, .done = take_late, .context = &first},
+					      {.now = w.kernel.now, .done = take_late, .context = &second},
+					      {.now = w.kernel.now, .done = take_late, .context = &gone}};
+	struct seg_flow other;
+	json_t *out = NULL;
+
+	begin();
+	crowd(1000);
+	other = flow("10.2.0.5", "198.51.100.1", 17, 53, "DNS");
+	w.kernel.flow[w.kernel.flows++] = other;
+	write_policy(dns, office, "");
+	ck_assert_int_eq(seg_engine_apply(w.engine, &request[0], &out), SEG_LATER);
+	ck_assert_uint_eq(said("applied|policy=2"), 1); /* the change is told at once */
+	ck_assert_uint_eq(said("revoked"), 0);
+	write_policy(office, "", "");
+	ck_assert_int_eq(seg_engine_apply(w.engine, &request[1], &out), SEG_LATER);
+	seg_engine_flow(w.engine, SEG_FLOW_DUMPED, &w.kernel.flow[500], w.kernel.now);
+	seg_engine_settle(w.engine, w.kernel.now);
+	ck_assert(fake_walk_on(&w.kernel, &w.kernel.walk[0]));
+	ck_assert(!w.kernel.walk[1].running);
+	fake_run(&w.kernel);
+	ck_assert(first.over && second.over);
+	ck_assert_int_eq(number(json_object_get(first.out, "revoked"), "flows"), 1000);
+	ck_assert_int_eq(number(json_object_get(first.out, "revoked"), "permits"), 1);
+	ck_assert_int_eq(number(first.out, "version"), 2);
+	ck_assert_int_eq(number(json_object_get(second.out, "revoked"), "flows"), 1);
+	ck_assert_uint_eq(said("revoked|permit=WEB|count=1000|reason=apply"), 1);
+	ck_assert_uint_eq(said("revoked|permit=DNS|count=1|reason=apply"), 1);
+	ck_assert_uint_eq(w.kernel.flows, 0);
+	json_decref(first.out);
+	json_decref(second.out);
+
+	write_policy(web, dns, office);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	crowd(300);
+	write_policy(dns, office, "");
+	ck_assert_int_eq(seg_engine_apply(w.engine, &request[2], &out), SEG_LATER);
+	seg_engine_forget(w.engine, &gone); /* what was begun is done all the same */
+	fake_run(&w.kernel);
+	ck_assert(!gone.over);
+	ck_assert_uint_eq(said("revoked|permit=WEB|count=300|reason=apply"), 1);
+	write_policy(office, "", "");
+	crowd(10);
+	w.kernel.flow[w.kernel.flows++] = flow("10.2.0.5", "198.51.100.1", 17, 53, "DNS");
+	ck_assert_int_eq(seg_engine_apply(w.engine, &request[2], &out), SEG_LATER); /* and the engine ends */
+}
+END_TEST
+
+START_TEST(test_the_policy_changes_under_a_walk)
+{
+	struct late all = {.room = 1}, busiest = {.room = 1};
+
+	begin();
+	crowd(1000);
+	ck_assert_int_eq(ask_flows(&all, NULL), SEG_LATER);
+	ck_assert_int_eq(ask_flows(&busiest, json_pack("{s:i}", "busiest", 5)), SEG_LATER);
+	ck_assert(fake_walk_on(&w.kernel, &w.kernel.walk[1]));
+	ck_assert(fake_walk_on(&w.kernel, &w.kernel.walk[1]));
+	write_policy(web, dns, "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	fake_run(&w.kernel);
+	ck_assert(busiest.over && busiest.result == 0);
+	ck_assert_int_eq(number(json_array_get(json_object_get(busiest.out, "pairs"), 0), "flows"), 1000);
+	ck_assert_int_eq(number(json_array_get(json_object_get(busiest.out, "flows"), 0), "bytes"), 999);
+	json_decref(busiest.out);
+	while (!all.over) {
+		seg_engine_resume(w.engine, &all, w.kernel.now);
+		fake_run(&w.kernel);
+	}
+	ck_assert_uint_eq(all.flows + json_array_size(json_object_get(all.out, "flows")), 1000);
+	json_decref(all.out);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("engine");
@@ -1512,7 +1829,16 @@ int main(void)
 	tcase_add_test(tcase, test_legitimate_is_none);
 	tcase_add_test(tcase, test_mark_that_lies);
 	tcase_add_test(tcase, test_the_busiest_flows);
+	tcase_add_test(tcase, test_flows_come_in_pieces);
+	tcase_add_test(tcase, test_who_does_not_read_pauses_his_own_walk);
+	tcase_add_test(tcase, test_who_goes_away_ends_his_walk);
+	tcase_add_test(tcase, test_one_answer_is_bounded);
+	tcase_add_test(tcase, test_diff_of_very_many_flows);
+	tcase_add_test(tcase, test_revocations_wait_for_each_other);
+	tcase_add_test(tcase, test_the_policy_changes_under_a_walk);
 	tcase_add_test(tcase, test_lost_events_are_read_again);
+	tcase_add_test(tcase, test_losses_without_end);
+	tcase_add_test(tcase, test_observed_violation_ends_unseen);
 	tcase_add_test(tcase, test_tampered_and_restored);
 	tcase_add_test(tcase, test_edits_are_mended_in_place);
 	tcase_add_test(tcase, test_disarm);
