@@ -3,7 +3,7 @@
 # make            build segd and segctl            (no root)
 # make check-unit unit, golden and fuzz-corpus tests, also under sanitizers (no root)
 # make check      everything, on real packets too  (root: installs what is missing)
-# make bench      throughput, loading, events and revocation beside rivals (root)
+# make bench      throughput, loading, events, revocation and resync beside rivals (root)
 # make check-soak 200 changes and a foreign hand for minutes, under traffic  (root)
 # make check-boot segd on a Debian that boots, in systemd-nspawn  (root, systemd-container, mmdebstrap)
 # make demo       segd at work between namespaces  (root: installs what is missing)
@@ -78,6 +78,14 @@ $(BUILD)/libsegd.a: $(DAEMON_OBJ)
 
 $(BUILD)/segd: $(BUILD)/obj/daemon/main.o $(BUILD)/libsegd.a $(BUILD)/libseg.a
 	$(CC) $(HARDENING_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) $(LIBS_LIB)
+
+# A daemon that asks the kernel for an owner of the table that none gives: it lives as on a kernel before 6.9.
+$(BUILD)/obj/plain/%.o: daemon/kernel/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DNFT_TABLE_F_KEPT=0x82 -c $< -o $@
+$(BUILD)/plain/segd: $(BUILD)/obj/daemon/main.o $(BUILD)/obj/plain/nft_own.o $(BUILD)/libsegd.a $(BUILD)/libseg.a
+	@mkdir -p $(@D)
+	$(CC) $(HARDENING_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) $(LIBS_LIB)
 $(BUILD)/segctl: $(call obj,$(SEGCTL_SRC)) $(BUILD)/libseg.a
 	$(CC) $(HARDENING_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_LIB)
 
@@ -125,7 +133,7 @@ check-sanitize:
 
 # Everything; the last line sums all runners. tests/run NAME runs one suite alone.
 check: deps
-	@$(MAKE) -s all
+	@$(MAKE) -s all $(BUILD)/plain/segd
 	@tests/run
 
 # Ratios beside rivals of the same minute; ethtool is the one thing that tests do not need as well.

@@ -2,7 +2,6 @@
 
 /* What segctl asks, in exactly the keys of cli.md. */
 
-#include "busiest.h"
 #include "state.h"
 
 #include <errno.h>
@@ -13,7 +12,6 @@
 
 #include "control/sentence.h"
 #include "flow/answer.h"
-#include "flow/compare.h"
 #include "policy/guard.h"
 #include "policy/report.h"
 
@@ -87,7 +85,7 @@ json_t *seg_answer_revoked(const struct seg_revoked *revoked)
 			 (json_int_t)revoked->permits);
 }
 
-static int no_policy(struct seg_engine *engine, json_t **out)
+int seg_answer_no_policy(struct seg_engine *engine, json_t **out)
 {
 	return seg_answer_error(out, -ENODATA, "no-policy", "no policy is in force: %s",
 				engine->why ? engine->why : seg_engine_state(engine));
@@ -256,6 +254,7 @@ static int tell_status(struct seg_engine *engine, const struct seg_request *requ
 	json_object_set_new(document, "gateway", texts_of(gateway));
 	json_object_set_new(document, "sentences", gateway);
 	json_object_set_new(document, "isolated", seg_json_isolated(engine));
+	json_object_set_new(document, "limits", seg_json_limits(engine));
 	json_object_set_new(document, "ending", status_ending(engine, request->now));
 	json_object_set_new(document, "started", seg_json_time(engine, engine->started));
 	*out = document;
@@ -326,22 +325,34 @@ json_t *seg_json_permit(struct seg_engine *engine, const struct seg_permit *perm
 			 seg_json_time(engine, use.first), "last", seg_json_time(engine, use.last));
 }
 
+static bool is_held(const struct seg_engine *engine, const struct seg_permit *permit)
+{
+	for (size_t i = 0; i < permit->n_from; i++)
+		if (seg_limits_holds(engine, permit->from[i].zone))
+			return true;
+	return false;
+}
+
 static int tell_permits(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	json_int_t unused = json_integer_value(json_object_get(request->params, "unused"));
 	json_t *list;
 
 	if (!engine->running)
-		return no_policy(engine, out);
+		return seg_answer_no_policy(engine, out);
 	if (unused < 0 || unused > 36500)
 		return seg_answer_error(out, -EINVAL, "invalid-parameter", "unused is a number of days");
 	seg_usage_settle(engine);
 	list = json_array();
 	for (size_t i = 0; i < engine->running->policy->permits; i++) {
 		const struct seg_permit *permit = &engine->running->policy->permit[i];
+		json_t *one;
 
-		if (!unused || seg_usage_of(engine, permit->id).last < request->now - unused * 86400)
-			json_array_append_new(list, seg_json_permit(engine, permit, request->now));
+		if (unused && seg_usage_of(engine, permit->id).last >= request->now - unused * 86400)
+			continue;
+		one = seg_json_permit(engine, permit, request->now);
+		json_object_set_new(one, "held", json_boolean(is_held(engine, permit)));
+		json_array_append_new(list, one);
 	}
 	*out = json_pack("{s:o}", "permits", list);
 	return 0;
@@ -352,7 +363,7 @@ int seg_engine_permits(struct seg_engine *engine, const struct seg_request *requ
 	return seg_readings_answer(engine, request, SEG_READ_USAGE, tell_permits, out);
 }
 
-/* flows */
+/* A flow, as flows, diff and watch tell it. */
 
 static const char *flow_state(const struct seg_flow *flow)
 {
@@ -387,71 +398,29 @@ json_t *seg_json_flow(struct seg_engine *engine, const struct seg_flow *flow, co
 			 seg_json_text(flow_state(flow)));
 }
 
-struct flow_listing {
-	struct seg_engine *engine;
-	json_t *list;
-	struct seg_busiest *busiest; /* instead of the list */
-	const char *zone;
-	time_t now;
-};
-
-static bool is_zone(const struct seg_zone *zone, const char *id)
-{
-	return zone && !strcmp(zone->id, id);
-}
-
-static void list_flow(void *context, enum seg_flow_event event, const struct seg_flow *flow)
-{
-	struct flow_listing *listing = context;
-	struct seg_judged judged = seg_watch_judge(listing->engine, flow, SEG_FLOW_DUMPED, listing->now);
-
-	(void)event;
-	if (judged.kind == SEG_NOT_JUDGED || judged.verdict.from == judged.verdict.to)
-		return;
-	if (listing->zone && !is_zone(judged.verdict.from, listing->zone) &&
-	    !is_zone(judged.verdict.to, listing->zone))
-		return;
-	if (listing->busiest)
-		seg_busiest_add(listing->busiest, flow, &judged);
-	else
-		json_array_append_new(listing->list, seg_json_flow(listing->engine, flow, &judged, listing->now));
-}
-
-int seg_engine_flows(struct seg_engine *engine, const struct seg_request *request, json_t **out)
-{
-	json_int_t busiest = json_integer_value(json_object_get(request->params, "busiest"));
-	struct flow_listing listing = {.engine = engine, .now = request->now,
-				       .zone = json_string_value(json_object_get(request->params, "zone"))};
-	int r;
-
-	if (!engine->running)
-		return no_policy(engine, out);
-	if (listing.zone && !seg_policy_zone(engine->running->policy, listing.zone))
-		return seg_answer_error(out, -ENOENT, "not-found", "the policy has no zone %s", listing.zone);
-	if (busiest < 0 || busiest > SEG_BUSIEST_MAX)
-		return seg_answer_error(out, -EINVAL, "invalid-parameter", "busiest is a number up to %d",
-					SEG_BUSIEST_MAX);
-	if (busiest)
-		listing.busiest = seg_busiest_new((size_t)busiest);
-	listing.list = json_array();
-	r = engine->ops->flows(engine->kernel, 0, 0, list_flow, &listing);
-	if (r)
-		seg_answer_error(out, r, "kernel", "conntrack's table cannot be read: %s", strerror(-r));
-	else if (busiest)
-		*out = seg_busiest_json(listing.busiest, engine, request->now);
-	else
-		*out = json_pack("{s:O}", "flows", listing.list);
-	json_decref(listing.list);
-	if (listing.busiest)
-		seg_busiest_free(listing.busiest);
-	return r;
-}
-
 /* explain, matrix */
 
 static const char *text_of(const struct seg_request *request, const char *key)
 {
 	return json_string_value(json_object_get(request->params, key));
+}
+
+/* The policy's answer stays what it is; that the zone has to wait for a moment is said beside it. */
+static void add_held(const struct seg_engine *engine, const struct seg_verdict *verdict, json_t *answer)
+{
+	bool held = verdict->permit && seg_limits_holds(engine, verdict->from);
+	json_t *sentences = json_object_get(answer, "sentences");
+	char *detail;
+
+	json_object_set_new(answer, "held", json_boolean(held));
+	if (!held)
+		return;
+	json_array_append_new(sentences,
+			      seg_sentence_new("zone %s has reached its limit: new flows of it are refused for the moment",
+					       verdict->from->id));
+	detail = seg_sentences_text(sentences);
+	json_object_set_new(answer, "detail", json_string(detail));
+	free(detail);
 }
 
 int seg_engine_explain(struct seg_engine *engine, const struct seg_request *request, json_t **out)
@@ -465,7 +434,7 @@ int seg_engine_explain(struct seg_engine *engine, const struct seg_request *requ
 	int r = 0;
 
 	if (!engine->running)
-		return no_policy(engine, out);
+		return seg_answer_no_policy(engine, out);
 	if (!query.src || !query.dst || !query.proto)
 		return seg_answer_error(out, -EINVAL, "invalid-parameter", "src, dst and proto are needed");
 	if (!seg_answer_ask(engine->running->policy, &query, request->now, &asked, &problem)) {
@@ -475,6 +444,8 @@ int seg_engine_explain(struct seg_engine *engine, const struct seg_request *requ
 	verdict = seg_classify_closed(engine->running->policy, engine->running->index, &engine->links.gateway,
 				      &engine->closure, &asked.packet, asked.at);
 	*out = seg_answer_explain(engine->running->policy, &asked.packet, &verdict, asked.at);
+	if (!query.at)
+		add_held(engine, &verdict, *out);
 out:
 	seg_strbuf_fini(&problem);
 	return r;
@@ -484,7 +455,7 @@ int seg_engine_matrix(struct seg_engine *engine, const struct seg_request *reque
 {
 	(void)request;
 	if (!engine->running)
-		return no_policy(engine, out);
+		return seg_answer_no_policy(engine, out);
 	*out = seg_answer_matrix(engine->running->policy);
 	return 0;
 }
@@ -594,109 +565,6 @@ int seg_engine_history(struct seg_engine *engine, const struct seg_request *requ
 	*out = json_pack("{s:o, s:o}", "history", listing.list, "actions",
 			 seg_evidence_actions(engine, request->now));
 	return 0;
-}
-
-/* diff */
-
-struct diff_text {
-	const json_t *files;
-};
-
-static char *diff_read(void *context, const char *path, size_t *len, const char **error)
-{
-	const struct diff_text *given = context;
-	size_t i;
-	json_t *file;
-
-	json_array_foreach(given->files, i, file)
-	{
-		const char *name = json_string_value(json_object_get(file, "path"));
-		const json_t *text = json_object_get(file, "text");
-
-		if (!name || strcmp(name, path) || !json_is_string(text))
-			continue;
-		*len = json_string_length(text);
-		char *copy = malloc(*len + 1);
-		if (!copy)
-			abort();
-		memcpy(copy, json_string_value(text), *len + 1);
-		return copy;
-	}
-	*error = strerror(ENOENT);
-	return NULL;
-}
-
-/* The other policy of a diff: the text given, or the policy file. */
-static struct seg_rulebook *diff_candidate(struct seg_engine *engine, const struct seg_request *request,
-					   struct seg_diags *failed)
-{
-	const json_t *text = json_object_get(request->params, "text");
-	struct diff_text given = {json_object_get(request->params, "files")};
-	struct seg_reader reader = {diff_read, &given};
-	const char *name = text_of(request, "name");
-
-	if (!json_is_string(text))
-		return seg_rulebook_from_file(engine, failed);
-	return seg_rulebook_from_text(name ? name : "policy.yaml", json_string_value(text), json_string_length(text),
-				      &reader, failed);
-}
-
-struct diff_listing {
-	struct seg_engine *engine;
-	const struct seg_rulebook *next;
-	struct seg_closure closure; /* under it */
-	json_t *list;
-	time_t now;
-};
-
-/* Flows that a permit admits now and none would. */
-static void list_cut(void *context, enum seg_flow_event event, const struct seg_flow *flow)
-{
-	struct diff_listing *listing = context;
-	struct seg_judged judged = seg_watch_judge(listing->engine, flow, SEG_FLOW_DUMPED, listing->now);
-	struct seg_packet packet = {.src = flow->src, .dst = flow->dst, .proto = flow->proto, .sport = flow->sport,
-				    .dport = flow->dport, .no_mac = true};
-
-	(void)event;
-	if (judged.kind != SEG_LEGITIMATE ||
-	    seg_classify_closed(listing->next->policy, listing->next->index, &listing->engine->links.gateway,
-				&listing->closure, &packet, listing->now)
-		    .permit)
-		return;
-	json_array_append_new(listing->list, seg_json_flow(listing->engine, flow, &judged, listing->now));
-}
-
-int seg_engine_diff(struct seg_engine *engine, const struct seg_request *request, json_t **out)
-{
-	struct diff_listing listing = {.engine = engine, .now = request->now};
-	struct seg_rulebook *next;
-	struct seg_arena *arena;
-	struct seg_diags failed;
-
-	if (!engine->running)
-		return no_policy(engine, out);
-	next = diff_candidate(engine, request, &failed);
-	if (!next) {
-		int r = seg_answer_refused(out, &failed);
-
-		seg_diags_fini(&failed);
-		return r;
-	}
-	listing.next = next;
-	listing.list = json_array();
-	arena = seg_arena_new();
-	seg_emergency_close(engine, next->policy, arena, &listing.closure);
-	engine->ops->flows(engine->kernel, 0, 0, list_cut, &listing);
-	*out = seg_compare(engine->running->policy, next->policy, request->now);
-	json_object_set_new(*out, "flows", listing.list);
-	seg_arena_free(arena);
-	seg_rulebook_free(next);
-	return 0;
-}
-
-void seg_engine_forget(struct seg_engine *engine, const void *context)
-{
-	seg_readings_forget(engine, context);
 }
 
 /* The table. */

@@ -21,6 +21,8 @@
 static struct seg_plan *build(struct seg_engine *engine, const struct seg_rulebook *book, uint32_t generation,
 			      time_t now)
 {
+	struct seg_plan *plan;
+	bool *held;
 	struct seg_build_options options = {
 		.generation = generation,
 		.observe = engine->options.observe,
@@ -32,12 +34,23 @@ static struct seg_plan *build(struct seg_engine *engine, const struct seg_rulebo
 
 	if (!book)
 		return seg_plan_sealed(generation, engine->options.observe);
-	return seg_plan_build(book->policy, &engine->registry, &options);
+	options.held = held = seg_limits_held(engine, book->policy);
+	plan = seg_plan_build(book->policy, &engine->registry, &options);
+	free(held);
+	return plan;
 }
 
 struct seg_plan *seg_apply_plan(struct seg_engine *engine, time_t now)
 {
 	return build(engine, engine->running, engine->plan ? engine->plan->generation : 1, now);
+}
+
+/* Does the kernel hold the rule book in force under its own generation? Where it differs from the plan,
+ * somebody has been at it, and only those chains and elements are put right. */
+static bool mends(const struct seg_engine *engine, const struct seg_plan *image, const struct seg_plan *plan)
+{
+	return engine->plan && engine->plan->generation == image->generation &&
+	       seg_plan_same_structure(engine->plan, plan);
 }
 
 /* A plan that fits into what is in the kernel where that is possible, so that only elements move. */
@@ -47,7 +60,7 @@ static struct seg_plan *build_beside(struct seg_engine *engine, const struct seg
 	uint32_t generation = image ? image->generation : 1;
 	struct seg_plan *plan = build(engine, book, generation, now);
 
-	if (!image || seg_plan_same_structure(image, plan))
+	if (!image || seg_plan_same_structure(image, plan) || mends(engine, image, plan))
 		return plan;
 	seg_plan_free(plan);
 	return build(engine, book, generation + 1, now);
@@ -96,6 +109,8 @@ static int commit_beside(struct seg_engine *engine, const struct seg_rulebook *b
 	int r;
 
 	*plan = build_beside(engine, book, there, now);
+	if (there && there == engine->plan)
+		seg_usage_read_leaving(engine, *plan, now);
 	r = engine->ops->commit(engine->kernel, there, *plan, diags);
 	if (r) {
 		seg_plan_free(*plan);
@@ -118,7 +133,6 @@ static int bring(struct seg_engine *engine, const struct seg_rulebook *book, tim
 		struct seg_diags
 			unsaid; /* a clock that was set may have misled us: the kernel is read then */
 
-		seg_usage_read(engine, now);
 		seg_diags_init(&unsaid);
 		r = commit_beside(engine, book, engine->plan, now, &unsaid, &plan);
 		seg_diags_fini(&unsaid);
@@ -150,7 +164,7 @@ static int commit(struct seg_engine *engine, const struct seg_rulebook *book, ti
 
 /* The kernel holds book now. */
 static void put_in_place(struct seg_engine *engine, struct seg_rulebook *book, struct seg_plan *old,
-			 time_t now, const char *reason, struct seg_revoked *revoked)
+			 time_t now, const char *reason, struct seg_revocation **revoked)
 {
 	struct seg_rulebook *before = engine->running;
 
@@ -160,19 +174,20 @@ static void put_in_place(struct seg_engine *engine, struct seg_rulebook *book, s
 		free(engine->why);
 		engine->why = NULL;
 		seg_windows_begin(engine, now);
+		seg_limits_begin(engine);
 	}
-	if (old)
-		seg_watch_revoke(engine, old, engine->closure.isolated.n > 0, reason, now, revoked);
+	*revoked = seg_revoke(engine, old, engine->closure.isolated.n > 0, reason, now);
 	seg_plan_free(old);
+	seg_listing_policy_ends(engine);
 	seg_rulebook_free(before);
 }
 
 int seg_apply_install(struct seg_engine *engine, struct seg_rulebook *book, time_t now, const char *reason,
-		      struct seg_diags *diags, struct seg_revoked *revoked)
+		      struct seg_diags *diags, struct seg_revocation **revoked)
 {
 	struct seg_arena *kept = seg_arena_new();
 	struct seg_registry before = seg_numbers_copy(&engine->registry, kept);
-	struct seg_revoked counted = {0};
+	struct seg_revocation *counted = NULL;
 	struct seg_plan *old = NULL;
 	int r = book ? seg_numbers_assign(engine, book->policy) : 0;
 
@@ -192,10 +207,11 @@ int seg_apply_install(struct seg_engine *engine, struct seg_rulebook *book, time
 	return r;
 }
 
-int seg_apply_refresh(struct seg_engine *engine, time_t now, const char *reason, struct seg_revoked *revoked)
+int seg_apply_refresh(struct seg_engine *engine, time_t now, const char *reason,
+		      struct seg_revocation **revoked)
 {
 	bool hosts = !strcmp(reason, "isolated") && engine->closure.isolated.n > 0;
-	struct seg_revoked counted = {0};
+	struct seg_revocation *counted;
 	struct seg_plan *old = NULL;
 	struct seg_diags diags;
 	int r;
@@ -205,8 +221,7 @@ int seg_apply_refresh(struct seg_engine *engine, time_t now, const char *reason,
 	seg_diags_fini(&diags);
 	if (r)
 		return r;
-	if (old)
-		seg_watch_revoke(engine, old, hosts, reason, now, &counted);
+	counted = seg_revoke(engine, old, hosts, reason, now);
 	seg_plan_free(old);
 	if (revoked)
 		*revoked = counted;

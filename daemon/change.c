@@ -107,7 +107,7 @@ void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned ver
 }
 
 int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct seg_request *request,
-		      const char *why, time_t now, struct seg_revoked *revoked, char **problem)
+		      const char *why, time_t now, struct seg_revocation **revoked, char **problem)
 {
 	unsigned from = engine->state.current;
 	struct seg_rulebook *book = NULL;
@@ -170,7 +170,8 @@ static int read_wish(const struct seg_request *request, struct wish *wish, json_
 	return 0;
 }
 
-static json_t *applied_document(struct seg_engine *engine, bool unchanged, const struct seg_revoked *revoked)
+/* Without what was revoked, which takes a while. */
+static json_t *applied_document(struct seg_engine *engine, bool unchanged)
 {
 	json_t *document = json_object();
 
@@ -179,7 +180,7 @@ static json_t *applied_document(struct seg_engine *engine, bool unchanged, const
 	json_object_set_new(document, "hash",
 			    engine->running ? json_string(engine->running->policy->hash) : json_null());
 	json_object_set_new(document, "unchanged", json_boolean(unchanged));
-	json_object_set_new(document, "revoked", seg_answer_revoked(revoked));
+	json_object_set_new(document, "revoked", json_null());
 	json_object_set_new(document, "confirm-until", seg_json_time(engine, engine->state.confirm_until));
 	return document;
 }
@@ -214,7 +215,7 @@ static bool cuts_session(struct seg_engine *engine, const struct seg_rulebook *b
 /* Commits a candidate that was stored; on failure the state is what it was. */
 static int apply_candidate(struct seg_engine *engine, struct seg_rulebook *book, const struct wish *wish,
 			   const struct seg_request *request, struct seg_diags *diags,
-			   struct seg_revoked *revoked)
+			   struct seg_revocation **revoked)
 {
 	struct seg_state before = engine->state;
 	time_t now = request->now;
@@ -248,7 +249,7 @@ static int apply_candidate(struct seg_engine *engine, struct seg_rulebook *book,
 static int apply_book(struct seg_engine *engine, struct seg_rulebook *book, const struct wish *wish,
 		      const struct seg_request *request, json_t **out)
 {
-	struct seg_revoked revoked = {0};
+	struct seg_revocation *revoked = NULL;
 	struct seg_diags diags;
 	time_t now = request->now;
 	int r = seg_store_put_version(engine->store, book->policy, now, &book->version);
@@ -286,7 +287,7 @@ static int apply_book(struct seg_engine *engine, struct seg_rulebook *book, cons
 		seg_change_record(engine, &change, wish->within ? SEG_PENDING : SEG_CONFIRMED, now);
 		seg_change_tell(engine, &change, now);
 		seg_say_status(engine);
-		*out = applied_document(engine, false, &revoked);
+		r = seg_revoke_answer(revoked, request, applied_document(engine, false), out);
 	}
 	seg_diags_fini(&diags);
 	return r;
@@ -305,7 +306,7 @@ static int apply_again(struct seg_engine *engine, const struct wish *wish, const
 				  .comment = wish->comment,
 				  .ticket = wish->ticket};
 	bool disarmed = engine->disarmed;
-	struct seg_revoked revoked = {0};
+	struct seg_revocation *revoked = NULL;
 	int r = seg_apply_refresh(engine, request->now, "apply", &revoked);
 
 	if (r)
@@ -316,8 +317,7 @@ static int apply_again(struct seg_engine *engine, const struct wish *wish, const
 		seg_say_status(engine);
 		seg_watch_look_again(engine); /* what began while nothing was separated */
 	}
-	*out = applied_document(engine, !disarmed, &revoked);
-	return 0;
+	return seg_revoke_answer(revoked, request, applied_document(engine, !disarmed), out);
 }
 
 int seg_engine_apply(struct seg_engine *engine, const struct seg_request *request, json_t **out)
@@ -361,7 +361,6 @@ void seg_apply_reload(struct seg_engine *engine, time_t now)
 
 int seg_engine_confirm(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
-	struct seg_revoked none = {0};
 	struct seg_state before = engine->state;
 	struct seg_deed change = {.event = "confirmed",
 				  .severity = SEG_NOTICE,
@@ -386,8 +385,7 @@ int seg_engine_confirm(struct seg_engine *engine, const struct seg_request *requ
 	seg_store_set_result(engine->store, engine->state.current, SEG_CONFIRMED);
 	seg_say_store(engine, request->now);
 	seg_change_tell(engine, &change, request->now);
-	*out = applied_document(engine, true, &none);
-	return 0;
+	return seg_revoke_answer(NULL, request, applied_document(engine, true), out);
 }
 
 struct earlier_version {
@@ -403,44 +401,54 @@ static void find_earlier(void *context, const struct seg_record *entry)
 		search->found = entry->version;
 }
 
-/* Without a version: what was confirmed before. */
-static unsigned rollback_target(struct seg_engine *engine, const struct seg_request *request)
+/* What was confirmed before. */
+static unsigned version_before(struct seg_engine *engine)
 {
-	json_int_t version = json_integer_value(json_object_get(request->params, "version"));
 	struct earlier_version search = {.current = engine->state.current};
 
-	if (version > 0 && version < UINT32_MAX)
-		return (unsigned)version;
 	if (engine->state.confirm_until)
 		return engine->state.confirmed;
 	seg_store_each_record(engine->store, find_earlier, &search);
 	return search.found;
 }
 
+static bool is_stored(struct seg_engine *engine, json_int_t version)
+{
+	char hash[65];
+
+	if (version < 1 || version > UINT32_MAX)
+		return false;
+	if (seg_store_version_hash(engine->store, (unsigned)version, hash))
+		return true;
+	free(seg_store_take_problem(engine->store));
+	return false;
+}
+
 int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
-	unsigned version = rollback_target(engine, request);
+	const json_t *asked = json_object_get(request->params, "version");
+	json_int_t wanted = json_is_integer(asked) ? json_integer_value(asked) : version_before(engine);
 	const char *comment = json_string_value(json_object_get(request->params, "comment"));
-	struct seg_revoked revoked = {0};
-	char *problem = NULL, hash[65];
+	struct seg_revocation *revoked = NULL;
+	unsigned version = (unsigned)wanted;
+	char *problem = NULL;
 	int r;
 
-	if (!version && !engine->state.confirm_until)
+	if (!json_is_integer(asked) && !wanted && !engine->state.confirm_until)
 		return seg_answer_error(out, -ENOENT, "not-found",
 					"there is no earlier version to go back to");
-	if (version && !seg_store_version_hash(engine->store, version, hash)) {
-		free(seg_store_take_problem(engine->store));
-		return seg_answer_error(out, -ENOENT, "not-found",
-					"version %u is not in the state directory; segctl history lists them",
-					version);
-	}
+	if ((json_is_integer(asked) || wanted) && !is_stored(engine, wanted))
+		return seg_answer_error(
+			out, -ENOENT, "not-found",
+			"version %lld is not in the state directory; segctl history lists them",
+			(long long)wanted);
 	r = seg_apply_go_back(engine, version, request, comment ? comment : "rollback", request->now,
 			      &revoked, &problem);
 	if (r)
 		seg_answer_error(out, r, "refused", "version %u cannot come back: %s", version,
 				 problem ? problem : strerror(-r));
 	else
-		*out = applied_document(engine, false, &revoked);
+		r = seg_revoke_answer(revoked, request, applied_document(engine, false), out);
 	free(problem);
 	return r;
 }

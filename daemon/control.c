@@ -3,6 +3,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,10 @@
 #define READ_CHUNK (64u << 10) /* what is taken from the kernel ahead of need */
 #define CALLS_A_WAKEUP 8
 #define UNREAD_MAX (4u << 20)  /* answers waiting before the next call; events before a watcher goes */
+#define UNREAD_PIECES (256u << 10) /* of an answer in pieces before it pauses */
 #define UNREAD_ALL (64u << 20) /* of all clients together before readers are told to wait */
 #define RESERVED 8	       /* places for those who may change something */
+#define READS_S 3600	       /* for whoever reads an answer in pieces: a person, page by page */
 #define RETRY_S 1	       /* until accepting again when there is no descriptor left */
 
 struct client {
@@ -141,6 +144,12 @@ static void client_send(struct seg_session *session, json_t *message)
 		client_drop(client);
 }
 
+static bool client_full(const struct seg_session *session)
+{
+	return unread((const struct client *)((const char *)session - offsetof(struct client, session))) >
+	       UNREAD_PIECES;
+}
+
 static bool too_much_unread(const struct seg_control *control)
 {
 	const struct client *client;
@@ -169,7 +178,12 @@ static void take_call(struct client *client, char *text, size_t len)
 		if (!call.oneway)
 			client_send(&client->session, busy_error("other clients do not read their answers"));
 	} else {
+		const struct timeval reads = {.tv_sec = READS_S};
+
 		seg_dispatch_call(client->control->dispatch, &client->session, &call);
+		bufferevent_set_timeouts(client->bev, NULL,
+					 client->session.waiting && call.more ? &reads
+									      : &client->control->stall);
 	}
 	seg_varlink_call_fini(&call);
 	client_rearm(client);
@@ -229,8 +243,19 @@ static void on_read(struct bufferevent *bev, void *context)
 /* All that was to be sent is sent. */
 static void on_written(struct bufferevent *bev, void *context)
 {
+	struct client *client = context;
+
 	(void)bev;
-	client_work(context);
+	seg_session_drained(&client->session);
+	client_work(client);
+}
+
+/* Not only its half of the connection is closed: nobody is there to take an answer. */
+static bool has_gone(const struct client *client)
+{
+	struct pollfd fd = {.fd = bufferevent_getfd(client->bev)};
+
+	return poll(&fd, 1, 0) == 1 && (fd.revents & POLLHUP);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *context)
@@ -238,7 +263,8 @@ static void on_event(struct bufferevent *bev, short what, void *context)
 	struct client *client = context;
 
 	(void)bev;
-	if ((what & BEV_EVENT_EOF) && !client->session.subscription) {
+	if ((what & BEV_EVENT_EOF) && !client->session.subscription &&
+	    !(client->session.waiting && has_gone(client))) {
 		client->eof = true; /* it may only have closed its own half: answer what it asked */
 		client_work(client);
 	} else if (what & BEV_EVENT_TIMEOUT) {
@@ -282,6 +308,7 @@ static void client_new(struct seg_control *control, int fd, const struct ucred *
 					       .gid = peer->gid,
 					       .pid = peer->pid,
 					       .send = client_send,
+					       .full = client_full,
 					       .answered = on_answered};
 	client->reader.max = MESSAGE_MAX;
 	client->bev = bufferevent_socket_new(control->base, fd, BEV_OPT_CLOSE_ON_FREE);

@@ -92,14 +92,24 @@ static void late_answer(void *context, int result, json_t *out)
 	session->answered(session);
 }
 
-static void run_command(struct seg_session *session, const struct seg_command *command, const json_t *params)
+static bool send_piece(void *context, json_t *out)
+{
+	struct seg_session *session = context;
+
+	session->send(session, seg_varlink_reply_new(out, true));
+	return !session->full(session);
+}
+
+static void run_command(struct seg_session *session, const struct seg_command *command,
+			const struct seg_varlink_call *call)
 {
 	const struct seg_request request = {
 		.uid = session->uid,
 		.gid = session->gid,
 		.pid = session->pid,
-		.params = params,
+		.params = call->parameters,
 		.now = time(NULL),
+		.piece = call->more && !call->oneway ? send_piece : NULL,
 		.done = late_answer,
 		.context = session,
 	};
@@ -226,7 +236,7 @@ static void call_segd(struct seg_session *session, const struct seg_varlink_call
 	if (watch)
 		call_watch(session, call);
 	else
-		run_command(session, command, call->parameters);
+		run_command(session, command, call);
 }
 
 static void get_info(struct seg_session *session)
@@ -281,6 +291,16 @@ void seg_dispatch_call(struct seg_dispatch *dispatch, struct seg_session *sessio
 	else
 		send_error(session, SEG_ERROR_INTERFACE_NOT_FOUND,
 			   json_pack("{s:s}", "interface", call->interface));
+}
+
+void seg_session_drained(struct seg_session *session)
+{
+	const struct seg_backend *backend;
+
+	if (!session->waiting)
+		return;
+	backend = &session->dispatch->backend;
+	backend->resume(backend->engine, session, time(NULL));
 }
 
 void seg_session_end(struct seg_session *session)

@@ -22,6 +22,7 @@ struct seg_backend {
 	struct seg_subscription *(*subscribe)(struct seg_engine *engine, unsigned streams, seg_watch_fn fn,
 					      void *context);
 	void (*unsubscribe)(struct seg_engine *engine, struct seg_subscription *subscription);
+	void (*resume)(struct seg_engine *engine, const void *context, time_t now);
 	void (*forget)(struct seg_engine *engine, const void *context);
 };
 
@@ -35,6 +36,8 @@ struct seg_session {
 	gid_t gid;
 	pid_t pid;
 	void (*send)(struct seg_session *session, json_t *message); /* takes the message over; never fails */
+	/* Enough was sent; seg_session_drained() says when there is room again. */
+	bool (*full)(const struct seg_session *session);
 	void (*answered)(struct seg_session *session); /* a late answer is out: next call, please */
 	/* Private to dispatch.c, zero at first. */
 	struct seg_dispatch *dispatch;
@@ -47,6 +50,8 @@ struct seg_session {
 bool seg_session_may_change(uid_t uid);
 void seg_dispatch_call(struct seg_dispatch *dispatch, struct seg_session *session,
 		       const struct seg_varlink_call *call);
+/* All that was sent is read: an answer in pieces goes on. */
+void seg_session_drained(struct seg_session *session);
 /* The client is gone: nothing is sent any more. */
 void seg_session_end(struct seg_session *session);
 

@@ -211,7 +211,8 @@ static const struct seg_policy *policy_of(const struct seg_engine *engine)
 }
 
 /* The rules first, then the disk: a full disk must not keep a host connected. */
-static int put_in_force(struct seg_engine *engine, const char *reason, time_t now, struct seg_revoked *revoked)
+static int put_in_force(struct seg_engine *engine, const char *reason, time_t now,
+			struct seg_revocation **revoked)
 {
 	int r = 0;
 
@@ -297,7 +298,7 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	const char *target = json_string_value(json_object_get(request->params, "target"));
 	const char *reason = json_string_value(json_object_get(request->params, "reason"));
 	json_int_t seconds = json_integer_value(json_object_get(request->params, "for"));
-	struct seg_revoked revoked = {0};
+	struct seg_revocation *revoked = NULL;
 	struct seg_isolation *one, before = {0};
 	int r = isolate_refusal(engine, target, reason, seconds, out);
 
@@ -326,9 +327,9 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	}
 	free(before.range);
 	say(engine, "isolated", one, request->uid, one->reason, request->now);
-	*out = json_pack("{s:o, s:o}", "isolated", seg_json_isolated(engine), "revoked",
-			 seg_answer_revoked(&revoked));
-	return 0;
+	return seg_revoke_answer(revoked, request,
+				 json_pack("{s:o, s:n}", "isolated", seg_json_isolated(engine), "revoked"),
+				 out);
 }
 
 static int release(struct seg_engine *engine, struct seg_isolation *one, uid_t uid, const char *why, time_t now)
@@ -429,7 +430,7 @@ static int stage_refusal(struct seg_engine *engine, const char *stage, const cha
 }
 
 static void say_stage(struct seg_engine *engine, const struct seg_request *request, const char *before,
-		      const char *reason, const struct seg_revoked *revoked)
+		      const char *reason)
 {
 	const struct seg_staged *staged = &engine->state.stage;
 	struct seg_alert alert;
@@ -438,7 +439,6 @@ static void say_stage(struct seg_engine *engine, const struct seg_request *reque
 	seg_alert_text(&alert, "stage", staged->id[0] ? staged->id : SEG_STAGE_NONE);
 	seg_alert_text(&alert, "before", before[0] ? before : SEG_STAGE_NONE);
 	seg_alert_number(&alert, "uid", request->uid);
-	seg_alert_number(&alert, "count", revoked->flows);
 	seg_alert_text(&alert, "reason", reason);
 	seg_say_send(engine, &alert);
 }
@@ -448,7 +448,7 @@ int seg_engine_stage(struct seg_engine *engine, const struct seg_request *reques
 	const char *stage = json_string_value(json_object_get(request->params, "stage"));
 	const char *reason = json_string_value(json_object_get(request->params, "reason"));
 	struct seg_staged before = engine->state.stage;
-	struct seg_revoked revoked = {0};
+	struct seg_revocation *revoked = NULL;
 	int r;
 
 	if (stage && !strcmp(stage, SEG_STAGE_NONE))
@@ -469,8 +469,8 @@ int seg_engine_stage(struct seg_engine *engine, const struct seg_request *reques
 		return seg_answer_error(out, r, "kernel", "the stage is not switched: %s", strerror(-r));
 	}
 	json_decref(before.closes);
-	say_stage(engine, request, before.id, reason, &revoked);
+	say_stage(engine, request, before.id, reason);
 	seg_say_status(engine);
-	*out = json_pack("{s:o, s:o}", "stages", stages_json(engine), "revoked", seg_answer_revoked(&revoked));
-	return 0;
+	return seg_revoke_answer(revoked, request,
+				 json_pack("{s:o, s:n}", "stages", stages_json(engine), "revoked"), out);
 }

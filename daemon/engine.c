@@ -173,6 +173,7 @@ struct seg_engine *seg_engine_new(const struct seg_engine_options *options, cons
 
 	if (!engine)
 		abort();
+	STAILQ_INIT(&engine->revocations);
 	engine->options = *options;
 	engine->ops = ops;
 	engine->kernel = kernel;
@@ -200,6 +201,10 @@ void seg_engine_free(struct seg_engine *engine)
 	seg_readings_fini(engine);
 	seg_usage_fini(&engine->usage);
 	seg_watch_fini(&engine->watch);
+	seg_limits_fini(&engine->limits);
+	seg_listing_fini(engine);
+	seg_diff_fini(engine);
+	seg_revoke_fini(engine);
 	seg_refusals_fini(&engine->refusals);
 	json_decref(engine->bypass);
 	json_decref(engine->evidence.pending);
@@ -298,6 +303,8 @@ int seg_engine_start(struct seg_engine *engine, time_t now)
 		engine->ops->flows(engine->kernel, 0, 0, skip_mark, engine);
 	if (found)
 		skip_numbers_in_use(engine, image);
+	if (found)
+		seg_limits_adopt(engine, image);
 	seg_plan_free(image);
 	engine->usage.adopted = found;
 	r = seg_apply_start(engine, found, now);
@@ -505,12 +512,11 @@ static bool is_due(time_t *at, time_t now)
 
 static void tick_deadline(struct seg_engine *engine, time_t now)
 {
-	struct seg_revoked revoked = {0};
 	char *problem = NULL;
 
 	if (!engine->state.confirm_until || engine->state.confirm_until > now || engine->next_rollback > now)
 		return;
-	if (seg_apply_go_back(engine, engine->state.confirmed, NULL, "not confirmed in time", now, &revoked,
+	if (seg_apply_go_back(engine, engine->state.confirmed, NULL, "not confirmed in time", now, NULL,
 			      &problem))
 		engine->next_rollback = now + 5; /* the unconfirmed policy stays meanwhile: said by go_back */
 	else
@@ -627,6 +633,7 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, bool stepped)
 	seg_readings_tick(engine, now);
 	seg_evidence_save(engine);
 	earlier(&next, seg_watch_tick(engine, now));
+	earlier(&next, seg_limits_tick(engine, now));
 	earlier(&next, seg_aggregate_tick(engine->refusals.aggregate, now));
 	earlier(&next, engine->state.confirm_until > now ? engine->state.confirm_until : engine->next_rollback);
 	earlier(&next, engine->next_window);

@@ -19,9 +19,10 @@
  *
  * Owned here: engine.c (life, ticks, alerts), start.c, apply.c (policy road), rulebook.c,
  * numbers.c, change.c (apply, confirm, rollback), windows.c (hours and dates), watch.c (flow
- * road), readings.c (the kernel's counters, in slices), refusals.c, usage.c (counters of permits),
- * emergency.c (isolation, stages), evidence.c (report), answers.c (what segctl asks), metrics.c (what
- * Prometheus asks).
+ * road), resync.c (conntrack's table read again), limits.c (each zone's part of conntrack's table), readings.c
+ * (the kernel's counters, in slices), refusals.c, usage.c (counters of permits), emergency.c (isolation, stages),
+ * evidence.c (report), answers.c (what segctl asks), listing.c (flows), diff.c, revoke.c (what a commit closed),
+ * metrics.c (what Prometheus asks).
  */
 
 #include <jansson.h>
@@ -59,6 +60,16 @@ struct seg_kernel_facts {
 	struct seg_histogram lateness; /* seconds, of each second's wake-up */
 };
 
+/* A walk over conntrack's table in slices of some milliseconds, between which the loop does its other work.
+ * An entry that stands all the while is given once. The callbacks may stop their walk. */
+struct seg_walk;
+struct seg_walker {
+	seg_flow_fn take;
+	void (*over)(void *context, int result,
+		     time_t now); /* 0, or -errno: not complete. It is gone already */
+	void *context;
+};
+
 /* The kernel as the engine sees it; `kernel` is handed through. Results as in daemon/kernel. */
 struct seg_kernel_ops {
 	int (*commit)(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
@@ -71,10 +82,18 @@ struct seg_kernel_ops {
 	 * seg_engine_counted_all(). One at a time; count_stop: neither comes any more. */
 	int (*count)(void *kernel, const struct seg_set *set);
 	void (*count_stop)(void *kernel);
+	/* The one of this key alone, where it is there. */
+	int (*element)(void *kernel, const struct seg_set *set, const uint8_t *key, seg_counter_fn each,
+		       void *context);
 	int (*remove)(void *kernel);
 	void (*facts)(void *kernel, struct seg_kernel_facts *facts);
-	/* All entries with (mark & mask) == value now, blocking: for answers and revocations. */
+	/* All entries with (mark & mask) == value now, blocking: for the start. */
 	int (*flows)(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn fn, void *context);
+	/* Walks over the same; never over before it returns. */
+	int (*walk)(void *kernel, uint32_t value, uint32_t mask, const struct seg_walker *walker,
+		    struct seg_walk **walk);
+	void (*walk_pause)(void *kernel, struct seg_walk *walk, bool pause);
+	void (*walk_stop)(void *kernel, struct seg_walk *walk); /* before it is over */
 	/* Starts a dump in slices: entries come by seg_engine_flow(), the end by seg_engine_dumped(). */
 	int (*dump)(void *kernel);
 	int (*delete)(void *kernel, const struct seg_flow *flow, size_t n, size_t *gone);
@@ -137,13 +156,14 @@ void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_tran
  *
  * Returns 0 and *out = the document; or a negative errno and *out = {"code", "message"} (the
  * caller makes {"error": ...} of it). SEG_LATER: the answer comes through request->done, once;
- * a client that goes away before that is taken back with seg_engine_forget().
+ * a client that goes away before that is taken back with seg_engine_forget(). A long answer goes to
+ * request->piece before that, where the caller takes pieces.
  * The caller of a method frees *out.
  *
  * errno -> exit status of segctl: EPERM, EACCES 4; EINVAL 2; every other 5.
  * Codes: invalid-parameter, refused (the policy has errors: "errors" and "warnings" as of `check`
  * stand beside the message), kernel, not-found, not-allowed, nothing-pending, would-cut-session,
- * no-policy, disarmed, store, confirmation-missing.
+ * no-policy, disarmed, store, confirmation-missing, too-many.
  */
 #define SEG_LATER 1
 struct seg_request {
@@ -152,6 +172,9 @@ struct seg_request {
 	pid_t pid;
 	const json_t *params;   /* an object, or NULL */
 	time_t now;
+	/* A part of an answer, of which done gets the rest; takes it over. False: no more until
+	 * seg_engine_resume(). NULL: the caller wants one answer. */
+	bool (*piece)(void *context, json_t *out);
 	void (*done)(void *context, int result, json_t *out); /* takes out over */
 	void *context;
 };
@@ -161,7 +184,8 @@ typedef int (*seg_command_fn)(struct seg_engine *engine, const struct seg_reques
 int seg_engine_status(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 /* {unused: days} */
 int seg_engine_permits(struct seg_engine *engine, const struct seg_request *request, json_t **out);
-/* {zone, busiest: n}: only so many, with {"pairs": [{from, to, flows, bytes}]} beside them */
+/* {zone, busiest: n}: only so many, with {"pairs": [{from, to, flows, bytes}]} beside them. In pieces
+ * where the caller takes them; else 10,000 flows at most */
 int seg_engine_flows(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 int seg_engine_denials(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 int seg_engine_violations(struct seg_engine *engine, const struct seg_request *request, json_t **out);
@@ -204,6 +228,8 @@ struct seg_command {
 extern const struct seg_command seg_commands[];
 extern const size_t seg_commands_count;
 
+/* The client of a request whose pieces were too many for it takes more. */
+void seg_engine_resume(struct seg_engine *engine, const void *context, time_t now);
 /* The client of a request that was answered SEG_LATER is gone: done is not called any more. */
 void seg_engine_forget(struct seg_engine *engine, const void *context);
 

@@ -21,10 +21,13 @@
 #include "scrape.h"
 #include "service.h"
 #include "store.h"
+#include "walks.h"
 
 #define JOURNAL_DIR "/run/systemd/journal/"
 #define NFT_NAME "nft" /* of the owning socket in the descriptor store */
 #define STEP 2	       /* seconds between two clocks that count as a step */
+#define SINK_WAIT 2    /* ms until a slow sink is tried again, at first */
+#define SINK_WAIT_MAX 128
 #define NFLOG_AGAIN 10 /* seconds until another reader of our groups may have gone */
 #define SCRAPE_AGAIN 10 /* and another user of the metrics' port */
 
@@ -47,12 +50,15 @@ struct seg_loop {
 	struct seg_nft_monitor *monitor;
 	struct seg_conntrack *conntrack; /* events and the dump in slices */
 	struct seg_conntrack *asker;	 /* blocking dumps and deletes, beside them */
+	struct seg_walks *walks;
 	struct seg_nflog *nflog;
 	time_t nflog_again;
 	struct seg_links *links;
 	bool links_changed;
 	struct seg_sink *sink[SEG_SINKS];
 	size_t sinks;
+	struct event *sink_event; /* one of them is slow */
+	unsigned sink_wait;	  /* ms */
 
 	struct event *event[12];
 	size_t events;
@@ -195,6 +201,14 @@ static int kernel_count(void *kernel, const struct seg_set *set)
 	return -ENOMEM;
 }
 
+static int kernel_element(void *kernel, const struct seg_set *set, const uint8_t *key, seg_counter_fn each,
+			  void *context)
+{
+	struct seg_loop *loop = kernel;
+
+	return seg_nft_read_element(loop->nft, set, key, each, context);
+}
+
 static int kernel_remove(void *kernel)
 {
 	struct seg_loop *loop = kernel;
@@ -251,6 +265,26 @@ static int kernel_flows(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn
 	return r < 0 ? r : 0;
 }
 
+static int kernel_walk(void *kernel, uint32_t value, uint32_t mask, const struct seg_walker *walker,
+		       struct seg_walk **walk)
+{
+	struct seg_loop *loop = kernel;
+
+	return seg_walk_start(loop->walks, value, mask, walker, walk);
+}
+
+static void kernel_walk_pause(void *kernel, struct seg_walk *walk, bool pause)
+{
+	(void)kernel;
+	seg_walk_pause(walk, pause);
+}
+
+static void kernel_walk_stop(void *kernel, struct seg_walk *walk)
+{
+	(void)kernel;
+	seg_walk_stop(walk);
+}
+
 static int kernel_dump(void *kernel)
 {
 	struct seg_loop *loop = kernel;
@@ -284,9 +318,13 @@ static const struct seg_kernel_ops kernel_ops = {
 	.elements = kernel_elements,
 	.count = kernel_count,
 	.count_stop = kernel_count_stop,
+	.element = kernel_element,
 	.remove = kernel_remove,
 	.facts = kernel_facts,
 	.flows = kernel_flows,
+	.walk = kernel_walk,
+	.walk_pause = kernel_walk_pause,
+	.walk_stop = kernel_walk_stop,
 	.dump = kernel_dump,
 	.delete = kernel_delete,
 	.bypass = kernel_bypass,
@@ -294,12 +332,51 @@ static const struct seg_kernel_ops kernel_ops = {
 
 /* What the engine says. */
 
+/* Soon again where lines wait for a server that reads; the longer, the less it does. */
+static void wait_for_sinks(struct seg_loop *loop)
+{
+	const struct timeval wait = {.tv_usec = (int)loop->sink_wait * 1000};
+	bool slow = false;
+
+	for (size_t i = 0; i < loop->sinks; i++)
+		slow |= seg_sink_slow(loop->sink[i]);
+	if (slow && loop->sink_event && !event_pending(loop->sink_event, EV_TIMEOUT, NULL))
+		event_add(loop->sink_event, &wait);
+}
+
+static bool flush_sinks(struct seg_loop *loop)
+{
+	bool moved = false;
+
+	for (size_t i = 0; i < loop->sinks; i++) {
+		size_t before = seg_sink_pending(loop->sink[i]);
+
+		if (before)
+			seg_sink_flush(loop->sink[i]);
+		moved |= seg_sink_pending(loop->sink[i]) < before;
+	}
+	return moved;
+}
+
+static void on_slow_sink(evutil_socket_t fd, short what, void *context)
+{
+	struct seg_loop *loop = context;
+
+	(void)fd;
+	(void)what;
+	loop->sink_wait = flush_sinks(loop) ? SINK_WAIT : loop->sink_wait * 2;
+	if (loop->sink_wait > SINK_WAIT_MAX)
+		loop->sink_wait = SINK_WAIT_MAX;
+	wait_for_sinks(loop);
+}
+
 static void take_alert(void *context, const struct seg_alert *alert)
 {
 	struct seg_loop *loop = context;
 
 	for (size_t i = 0; i < loop->sinks; i++)
 		seg_sink_put(loop->sink[i], alert);
+	wait_for_sinks(loop);
 }
 
 static void take_status(void *context, const char *status)
@@ -545,9 +622,8 @@ static void on_second(evutil_socket_t fd, short what, void *context)
 		reopen_nflog(loop);
 	if (loop->scrape_again && loop->scrape_again <= now)
 		open_scrape(loop);
-	for (size_t i = 0; i < loop->sinks; i++)
-		if (seg_sink_pending(loop->sink[i]))
-			seg_sink_flush(loop->sink[i]);
+	flush_sinks(loop);
+	wait_for_sinks(loop);
 	seg_service_alive();
 }
 
@@ -636,12 +712,15 @@ int seg_loop_new(struct seg_loop **out, const struct seg_settings *settings, con
 	loop->base = event_base_new();
 	*what = "libevent";
 	r = loop->base ? open_edges(loop, what) : -ENOMEM;
+	loop->walks = seg_walks_new(loop->base);
 	if (r) {
 		seg_loop_free(loop);
 		return r;
 	}
 	open_sinks(loop);
 	make_scrape(loop);
+	loop->sink_wait = SINK_WAIT;
+	loop->sink_event = evtimer_new(loop->base, on_slow_sink, loop);
 	*out = loop;
 	return 0;
 }
@@ -732,6 +811,7 @@ int seg_loop_listen(struct seg_loop *loop, const struct seg_identity *who)
 		.commands = seg_commands_count,
 		.subscribe = seg_engine_subscribe,
 		.unsubscribe = seg_engine_unsubscribe,
+		.resume = seg_engine_resume,
 		.forget = seg_engine_forget,
 	};
 	int r;
@@ -751,8 +831,8 @@ void seg_loop_run(struct seg_loop *loop)
 	event_base_dispatch(loop->base);
 	seg_service_stopping();
 	seg_engine_stop(loop->engine, wall());
-	for (size_t i = 0; i < loop->sinks; i++)
-		seg_sink_flush(loop->sink[i]);
+	while (flush_sinks(loop))
+		;
 }
 
 void seg_loop_free(struct seg_loop *loop)
@@ -766,10 +846,13 @@ void seg_loop_free(struct seg_loop *loop)
 	seg_pace_free(loop->flow_pace);
 	if (loop->dump_event)
 		event_free(loop->dump_event);
+	if (loop->sink_event)
+		event_free(loop->sink_event);
 	if (loop->nflog_event)
 		event_free(loop->nflog_event);
 	kernel_count_stop(loop);
 	seg_engine_free(loop->engine);
+	seg_walks_free(loop->walks);
 	seg_store_close(loop->store);
 	for (size_t i = 0; i < loop->sinks; i++)
 		seg_sink_free(loop->sink[i]);

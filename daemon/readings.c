@@ -15,7 +15,7 @@ struct seg_wish {
 	STAILQ_ENTRY(seg_wish) entry;
 };
 
-static const char *const name[SEG_COUNTED] = {
+const char *const seg_counted_name[SEG_COUNTED] = {
 	[SEG_ADMITTED] = "admitted", [SEG_SLOW] = "slow",	  [SEG_FAST] = "fast",
 	[SEG_DENIED4] = "denied4",   [SEG_DENIED6] = "denied6",	  [SEG_SPOOFED4] = "spoofed4",
 	[SEG_SPOOFED6] = "spoofed6", [SEG_OUTGROWN] = "outgrown", [SEG_OUTGROWN_SPOOFED] = "outgrown-spoofed",
@@ -88,7 +88,7 @@ static unsigned sets_there(const struct seg_engine *engine)
 	unsigned sets = 0;
 
 	for (enum seg_counted i = 0; engine->plan && i < SEG_COUNTED; i++)
-		if (seg_plan_set(engine->plan, name[i]))
+		if (seg_plan_set(engine->plan, seg_counted_name[i]))
 			sets |= bit(i);
 	return engine->running && !engine->usage.adopted ? sets : sets & ~SEG_READ_USAGE;
 }
@@ -113,12 +113,20 @@ void seg_readings_now(struct seg_engine *engine, const struct seg_plan *plan, un
 {
 	seg_readings_stop(engine);
 	for (enum seg_counted i = 0; i < SEG_COUNTED; i++) {
-		const struct seg_set *set = sets & bit(i) ? seg_plan_set(plan, name[i]) : NULL;
+		const struct seg_set *set = sets & bit(i) ? seg_plan_set(plan, seg_counted_name[i]) : NULL;
 		struct stroke stroke = {engine, i, set, now};
 
 		if (set && !engine->ops->elements(engine->kernel, set, take_at_once, &stroke))
 			complete(engine, i, now);
 	}
+}
+
+void seg_readings_one(struct seg_engine *engine, enum seg_counted set, const uint8_t *key, time_t now)
+{
+	struct stroke stroke = {engine, set, seg_plan_set(engine->plan, seg_counted_name[set]), now};
+
+	if (stroke.of)
+		engine->ops->element(engine->kernel, stroke.of, key, take_at_once, &stroke);
 }
 
 /* Wishes. */
@@ -263,7 +271,7 @@ void seg_readings_go_on(struct seg_engine *engine)
 		return;
 	readings->set = next_set(readings, sets);
 	readings->served = readings->wished;
-	readings->of = seg_plan_set(engine->plan, name[readings->set]);
+	readings->of = seg_plan_set(engine->plan, seg_counted_name[readings->set]);
 	readings->walking = !engine->ops->count(engine->kernel, readings->of);
 	readings->later = !readings->walking;
 }

@@ -45,6 +45,7 @@ enum seg_counted {
 	SEG_OUTGROWN_SPOOFED,
 	SEG_COUNTED /* how many */
 };
+extern const char *const seg_counted_name[SEG_COUNTED];
 #define SEG_READ_USAGE 0x007u /* bits (1 << enum seg_counted) */
 #define SEG_READ_REFUSALS 0x1f8u
 #define SEG_READ_ALL (SEG_READ_USAGE | SEG_READ_REFUSALS)
@@ -91,6 +92,8 @@ int seg_readings_answer(struct seg_engine *engine, const struct seg_request *req
 void seg_readings_refresh(struct seg_engine *engine);
 /* At one stroke, however long it takes: where the elements are about to go. Tried a few times. */
 void seg_readings_now(struct seg_engine *engine, const struct seg_plan *plan, unsigned sets, time_t now);
+/* One element of the plan in force, while no walk is under way. */
+void seg_readings_one(struct seg_engine *engine, enum seg_counted set, const uint8_t *key, time_t now);
 
 /* Around a commit. */
 void seg_readings_stop(struct seg_engine *engine);

@@ -167,6 +167,11 @@ static bool is_stray(struct seg_engine *engine, const struct seg_refused *refuse
 	return judge(engine, packet, now).permit || judge(engine, &back, now).permit;
 }
 
+static bool is_limited(const struct seg_engine *engine, const struct seg_zone *zone)
+{
+	return seg_limits_holds(engine, zone) || (zone && zone->limit.rate);
+}
+
 static void name_denial(struct seg_engine *engine, const struct seg_refused *refused, struct seg_denial *denial,
 			time_t now)
 {
@@ -191,6 +196,8 @@ static void name_denial(struct seg_engine *engine, const struct seg_refused *ref
 		denial->reason = SEG_REASON_ISOLATED;
 	else if (!refused->spoofed && is_stray(engine, refused, &packet, now))
 		denial->reason = SEG_REASON_PERMIT;
+	else if (!refused->spoofed && verdict.permit && is_limited(engine, verdict.from))
+		denial->reason = SEG_REASON_LIMIT;
 }
 
 void seg_engine_refused(struct seg_engine *engine, const struct seg_refused *refused, time_t now)

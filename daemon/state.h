@@ -12,6 +12,8 @@
 #include "readings.h"
 #include "store.h"
 
+#include <sys/queue.h>
+
 /* A policy with all that was made from it. Its diags hold the sources that places point into. */
 struct seg_rulebook {
 	struct seg_diags diags;
@@ -45,8 +47,26 @@ struct seg_watch {
 	struct seg_flow *cut; /* to be deleted when the batch is over */
 	size_t cuts, cuts_cap;
 	uint64_t received, lost, resyncs, violations;
+	/* resync.c */
+	uint64_t dumps; /* begun */
 	bool dumping, dump_again;
-	time_t next_dump; /* the last one failed; 0: none to repeat */
+	bool owed, lost_meanwhile; /* losses that no dump has answered; some since this one began */
+	time_t next_dump;	   /* 0: none to come */
+	uint64_t lost_told;
+	time_t told;
+};
+
+/* limits.c */
+struct seg_limits {
+	struct seg_holding *zone;        /* what each holds of conntrack's table, as the policy's zones */
+	size_t zones;
+	unsigned heard;                  /* events since the last look */
+	bool due;                        /* one of them reached a limit */
+	bool unwritten;                  /* the kernel does not know yet who is held */
+	bool counting, wanted, evicting; /* a dump runs; another is needed; it makes room, too */
+	uint64_t evict;                  /* entries that it may still remove */
+	time_t counted_at, count_took;
+	int64_t others;                  /* entries of nobody's, as last counted */
 };
 
 /* refusals.c */
@@ -90,10 +110,14 @@ struct seg_engine {
 	uint64_t tampered, restored; /* how often each was said */
 	struct seg_usage usage;
 	struct seg_watch watch;
+	struct seg_limits limits;
 	struct seg_refusals refusals;
 	struct seg_readings readings;
 	struct seg_evidence evidence;
 	struct seg_subscription *subscriptions;
+	LIST_HEAD(, seg_listing) listings; /* answers of flows under way */
+	LIST_HEAD(, seg_difference) differences;
+	STAILQ_HEAD(, seg_revocation) revocations; /* the first is under way */
 };
 
 #define SEG_USAGE_EVERY 10 /* seconds between two looks at the counters */
@@ -129,16 +153,18 @@ struct seg_rulebook *seg_rulebook_from_text(const char *name, const char *text, 
 void seg_rulebook_first_error(const struct seg_diags *diags, char *line, size_t size);
 void seg_rulebook_free(struct seg_rulebook *book); /* NULL allowed */
 /* Makes the kernel hold what book says now; NULL seals. Takes book over on success, where the old one
- * ends and its flows are revoked. On failure nothing has changed. */
+ * ends and its flows are revoked (*revoked: under way, good until the loop comes round; NULL allowed). On
+ * failure nothing has changed. */
 int seg_apply_install(struct seg_engine *engine, struct seg_rulebook *book, time_t now, const char *reason,
-		      struct seg_diags *diags, struct seg_revoked *revoked);
+		      struct seg_diags *diags, struct seg_revocation **revoked);
 /* The same policy again, for the time (windows), the links, or because somebody changed the kernel. */
-int seg_apply_refresh(struct seg_engine *engine, time_t now, const char *reason, struct seg_revoked *revoked);
+int seg_apply_refresh(struct seg_engine *engine, time_t now, const char *reason,
+		      struct seg_revocation **revoked);
 /* What should be in the kernel now. */
 struct seg_plan *seg_apply_plan(struct seg_engine *engine, time_t now);
 /* Back to a stored version (0: sealed). */
 int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct seg_request *request,
-		      const char *why, time_t now, struct seg_revoked *revoked, char **problem);
+		      const char *why, time_t now, struct seg_revocation **revoked, char **problem);
 /* start.c. At the start: with the table found in the kernel, or without. */
 int seg_apply_start(struct seg_engine *engine, bool found, time_t now);
 void seg_apply_reload(struct seg_engine *engine, time_t now);
@@ -185,14 +211,53 @@ struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_fl
 				  enum seg_flow_event event, time_t now);
 void seg_watch_init(struct seg_watch *watch);
 void seg_watch_fini(struct seg_watch *watch);
-/* Removes the entries of flows whose numbers were alive in old and are not any more, unless another
- * permit covers them. whole: looks at every flow (isolation). */
-void seg_watch_revoke(struct seg_engine *engine, const struct seg_plan *old, bool whole, const char *reason,
-		      time_t now, struct seg_revoked *revoked);
-/* Starts a dump of all flows, or another one behind the one that runs. */
+void seg_watch_end_unseen(struct seg_engine *engine, time_t now);
+/* resync.c: starts a dump of all flows, or another one behind the one that runs. */
 void seg_watch_look_again(struct seg_engine *engine);
+time_t seg_resync_tick(struct seg_engine *engine, time_t now);
 time_t seg_watch_tick(struct seg_engine *engine, time_t now);
 bool seg_engine_is_gateway(const struct seg_engine *engine, seg_addr addr);
+
+bool seg_watch_was_given(const struct seg_engine *engine, uint32_t mark); /* a number, once */
+bool seg_watch_is_closed_alone(
+	const struct seg_verdict *verdict); /* covered by a permit that is not in force now */
+
+/* revoke.c. Begins to remove the entries of flows whose numbers were alive in old and are not any more,
+ * unless another permit covers them. whole: looks at every flow (isolation). NULL: there is nothing to do. */
+struct seg_revocation;
+struct seg_revocation *seg_revoke(struct seg_engine *engine, const struct seg_plan *old, bool whole,
+				  const char *reason, time_t now); /* old NULL: nothing */
+/* Answers with document and "revoked" in it: SEG_LATER where job counts first. NULL: nothing was revoked. */
+int seg_revoke_answer(struct seg_revocation *job, const struct seg_request *request, json_t *document,
+		      json_t **out);
+/* Will the flow be found, counted and removed by a revocation under way? */
+bool seg_revocation_finds(const struct seg_engine *engine, const struct seg_flow *flow);
+void seg_revoke_forget(struct seg_engine *engine, const void *context);
+void seg_revoke_fini(struct seg_engine *engine);
+
+/* diff.c */
+void seg_diff_forget(struct seg_engine *engine, const void *context);
+void seg_diff_fini(struct seg_engine *engine);
+
+/* listing.c */
+void seg_listing_policy_ends(struct seg_engine *engine); /* before the running policy is freed */
+void seg_listing_fini(struct seg_engine *engine);
+
+/* limits.c: what each zone may hold of conntrack's table. */
+void seg_limits_fini(struct seg_limits *limits);
+void seg_limits_adopt(struct seg_engine *engine, const struct seg_plan *image); /* who is held, of an earlier life */
+void seg_limits_begin(struct seg_engine *engine);                               /* a new policy is in force */
+/* Every event and every entry of a dump. True: the entry has to make room. */
+bool seg_limits_flow(struct seg_engine *engine, enum seg_flow_event event, const struct seg_flow *flow);
+void seg_limits_count_begins(struct seg_engine *engine); /* a dump of everything */
+void seg_limits_count_ends(struct seg_engine *engine, bool complete, time_t now);
+void seg_limits_settle(struct seg_engine *engine, time_t now); /* behind a batch of events */
+time_t seg_limits_tick(struct seg_engine *engine, time_t now); /* when next; 0: no hurry */
+/* By zone of the policy: it begins nothing new. The caller frees. */
+bool *seg_limits_held(const struct seg_engine *engine, const struct seg_policy *policy);
+/* Is it refused what it begins now? Of the running policy; NULL allowed. */
+bool seg_limits_holds(const struct seg_engine *engine, const struct seg_zone *zone);
+json_t *seg_json_limits(const struct seg_engine *engine);
 
 /* refusals.c */
 void seg_refusals_init(struct seg_engine *engine);
@@ -222,6 +287,8 @@ void seg_usage_forget_table(struct seg_engine *engine);
 /* A commit took the kernel from one plan to another, both with these sets: what it made anew counts from
  * where it was made. */
 void seg_usage_committed(struct seg_engine *engine, const struct seg_plan *from, const struct seg_plan *to);
+/* Before next takes the place of the plan in force: what leaves with it takes its counters along. */
+void seg_usage_read_leaving(struct seg_engine *engine, const struct seg_plan *next, time_t now);
 void seg_usage_save(struct seg_engine *engine, time_t now);
 /* Takes the touched of the running rule book into the totals. */
 void seg_usage_settle(struct seg_engine *engine);
@@ -255,6 +322,7 @@ json_t *seg_json_flow(struct seg_engine *engine, const struct seg_flow *flow, co
 		      time_t now);
 int seg_answer_error(json_t **out, int result, const char *code, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+int seg_answer_no_policy(struct seg_engine *engine, json_t **out);
 /* "refused" with the diagnostics as text and as of `check`. */
 int seg_answer_refused(json_t **out, const struct seg_diags *diags);
 json_t *seg_answer_revoked(const struct seg_revoked *revoked);

@@ -10,13 +10,15 @@
  * elements were last seen at, so that it fits the totals also in the middle of a reading.
  */
 
-#include "plan/diff.h"
 #include "state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan/diff.h"
+
 #define ID_MAX 128
+#define LEAVING_MAX 64 /* elements read one by one; more are read together with all */
 
 struct id_key {
 	char id[ID_MAX];
@@ -249,7 +251,8 @@ void seg_usage_forget_table(struct seg_engine *engine)
 
 void seg_usage_committed(struct seg_engine *engine, const struct seg_plan *from, const struct seg_plan *to)
 {
-	const struct seg_set *was = seg_plan_set(from, "fast"), *is = seg_plan_set(to, "fast");
+	const struct seg_set *was = seg_plan_set(from, seg_counted_name[SEG_FAST]),
+			     *is = seg_plan_set(to, seg_counted_name[SEG_FAST]);
 	struct seg_arena *scratch = seg_arena_new();
 	struct seg_usage *usage = &engine->usage;
 	struct seg_set_change change = {0};
@@ -291,6 +294,72 @@ void seg_usage_read(struct seg_engine *engine, time_t now)
 		return;
 	seg_usage_settle(engine);
 	seg_readings_now(engine, engine->plan, SEG_READ_USAGE, now);
+}
+
+/* Which elements of the plan in force the next one leaves out, by set and key. */
+struct leaving {
+	enum seg_counted set[LEAVING_MAX];
+	const uint8_t *key[LEAVING_MAX];
+	size_t n;
+	bool many; /* more than that */
+};
+
+static void leave(struct leaving *leaving, enum seg_counted set, const uint8_t *key)
+{
+	leaving->many = leaving->many || leaving->n == LEAVING_MAX;
+	if (leaving->many)
+		return;
+	leaving->set[leaving->n] = set;
+	leaving->key[leaving->n++] = key;
+}
+
+/* What packets have made stays in the kernel, but nobody will know whose it was. */
+static void leave_number(struct leaving *leaving, const struct seg_plan *plan, uint32_t number,
+			 struct seg_arena *arena)
+{
+	for (enum seg_counted i = SEG_ADMITTED; i <= SEG_SLOW; i++) {
+		const struct seg_set *set = seg_plan_set(plan, seg_counted_name[i]);
+
+		for (uint8_t direction = 0; set && direction <= (i == SEG_SLOW); direction++) {
+			uint8_t *key = seg_arena_alloc(arena, set->key_len);
+
+			key[0] = direction;
+			memcpy(key + set->key_len - sizeof(number), &number, sizeof(number));
+			leave(leaving, i, key);
+		}
+	}
+}
+
+static void find_leaving(const struct seg_plan *plan, const struct seg_plan *next, struct seg_arena *arena,
+			 struct leaving *leaving)
+{
+	const struct seg_set *set = seg_plan_set(plan, seg_counted_name[SEG_FAST]);
+	const struct seg_set *then = seg_plan_set(next, seg_counted_name[SEG_FAST]);
+	struct seg_set_change change = {0};
+
+	if (set && then)
+		seg_set_diff(set, then, seg_plan_later_ms(plan, next), arena, &change);
+	for (size_t k = 0; k < change.dels && !leaving->many; k++)
+		leave(leaving, SEG_FAST, change.del[k]->key);
+	for (size_t i = 0; i < plan->numbers && !leaving->many; i++)
+		if (!seg_plan_number(next, plan->number[i].number))
+			leave_number(leaving, plan, plan->number[i].number, arena);
+}
+
+void seg_usage_read_leaving(struct seg_engine *engine, const struct seg_plan *next, time_t now)
+{
+	struct leaving leaving = {.many = next->generation != engine->plan->generation};
+	struct seg_arena *arena = seg_arena_new();
+
+	if (!leaving.many)
+		find_leaving(engine->plan, next, arena, &leaving);
+	if (leaving.many) {
+		seg_usage_read(engine, now);
+		leaving.n = 0;
+	}
+	for (size_t i = 0; i < leaving.n; i++)
+		seg_readings_one(engine, leaving.set[i], leaving.key[i], now);
+	seg_arena_free(arena);
 }
 
 void seg_usage_settle(struct seg_engine *engine)

@@ -39,8 +39,8 @@ struct live_violation {
 	struct tuple key;
 	struct seg_flow flow;
 	char from[33], to[33], permit[64];
-	time_t since, cut;      /* cut 0: stands (observe) */
-	bool listed;
+	time_t since, cut; /* cut or found gone; 0: stands (observe) */
+	uint64_t seen;	   /* by which dump, or since which one */
 	struct tuple list_key;
 };
 struct listed_violation {
@@ -149,7 +149,8 @@ static struct seg_verdict classify(const struct seg_engine *engine, const struct
 	return seg_classify_closed(book->policy, book->index, &engine->links.gateway, &engine->closure, &packet, now);
 }
 
-/* What the number in the mark says about a flow; SEG_VIOLATION: nothing. */
+/* What the number in the mark says about a flow; SEG_REVOKED: it covers it and is not in force,
+ * SEG_VIOLATION: it does not cover it. */
 static struct seg_judged judge_number(struct seg_engine *engine, const struct seg_flow *flow)
 {
 	const struct seg_number *number = flow->mark && engine->plan ? seg_plan_number(engine->plan, flow->mark)
@@ -168,20 +169,43 @@ static struct seg_judged judge_number(struct seg_engine *engine, const struct se
 		return judged;
 	}
 	judged.permit = number->permit;
-	if ((flow->status & IPS_EXPECTED) || permit_covers(engine, number->permit, flow, &judged.verdict)) {
+	if (permit_covers(engine, number->permit, flow, &judged.verdict)) {
+		bool in_force = !seg_closure_has_permit(&engine->closure, number->permit) &&
+				(is_open(engine, number->permit) || number->permit->drain);
+
 		judged.verdict.by = number->permit;
-		if (!seg_closure_has_permit(&engine->closure, number->permit) &&
-		    (is_open(engine, number->permit) || number->permit->drain))
-			judged.kind = SEG_LEGITIMATE;
+		judged.kind = in_force ? SEG_LEGITIMATE : SEG_REVOKED;
 	}
 	return judged;
 }
 
-static bool was_given(const struct seg_engine *engine, uint32_t mark)
+bool seg_watch_was_given(const struct seg_engine *engine, uint32_t mark)
 {
 	uint32_t number = mark & ~SEG_NUMBER_INTRA;
 
 	return number && number < engine->registry.next;
+}
+
+static bool has_gateway(const struct seg_side *side, size_t n, const struct seg_zone *gateway)
+{
+	for (size_t i = 0; i < n; i++)
+		if (side[i].zone == gateway)
+			return true;
+	return false;
+}
+
+/* A number that is in force and never stood for the flow: an expected one has it from its master, an injected
+ * one from somewhere. But the gateway's addresses come and go, and leave flows behind. */
+static bool is_lie(const struct seg_engine *engine, enum seg_flow_event event,
+		   const struct seg_judged *by_number)
+{
+	const struct seg_zone *gateway = engine->running->policy->gateway_zone;
+	const struct seg_permit *permit = by_number->permit;
+
+	if (!permit || by_number->kind == SEG_REVOKED || !is_open(engine, permit))
+		return false;
+	return event == SEG_FLOW_NEW || (!has_gateway(permit->from, permit->n_from, gateway) &&
+					 !has_gateway(permit->to, permit->n_to, gateway));
 }
 
 /* A TCP flow that conntrack picked up in the middle, and whose opposite is permitted: a reply. */
@@ -192,7 +216,7 @@ static bool is_reply(struct seg_engine *engine, const struct seg_flow *flow, enu
 }
 
 /* Covered by a permit that is not in force now. */
-static bool is_closed_alone(const struct seg_verdict *verdict)
+bool seg_watch_is_closed_alone(const struct seg_verdict *verdict)
 {
 	const unsigned closed = 1u << SEG_REASON_HOURS | 1u << SEG_REASON_DATES | 1u << SEG_REASON_STAGE;
 
@@ -203,7 +227,8 @@ static bool is_closed_alone(const struct seg_verdict *verdict)
 static bool is_left_over(const struct seg_engine *engine, const struct seg_flow *flow, enum seg_flow_event event,
 			 const struct seg_verdict *verdict)
 {
-	return event == SEG_FLOW_DUMPED && !flow->mark && !engine->options.observe && is_closed_alone(verdict);
+	return event == SEG_FLOW_DUMPED && !flow->mark && !engine->options.observe &&
+	       seg_watch_is_closed_alone(verdict);
 }
 
 struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_flow *flow, enum seg_flow_event event,
@@ -212,6 +237,7 @@ struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_fl
 	struct seg_judged judged = {.kind = SEG_NOT_JUDGED};
 	struct seg_verdict verdict;
 	uint8_t closed;
+	bool lie;
 
 	if (!engine->running || is_link_traffic(flow) ||
 	    (seg_engine_is_gateway(engine, flow->src) && seg_engine_is_gateway(engine, flow->dst)))
@@ -228,16 +254,15 @@ struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_fl
 	judged = judge_number(engine, flow);
 	if (judged.kind == SEG_LEGITIMATE)
 		return judged;
+	lie = is_lie(engine, event, &judged);
 	verdict = classify(engine, flow, false, now);
 	if (!judged.permit)
 		judged.permit = verdict.permit ? verdict.by : NULL;
 	judged.verdict = verdict;
 	if (verdict.permit)
 		judged.kind = SEG_LEGITIMATE;
-	else if (was_given(engine, flow->mark) && !engine->options.observe)
-		judged.kind = judged.permit && event == SEG_FLOW_NEW && is_open(engine, judged.permit)
-				      ? SEG_VIOLATION
-				      : SEG_REVOKED;
+	else if (seg_watch_was_given(engine, flow->mark) && !engine->options.observe)
+		judged.kind = lie ? SEG_VIOLATION : SEG_REVOKED;
 	else if (is_reply(engine, flow, event, now) || is_left_over(engine, flow, event, &verdict))
 		judged.kind = SEG_REVOKED;
 	else
@@ -274,8 +299,8 @@ static void cut(struct seg_engine *engine, const struct seg_flow *flow)
 
 void seg_engine_settle(struct seg_engine *engine, time_t now)
 {
-	(void)now;
 	cut_now(engine);
+	seg_limits_settle(engine, now);
 }
 
 /* Telling. */
@@ -352,7 +377,9 @@ static void violation_begins(struct seg_engine *engine, const struct seg_flow *f
 	struct live_violation *live, fresh;
 	bool made = true;
 
-	if (seg_hash_find(&watch->live, &back)) { /* the same flow, picked up from its other end */
+	live = seg_hash_find(&watch->live, &back);
+	if (live) { /* the same flow, picked up from its other end */
+		live->seen = watch->dumps;
 		if (!engine->options.observe)
 			cut(engine, flow);
 		return;
@@ -364,9 +391,12 @@ static void violation_begins(struct seg_engine *engine, const struct seg_flow *f
 		made = false;
 	else
 		live = &fresh;
+	live->seen = watch->dumps;
 	if (!made) {
 		live->flow = *flow;
-		if (!engine->options.observe)
+		if (engine->options.observe)
+			live->cut = 0;
+		else
 			cut(engine, flow);
 		return;
 	}
@@ -442,6 +472,10 @@ void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const
 		engine->watch.received++;
 	if (engine->disarmed)
 		return;
+	if (seg_limits_flow(engine, event, flow)) {
+		cut(engine, flow);
+		return;
+	}
 	if (event == SEG_FLOW_DESTROY) {
 		flow_ended(engine, flow, now);
 		return;
@@ -460,56 +494,11 @@ void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const
 		violation_begins(engine, flow, &judged, now);
 		break;
 	case SEG_REVOKED:
-		if (!engine->options.observe)
+		if (!engine->options.observe && !seg_revocation_finds(engine, flow))
 			cut(engine, flow);
 		break;
 	case SEG_NOT_JUDGED:
 		break;
-	}
-}
-
-void seg_watch_look_again(struct seg_engine *engine)
-{
-	struct seg_watch *watch = &engine->watch;
-
-	watch->next_dump = 0;
-	if (watch->dumping)
-		watch->dump_again = true;
-	else
-		watch->dumping = !engine->ops->dump(engine->kernel);
-}
-
-void seg_engine_events_lost(struct seg_engine *engine, time_t now)
-{
-	struct seg_alert alert;
-
-	engine->watch.lost++;
-	seg_say_begin(engine, &alert, "events-lost", SEG_WARNING, now);
-	seg_alert_number(&alert, "count", engine->watch.lost);
-	seg_say_send(engine, &alert);
-	seg_watch_look_again(engine);
-}
-
-void seg_engine_dumped(struct seg_engine *engine, int result, time_t now)
-{
-	struct seg_watch *watch = &engine->watch;
-	struct seg_alert alert;
-
-	cut_now(engine);
-	watch->dumping = false;
-	if (result < 0) { /* interrupted: what it did not show is looked at again */
-		watch->next_dump = now + 1;
-		return;
-	}
-	if (watch->dump_again) {
-		watch->dump_again = false;
-		seg_watch_look_again(engine);
-		return;
-	}
-	if (watch->resyncs < watch->lost) {
-		watch->resyncs = watch->lost;
-		seg_say_begin(engine, &alert, "resynced", SEG_NOTICE, now);
-		seg_say_send(engine, &alert);
 	}
 }
 
@@ -536,209 +525,24 @@ static bool end_unheard(struct seg_engine *engine, time_t now)
 	return waiting;
 }
 
+/* A dump has not shown them any more. Their DESTROY may still be in the queue, with their last packets. */
+void seg_watch_end_unseen(struct seg_engine *engine, time_t now)
+{
+	struct live_violation *one;
+	size_t cursor = 0;
+
+	while (engine->watch.live.n && (one = seg_hash_next(&engine->watch.live, &cursor)))
+		if (!one->cut && one->seen < engine->watch.dumps)
+			one->cut = now;
+}
+
 time_t seg_watch_tick(struct seg_engine *engine, time_t now)
 {
-	bool waiting;
+	time_t next;
 
 	cut_now(engine);
-	if (engine->watch.next_dump && engine->watch.next_dump <= now)
-		seg_watch_look_again(engine);
-	waiting = end_unheard(engine, now);
-	return waiting || engine->watch.next_dump ? now + 1 : 0;
-}
-
-/* Revocation. */
-
-#define FILTERED_MAX 16 /* numbers looked for one by one; more: one dump of everything */
-
-struct numbers {
-	uint32_t *number;
-	size_t n, cap;
-};
-
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void numbers_push(struct numbers *list, uint32_t number)
-{
-	if (list->n == list->cap) {
-		list->cap = list->cap ? list->cap * 2 : 64;
-		list->number = reallocarray(list->number, list->cap, sizeof(*list->number));
-		if (!list->number)
-			abort();
-	}
-	list->number[list->n++] = number;
-}
-
-/* The numbers whose packets a plan lets by, sorted. */
-static struct numbers numbers_alive(const struct seg_plan *plan)
-{
-	const struct seg_set *set = seg_plan_set(plan, "live");
-	struct numbers list = {0};
-	uint32_t number;
-
-	for (size_t i = 0; set && i < set->elems; i++) {
-		memcpy(&number, set->elem[i].key, sizeof(number));
-		numbers_push(&list, number);
-	}
-	if (list.n)
-		qsort(list.number, list.n, sizeof(*list.number), by_number);
-	return list;
-}
-
-static struct numbers numbers_died(const struct seg_plan *old, const struct seg_plan *new)
-{
-	struct numbers before = numbers_alive(old), after = numbers_alive(new), died = {0};
-
-	for (size_t i = 0; i < before.n; i++)
-		if (!after.n || !bsearch(&before.number[i], after.number, after.n, sizeof(uint32_t), by_number))
-			numbers_push(&died, before.number[i]);
-	free(before.number);
-	free(after.number);
-	return died;
-}
-
-struct victims {
-	struct seg_engine *engine;
-	const struct seg_plan *old;
-	const struct numbers *died;
-	time_t now;
-	struct seg_flow *flow;
-	size_t n, cap;
-};
-
-/* Of a flow that had a permit: what no other one covers. */
-static bool is_revoked(struct seg_engine *engine, const struct seg_flow *flow, time_t now)
-{
-	enum seg_judgement kind = seg_watch_judge(engine, flow, SEG_FLOW_DUMPED, now).kind;
-
-	return kind == SEG_REVOKED || (!flow->mark && kind == SEG_VIOLATION);
-}
-
-/* The number that an unmarked flow had: a packet that came after the change has taken it out of the mark.
- * 0: it had none of those that died. */
-static uint32_t lost_number(const struct victims *victims, const struct seg_flow *flow)
-{
-	const struct seg_rulebook *book = victims->engine->running;
-	const struct seg_packet packet = {.src = flow->src, .dst = flow->dst, .proto = flow->proto,
-					  .sport = flow->sport, .dport = flow->dport, .no_mac = true};
-	const struct seg_permit *permit;
-	struct seg_verdict verdict;
-
-	if (!book)
-		return 0;
-	verdict = seg_classify_indexed(book->policy, book->index, &victims->engine->links.gateway, &packet,
-				       victims->now);
-	permit = is_closed_alone(&verdict) ? verdict.nearest : verdict.by;
-	for (size_t i = 0; i < victims->died->n; i++) {
-		const struct seg_number *number = seg_plan_number(victims->old, victims->died->number[i]);
-
-		if (!number)
-			continue;
-		if (number->permit ? permit && !strcmp(number->permit->id, permit->id)
-				   : verdict.permit && !permit && verdict.from &&
-					     !strcmp(number->zone->id, verdict.from->id))
-			return number->number;
-	}
-	return 0;
-}
-
-static void collect_victim(void *context, enum seg_flow_event event, const struct seg_flow *flow)
-{
-	struct victims *victims = context;
-	uint32_t mark = flow->mark ? flow->mark : lost_number(victims, flow);
-
-	(void)event;
-	if (!was_given(victims->engine, mark)) /* what never had a permit is the watcher's */
-		return;
-	if (victims->engine->running &&
-	    !is_revoked(victims->engine, flow, victims->now))
-		return;
-	if (victims->n == victims->cap) {
-		victims->cap = victims->cap ? victims->cap * 2 : 256;
-		victims->flow = reallocarray(victims->flow, victims->cap, sizeof(*victims->flow));
-		if (!victims->flow)
-			abort();
-	}
-	victims->flow[victims->n] = *flow;
-	victims->flow[victims->n++].mark = mark;
-}
-
-/* Numbers that died while their permits stay: packets find them and take them out of the marks. */
-static bool is_closing(const struct seg_plan *plan, const struct numbers *died)
-{
-	for (size_t i = 0; i < died->n; i++)
-		if (seg_plan_number(plan, died->number[i]))
-			return true;
-	return false;
-}
-
-static int by_mark(const void *a, const void *b)
-{
-	return by_number(&((const struct seg_flow *)a)->mark, &((const struct seg_flow *)b)->mark);
-}
-
-/* A permit has several numbers (pairs of zones, hosts with a MAC), which stand side by side. */
-static bool same_permit(const struct seg_plan *plan, const struct seg_number *number, uint32_t mark)
-{
-	const struct seg_number *other = seg_plan_number(plan, mark);
-
-	if (!number || !other)
-		return number == other;
-	return number->permit ? number->permit == other->permit : number == other;
-}
-
-static void say_revoked(struct seg_engine *engine, const struct seg_plan *old, const struct victims *victims,
-			const char *reason, struct seg_revoked *revoked)
-{
-	for (size_t i = 0, end; i < victims->n; i = end) {
-		const struct seg_number *number = seg_plan_number(old, victims->flow[i].mark);
-		struct seg_alert alert;
-
-		for (end = i; end < victims->n && same_permit(old, number, victims->flow[end].mark); end++)
-			;
-		revoked->flows += end - i;
-		revoked->permits++;
-		seg_say_begin(engine, &alert, "revoked", SEG_NOTICE, victims->now);
-		seg_alert_text(&alert, "permit", number && number->permit ? number->permit->id : NULL);
-		seg_alert_number(&alert, "count", end - i);
-		seg_alert_text(&alert, "reason", reason);
-		seg_say_send(engine, &alert);
-	}
-}
-
-void seg_watch_revoke(struct seg_engine *engine, const struct seg_plan *old, bool whole, const char *reason,
-		      time_t now, struct seg_revoked *revoked)
-{
-	struct numbers died = numbers_died(old, engine->plan);
-	struct victims victims = {.engine = engine, .old = old, .died = &died, .now = now};
-	size_t gone = 0, marked;
-
-	if (engine->options.observe)
-		goto out;
-	if (whole || died.n > FILTERED_MAX)
-		engine->ops->flows(engine->kernel, 0, 0, collect_victim, &victims);
-	else
-		for (size_t i = 0; i < died.n; i++)
-			engine->ops->flows(engine->kernel, died.number[i], UINT32_MAX, collect_victim, &victims);
-	marked = victims.n;
-	if (marked) /* at once: whoever loses its mark meanwhile must not be met again below */
-		engine->ops->delete(engine->kernel, victims.flow, marked, &gone);
-	if (!whole && died.n <= FILTERED_MAX && is_closing(engine->plan, &died))
-		engine->ops->flows(engine->kernel, 0, UINT32_MAX, collect_victim, &victims);
-	if (victims.n > marked)
-		engine->ops->delete(engine->kernel, victims.flow + marked, victims.n - marked, &gone);
-	if (!victims.n)
-		goto out;
-	qsort(victims.flow, victims.n, sizeof(*victims.flow), by_mark);
-	say_revoked(engine, old, &victims, reason, revoked);
-out:
-	free(victims.flow);
-	free(died.number);
+	next = seg_resync_tick(engine, now);
+	return end_unheard(engine, now) ? now + 1 : next;
 }
 
 /* Answers. */

@@ -52,7 +52,7 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 	if (argc > first + 1)
 		return segctl_usage(ctl, &command_check, _("unexpected argument '%s'"), argv[first + 1]);
 	seg_diags_init(&diags);
-	policy = seg_policy_load_file(file, &diags);
+	policy = seg_policy_load_stream(file, &diags);
 	if (policy) {
 		seg_guard_check(policy, &diags);
 		seg_advice(policy, time(NULL), &diags);

@@ -170,7 +170,7 @@ static int answer_failed(const struct segctl *ctl, const char *error, json_t *pa
 				   segctl_text_of(parameters, "parameter"));
 	if (ctl->json) {
 		json_object_del(parameters, "sentence"); /* the message says the same */
-		segctl_json(json_pack("{s:O}", "error", parameters), (int)status);
+		segctl_json_error(ctl, json_incref(parameters));
 		return (int)status;
 	}
 	if (!strchr(message, '\n')) {

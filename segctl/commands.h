@@ -28,6 +28,7 @@ struct segctl {
 	bool json;
 	bool colour;	    /* standard output is a terminal and takes colour */
 	const char *socket; /* of the daemon */
+	bool open;	    /* with --json: a list is half written, a failure ends it */
 };
 
 struct command {
@@ -52,6 +53,8 @@ int segctl_fail(const struct segctl *ctl, enum segctl_exit status, const char *c
 /* The same for wrong arguments, with the command's usage. */
 int segctl_usage(const struct segctl *ctl, const struct command *command, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Prints {"error": ...} and takes what it says; behind an open list, the rest of that document. */
+void segctl_json_error(const struct segctl *ctl, json_t *error);
 /* Prints a document and takes it; returns status, or SEGCTL_REFUSED where it could not be written. */
 int segctl_json(json_t *document, int status);
 /* A text that may not be UTF-8 (an argument, a file name) as JSON. */

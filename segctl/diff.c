@@ -48,10 +48,13 @@ static void show_changed(const json_t *list)
 	}
 }
 
-static void show_flows(const struct segctl *ctl, const json_t *list)
+/* The daemon lists only so many of very many. */
+static void show_flows(const struct segctl *ctl, const json_t *list, const json_t *cut)
 {
-	size_t n = json_array_size(list), i;
+	size_t listed = json_array_size(list),
+	       n = json_is_integer(cut) ? (size_t)json_integer_value(cut) : listed;
 	const json_t *flow;
+	size_t i;
 
 	if (n)
 		printf(ngettext("%zu live flow would be cut:\n", "%zu live flows would be cut:\n", n), n);
@@ -68,6 +71,8 @@ static void show_flows(const struct segctl *ctl, const json_t *list)
 		seg_strbuf_fini(&src);
 		seg_strbuf_fini(&dst);
 	}
+	if (n > listed)
+		printf(_("and %zu more\n"), n - listed);
 }
 
 static int show(const struct segctl *ctl, json_t *doc)
@@ -79,7 +84,7 @@ static int show(const struct segctl *ctl, json_t *doc)
 	show_entries(ctl, json_object_get(doc, "opens"), '+', SEGCTL_GOOD);
 	show_entries(ctl, json_object_get(doc, "closes"), '-', SEGCTL_BAD);
 	show_changed(json_object_get(doc, "changed"));
-	show_flows(ctl, json_object_get(doc, "flows"));
+	show_flows(ctl, json_object_get(doc, "flows"), json_object_get(doc, "cut"));
 	if (status == SEGCTL_YES && segctl_terminal())
 		puts(_("No difference: both let the same packets pass."));
 	json_decref(doc);

@@ -144,6 +144,8 @@ static void print_answer(const struct segctl *ctl, const json_t *doc)
 	print_named(_("from"), segctl_text_of(doc, "from"), segctl_text_of(doc, "from-title"));
 	print_named(_("to"), segctl_text_of(doc, "to"), segctl_text_of(doc, "to-title"));
 	print_permit(doc);
+	if (json_is_true(json_object_get(doc, "held")))
+		print_line(_("next"), _("segctl status shows what the zone holds; it is let go when it holds less"));
 	if (!is_permit(doc))
 		print_line(_("next"), next_step(segctl_text_of(doc, "reason"), *segctl_text_of(doc, "next")));
 }

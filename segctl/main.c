@@ -68,6 +68,15 @@ int segctl_json(json_t *document, int status)
 	return flushed(status);
 }
 
+void segctl_json_error(const struct segctl *ctl, json_t *error)
+{
+	fputs(ctl->open ? "],\"error\":" : "{\"error\":", stdout);
+	json_dumpf(error, stdout, JSON_PRESERVE_ORDER | JSON_COMPACT);
+	puts("}");
+	fflush(stdout);
+	json_decref(error);
+}
+
 static void complain(const struct segctl *ctl, const char *code, const char *format, va_list args)
 {
 	struct seg_strbuf safe = {0};
@@ -76,9 +85,8 @@ static void complain(const struct segctl *ctl, const char *code, const char *for
 	if (vasprintf(&message, format, args) < 0)
 		abort();
 	if (ctl->json) {
-		segctl_json(
-		    json_pack("{s:{s:s, s:o}}", "error", "code", code, "message", segctl_json_text(message)),
-		    0);
+		segctl_json_error(
+			ctl, json_pack("{s:s, s:o}", "code", code, "message", segctl_json_text(message)));
 	} else {
 		seg_utf8_show(&safe, message, strlen(message));
 		fprintf(stderr, "segctl: %s\n", seg_strbuf_text(&safe));

@@ -62,7 +62,7 @@ int offline_open(const struct segctl *ctl, const char *file, struct offline *off
 {
 	*offline = (struct offline){.arena = seg_arena_new()};
 	seg_diags_init(&offline->diags);
-	offline->policy = seg_policy_load_file(file, &offline->diags);
+	offline->policy = seg_policy_load_stream(file, &offline->diags);
 	if (!offline->policy)
 		return refuse(ctl, file, &offline->diags);
 	offline->gateway = offline->policy->has_gateway
@@ -86,7 +86,7 @@ bool offline_say_errors(const char *file)
 	bool found;
 
 	seg_diags_init(&diags);
-	policy = seg_policy_load_file(file, &diags);
+	policy = seg_policy_load_stream(file, &diags);
 	if (policy)
 		seg_guard_check(policy, &diags);
 	seg_diags_sort(&diags);

@@ -76,9 +76,12 @@ const char *segctl_word(const char *word)
 		N_("stage"),
 		N_("intra"),
 		N_("unknown-zone"),
+		N_("limit"),
 		/* actions */
 		N_("cut"),
 		N_("observed"),
+		N_("held"),
+		N_("released"),
 		/* findings */
 		N_("missing"),
 		N_("extra"),

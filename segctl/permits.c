@@ -17,7 +17,7 @@ static const struct {
 } states[] = {
 	{"active", N_("active"), SEGCTL_GOOD},	 {"closed", N_("closed"), SEGCTL_DIM},
 	{"expired", N_("expired"), SEGCTL_WARN}, {"not-yet", N_("not yet"), SEGCTL_DIM},
-	{"stopped", N_("stopped"), SEGCTL_BAD},
+	{"stopped", N_("stopped"), SEGCTL_BAD},	 {"held", N_("held"), SEGCTL_WARN},
 };
 
 static void add_state(struct segctl_table *table, const char *state)
@@ -29,6 +29,14 @@ static void add_state(struct segctl_table *table, const char *state)
 		}
 	}
 	segctl_table_add(table, state);
+}
+
+/* Of a permit that is open while its zone has to wait, that is what a reader needs to know. */
+static const char *state_of(const json_t *permit)
+{
+	const char *state = segctl_text_of(permit, "state");
+
+	return json_is_true(json_object_get(permit, "held")) && !strcmp(state, "active") ? "held" : state;
 }
 
 static void show(const struct segctl *ctl, const json_t *answer)
@@ -45,7 +53,7 @@ static void show(const struct segctl *ctl, const json_t *answer)
 	json_array_foreach(json_object_get(answer, "permits"), i, one)
 	{
 		segctl_table_add_text(&table, one, "id");
-		add_state(&table, segctl_text_of(one, "state"));
+		add_state(&table, state_of(one));
 		segctl_list_of(one, "from", &buf);
 		segctl_table_add_strbuf(&table, &buf);
 		segctl_list_of(one, "to", &buf);

@@ -182,6 +182,15 @@ static void show_lists(struct segctl_table *table, const json_t *answer, struct 
 				  segctl_text_of(one, "until"), segctl_text_of(one, "reason"));
 		row_buf(table, _("isolated"), buf, SEGCTL_WARN);
 	}
+	json_array_foreach(json_object_get(answer, "limits"), i, one)
+	{
+		if (!json_is_true(json_object_get(one, "held")))
+			continue;
+		seg_strbuf_printf(buf, _("%s: %lld flows of at most %lld; nothing new since %s"),
+				  segctl_text_of(one, "zone"), segctl_number_of(one, "flows"),
+				  segctl_number_of(one, "limit"), segctl_text_of(one, "since"));
+		row_buf(table, _("held"), buf, SEGCTL_WARN);
+	}
 	json_array_foreach(ending, i, one)
 	{
 		if (i == STATUS_LISTED)

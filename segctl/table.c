@@ -104,11 +104,10 @@ size_t segctl_table_rows(const struct segctl_table *table)
 	return table->cells / table->columns - (table->headless ? 0 : 1);
 }
 
-static void print_aligned(const struct segctl_table *table, const struct segctl_table_cell *row,
-			  const size_t *width)
+static void print_aligned(const struct segctl_table *table, const struct segctl_table_cell *row)
 {
 	for (unsigned i = 0; i < table->columns; i++) {
-		int blanks = (int)(width[i] - row[i].width);
+		int blanks = (int)(table->width[i] - row[i].width);
 		bool last = i + 1 == table->columns;
 
 		printf("%*s%s%s%s%*s", table->right[i] ? blanks : 0, "",
@@ -126,18 +125,20 @@ static void print_plain(const struct segctl_table *table, const struct segctl_ta
 	putchar('\n');
 }
 
-void segctl_table_print(const struct segctl_table *table)
+void segctl_table_print(struct segctl_table *table)
 {
-	size_t width[SEGCTL_TABLE_COLUMNS] = {0};
-
 	for (size_t i = 0; i < table->cells; i++) {
-		if (table->cell[i].width > width[i % table->columns])
-			width[i % table->columns] = table->cell[i].width;
+		if (table->cell[i].width > table->width[i % table->columns])
+			table->width[i % table->columns] = table->cell[i].width;
 	}
 	for (size_t i = 0; i + table->columns <= table->cells; i += table->columns) {
 		if (segctl_terminal())
-			print_aligned(table, &table->cell[i], width);
+			print_aligned(table, &table->cell[i]);
 		else
 			print_plain(table, &table->cell[i]);
 	}
+	for (size_t i = 0; i < table->cells; i++)
+		free(table->cell[i].text);
+	table->cells = 0;
+	table->headless = true; /* they are out */
 }

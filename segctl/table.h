@@ -19,6 +19,7 @@ struct segctl_table {
 	struct segctl_table_cell *cell; /* row by row, the headings first */
 	size_t cells, cap;
 	bool headless; /* names and values, no headings */
+	size_t width[SEGCTL_TABLE_COLUMNS]; /* of what was printed */
 };
 
 /* A heading that begins with '>' is that of a column aligned to the right. */
@@ -34,6 +35,8 @@ void segctl_table_add_word(struct segctl_table *table, const json_t *object, con
 void segctl_table_add_size(struct segctl_table *table, const json_t *object, const char *key);
 void segctl_table_add_strbuf(struct segctl_table *table, struct seg_strbuf *buf); /* empties it */
 size_t segctl_table_rows(const struct segctl_table *table);			  /* without the headings */
-void segctl_table_print(const struct segctl_table *table);
+/* Prints the rows and forgets them. A table that comes in pieces is printed more than once, aligned by what
+ * came so far. */
+void segctl_table_print(struct segctl_table *table);
 
 #endif

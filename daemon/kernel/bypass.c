@@ -5,6 +5,7 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/strbuf.h"
@@ -199,6 +200,42 @@ static void bridges(struct search *s)
 	}
 }
 
+/* ---- Routes that the packet itself names ---------------------------------------------- */
+
+/* Both the setting for all interfaces and the one's own must be on, as the kernel reads them. */
+static bool on_interface(const char *family, const char *interface, const char *setting)
+{
+	char name[96];
+
+	snprintf(name, sizeof(name), "net/%s/conf/all/%s", family, setting);
+	if (!on(name))
+		return false;
+	snprintf(name, sizeof(name), "net/%s/conf/%s/%s", family, interface, setting);
+	return on(name);
+}
+
+/* A packet to the gateway that says where it goes on to: it is judged as one to the gateway. */
+static void source_routes(struct search *s)
+{
+	static const struct {
+		const char *family, *setting;
+	} wanted[] = {
+		{"ipv4", "accept_source_route"},
+		{"ipv6", "seg6_enabled"},
+		{"ipv6", "rpl_seg_enabled"},
+	};
+
+	for (size_t i = 0; i < s->links; i++) {
+		for (size_t j = 0; ours(s, &s->link[i]) && j < sizeof(wanted) / sizeof(wanted[0]); j++) {
+			if (!on_interface(wanted[j].family, s->link[i].name, wanted[j].setting))
+				continue;
+			seg_strbuf_printf(&s->text, "%s of %s is on: ", wanted[j].setting, s->link[i].name);
+			seg_strbuf_add(&s->text, "packets to the gateway can name another way to go on");
+			say(s);
+		}
+	}
+}
+
 /* ---- Conntrack ------------------------------------------------------------------------- */
 
 static void conntrack_settings(struct search *s)
@@ -261,6 +298,7 @@ int seg_bypass_find(const char *const *interface, size_t n, seg_bypass_fn each, 
 	xdp(&s);
 	error = tc_filters(&s);
 	bridges(&s);
+	source_routes(&s);
 	conntrack_settings(&s);
 	mnl_socket_close(s.sock);
 out:

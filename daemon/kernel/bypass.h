@@ -5,7 +5,7 @@
 /*
  * What could let packets go round the table, or hide flows from the watcher, outside
  * nf_tables: XDP programs and tc filters on the zones' interfaces, bridged ports,
- * conntrack settings. What other tables do is nft_monitor.h's.
+ * packets that name their own route, conntrack settings. What other tables do is nft_monitor.h's.
  *
  * States facts, one sentence each, in English and always the same for the same fact, so
  * that the caller can tell new ones. That forwarding is off is not one: nothing passes then.

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "kernel/netlink.h"
 #include "kernel/sysctl.h"
@@ -16,7 +17,7 @@
 #define BATCH 64	/* datagrams a system call */
 #define EVENT_SIZE 2048 /* with names, labels and security context an event has some 700 bytes */
 #define DUMP_SIZE 32768	    /* the kernel's own limit for a piece of a dump */
-#define ENTRIES_A_READ 4096 /* about 12 ms */
+#define SLICE_NS 8000000    /* of a dump; one piece of it more at most */
 #define DELETES 256	    /* in one system call; their answers must fit the receive buffer */
 #define DELETE_SIZE 256
 #define REQUEST_BUFFER (1u << 20)
@@ -353,11 +354,11 @@ int seg_conntrack_open(struct seg_conntrack **out, size_t receive_buffer, seg_fl
 	error = seg_netlink_open(&ct->request, NETLINK_NETFILTER, 0, REQUEST_BUFFER);
 	if (!error)
 		error = seg_netlink_open(&ct->dump, NETLINK_NETFILTER, 0, 0);
-	if (!error)
-		error = seg_netlink_open(&ct->events, NETLINK_NETFILTER, fn ? groups : 0,
-					 fn ? receive_buffer : 0);
-	if (!error && (mnl_socket_setsockopt(ct->request, NETLINK_CAP_ACK, &on, sizeof(on)) < 0 ||
-		       mnl_socket_setsockopt(ct->events, NETLINK_BROADCAST_ERROR, &on, sizeof(on)) < 0))
+	if (!error && fn)
+		error = seg_netlink_open(&ct->events, NETLINK_NETFILTER, groups, receive_buffer);
+	if (!error &&
+	    (mnl_socket_setsockopt(ct->request, NETLINK_CAP_ACK, &on, sizeof(on)) < 0 ||
+	     (fn && mnl_socket_setsockopt(ct->events, NETLINK_BROADCAST_ERROR, &on, sizeof(on)) < 0)))
 		error = -errno;
 	if (error) {
 		seg_conntrack_close(ct);
@@ -481,11 +482,11 @@ int seg_conntrack_dump_fd(const struct seg_conntrack *ct)
 	return mnl_socket_get_fd(ct->dump);
 }
 
-/* Gives one piece of the dump to fn and returns its entries; -1: the dump is over. */
-static int take_dump(struct seg_conntrack *ct, ssize_t len, seg_flow_fn fn, void *context)
+/* Gives one piece of the dump to fn; false: the dump is over. */
+static bool take_dump(struct seg_conntrack *ct, ssize_t len, seg_flow_fn fn, void *context)
 {
 	const struct nlmsghdr *message;
-	int left, entries = 0;
+	int left;
 
 	seg_message_each(message, left, ct->buffer, len) {
 		enum seg_flow_event event;
@@ -499,25 +500,31 @@ static int take_dump(struct seg_conntrack *ct, ssize_t len, seg_flow_fn fn, void
 		if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR) {
 			error = seg_netlink_error(message);
 			ct->dump_error = error ? error : ct->dump_error;
-			return -1;
+			return false;
 		}
-		entries++;
 		error = seg_conntrack_decode(message, (size_t)left, &event, &flow);
 		if (error)
 			ct->unreadable += error == -EBADMSG;
 		else
 			fn(context, event, &flow);
 	}
-	return entries;
+	return true;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 int seg_conntrack_dump_read(struct seg_conntrack *ct, seg_flow_fn fn, void *context)
 {
-	int entries = 0;
+	int64_t end = now_ns() + SLICE_NS;
 
-	while (ct->dumping && entries < ENTRIES_A_READ) {
+	while (ct->dumping && now_ns() < end) {
 		ssize_t len = seg_netlink_receive(ct->dump, ct->buffer, sizeof(ct->buffer));
-		int n;
 
 		if (len == -EAGAIN)
 			return 0;
@@ -529,12 +536,10 @@ int seg_conntrack_dump_read(struct seg_conntrack *ct, seg_flow_fn fn, void *cont
 			ct->dumping = false;
 			return (int)len;
 		}
-		n = take_dump(ct, len, fn, context);
-		if (n < 0) {
+		if (!take_dump(ct, len, fn, context)) {
 			ct->dumping = false;
 			return ct->dump_error ? ct->dump_error : 1;
 		}
-		entries += n;
 	}
 	return 0;
 }

@@ -36,8 +36,8 @@ int seg_conntrack_read_events(struct seg_conntrack *ct, bool *lost);
 /* Messages so far, of events and dumps, that no flow could be made of. */
 uint64_t seg_conntrack_unreadable(const struct seg_conntrack *ct);
 
-/* A dump of both families, read in slices of some milliseconds: start, then read whenever the fd is
- * readable until it returns 1 (complete) or -errno (over, and not complete: start again). One at a time
+/* A dump of both families, read in slices of some 10 ms, judging included: start, then read whenever the fd
+ * is readable until it returns 1 (complete) or -errno (over, and not complete: start again). One at a time
  * (-EBUSY). mask != 0: only entries with (mark & mask) == value. */
 int seg_conntrack_dump_start(struct seg_conntrack *ct, uint32_t value, uint32_t mask);
 int seg_conntrack_dump_fd(const struct seg_conntrack *ct);

@@ -29,10 +29,12 @@ int seg_nft_fd(const struct seg_nft *nft);             /* for the descriptor sto
 uint32_t seg_nft_portid(const struct seg_nft *nft);    /* to tell our own notifications */
 enum seg_ownership seg_nft_ownership(const struct seg_nft *nft);
 
-/* Goes from old (NULL: nothing there) to new: dry run first, then the batches of plan/diff.h, each
+/* Goes from old (NULL: nothing there) to new: dry run first (where there is more than one batch, and something
+ * in force), then the batches of plan/diff.h, each
  * with the generation check (-ERESTART is retried a few times, then returned). With owner and persist
- * available the table is created or adopted (flags 6) in the same batch. Also keeps the keeper table.
- * On failure before the switch nothing has changed; leftovers of A are removed again. */
+ * available the table is created or adopted (flags 6). Also keeps the keeper table. A table that was there and
+ * is gone (somebody's flush) is sealed first of all: nothing crosses until its rules are back.
+ * On failure before the switch nothing else has changed; leftovers of A are removed again. */
 int seg_nft_commit(struct seg_nft *nft, const struct seg_plan *old, const struct seg_plan *new,
 		   struct seg_diags *diags);
 
@@ -63,6 +65,9 @@ void seg_nft_compare(const struct seg_plan *want, const struct seg_plan *have, s
 /* Counters of one set's elements, as they are now. */
 typedef void (*seg_counter_fn)(void *context, const struct seg_elem *elem);
 int seg_nft_read_elements(struct seg_nft *nft, const struct seg_set *set, seg_counter_fn each, void *context);
+/* Of the one with this key, not an interval; 0 also where there is none. */
+int seg_nft_read_element(struct seg_nft *nft, const struct seg_set *set, const uint8_t *key, seg_counter_fn each,
+			 void *context);
 
 /*
  * The same in slices, for sets that are large: the kernel begins a dump anew for each piece, so that the

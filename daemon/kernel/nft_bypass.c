@@ -3,7 +3,10 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/xt_CT.h>
+#include <linux/netfilter/xt_connmark.h>
 #include <string.h>
 
 #include "kernel/nft_monitor.h"
@@ -50,52 +53,136 @@ static const char *expr_name(const struct nlattr *expr)
 	return "";
 }
 
-/* A number among an expression's attributes; -1: there is none. */
-static int64_t expr_number(const struct nlattr *expr, uint16_t type)
+static const struct nlattr *expr_attr(const struct nlattr *expr, uint16_t type)
 {
 	const struct nlattr *data, *attr;
 
 	seg_attr_each_nested(data, expr)
 		if (seg_attr_type(data) == NFTA_EXPR_DATA)
 			seg_attr_each_nested(attr, data)
-				if (seg_attr_type(attr) == type && mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
-					return ntohl(mnl_attr_get_u32(attr));
-	return -1;
+				if (seg_attr_type(attr) == type)
+					return attr;
+	return NULL;
 }
 
-/* What two ordinary expressions do in some of their forms; NULL. */
-static const char *way_of_form(const struct nlattr *expr)
+/* A number among an expression's attributes; -1: there is none. */
+static int64_t expr_number(const struct nlattr *expr, uint16_t type)
 {
-	if (strcmp(expr_name(expr), "nat") == 0 && expr_number(expr, NFTA_NAT_TYPE) == NFT_NAT_DNAT)
-		return "sends flows elsewhere than they were for (dnat)";
-	if (strcmp(expr_name(expr), "ct") == 0 && expr_number(expr, NFTA_CT_KEY) == NFT_CT_MARK &&
-	    expr_number(expr, NFTA_CT_SREG) >= 0)
-		return "sets the conntrack mark, by which open flows are judged";
-	return NULL;
+	const struct nlattr *attr = expr_attr(expr, type);
+
+	return attr && mnl_attr_validate(attr, MNL_TYPE_U32) == 0 ? (int64_t)ntohl(mnl_attr_get_u32(attr))
+								  : -1;
+}
+
+enum way { NO_WAY, FLOWTABLE, NOTRACK, FORWARDS, COPIES, SENDS_ELSEWHERE, SETS_MARK, REWRITES, SILENCES };
+static const char *const way_text[] = {
+	[FLOWTABLE] = "hands flows to a flowtable, and their packets pass unjudged",
+	[NOTRACK] = "takes packets out of connection tracking",
+	[FORWARDS] = "forwards packets from where they come in, unjudged",
+	[COPIES] = "sends copies of packets elsewhere, unjudged",
+	[SENDS_ELSEWHERE] = "sends flows elsewhere than they were for (dnat)",
+	[SETS_MARK] = "sets the conntrack mark, by which open flows are judged",
+	[REWRITES] = "rewrites addresses or ports of packets, by which they are judged",
+	[SILENCES] = "chooses the events of flows, so that they can begin unseen",
+};
+
+/* A rewritten time to live or DSCP sends nothing elsewhere; addresses, ports and MACs do. */
+static enum way way_of_payload(const struct nlattr *expr)
+{
+	const int64_t base = expr_number(expr, NFTA_PAYLOAD_BASE),
+		      at = expr_number(expr, NFTA_PAYLOAD_OFFSET),
+		      end = at + expr_number(expr, NFTA_PAYLOAD_LEN);
+
+	if (expr_number(expr, NFTA_PAYLOAD_SREG) < 0)
+		return NO_WAY;
+	if (base == NFT_PAYLOAD_NETWORK_HEADER) /* both families' addresses lie there */
+		return at < 40 && end > 12 ? REWRITES : NO_WAY;
+	if (base == NFT_PAYLOAD_TRANSPORT_HEADER)
+		return at < 4 ? REWRITES : NO_WAY;
+	return base == NFT_PAYLOAD_LL_HEADER && at < 12 ? REWRITES : NO_WAY;
+}
+
+static enum way way_of_ct(const struct nlattr *expr)
+{
+	const int64_t key = expr_number(expr, NFTA_CT_KEY);
+
+	if (expr_number(expr, NFTA_CT_SREG) < 0)
+		return NO_WAY;
+	return key == NFT_CT_MARK ? SETS_MARK : key == NFT_CT_EVENTMASK ? SILENCES : NO_WAY;
+}
+
+/* Where the mark comes from; revision 1 has its mode in another place than 2. */
+static bool connmark_only_reads(const struct nlattr *expr, const struct nlattr *info)
+{
+	const void *payload = mnl_attr_get_payload(info);
+	const uint16_t len = mnl_attr_get_payload_len(info);
+
+	if (expr_number(expr, NFTA_TARGET_REV) == 1)
+		return len >= sizeof(struct xt_connmark_tginfo1) &&
+		       ((const struct xt_connmark_tginfo1 *)payload)->mode == XT_CONNMARK_RESTORE;
+	return len >= sizeof(struct xt_connmark_tginfo2) &&
+	       ((const struct xt_connmark_tginfo2 *)payload)->mode == XT_CONNMARK_RESTORE;
+}
+
+/* A target of iptables, whose rules are nf_tables' on today's systems. */
+static enum way way_of_target(const struct nlattr *expr)
+{
+	const struct nlattr *name = expr_attr(expr, NFTA_TARGET_NAME),
+			    *info = expr_attr(expr, NFTA_TARGET_INFO);
+	uint16_t flags;
+
+	if (!name || !info || mnl_attr_validate(name, MNL_TYPE_NUL_STRING) != 0)
+		return NO_WAY;
+	if (strcmp(mnl_attr_get_str(name), "DNAT") == 0)
+		return SENDS_ELSEWHERE;
+	if (strcmp(mnl_attr_get_str(name), "TEE") == 0)
+		return COPIES;
+	if (strcmp(mnl_attr_get_str(name), "CONNMARK") == 0)
+		return connmark_only_reads(expr, info) ? NO_WAY : SETS_MARK;
+	if (strcmp(mnl_attr_get_str(name), "CT") != 0 || mnl_attr_get_payload_len(info) < sizeof(flags))
+		return NO_WAY;
+	memcpy(&flags, mnl_attr_get_payload(info), sizeof(flags)); /* the first of every revision */
+	return flags & XT_CT_NOTRACK ? NOTRACK : NO_WAY;
+}
+
+static enum way way_of_nat(const struct nlattr *expr)
+{
+	return expr_number(expr, NFTA_NAT_TYPE) == NFT_NAT_DNAT ? SENDS_ELSEWHERE : NO_WAY;
+}
+
+static enum way way_of_expr(const struct nlattr *expr)
+{
+	static const struct {
+		const char *name;
+		enum way always;
+		enum way (*in_some_forms)(const struct nlattr *expr);
+	} known[] = {
+		{"flow_offload", FLOWTABLE, NULL},
+		{"notrack", NOTRACK, NULL},
+		{"fwd", FORWARDS, NULL},
+		{"dup", COPIES, NULL},
+		{"nat", NO_WAY, way_of_nat},
+		{"ct", NO_WAY, way_of_ct},
+		{"payload", NO_WAY, way_of_payload},
+		{"target", NO_WAY, way_of_target},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(expr_name(expr), known[i].name) == 0)
+			return known[i].in_some_forms ? known[i].in_some_forms(expr) : known[i].always;
+	return NO_WAY;
 }
 
 /* What the first such expression of a rule does; NULL. */
 static const char *way_of(const struct nlattr *exprs)
 {
-	static const struct {
-		const char *expr, *way;
-	} ways[] = {
-		{"flow_offload", "hands flows to a flowtable, and their packets pass unjudged"},
-		{"notrack", "takes packets out of connection tracking"},
-		{"fwd", "forwards packets from where they come in, unjudged"},
-		{"dup", "sends copies of packets elsewhere, unjudged"},
-	};
 	const struct nlattr *expr;
-	const char *way = NULL;
+	enum way way = NO_WAY;
 
-	seg_attr_each_nested(expr, exprs) {
-		for (size_t i = 0; !way && i < sizeof(ways) / sizeof(ways[0]); i++)
-			if (strcmp(expr_name(expr), ways[i].expr) == 0)
-				way = ways[i].way;
-		if (!way)
-			way = way_of_form(expr);
-	}
-	return way;
+	seg_attr_each_nested(expr, exprs)
+		if (way == NO_WAY)
+			way = way_of_expr(expr);
+	return way_text[way];
 }
 
 /* Both messages have the table's name as attribute 1 and the chain's or flowtable's as 2. */

@@ -152,10 +152,23 @@ static int send_spans(struct commit *c, const struct seg_nft_span span[2], bool 
 	return ret;
 }
 
+/* A change that is one transaction is its own dry run, and where nothing of ours is in force there is nothing
+ * that half a change could harm. A refused batch makes the kernel wait until all processors have let go of
+ * what it held (10 to 30 ms): no small part of what a removed table takes to come back. */
+static bool needs_no_dry_run(const struct commit *c)
+{
+	const bool adds = c->add < c->replace, switches = c->replace < c->delete,
+		   deletes = c->delete < c->end;
+
+	return adds + switches + deletes < 2 || c->change.replace || !c->old;
+}
+
 static int dry_run(struct commit *c)
 {
 	size_t second = c->changed > MANY_ELEMENTS ? c->bases : c->replace;
 
+	if (needs_no_dry_run(c))
+		return 0;
 	return send_spans(c, (struct seg_nft_span[2]){{c->add, c->elements}, {second, c->end}}, false);
 }
 
@@ -164,18 +177,23 @@ static int send_part(struct commit *c, size_t first, size_t end)
 	return send_spans(c, (struct seg_nft_span[2]){{first, end}, {0, 0}}, true);
 }
 
-/* The switch failed: what was added beside the old goes again. Its own failure adds nothing to say. */
+/* The switch failed: what was added goes again, the table too where it was. Its own failure adds nothing to
+ * say. */
 static void undo_add(struct commit *c)
 {
 	const struct seg_change *change = &c->change;
 	struct seg_nft_batch batch;
 
 	seg_nft_batch_init(&batch, c->nft->seq + 1, c->new->generation);
-	encode_delete(&batch, c->new->generation, change->new_chain, change->new_chains, change->new_set,
-		      change->new_sets);
+	if (c->claim.needed)
+		seg_nft_put_del_table(&batch, SEG_TABLE);
+	else
+		encode_delete(&batch, c->new->generation, change->new_chain, change->new_chains,
+			      change->new_set, change->new_sets);
 	c->nft->seq += (uint32_t)batch.origins;
-	if (!seg_nft_batch_empty(&batch))
-		(void)seg_nft_batch_commit(c->nft, &batch, NULL);
+	if (!seg_nft_batch_empty(&batch) && seg_nft_batch_commit(c->nft, &batch, NULL) == 0 &&
+	    c->claim.needed)
+		c->nft->ownership = SEG_UNOWNED;
 	seg_nft_batch_fini(&batch);
 }
 
@@ -198,6 +216,61 @@ static int adopt(struct commit *c)
 		c->claim.needed = false;
 	}
 	return ret;
+}
+
+/* The first rules of a base chain that need no set and no chain. */
+static size_t plain_rules(const struct seg_chain *chain)
+{
+	for (size_t i = 0; i < chain->rules; i++)
+		for (size_t j = 0; j < chain->rule[i].stmts; j++)
+			if (chain->rule[i].stmt[j].set || chain->rule[i].stmt[j].action.chain)
+				return i;
+	return chain->rules;
+}
+
+/*
+ * Somebody took the table away, and everything passes until it is back, which takes a large policy a second.
+ * So the base chains come first, by themselves, with what they say to begin with (loopback passes): nothing
+ * crosses until the switch puts in the rest. It stays like this where the rest is refused.
+ */
+static int seal(struct commit *c)
+{
+	struct seg_nft_batch batch;
+	int ret;
+
+	seg_nft_batch_init(&batch, c->nft->seq + 1, c->new->generation);
+	seg_nft_put_table(&batch, SEG_TABLE, c->claim.flags);
+	for (size_t i = 0; i < c->new->chains; i++) {
+		struct seg_chain *beginning =
+			seg_arena_copy(c->arena, c->new->chain[i], sizeof(*c->new->chain[i]));
+
+		if (beginning->hook == SEG_HOOK_NONE)
+			continue;
+		beginning->rules = plain_rules(beginning);
+		seg_nft_put_chain(&batch, beginning);
+		seg_nft_put_rules(&batch, beginning, c->arena);
+	}
+	c->nft->seq += (uint32_t)batch.origins;
+	ret = seg_nft_batch_commit(c->nft, &batch, c->diags);
+	seg_nft_batch_fini(&batch);
+	if (ret == 0) {
+		seg_nft_claimed(c->nft, &c->claim);
+		c->claim.needed = false;
+	}
+	return ret;
+}
+
+/* The table, as far as it must be there before what goes into it. */
+static int claim(struct commit *c)
+{
+	int ret = seg_nft_claim_table(c->nft, &c->claim, c->diags);
+	bool was_there = c->nft->generation > 0;
+
+	if (ret < 0)
+		return ret;
+	if (c->claim.orphan)
+		return adopt(c);
+	return c->claim.needed && was_there ? seal(c) : 0;
 }
 
 static int run(struct commit *c)
@@ -238,11 +311,9 @@ int seg_nft_commit(struct seg_nft *nft, const struct seg_plan *old, const struct
 	size_t said = diags->errors;
 	int ret;
 
-	ret = seg_nft_keep(nft, diags);
+	ret = claim(&c);
 	if (ret == 0)
-		ret = seg_nft_claim_table(nft, &c.claim, diags);
-	if (ret == 0 && c.claim.orphan)
-		ret = adopt(&c);
+		ret = seg_nft_keep(nft, diags);
 	if (ret < 0)
 		goto out;
 	c.change = seg_plan_diff(c.claim.replace ? NULL : old, new, arena);

@@ -257,6 +257,34 @@ int seg_nft_read_elements(struct seg_nft *nft, const struct seg_set *set, seg_co
 	return ret;
 }
 
+int seg_nft_read_element(struct seg_nft *nft, const struct seg_set *set, const uint8_t *key,
+			 seg_counter_fn each, void *context)
+{
+	struct seg_arena *arena = seg_arena_new();
+	struct elem_reader r = {.set = set, .arena = arena, .scratch = arena};
+	struct nlattr *list, *elem, *value;
+	struct seg_nft_question question;
+	char name[SEG_NAME_MAX];
+	int ret;
+
+	seg_nft_question_init(&question, NFT_MSG_GETSETELEM, false);
+	mnl_attr_put_strz(question.nlh, NFTA_SET_ELEM_LIST_TABLE, SEG_TABLE);
+	mnl_attr_put_strz(question.nlh, NFTA_SET_ELEM_LIST_SET,
+			  seg_set_kernel_name(set, nft->generation, name));
+	list = mnl_attr_nest_start(question.nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
+	elem = mnl_attr_nest_start(question.nlh, NFTA_LIST_ELEM);
+	value = mnl_attr_nest_start(question.nlh, NFTA_SET_ELEM_KEY);
+	mnl_attr_put(question.nlh, NFTA_DATA_VALUE, seg_nft_key_len(set), key);
+	mnl_attr_nest_end(question.nlh, value);
+	mnl_attr_nest_end(question.nlh, elem);
+	mnl_attr_nest_end(question.nlh, list);
+	ret = seg_nft_ask(nft, &question, take_elems, &r);
+	for (size_t i = 0; ret == 0 && i < r.n; i++)
+		each(context, &r.raw[i].elem);
+	seg_arena_free(arena);
+	return ret == -ENOENT ? 0 : ret;
+}
+
 /* -- in slices --------------------------------------------------------- */
 
 struct seg_nft_walk {

@@ -242,8 +242,10 @@ int seg_nft_remove(struct seg_nft *nft)
 	nft->seq += (uint32_t)batch.origins;
 	if (ret == 0 && !seg_nft_batch_empty(&batch))
 		ret = seg_nft_batch_commit(nft, &batch, NULL);
-	if (ret == 0)
+	if (ret == 0) {
 		nft->ownership = SEG_UNOWNED;
+		nft->generation = 0;
+	}
 	seg_nft_batch_fini(&batch);
 	return ret;
 }

@@ -39,7 +39,9 @@
 #ifndef NFT_TABLE_F_PERSIST
 #define NFT_TABLE_F_PERSIST 0x4 /* Linux 6.9 */
 #endif
+#ifndef NFT_TABLE_F_KEPT /* a test's build asks for what no kernel gives */
 #define NFT_TABLE_F_KEPT (NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST)
+#endif
 
 static inline size_t seg_nft_align(size_t len)
 {
@@ -53,7 +55,7 @@ struct seg_nft {
 	bool persist;              /* the kernel knows OWNER with PERSIST */
 	enum seg_ownership ownership;
 	size_t sndbuf;             /* as large as the largest batch so far */
-	uint32_t generation;       /* of the plan last committed or read */
+	uint32_t generation;       /* of the plan last committed or read; 0: none, or taken out by us */
 	uint32_t left_at;          /* the kernel's generation behind our last commit; 0: none, or not ours alone */
 	bool disturbed;            /* somebody else committed while our last commit went on */
 };

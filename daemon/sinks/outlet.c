@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define DATAGRAM_MAX 65536 /* an alert has some hundred bytes */
+#define FLUSH_MAX 1000	   /* some milliseconds */
 
 struct seg_datagram {
 	STAILQ_ENTRY(seg_datagram) next;
@@ -130,7 +131,7 @@ static void keep(struct seg_outlet *o, const void *bytes, size_t len)
 
 void seg_outlet_flush(struct seg_outlet *o)
 {
-	while (o->queued) {
+	for (int i = 0; o->queued && i < FLUSH_MAX; i++) {
 		const struct seg_datagram *first = STAILQ_FIRST(&o->queue);
 		enum outcome outcome = try_send(o, first->bytes, first->len);
 
@@ -139,6 +140,11 @@ void seg_outlet_flush(struct seg_outlet *o)
 		count(o, outcome);
 		drop_first(o);
 	}
+}
+
+bool seg_outlet_slow(const struct seg_outlet *o)
+{
+	return o->queued && o->fd >= 0;
 }
 
 void seg_outlet_put(struct seg_outlet *o, const void *bytes, size_t len)

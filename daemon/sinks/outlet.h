@@ -28,5 +28,7 @@ void seg_outlet_init(struct seg_outlet *outlet, const char *path, size_t max);
 void seg_outlet_fini(struct seg_outlet *outlet);
 void seg_outlet_put(struct seg_outlet *outlet, const void *bytes, size_t len);
 void seg_outlet_flush(struct seg_outlet *outlet);
+/* What waits, waits for a server that is there and has no room: it may have some in a moment. */
+bool seg_outlet_slow(const struct seg_outlet *outlet);
 
 #endif

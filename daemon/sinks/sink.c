@@ -43,6 +43,11 @@ void seg_sink_flush(struct seg_sink *sink)
 	seg_outlet_flush(&sink->outlet);
 }
 
+bool seg_sink_slow(const struct seg_sink *sink)
+{
+	return seg_outlet_slow(&sink->outlet);
+}
+
 size_t seg_sink_pending(const struct seg_sink *sink)
 {
 	return sink->outlet.queued;

@@ -30,9 +30,12 @@ struct seg_sink *seg_journal_new(const struct seg_sink_options *options);
 void seg_sink_free(struct seg_sink *sink); /* NULL allowed; what is queued is lost: flush first */
 /* Never blocks, never fails: sends now or queues. */
 void seg_sink_put(struct seg_sink *sink, const struct seg_alert *alert);
-/* Tries to send what is queued; the loop calls it every second while pending. */
+/* Tries to send what is queued, a thousand lines at most; the loop calls it every second while pending. */
 void seg_sink_flush(struct seg_sink *sink);
 size_t seg_sink_pending(const struct seg_sink *sink);
+/* Lines wait and the server is there: it reads, slower than we write, and will have room in a moment. A
+ * socket takes ten datagrams, so ten lines a second would be all. */
+bool seg_sink_slow(const struct seg_sink *sink);
 /* Counted since it was made. */
 struct seg_sink_stats {
 	const char *name;  /* "syslog" or "journal" */

@@ -19,10 +19,16 @@ void seg_diags_fini(struct seg_diags *diags)
 	*diags = (struct seg_diags){0};
 }
 
+static const char *next_break(const char *at, const char *end)
+{
+	return at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+}
+
 const struct seg_source *seg_source_new(struct seg_diags *diags, const char *name, const char *text,
 					size_t len)
 {
 	struct seg_source *source = SEG_NEW(diags->arena, struct seg_source);
+	const char *end = text + len, *at;
 	size_t *line, n = 0;
 
 	source->name = seg_arena_strdup(diags->arena, name);
@@ -30,15 +36,14 @@ const struct seg_source *seg_source_new(struct seg_diags *diags, const char *nam
 	source->len = len;
 	source->order = diags->sources++;
 	source->lines = 1;
-	for (size_t i = 0; i < len; i++)
-		source->lines += text[i] == '\n';
+	for (at = text; (at = next_break(at, end)) != NULL; at++)
+		source->lines++;
 	line = SEG_NEW_N(diags->arena, size_t, source->lines);
 	/* A byte order mark is no part of the first line: it would shift its columns. */
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		line[0] = 3;
-	for (size_t i = 0; i < len; i++)
-		if (text[i] == '\n')
-			line[++n] = i + 1;
+	for (at = text; (at = next_break(at, end)) != NULL; at++)
+		line[++n] = (size_t)(at - text) + 1;
 	source->line = line;
 	return source;
 }

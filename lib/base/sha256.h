@@ -4,6 +4,7 @@
 
 /* SHA-256 (FIPS 180-4): names the version of a policy. Plain value, nothing allocated. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,6 +12,7 @@ struct seg_sha256 {
 	uint32_t state[8];
 	uint64_t len;
 	uint8_t block[64];
+	bool portable; /* set by init: without the processor's instructions for it */
 };
 
 void seg_sha256_init(struct seg_sha256 *sha);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/utf8.h"
 
+#include <string.h>
+
 size_t seg_utf8_decode(const char *text, size_t len, uint32_t *code)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -29,15 +31,35 @@ size_t seg_utf8_decode(const char *text, size_t len, uint32_t *code)
 	return size;
 }
 
+/* Bytes of ASCII from text on, counted by eights. */
+static size_t ascii_run(const char *text, size_t len)
+{
+	size_t n = 0;
+	uint64_t eight;
+
+	for (; len - n >= sizeof(eight); n += sizeof(eight)) {
+		memcpy(&eight, text + n, sizeof(eight));
+		if (eight & 0x8080808080808080u)
+			break;
+	}
+	while (n < len && (unsigned char)text[n] < 0x80)
+		n++;
+	return n;
+}
+
 size_t seg_utf8_count(const char *text, size_t len)
 {
 	size_t n = 0;
 
 	for (size_t at = 0; at < len; n++) {
+		size_t ascii = ascii_run(text + at, len - at), size;
 		uint32_t code;
-		size_t size =
-			(unsigned char)text[at] < 0x80 ? 1 : seg_utf8_decode(text + at, len - at, &code);
 
+		at += ascii;
+		n += ascii;
+		if (at == len)
+			break;
+		size = seg_utf8_decode(text + at, len - at, &code);
 		at += size ? size : 1;
 	}
 	return n;

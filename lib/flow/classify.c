@@ -44,6 +44,7 @@ static const char *const reason_names[] = {
     [SEG_REASON_ISOLATED] = "isolated",
     [SEG_REASON_STAGE] = "stage",
     [SEG_REASON_UNKNOWN_ZONE] = "unknown-zone",
+    [SEG_REASON_LIMIT] = "limit",
 };
 
 const char *seg_reason_name(enum seg_reason reason)

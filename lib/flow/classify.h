@@ -41,7 +41,8 @@ enum seg_reason {
 	SEG_REASON_PERMIT, SEG_REASON_INTRA, SEG_REASON_GATEWAY_ESSENTIAL, SEG_REASON_NO_PERMIT,
 	SEG_REASON_SPOOFED, SEG_REASON_ADDRESS, SEG_REASON_PORT, SEG_REASON_PROTOCOL, SEG_REASON_MAC,
 	SEG_REASON_HOURS, SEG_REASON_DATES, SEG_REASON_DIRECTION, SEG_REASON_ISOLATED,
-	SEG_REASON_STAGE, SEG_REASON_UNKNOWN_ZONE
+	SEG_REASON_STAGE, SEG_REASON_UNKNOWN_ZONE,
+	SEG_REASON_LIMIT /* of a refused packet alone: permitted, but its zone has reached its limit; no verdict */
 };
 const char *seg_reason_name(enum seg_reason reason); /* "gateway-essential": stable, used in JSON */
 

@@ -548,6 +548,18 @@ static const char *format_interfaces(const struct seg_zone *zone, struct seg_str
 	return seg_strbuf_text(out);
 }
 
+static const char *format_limit(const struct seg_limit *limit, struct seg_strbuf *out)
+{
+	seg_strbuf_reset(out);
+	if (limit->flows)
+		seg_strbuf_printf(out, "%u", limit->flows);
+	else
+		seg_strbuf_printf(out, "%u%%", limit->share);
+	if (limit->rate)
+		seg_strbuf_printf(out, ", %u/s", limit->rate);
+	return seg_strbuf_text(out);
+}
+
 static void compare_zone(json_t *list, const struct seg_zone *a, const struct seg_zone *b)
 {
 	struct seg_strbuf before = {0}, after = {0};
@@ -558,6 +570,8 @@ static void compare_zone(json_t *list, const struct seg_zone *a, const struct se
 		    format_interfaces(b, &after));
 	add_changed(list, "zone", b->id, "refuse", a->reject ? "reject" : "drop",
 		    b->reject ? "reject" : "drop");
+	add_changed(list, "zone", b->id, "limit", format_limit(&a->limit, &before),
+		    format_limit(&b->limit, &after));
 	seg_strbuf_fini(&before);
 	seg_strbuf_fini(&after);
 }

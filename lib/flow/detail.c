@@ -357,6 +357,8 @@ json_t *seg_verdict_sentences(const struct seg_policy *policy, const struct seg_
 	case SEG_REASON_STAGE:
 		say(out, N_("closed by the emergency stage in force"));
 		break;
+	case SEG_REASON_LIMIT: /* says why a packet was refused; no verdict has it */
+		break;
 	case SEG_REASON_ADDRESS:
 	case SEG_REASON_PORT:
 	case SEG_REASON_PROTOCOL:

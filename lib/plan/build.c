@@ -120,6 +120,19 @@ static void refuse_mirrors(struct build *b, struct seg_chain *in)
 	go(b, r, b->spoofed);
 }
 
+/*
+ * What is the gateway's own, or a broadcast of its links, is not routed. The kernel sees to that, but for two
+ * of its settings: bc_forwarding, and accept_source_route, where the address in the packet is not the one that
+ * it goes to.
+ */
+static void refuse_own(struct build *b, int fi, struct seg_chain *in)
+{
+	struct seg_rule *r = rule(b, in);
+
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_FIB_DADDR_TYPE), b->own, false);
+	go(b, r, b->family[fi].nobody);
+}
+
 static struct seg_chain *write_forward(struct build *b, int fi, const struct kinds *kinds)
 {
 	const struct family *f = &seg_families[fi];
@@ -129,6 +142,7 @@ static struct seg_chain *write_forward(struct build *b, int fi, const struct kin
 	go_prefix(b, c, f->daddr, f->family == SEG_IPV4 ? "224.0.0.0/4" : "ff00::/8", b->unwanted);
 	jump(b, rule(b, c), b->family[fi].origin);
 	refuse_mirrors(b, c);
+	refuse_own(b, fi, c);
 	judge_errors(b, fi, c);
 	jump(b, rule(b, c), b->family[fi].settle);
 	by_kind(b, f, c, kinds);

@@ -37,6 +37,8 @@ struct seg_build_options {
 	size_t room_limit;    /* boxes that one interval set may hold; 0: SEG_ROOM_LIMIT (tests set it low) */
 	/* What is isolated and what a stage closes; NULL: nothing. */
 	const struct seg_closure *closure;
+	/* By zone: its open flows go on, and it begins nothing new (it has reached its limit); NULL: no zone. */
+	const bool *held;
 };
 
 struct seg_plan *seg_plan_build(const struct seg_policy *policy, const struct seg_registry *registry,

@@ -96,10 +96,13 @@ static void flatten(const struct seg_permit *permit, struct seg_arena *arena, st
 	static const uint8_t answers4[][2] = {{8, 0}, {13, 14}, {15, 16}, {17, 18}};
 	static const uint8_t answers6[][2] = {{128, 129}};
 	bool types4[256] = {false}, types6[256] = {false}, protos[256] = {false}, any = false;
+	bool ports_alone = true;
 
 	for (size_t i = 0; i < permit->n_items; i++) {
 		const struct seg_service_item *item = &permit->item[i];
 
+		ports_alone = ports_alone && !item->any &&
+			      (item->proto == IPPROTO_TCP || item->proto == IPPROTO_UDP);
 		if (item->any)
 			any = true;
 		else if (item->proto == IPPROTO_TCP || item->proto == IPPROTO_UDP)
@@ -120,6 +123,8 @@ static void flatten(const struct seg_permit *permit, struct seg_arena *arena, st
 		    (struct span){0, 255, 0, 65535};
 	}
 	merge_ports(&out->ports);
+	if (ports_alone)
+		return;
 	add_answers(types4, answers4, sizeof(answers4) / sizeof(*answers4));
 	add_answers(types6, answers6, sizeof(answers6) / sizeof(*answers6));
 	add_bits(arena, types4, false, &out->types4);

@@ -57,17 +57,18 @@ static size_t find_slot(const struct elem_index *index, const struct seg_elem *e
 	return i;
 }
 
-static struct elem_index index_elems(const struct seg_set *set, struct seg_arena *arena)
+static struct elem_index index_elems(const struct seg_set *set, const struct seg_elem *elem, size_t n,
+				     struct seg_arena *arena)
 {
 	struct elem_index index = {.set = set};
 	size_t size = 8;
 
-	while (size < 2 * set->elems + 1)
+	while (size < 2 * n + 1)
 		size *= 2;
 	index.slot = SEG_NEW_N(arena, const struct seg_elem *, size);
 	index.mask = size - 1;
-	for (size_t i = 0; i < set->elems; i++)
-		index.slot[find_slot(&index, &set->elem[i])] = &set->elem[i];
+	for (size_t i = 0; i < n; i++)
+		index.slot[find_slot(&index, &elem[i])] = &elem[i];
 	return index;
 }
 
@@ -109,20 +110,39 @@ static const struct seg_elem *with_counters(const struct seg_elem *new, const st
 	return elem;
 }
 
+/* After a small change nearly all elements stand where they stood, at the beginning or at the end: how many
+ * there are the same. */
+static size_t count_same(const struct seg_set *old, const struct seg_set *new, int64_t later_ms, size_t *behind)
+{
+	size_t least = old->elems < new->elems ? old->elems : new->elems, n = 0;
+	const struct seg_elem *old_end = old->elem + old->elems, *new_end = new->elem + new->elems;
+
+	while (n < least && elem_equal(new, &old->elem[n], &new->elem[n], later_ms))
+		n++;
+	*behind = 0;
+	while (*behind < least - n && elem_equal(new, old_end - *behind - 1, new_end - *behind - 1, later_ms))
+		++*behind;
+	return n;
+}
+
 bool seg_set_diff(const struct seg_set *old, const struct seg_set *new, int64_t later_ms,
 		  struct seg_arena *arena, struct seg_set_change *change)
 {
 	struct elem_index index;
 	const struct seg_elem **add = NULL, **del = NULL;
 	size_t adds_cap = 0, dels_cap = 0;
+	size_t before, behind;
 	uint8_t *kept; /* by slot */
 
 	*change = (struct seg_set_change){.set = new};
 	if (new->dynamic || (!old->elems && !new->elems))
 		return false;
-	index = index_elems(old, arena);
+	before = count_same(old, new, later_ms, &behind);
+	if (before + behind == old->elems && before + behind == new->elems)
+		return false;
+	index = index_elems(old, old->elem + before, old->elems - before - behind, arena);
 	kept = seg_arena_alloc(arena, index.mask + 1);
-	for (size_t i = 0; i < new->elems; i++) {
+	for (size_t i = before; i < new->elems - behind; i++) {
 		const struct seg_elem *elem = &new->elem[i];
 		size_t at = find_slot(&index, elem);
 		const struct seg_elem *was = index.slot[at];

@@ -16,8 +16,47 @@ static void write_carry(struct build *b)
 	let_pass(b, rule(b, b->carry));
 }
 
+/* Goes back as often as the zone may begin a flow, and refuses the others. */
+static struct seg_chain *write_rate(struct build *b, const struct seg_zone *zone)
+{
+	struct seg_chain *c = chain(b, "rate-", zone->id);
+	struct seg_rule *r = rule(b, c);
+
+	seg_rule_limit(b->w, r, zone->limit.rate, zone->limit.rate);
+	seg_rule_verdict(b->w, r, SEG_V_RETURN, NULL);
+	go(b, rule(b, c), b->refuse);
+	return c;
+}
+
+/* The numbers of zones whose new flows are limited in rate, each to its zone's chain; NULL: there are none. */
+static struct seg_set *write_rates(struct build *b)
+{
+	const struct seg_chain **rate = SEG_NEW_N(b->arena, const struct seg_chain *, b->policy->zones + 1);
+	struct seg_set *rates = NULL;
+
+	for (size_t i = 0; i < b->collection.numbers; i++) {
+		const struct seg_number *number = &b->collection.number[i];
+		const struct seg_zone *zone = seg_ruleset_begins(number);
+		struct seg_key key = {.len = 0};
+
+		if (!zone->limit.rate)
+			continue;
+		if (!rates) {
+			rates = seg_writer_set(b->w, "rates", SEG_FIELDS(SEG_F_MARK));
+			rates->data = SEG_DATA_VERDICT;
+		}
+		if (!rate[zone->index])
+			rate[zone->index] = write_rate(b, zone);
+		seg_key_u32(&key, number->number);
+		seg_writer_elem(b->w, rates, &key, NULL)->action =
+			(struct seg_action){SEG_V_JUMP, rate[zone->index]};
+	}
+	return rates;
+}
+
 static void write_admit(struct build *b)
 {
+	const struct seg_set *rates = write_rates(b);
 	const uint32_t intra = SEG_NUMBER_INTRA, none = 0;
 	struct seg_rule *r;
 
@@ -26,6 +65,12 @@ static void write_admit(struct build *b)
 	r = rule(b, b->admit);
 	seg_rule_confirmed(b->w, r);
 	go(b, r, b->carry);
+	/* A new one, of a zone that has reached its limit. */
+	r = rule(b, b->admit);
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->held, false);
+	go(b, r, b->refuse);
+	if (rates)
+		seg_rule_vmap(b->w, rule(b, b->admit), SEG_LOADS(SEG_L_CT_MARK), rates);
 	/* Inside a zone: nothing worth telling. Everything else: its beginning and its end. */
 	r = rule(b, b->admit);
 	seg_rule_cmp_mask(b->w, r, SEG_L_CT_MARK, &none, &intra, sizeof(none), true);
@@ -177,19 +222,20 @@ static void counted_end(struct build *b, struct seg_chain **out, const char *nam
 void seg_ruleset_ends(struct build *b)
 {
 	write_carry(b);
-	write_admit(b);
 	counted_end(b, &b->invalid, "invalid");
 	counted_end(b, &b->unwanted, "unwanted");
+	for (int i = 0; i < 2; i++)
+		write_refuse(b, &seg_families[i], &b->family[i]);
+	b->refuse = chain(b, "refuse", "");
+	by_family(b, b->refuse, b->family[0].refuse, b->family[1].refuse);
+	b->spoofed = chain(b, "spoofed", "");
+	by_family(b, b->spoofed, b->family[0].spoof, b->family[1].spoof);
+	write_admit(b);
 	for (int i = 0; i < 2; i++) {
 		struct family_parts *p = &b->family[i];
 
 		p->in_force = ask_number(b, &seg_families[i], p, "in-force", b->open, b->admit);
 		p->carried = ask_number(b, &seg_families[i], p, "carried", b->live, b->carry);
-		write_refuse(b, &seg_families[i], &b->family[i]);
 		write_errors(b, &seg_families[i], &b->family[i]);
 	}
-	b->refuse = chain(b, "refuse", "");
-	by_family(b, b->refuse, b->family[0].refuse, b->family[1].refuse);
-	b->spoofed = chain(b, "spoofed", "");
-	by_family(b, b->spoofed, b->family[0].spoof, b->family[1].spoof);
 }

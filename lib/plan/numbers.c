@@ -21,6 +21,11 @@ static const struct seg_side *to_side(const struct seg_number *number)
 	return &number->permit->to[number->pair % number->permit->n_to];
 }
 
+const struct seg_zone *seg_ruleset_begins(const struct seg_number *number)
+{
+	return number->permit ? from_side(number)->zone : number->zone;
+}
+
 /* Closed by an emergency, beyond single addresses. */
 static bool is_closed(const struct build *b, const struct seg_number *number)
 {
@@ -125,6 +130,17 @@ static void flow_names(struct build *b, const struct seg_number *number, uint8_t
 	add_zone_names(b, names, near != gateway ? near : near == from ? to : from);
 }
 
+static void hold_number(struct build *b, const struct seg_number *number)
+{
+	const struct seg_zone *zone = seg_ruleset_begins(number);
+	struct seg_key key = {.len = 0};
+
+	if (!b->options->held || zone == b->policy->gateway_zone || !b->options->held[zone->index])
+		return;
+	seg_key_u32(&key, number->number);
+	seg_writer_elem(b->w, b->held, &key, NULL)->comment = zone->id;
+}
+
 static void write_number(struct build *b, const struct seg_number *number)
 {
 	struct seg_key live = {.len = 0};
@@ -182,6 +198,7 @@ void seg_ruleset_numbers(struct build *b)
 		struct seg_key key = {.len = 0};
 
 		write_number(b, number);
+		hold_number(b, number);
 		if (!number->bound)
 			continue;
 		b->any_bound = true;

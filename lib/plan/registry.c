@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,8 +66,11 @@ static void digest_side(struct digest *d, const struct seg_side *side)
 
 static void digest_hex(const struct digest *d, char hex[static 33])
 {
-	snprintf(hex, 33, "%016llx%016llx", (unsigned long long)(d->state >> 64),
-		 (unsigned long long)d->state);
+	unsigned __int128 left = d->state;
+
+	for (int i = 32; i-- > 0; left >>= 4)
+		hex[i] = "0123456789abcdef"[(unsigned)left & 15];
+	hex[32] = '\0';
 }
 
 static void permit_digest(const struct seg_permit *permit, char hex[static 33])
@@ -100,24 +102,56 @@ static int by_name(const void *a, const void *b)
 	return order ? order : (int)x->bound - (int)y->bound;
 }
 
+static int by_name_of(const void *a, const void *b)
+{
+	return by_name(*(const struct seg_numbering *const *)a, *(const struct seg_numbering *const *)b);
+}
+
 struct draft {
 	struct seg_arena *arena;
-	const struct seg_numbering *old; /* sorted by name */
-	size_t olds;
+	const struct seg_registry *old;
+	const struct seg_numbering **sorted; /* the old by name; NULL until somebody is not where expected */
+	size_t expected;		     /* the old one behind the last that was found: mostly the next */
 	struct seg_numbering *entry;
 	size_t n, cap;
 	uint32_t next;
 };
+
+static const struct seg_numbering *look_up(struct draft *draft, const struct seg_numbering *wanted)
+{
+	const struct seg_numbering **found;
+
+	if (!draft->sorted) {
+		draft->sorted = SEG_NEW_N(draft->arena, const struct seg_numbering *, draft->old->n);
+		for (size_t i = 0; i < draft->old->n; i++)
+			draft->sorted[i] = &draft->old->entry[i];
+		qsort(draft->sorted, draft->old->n, sizeof(*draft->sorted), by_name_of);
+	}
+	found = bsearch(&wanted, draft->sorted, draft->old->n, sizeof(*draft->sorted), by_name_of);
+	return found ? *found : NULL;
+}
+
+static const struct seg_numbering *known_as(struct draft *draft, const struct seg_numbering *wanted)
+{
+	const struct seg_numbering *known;
+
+	if (!draft->old || !draft->old->n)
+		return NULL;
+	known = &draft->old->entry[draft->expected];
+	if (draft->expected == draft->old->n || by_name(known, wanted) != 0)
+		known = look_up(draft, wanted);
+	if (known)
+		draft->expected = (size_t)(known - draft->old->entry) + 1;
+	return known;
+}
 
 static void assign(struct draft *draft, const char *id, unsigned pair, bool bound, const char *digest,
 		   uint32_t flags)
 {
 	struct seg_numbering wanted = {
 	    .id = seg_arena_strdup(draft->arena, id), .pair = pair, .bound = bound};
-	const struct seg_numbering *known = NULL;
+	const struct seg_numbering *known = known_as(draft, &wanted);
 
-	if (draft->olds > 0)
-		known = bsearch(&wanted, draft->old, draft->olds, sizeof(wanted), by_name);
 	memcpy(wanted.digest, digest, sizeof(wanted.digest));
 	if (known && strcmp(known->digest, digest) == 0)
 		wanted.number = known->number;
@@ -147,16 +181,9 @@ static void assign_permit(struct draft *draft, const struct seg_permit *permit)
 struct seg_registry seg_registry_update(const struct seg_registry *old, const struct seg_policy *policy,
 					struct seg_arena *arena)
 {
-	struct draft draft = {.arena = arena, .next = old && old->next > 1 ? old->next : 1};
+	struct draft draft = {.arena = arena, .old = old, .next = old && old->next > 1 ? old->next : 1};
 	char hex[33];
 
-	if (old && old->n > 0) {
-		struct seg_numbering *sorted = seg_arena_copy(arena, old->entry, old->n * sizeof(*sorted));
-
-		qsort(sorted, old->n, sizeof(*sorted), by_name);
-		draft.old = sorted;
-		draft.olds = old->n;
-	}
 	for (size_t i = 0; i < policy->permits; i++)
 		assign_permit(&draft, &policy->permit[i]);
 	for (size_t i = 0; i < policy->zones; i++) {

@@ -222,9 +222,12 @@ bool seg_chain_equal(const struct seg_chain *a, const struct seg_chain *b, struc
 	if (a->hook != SEG_HOOK_NONE && (a->priority != b->priority || a->policy_drop != b->policy_drop))
 		return false;
 	for (size_t i = 0; i < a->rules; i++) {
-		struct seg_rule x = seg_rule_complete(&a->rule[i], scratch);
-		struct seg_rule y = seg_rule_complete(&b->rule[i], scratch);
+		struct seg_rule x, y;
 
+		if (seg_rule_equal(&a->rule[i], &b->rule[i]))
+			continue;
+		x = seg_rule_complete(&a->rule[i], scratch);
+		y = seg_rule_complete(&b->rule[i], scratch);
 		if (!seg_rule_equal(&x, &y))
 			return false;
 	}

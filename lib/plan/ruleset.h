@@ -7,7 +7,7 @@
  *
  * build.c    the hooks, and the order in which everything is written
  * sets.c     the sets that chains refer to
- * numbers.c  which numbers are in force, where and for how long
+ * numbers.c  which numbers are in force, where and for how long; which have to wait
  * ends.c     what becomes of a packet: admitted, refused, counted, reported
  * origin.c   is the source where it says; what is settled before any permit is asked
  * ask.c      the permits: rooms and the way into them
@@ -49,6 +49,7 @@ struct build {
 	struct seg_arena *arena;
 	struct seg_collection collection;
 	struct seg_set *fast, *live, *open, *admitted, *slow, *macs, *own, *group, *neighbour, *listener, *spoof_limit;
+	struct seg_set *held; /* numbers of zones that begin nothing new */
 	struct seg_set *outgrown, *outgrown_spoofed; /* refused packets that the bounded tables have no room for */
 	struct seg_chain *admit, *carry, *invalid, *unwanted, *refuse, *spoofed;
 	struct seg_chain **at; /* by zone */
@@ -99,6 +100,7 @@ extern const uint8_t seg_neighbour_types[4]; /* ICMPv6 types of neighbour discov
 
 /* numbers.c */
 void seg_ruleset_numbers(struct build *b);
+const struct seg_zone *seg_ruleset_begins(const struct seg_number *number); /* the zone that begins its flows */
 
 /* ends.c */
 void seg_ruleset_ends(struct build *b);

@@ -119,6 +119,7 @@ void seg_ruleset_sets(struct build *b)
 	b->fast->counter = true;
 	b->live = number_set(b, "live", SEG_FIELDS(SEG_F_MARK));
 	b->open = number_set(b, "open", SEG_FIELDS(SEG_F_MARK));
+	b->held = kept_set(b, "held", "", SEG_FIELDS(SEG_F_MARK));
 	/* Counted as they come, because few numbers have any at a time: flows admitted, and packets that did
 	 * not take the fast road. */
 	b->admitted = counted_set(b, "admitted", "", SEG_FIELDS(SEG_F_MARK), COUNTED_IDLE_MS);

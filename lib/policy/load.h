@@ -27,7 +27,10 @@ struct seg_reader {
 /* name: as shown in diagnostics. */
 struct seg_policy *seg_policy_load(const char *name, const char *text, size_t len,
 				   const struct seg_reader *reader, struct seg_diags *diags);
-/* Reads the file and its lists from disk ("-" is standard input). */
+/* Reads the file and its lists from disk: regular files alone, so that no pipe without a writer holds a
+ * daemon up. */
 struct seg_policy *seg_policy_load_file(const char *path, struct seg_diags *diags);
+/* The same for a person who can wait: a pipe or a terminal will do for the policy, "-" is standard input. */
+struct seg_policy *seg_policy_load_stream(const char *path, struct seg_diags *diags);
 
 #endif

@@ -52,10 +52,10 @@ static char *read_all(int fd, size_t *len, const char **error)
 	return NULL;
 }
 
-static char *read_path(const char *path, bool list, size_t *len, const char **error)
+static char *read_path(const char *path, bool regular, size_t *len, const char **error)
 {
-	/* Not to hang on a pipe or a device that a list names. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | (list ? O_NONBLOCK : 0));
+	/* Not to hang on a pipe or a device. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | (regular ? O_NONBLOCK : 0));
 	char *text = NULL;
 	struct stat st;
 
@@ -65,7 +65,7 @@ static char *read_path(const char *path, bool list, size_t *len, const char **er
 	}
 	if (fstat(fd, &st) != 0)
 		*error = strerror(errno);
-	else if (S_ISDIR(st.st_mode) || (list && !S_ISREG(st.st_mode)))
+	else if (S_ISDIR(st.st_mode) || (regular && !S_ISREG(st.st_mode)))
 		*error = N_("this is not a file");
 	else
 		text = read_all(fd, len, error);
@@ -88,22 +88,38 @@ static char *read_list(void *context, const char *path, size_t *len, const char 
 	return text;
 }
 
-struct seg_policy *seg_policy_load_file(const char *path, struct seg_diags *diags)
+static struct seg_policy *load(const char *path, const char *name, char *text, size_t len, const char *error,
+			       struct seg_diags *diags)
 {
 	struct seg_reader reader = {.read = read_list, .context = (void *)path};
-	bool standard_input = strcmp(path, "-") == 0;
 	struct seg_policy *policy;
-	const char *error = NULL;
-	size_t len = 0;
-	char *text =
-		standard_input ? read_all(STDIN_FILENO, &len, &error) : read_path(path, false, &len, &error);
 
 	if (!text) {
 		seg_error(diags, SEG_SYNTAX, (struct seg_place){0}, _("%s cannot be read: %s"), path,
 			  _(error));
 		return NULL;
 	}
-	policy = seg_policy_load(standard_input ? "<stdin>" : path, text, len, &reader, diags);
+	policy = seg_policy_load(name, text, len, &reader, diags);
 	free(text);
 	return policy;
+}
+
+struct seg_policy *seg_policy_load_file(const char *path, struct seg_diags *diags)
+{
+	const char *error = NULL;
+	size_t len = 0;
+	char *text = read_path(path, true, &len, &error);
+
+	return load(path, path, text, len, error, diags);
+}
+
+struct seg_policy *seg_policy_load_stream(const char *path, struct seg_diags *diags)
+{
+	bool standard_input = strcmp(path, "-") == 0;
+	const char *error = NULL;
+	size_t len = 0;
+	char *text =
+		standard_input ? read_all(STDIN_FILENO, &len, &error) : read_path(path, false, &len, &error);
+
+	return load(path, standard_input ? "<stdin>" : path, text, len, error, diags);
 }

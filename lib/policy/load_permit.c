@@ -498,12 +498,13 @@ static void name_permit(struct loader *ld, const struct yaml_node *node, struct 
 			struct seg_permit *permit)
 {
 	*of = (struct subject){.format = N_("permit number %s"), .place = node->place};
-	of->id = seg_arena_printf(ld->scratch, "%u", permit->index + 1);
 	for (const struct yaml_node *value = node->kind == YAML_MAPPING ? node->first : NULL; value;
 	     value = value->next)
 		if (strcmp(value->key->text, "id") == 0 && value->kind == YAML_SCALAR && value->len)
 			*of = (struct subject){
 				.format = N_("permit '%s'"), .id = value->text, .place = value->place};
+	if (!of->id)
+		of->id = seg_arena_printf(ld->scratch, "%u", permit->index + 1);
 	permit->id = permit->title = seg_arena_strdup(ld->arena, of->id);
 }
 

@@ -20,13 +20,14 @@ enum {
 	ZONE_UPLINK,
 	ZONE_PUBLIC,
 	ZONE_REFUSE,
+	ZONE_LIMIT,
 	ZONE_KEYS
 };
 static const char *const zone_key[ZONE_KEYS] = {
 	[ZONE_TITLE] = "title",	      [ZONE_TIER] = "tier",	[ZONE_INTERFACES] = "interfaces",
 	[ZONE_NETWORKS] = "networks", [ZONE_INTRA] = "intra",	[ZONE_LINK] = "link",
 	[ZONE_WAN] = "wan",	      [ZONE_UPLINK] = "uplink", [ZONE_PUBLIC] = "public",
-	[ZONE_REFUSE] = "refuse",
+	[ZONE_REFUSE] = "refuse",     [ZONE_LIMIT] = "limit",
 };
 
 static const struct word tier_word[] = {
@@ -168,6 +169,7 @@ static void load_zone(struct loader *ld, const struct yaml_node *node, struct se
 	read_bool(ld, &field[ZONE_WAN], &zone->wan);
 	read_bool(ld, &field[ZONE_UPLINK], &zone->uplink);
 	read_bool(ld, &field[ZONE_PUBLIC], &zone->public);
+	read_limit(ld, &field[ZONE_LIMIT], zone);
 }
 
 /* A piece of a written network on the number line. */

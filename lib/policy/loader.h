@@ -5,11 +5,12 @@
 /*
  * What the files of the loader share; private to lib/policy/.
  *
- *   yaml.c           text -> nodes
+ *   yaml.c           text -> nodes: by libfyaml, but for plain lines (yaml_plain.c); yaml_tree.c builds them
  *   read.c           one value of a mapping: text, word, date, list, ...
  *   lists.c          lists of addresses and the files they name
  *   load.c           the top of the file, hosts and services; the order of work
  *   load_zone.c      zones, and that they do not overlap (G10)
+ *   load_limit.c     how much of conntrack's table a zone may hold
  *   load_permit.c    permits, and what addresses each means in each of its zones
  *   load_stage.c     emergency stages
  *   load_file.c      from disk
@@ -114,6 +115,11 @@ void place_host(struct loader *ld, struct seg_host *host);
 /* Multicast, broadcast, link-local and unspecified addresses: they belong to the interface they
  * are seen on, not to a network. */
 bool is_of_interface(struct seg_range range);
+
+/* --- load_limit.c --- */
+
+/* zone->limit, where it is left out too. */
+void read_limit(struct loader *ld, const struct field *limit, struct seg_zone *zone);
 
 /* --- load.c --- */
 

@@ -58,6 +58,14 @@ struct seg_interface {
 	struct seg_place place;
 };
 
+/* How much of conntrack's table a zone may hold, by the flows that it begins. */
+#define SEG_LIMIT_SHARE 100          /* percent of the table where the policy says nothing */
+struct seg_limit {
+	uint32_t flows;              /* 0: by share */
+	unsigned share;              /* percent of the table, 1 to 100; where flows is 0 */
+	uint32_t rate;               /* new flows a second; 0: as many as come */
+};
+
 struct seg_zone {
 	unsigned index;              /* into policy->zone; the gateway's is policy->zones */
 	const char *id, *title;      /* title: the id where none is given */
@@ -68,6 +76,7 @@ struct seg_zone {
 	bool any;
 	struct seg_ranges nets;      /* normalised; for `any` with the rest included */
 	bool intra_allow, routed, wan, uplink, public, reject;
+	struct seg_limit limit;
 	struct seg_place place;      /* of the id */
 	struct seg_place any_place;
 };

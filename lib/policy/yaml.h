@@ -26,14 +26,26 @@ struct yaml_node {
 	struct yaml_node *first; /* items of a sequence, values of a mapping */
 	struct yaml_node *next;
 	struct seg_place place;
-	uint32_t len, n;         /* of the text, of the items */
+	union {
+		uint32_t len;    /* of a scalar's text */
+		uint32_t n;      /* items of a sequence, values of a mapping */
+	};
 	uint8_t kind;            /* enum yaml_kind; small, as a policy has a million nodes */
 	bool quoted;
 };
 
+/*
+ * Two readers do it: one of our own for plain lines (yaml_plain.h), and libfyaml's events for whatever that
+ * one does not know, and for all mistakes.
+ */
+
 /* The root, an empty mapping for an empty file; NULL after an error that left nothing to read. */
 struct yaml_node *yaml_parse(const struct seg_source *source, struct seg_arena *arena,
 			     struct seg_diags *diags);
+
+/* The same with libfyaml alone, for tests that hold the two against each other. */
+struct yaml_node *yaml_parse_libfyaml(const struct seg_source *source, struct seg_arena *arena,
+				      struct seg_diags *diags);
 
 /* A plain empty value: "key:" with nothing behind it. */
 bool yaml_is_empty(const struct yaml_node *node);

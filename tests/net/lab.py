@@ -40,8 +40,10 @@ BUILD = pathlib.Path(os.environ.get("SEG_BUILD", TOP / "build")).resolve()
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 PREFIX = "segt"
-SOON = 4.0   # a packet that is let through arrives well within this, on a busy machine too
-NEVER = 0.35  # and one that is not has had its chance after this
+PATIENCE = float(os.environ.get("SEG_PATIENCE", 1))  # a factor for machines that are slow, as emulated ones are
+SOON = 4.0 * PATIENCE   # a packet that is let through arrives well within this, on a busy machine too
+NEVER = 0.35 * PATIENCE  # and one that is not has had its chance after this
+LIFE = 60.0  # a program that starts or stops is waited for; that it has a deadline at all is for hung ones
 
 
 def run(*words, check=True, **options):
@@ -53,7 +55,7 @@ def run(*words, check=True, **options):
 
 def wait_for(question, seconds=5.0, step=0.02):
     """Asks until the answer is true; the last answer."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * PATIENCE
     while not (answer := question()) and time.monotonic() < end:
         time.sleep(step)
     return answer
@@ -492,7 +494,8 @@ def transport(src, dst, proto, sport, dport, flags, payload):
         number = PROTOCOLS[proto]
         total = checksum(a + b + (struct.pack(">LL", len(body), number) if len(a) == 16 else
                                   struct.pack(">HH", number, len(body))) + body)
-    return body[:at] + struct.pack(">H", total) + body[at + 2:]
+    # Of UDP, 0 would say that there is no checksum, and IPv6 takes none of those.
+    return body[:at] + struct.pack(">H", total or 0xffff if proto == "udp" else total) + body[at + 2:]
 
 
 def network(src, dst, proto, length, ttl):
@@ -618,7 +621,7 @@ class Segd:
                 if (got := receive(self.notify, 0.2)) and b"READY=1" in got[0]:
                     self.ready.set()
 
-    def start(self, seconds=10, ready=True):
+    def start(self, seconds=LIFE, ready=True):
         self.ready.clear()
         self.output = open(self.dir / "output", "a+b")
         self.process = self.lab.spawn("gw", str(self.program), "--foreground", "--config", str(self.settings),
@@ -630,7 +633,7 @@ class Segd:
             self.wait_ready(seconds)
         return self
 
-    def wait_ready(self, seconds=10):
+    def wait_ready(self, seconds=LIFE):
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.process.poll() is None:
             if self.ready.wait(0.05):
@@ -647,12 +650,12 @@ class Segd:
 
     def stop(self):
         self.process.terminate()
-        return self.process.wait(10)
+        return self.process.wait(LIFE)
 
     def segctl(self, *words, json_out=True, ok=(0,)):
         """The answer as JSON; the exit status must be among ok (None: any). .status afterwards."""
         done = self.lab.exec("gw", str(BUILD / "segctl"), "--socket", str(self.control), *words,
-                             *(["--json"] if json_out else []), check=False, timeout=60)
+                             *(["--json"] if json_out else []), check=False, timeout=LIFE * PATIENCE)
         self.status = done.returncode
         if ok is not None and done.returncode not in ok:
             raise AssertionError(f"segctl {' '.join(words)}: exit {done.returncode}: {done.stdout}{done.stderr}")

@@ -3,6 +3,7 @@
 import os
 import socket
 import struct
+import time
 
 from lab import NEVER, SOON, receive, wait_for
 from town import Town, policy
@@ -122,6 +123,41 @@ def test_lines_wait_for_syslog():
         segd.syslog = segd._datagram("log")
         assert segd.alert("denied", seconds=10, dst="192.0.2.20")
         assert len(segd.alerts("denied", dst="192.0.2.20")) == 1
+
+
+def test_a_slow_syslog_gets_every_line_once():
+    """It stops reading while hundreds of lines come, and reads on: they follow within ten seconds, in order. Then it
+    dies with lines on the way, and another one takes its place."""
+    lines = 400
+    with Town(policy(), FEW, settings="denied-window: 1h\n") as (lab, segd):
+        segd.syslog.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+        def refuse(first, n):
+            for number in range(first, first + n):
+                lab.exec("gw", "conntrack", "-I", "-s", "10.1.0.20", "-d", "192.0.2.20", "-p", "udp", "--sport",
+                         str(10000 + number), "--dport", "9", "-t", "60")
+
+        def numbers():
+            return [int(line.split(" sport=")[1].split()[0]) - 10000 for line in segd.alerts("violation")]
+
+        refuse(0, lines)
+        assert wait_for(lambda: segd.segctl("status")["violations"] == lines, SOON)
+        began = time.monotonic()
+        assert wait_for(lambda: len(numbers()) == lines, 10, 0.01), f"{len(numbers())} of {lines} within ten seconds"
+        print(f"     {lines} lines within {time.monotonic() - began:.2f} s")
+        assert numbers() == list(range(lines)), "each once and in order"
+        refuse(lines, 100)
+        assert wait_for(lambda: segd.segctl("status")["violations"] == lines + 100, SOON)
+        taken = []
+        while got := receive(segd.syslog, 0):  # what its socket held is its own
+            taken.append(got[0].decode())
+        segd.log += taken
+        segd.syslog.close()
+        (segd.dir / "log").unlink()
+        refuse(lines + 100, 100)
+        segd.syslog = segd._datagram("log")
+        assert wait_for(lambda: len(set(numbers())) == lines + 200, 10, 0.01), len(set(numbers()))
+        assert numbers() == list(range(lines + 200)), "each once and in order"
 
 
 def test_a_violation_is_said_as_it_begins_and_ends():

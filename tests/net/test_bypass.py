@@ -160,3 +160,28 @@ def test_groups_are_not_routed():
         for host, wire in wires.items():
             while got := receive(wire, NEVER):
                 assert got[1][2] == 4 or not any(t in got[0] for t in tokens), f"{host} received {got[0]}"
+
+
+def loosely_routed(source, dst, hop, port, token):
+    """An IPv4 packet to dst that asks to be sent on to hop (RFC 791, loose source route)."""
+    body = transport(source, dst, "udp", 40000, port, "", token)
+    ends = socket.inet_aton(source) + socket.inet_aton(dst)
+    head = struct.pack(">BBHHHBBH", 0x47, 0, 28 + len(body), 0, 0, 64, 17, 0) + ends
+    head += bytes((131, 7, 4)) + socket.inet_aton(hop) + b"\0"
+    return head[:10] + struct.pack(">H", checksum(head)) + head[12:] + body
+
+
+def test_no_setting_routes_what_is_the_gateways_own():
+    """A source route leads past the address that was judged, and a broadcast into every host of a link."""
+    with Town(hosts=("a", "b", "out")) as (lab, segd):
+        lab.sysctl("gw", *(f"net.ipv4.conf.{i}.{s}=1" for i in ("all", "a0", "b0", "out0")
+                           for s in ("accept_source_route", "bc_forwarding")))
+        link = bytes.fromhex((lab.mac("gw", "a0") + lab.mac("a")).replace(":", "")) + b"\x08\x00"
+        wire, sender = lab.wire("out"), lab.socket("a", socket.AF_PACKET, socket.SOCK_RAW)
+        sender.bind(("eth0", 0))
+        for own, port in (("10.2.0.1", 5005), ("10.1.0.1", 123)):
+            token = os.urandom(12)
+            sender.send(link + loosely_routed("10.1.0.20", own, "192.0.2.20", port, token))
+            assert not arrived(wire, token, NEVER), f"by way of {own} to out"
+        assert not passes(lab, "b", "a", "10.2.0.255", source="10.1.0.20", dport=5005), "a broadcast of b's link"
+        assert passes(lab, "b", "a", "10.2.0.20", SOON, source="10.1.0.20", dport=5005)

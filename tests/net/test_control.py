@@ -2,6 +2,7 @@
 """The control socket of a running segd: what it says of itself is true, and nobody who may only ask
 can change or hold it up."""
 import os
+import pathlib
 import socket
 import stat
 import subprocess
@@ -125,6 +126,76 @@ def test_members_of_the_group_ask_and_root_changes():
         assert "PermissionError" in stranger.stderr, "only the group may connect"
         assert segd.segctl("history")["history"][-1]["uid"] == 0
         assert segd.segctl("status")["state"] == "enforcing"
+
+
+def flows_of(client, **parameters):
+    """Of an answer in pieces: each of them."""
+    client.send("org.segd.Flows", parameters, more=True)
+    while True:
+        reply = client.reply()
+        yield reply["parameters"]["flows"]
+        if not reply.get("continues"):
+            return
+
+
+def crowd(lab, n):
+    """So many flows that AB admits, which nobody answers."""
+    for first in range(0, n, 11):
+        s = lab.socket("a", socket.AF_INET, socket.SOCK_DGRAM, bind=("", 10000 + first // 11))
+        for port in range(5000, 5000 + min(11, n - first)):
+            s.sendto(b"x", ("10.2.0.20", port))
+        lab.drop(s)
+
+
+def test_many_flows_come_in_pieces():
+    """Each once; a reader that stops holds nobody up and costs a bounded piece of memory; one that leaves ends it."""
+    many = 20000
+    with Town(hosts=("a", "b", "out")) as (lab, segd), Client(segd.control) as asking, Client(segd.control) as quick:
+        lab.nft("b", "table ip quiet { chain in { type filter hook input priority 0; ip protocol udp drop; }\n}")
+        lab.sysctl("gw", "net.netfilter.nf_conntrack_udp_timeout=600")
+        crowd(lab, many)
+        interface = interface_of(asking)
+        slow = Client(segd.control)
+        pieces = flows_of(slow)
+        seen = [next(pieces)]
+        sockets = netlink_sockets(segd)
+        before = rss(segd)
+        for piece in flows_of(quick):
+            check(interface, "Flows", {"flows": piece})
+            assert asking.call("org.segd.Status")["state"] == "enforcing"
+        seen += pieces
+        keys = [(f["src"], f["sport"], f["dport"]) for piece in seen for f in piece if f["proto"] == "udp"]
+        assert len(keys) == len(set(keys)) == many, (len(keys), len(set(keys)))
+        assert len(seen) > many / 1000, "in pieces"
+        assert rss(segd) - before < 4096, f"{rss(segd) - before} KiB more"
+        next(flows_of(slow))
+        slow.socket.close()
+        assert wait_for(lambda: netlink_sockets(segd) < sockets, 3), "nobody reads: the walk ends"
+        try:
+            asking.call("org.segd.Flows")
+        except Refused as refused:
+            assert refused.parameters["code"] == "too-many", refused
+            assert not (p := interface.check(interface.errors["Refused"], refused.parameters, "Refused")), p
+        else:
+            raise AssertionError("one answer of any length")
+        assert len(asking.call("org.segd.Flows", zone="out")["flows"]) == 0
+        busiest = asking.call("org.segd.Flows", busiest=3)
+        assert len(busiest["flows"]) == 3 and busiest["pairs"][0]["flows"] >= many, busiest["pairs"]
+        assert len([f for f in segd.segctl("flows")["flows"] if f["proto"] == "udp"]) == many
+        assert len(segd.segctl("flows", "--zone", "b", json_out=False).splitlines()) > many
+
+
+def netlink_sockets(segd):
+    inodes = {line.split()[-1] for line in pathlib.Path(f"/proc/{segd.process.pid}/net/netlink").read_text().splitlines()}
+    links = [os.readlink(fd) for fd in pathlib.Path(f"/proc/{segd.process.pid}/fd").iterdir()]
+    return sum(link[8:-1] in inodes for link in links if link.startswith("socket:["))
+
+
+def rss(segd):
+    for line in pathlib.Path(f"/proc/{segd.process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1])
+    raise AssertionError("no daemon")
 
 
 def test_crowds_and_sleepers_do_not_hold_it_up():

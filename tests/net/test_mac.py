@@ -2,7 +2,7 @@
 """A host with a mac is address and MAC together, on real frames."""
 import os
 
-from lab import NEVER, arrived
+from lab import NEVER, SOON, arrived
 from town import Town, policy
 
 HOST = "00:00:5e:00:53:20"
@@ -11,17 +11,17 @@ TEXT = policy(hosts={"pc": f"address: [10.1.0.20, '2001:db8:1::20'], mac: '{HOST
               AG="from: a, to: gateway, source: [pc], service: [udp/123]")
 
 
-def passes(lab, wire, source, dst, mac, proto="udp", dport=5005):
+def passes(lab, wire, source, dst, mac, proto="udp", dport=5005, seconds=NEVER):
     token = os.urandom(12)
     lab.frame("a", dst, source=source, mac=mac, proto=proto, dport=dport, payload=token, sport=20000 + token[0])
-    return arrived(wire, token, NEVER)
+    return arrived(wire, token, seconds)
 
 
 def test_mac_on_frames():
     with Town(TEXT) as (lab, segd):
         wire = lab.wire("b")
         for source, dst in (("10.1.0.20", "10.2.0.20"), ("2001:db8:1::20", "2001:db8:2::20")):
-            assert passes(lab, wire, source, dst, HOST)
+            assert passes(lab, wire, source, dst, HOST, seconds=SOON)
             assert not passes(lab, wire, source, dst, "00:00:5e:00:53:99"), f"{source} from another card"
         assert not passes(lab, wire, "10.1.0.21", "10.2.0.20", HOST), "another address from the same card"
         assert not passes(lab, wire, "10.1.0.20", "10.2.0.20", "00:00:5e:00:53:99", "tcp", 443)

@@ -4,7 +4,7 @@ import socket
 import time
 
 from lab import wait_for
-from town import Town
+from town import Town, policy
 
 
 def denial(segd, **wanted):
@@ -64,6 +64,23 @@ def test_flows_and_permits_count():
         segd.start()
         again = next(p for p in segd.segctl("permits")["permits"] if p["id"] == "AB")
         assert again["packets"] >= ab["packets"] and again["first"] == ab["first"], "kept across a restart"
+
+
+def test_a_changed_permit_keeps_what_it_counted():
+    """Its elements leave the kernel with the change, and nobody has read their counters since."""
+    wider = "from: a, to: b, service: [tcp/443, tcp/444, udp/5000-5010, icmp/8, icmpv6/128, proto/112]"
+    with Town() as (lab, segd):
+        def count():
+            ab = next(p for p in segd.segctl("permits")["permits"] if p["id"] == "AB")
+            return ab["flows"], ab["packets"]
+        for number in range(25):
+            lab.frame("a", "10.2.0.20", source="10.1.0.20", sport=4000, dport=5005, payload=b"%d" % number)
+        assert wait_for(lambda: count() == (1, 25), 3), count()
+        for number in range(30):
+            lab.frame("a", "10.2.0.20", source="10.1.0.20", sport=4000, dport=5005, payload=b"%d" % number)
+        time.sleep(0.3)
+        segd.apply(policy(AB=wider))
+        assert count() == (1, 55), count()
 
 
 def test_control_survives_nonsense():

@@ -69,10 +69,10 @@ def build(hosts=HOSTS):
 class Town:
     """with Town() as (lab, segd): the whole of it, enforcing."""
 
-    def __init__(self, text=None, hosts=HOSTS, *options, settings=""):
+    def __init__(self, text=None, hosts=HOSTS, *options, settings="", program=None):
         self.lab = build(hosts)
         try:
-            self.segd = Segd(self.lab, text or policy(), *options, settings=settings)
+            self.segd = Segd(self.lab, text or policy(), *options, settings=settings, program=program)
         except BaseException:
             self.lab.close()
             raise

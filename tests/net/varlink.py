@@ -31,7 +31,8 @@ class Client:
     def send(self, method, parameters=None, **flags):
         self.socket.sendall(json.dumps({"method": method, "parameters": parameters or {}, **flags}).encode() + b"\0")
 
-    def receive(self):
+    def reply(self):
+        """A reply whole, "continues" with it."""
         while b"\0" not in self.rest:
             more = self.socket.recv(65536)
             if not more:
@@ -41,7 +42,10 @@ class Client:
         reply = json.loads(text)
         if "error" in reply:
             raise Refused(reply["error"], reply.get("parameters", {}))
-        return reply["parameters"]
+        return reply
+
+    def receive(self):
+        return self.reply()["parameters"]
 
     def call(self, method, **parameters):
         self.send(method, parameters)

@@ -15,7 +15,16 @@
 
 #include "engine.h"
 
-#define FAKE_FLOWS 256
+#define FAKE_FLOWS 12000
+#define FAKE_WALKS 8
+#define FAKE_SLICE 64
+
+struct seg_walk {
+	struct seg_walker walker;
+	uint32_t value, mask;
+	size_t at; /* the next flow */
+	bool running, paused;
+};
 
 /* An element that packets made: of "admitted" (the number), "slow" (direction and number), "denied4", "outgrown". */
 struct fake_counted {
@@ -32,10 +41,15 @@ struct fake_kernel {
 	time_t now;		   /* the wall clock */
 	time_t mono, committed_at; /* timeouts run by this one */
 	unsigned commits, writes;  /* writes: commits that changed something */
+	unsigned sweeps;	   /* sets read whole for their counters */
 	int refuse;		   /* the next commits fail with this errno */
+	bool touched;		   /* somebody committed since our last commit */
 	struct seg_flow flow[FAKE_FLOWS];
 	size_t flows, deleted;
+	unsigned entries, most; /* what facts say of conntrack's table; most 0: flows of FAKE_FLOWS */
+	bool boundless;		/* nf_conntrack_max is 0 */
 	unsigned dumps;
+	struct seg_walk walk[FAKE_WALKS];
 	const char *bypass;
 	/* A reading in slices. */
 	struct seg_engine *engine; /* whose readings they are */
@@ -142,6 +156,13 @@ static inline void fake_flush(struct fake_kernel *fake)
 	fake->counteds = 0;
 }
 
+/* A foreign hand empties a chain. */
+static inline void fake_flush_chain(struct fake_kernel *fake, const char *name)
+{
+	((struct seg_chain *)seg_plan_chain(fake->image, name))->rules = 0;
+	fake->touched = true;
+}
+
 static int fake_commit(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
 		       struct seg_diags *diags)
 {
@@ -155,6 +176,7 @@ static int fake_commit(void *kernel, const struct seg_plan *old, const struct se
 	if ((old != NULL) != (fake->image != NULL) || fake->refuse)
 		return fake->refuse ? -fake->refuse : -ENOENT;
 	fake->commits++;
+	fake->touched = false;
 	if (change.empty)
 		return 0;
 	fake->writes++;
@@ -181,7 +203,9 @@ static int fake_commit(void *kernel, const struct seg_plan *old, const struct se
 
 static bool fake_untouched(void *kernel)
 {
-	return ((struct fake_kernel *)kernel)->image != NULL; /* foreign hands here only flush */
+	const struct fake_kernel *fake = kernel;
+
+	return fake->image && !fake->touched;
 }
 
 static int fake_read(void *kernel, struct seg_plan **image)
@@ -214,14 +238,41 @@ static size_t fake_show(struct fake_kernel *fake, const char *name, size_t from,
 	return given;
 }
 
-static int fake_elements(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context)
+static int fake_each(struct fake_kernel *fake, const struct seg_set *set, seg_counter_fn each, void *context)
 {
-	struct fake_kernel *fake = kernel;
-
 	if (!fake->image || !seg_plan_set(fake->image, set->name))
 		return -ENOENT;
 	fake_show(fake, set->name, 0, SIZE_MAX, each, context);
 	return 0;
+}
+
+static int fake_elements(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context)
+{
+	((struct fake_kernel *)kernel)->sweeps++;
+	return fake_each(kernel, set, each, context);
+}
+
+struct fake_sought {
+	const uint8_t *key;
+	unsigned len;
+	seg_counter_fn each;
+	void *context;
+};
+
+static void fake_match(void *context, const struct seg_elem *elem)
+{
+	const struct fake_sought *sought = context;
+
+	if (memcmp(elem->key, sought->key, sought->len) == 0)
+		sought->each(sought->context, elem);
+}
+
+static int fake_element(void *kernel, const struct seg_set *set, const uint8_t *key, seg_counter_fn each,
+			void *context)
+{
+	struct fake_sought sought = {key, set->key_len, each, context};
+
+	return fake_each(kernel, set, fake_match, &sought);
 }
 
 static int fake_count_begin(void *kernel, const struct seg_set *set)
@@ -296,8 +347,10 @@ static void fake_facts(void *kernel, struct seg_kernel_facts *facts)
 
 	*facts = (struct seg_kernel_facts){.ownership = SEG_OWNED_PERSIST,
 					   .has_queue = true,
-					   .conntrack = (unsigned)fake->flows,
-					   .conntrack_max = FAKE_FLOWS};
+					   .conntrack = fake->most ? fake->entries : (unsigned)fake->flows,
+					   .conntrack_max = fake->boundless ? 0
+							    : fake->most    ? fake->most
+									    : FAKE_FLOWS};
 }
 
 static int fake_flows(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn fn, void *context)
@@ -310,26 +363,94 @@ static int fake_flows(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn f
 	return 0;
 }
 
+static int fake_walk(void *kernel, uint32_t value, uint32_t mask, const struct seg_walker *walker,
+		     struct seg_walk **walk)
+{
+	struct fake_kernel *fake = kernel;
+
+	for (size_t i = 0; i < FAKE_WALKS; i++) {
+		if (fake->walk[i].running)
+			continue;
+		fake->walk[i] =
+			(struct seg_walk){.walker = *walker, .value = value, .mask = mask, .running = true};
+		*walk = &fake->walk[i];
+		return 0;
+	}
+	return -EMFILE;
+}
+
+static void fake_walk_pause(void *kernel, struct seg_walk *walk, bool pause)
+{
+	(void)kernel;
+	walk->paused = pause;
+}
+
+static void fake_walk_stop(void *kernel, struct seg_walk *walk)
+{
+	(void)kernel;
+	walk->running = false;
+}
+
+/* One slice of a walk; false: it has none to give. */
+static inline bool fake_walk_on(struct fake_kernel *fake, struct seg_walk *walk)
+{
+	if (!walk->running || walk->paused)
+		return false;
+	for (size_t n = 0; n < FAKE_SLICE && walk->at < fake->flows && walk->running; n++) {
+		const struct seg_flow flow = fake->flow[walk->at++];
+
+		if ((flow.mark & walk->mask) == walk->value)
+			walk->walker.take(walk->walker.context, SEG_FLOW_DUMPED, &flow);
+	}
+	if (walk->running && walk->at >= fake->flows) {
+		walk->running = false;
+		walk->walker.over(walk->walker.context, 0, fake->now);
+	}
+	return true;
+}
+
+/* The loop comes round until all walks are over or pause, and nothing is read. */
+static inline void fake_run(struct fake_kernel *fake)
+{
+	for (bool more = true; more;) {
+		more = false;
+		for (size_t i = 0; i < FAKE_WALKS; i++)
+			more |= fake_walk_on(fake, &fake->walk[i]);
+		more |= fake_slice(fake);
+	}
+}
+
 static int fake_dump(void *kernel)
 {
 	((struct fake_kernel *)kernel)->dumps++;
 	return 0;
 }
 
+static inline bool fake_is_among(const struct seg_flow *flow, size_t n, uint32_t id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (flow[i].id == id)
+			return true;
+	return false;
+}
+
 static int fake_delete(void *kernel, const struct seg_flow *flow, size_t n, size_t *gone)
 {
 	struct fake_kernel *fake = kernel;
+	size_t kept = 0;
 
-	*gone = 0;
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < fake->flows; j++) {
-			if (fake->flow[j].id != flow[i].id)
-				continue;
-			fake->flow[j] = fake->flow[--fake->flows];
-			fake->deleted++;
-			(*gone)++;
-			break;
+	for (size_t i = 0; i < fake->flows; i++) {
+		if (!fake_is_among(flow, n, fake->flow[i].id)) {
+			if (kept++ != i)
+				fake->flow[kept - 1] = fake->flow[i];
+			continue;
 		}
+		for (size_t k = 0; k < FAKE_WALKS; k++) /* they miss nothing by it */
+			fake->walk[k].at -= fake->walk[k].at > kept;
+	}
+	*gone = fake->flows - kept;
+	fake->deleted += *gone;
+	fake->flows = kept;
 	return 0;
 }
 
@@ -352,9 +473,13 @@ static const struct seg_kernel_ops fake_ops = {
 	.elements = fake_elements,
 	.count = fake_count_begin,
 	.count_stop = fake_count_stop,
+	.element = fake_element,
 	.remove = fake_remove,
 	.facts = fake_facts,
 	.flows = fake_flows,
+	.walk = fake_walk,
+	.walk_pause = fake_walk_pause,
+	.walk_stop = fake_walk_stop,
 	.dump = fake_dump,
 	.delete = fake_delete,
 	.bypass = fake_bypass,

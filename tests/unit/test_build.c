@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What test_agree cannot see: numbers, who is in force and for how long, what a change touches. */
 #include <check.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -251,10 +253,10 @@ START_TEST(a_new_interface_of_a_wildcard_joins_the_fast_road)
 }
 END_TEST
 
-static bool forwards(const struct built *b, const char *dst)
+static bool forwards(const struct built *b, const char *dst, uint32_t type)
 {
 	struct eval_packet p = {.hook = SEG_HOOK_FORWARD, .iif = "a0", .oif = "c0", .proto = 17, .dport = 53,
-				.fib_daddr = RTN_UNICAST, .fib_daddr_iif = RTN_UNICAST, .ct_state = 8};
+				.fib_daddr = type, .fib_daddr_iif = RTN_UNICAST, .ct_state = 8};
 
 	ck_assert(seg_addr_parse("10.1.0.5", 8, &p.src) && seg_addr_parse(dst, strlen(dst), &p.dst));
 	return eval_plan(b->plan, &p);
@@ -268,10 +270,90 @@ START_TEST(a_group_is_never_routed)
 			       "permits:\n  - {id: P, class: internal, from: a, to: c, service: [any]}\n",
 			       NULL, TUESDAY_10, NULL);
 
-	ck_assert(forwards(&b, "198.51.100.1"));
-	ck_assert(!forwards(&b, "224.0.1.1"));
-	ck_assert(!forwards(&b, "239.255.255.250"));
+	ck_assert(forwards(&b, "198.51.100.1", RTN_UNICAST));
+	ck_assert(!forwards(&b, "224.0.1.1", RTN_UNICAST));
+	ck_assert(!forwards(&b, "239.255.255.250", RTN_MULTICAST));
+	ck_assert(!forwards(&b, "198.51.100.255", RTN_BROADCAST));
+	ck_assert(!forwards(&b, "198.51.100.1", RTN_LOCAL));
 	drop(&b);
+}
+END_TEST
+
+/* The same policy while these zones (by index) are held. */
+static struct seg_plan *plan_held(const struct built *b, const bool *held)
+{
+	const struct seg_build_options options = {.generation = 1, .now = TUESDAY_10, .held = held};
+
+	return seg_plan_build(b->policy, &b->registry, &options);
+}
+
+static bool passes(const struct seg_plan *plan, const char *src, const char *dst, uint32_t status)
+{
+	struct eval_packet p = {.hook = SEG_HOOK_FORWARD, .iif = strncmp(src, "10.1.", 5) ? "b0" : "a0",
+				.oif = "b0", .proto = IPPROTO_UDP, .dport = 53, .fib_daddr = RTN_UNICAST,
+				.fib_daddr_iif = RTN_UNICAST, .ct_state = 8, .ct_status = status};
+
+	ck_assert(seg_addr_parse(src, strlen(src), &p.src) && seg_addr_parse(dst, strlen(dst), &p.dst));
+	return eval_plan(plan, &p);
+}
+
+START_TEST(a_held_zone_begins_nothing_new)
+{
+	struct built b = build(HEAD P1 P2, NULL, TUESDAY_10, NULL);
+	struct seg_plan *a = plan_held(&b, (const bool[]){true, false}), *both = plan_held(&b, (const bool[]){true, true});
+	struct seg_change change = seg_plan_diff(b.plan, a, arena);
+
+	ck_assert(passes(b.plan, "10.1.0.5", "10.2.0.5", 0));
+	ck_assert(!passes(a, "10.1.0.5", "10.2.0.5", 0));
+	ck_assert(passes(a, "10.1.0.5", "10.2.0.5", IPS_CONFIRMED)); /* open, and taken over by this permit */
+	ck_assert(passes(a, "10.2.0.5", "10.2.0.6", 0));
+	ck_assert(!passes(both, "10.2.0.5", "10.2.0.6", 0));
+	ck_assert_uint_eq(seg_plan_set(a, "held")->elems, 2);
+	ck_assert_str_eq(seg_plan_set(a, "held")->elem[0].comment, "a");
+	/* Elements of one set, in one batch. */
+	ck_assert(!change.switches && !change.bases);
+	ck_assert_uint_eq(change.sets, 1);
+	ck_assert_uint_eq(change.set[0].adds, 2);
+	ck_assert_str_eq(change.set[0].set->name, "held");
+	seg_plan_free(a);
+	seg_plan_free(both);
+	drop(&b);
+}
+END_TEST
+
+#define RATE_HEAD                                                                                  \
+	"segd: 1\nguard: none\nzones:\n"                                                           \
+	"  a: {tier: separate, interfaces: [a0], networks: [10.1.0.0/24], limit: {new: %s}}\n"       \
+	"  b: {tier: separate, interfaces: [b0], networks: [10.2.0.0/24]}\n"                         \
+	"permits:\n"                                                                                \
+	"  - {id: P1, class: internal, from: [a, b], to: gateway, service: [tcp/22]}\n"             \
+	"  - {id: P2, class: internal, from: a, to: b, service: [udp/53]}\n"                        \
+	"  - {id: P3, class: internal, from: gateway, to: a, service: [udp/53]}\n"
+
+START_TEST(a_rate_is_asked_of_its_own_zone)
+{
+	char fast[1024], slow[1024];
+	struct built f, s;
+	const struct seg_set *rates;
+	const struct seg_chain *rate;
+
+	snprintf(fast, sizeof(fast), RATE_HEAD, "2000/s");
+	snprintf(slow, sizeof(slow), RATE_HEAD, "1/s");
+	f = build(fast, NULL, TUESDAY_10, NULL);
+	s = build(slow, NULL, TUESDAY_10, NULL);
+	rates = seg_plan_set(f.plan, "rates");
+	rate = seg_plan_chain(f.plan, "rate-a");
+	ck_assert_ptr_nonnull(rates);
+	ck_assert_uint_eq(rates->elems, 2); /* a to the gateway, a to b */
+	for (size_t i = 0; i < rates->elems; i++)
+		ck_assert_ptr_eq(rates->elem[i].action.chain, rate);
+	ck_assert_uint_eq(rate->rule[0].stmt[0].rate, 2000);
+	ck_assert_ptr_null(seg_plan_chain(f.plan, "rate-b"));
+	ck_assert(passes(f.plan, "10.1.0.5", "10.2.0.5", 0)); /* within it */
+	ck_assert(!seg_plan_same_structure(f.plan, s.plan));
+	ck_assert_uint_eq(number_of(&f, "P2"), number_of(&s, "P2"));
+	drop(&f);
+	drop(&s);
 }
 END_TEST
 
@@ -293,6 +375,8 @@ int main(void)
 	tcase_add_test(tc, a_window_touches_three_sets_alone);
 	tcase_add_test(tc, a_new_interface_of_a_wildcard_joins_the_fast_road);
 	tcase_add_test(tc, a_group_is_never_routed);
+	tcase_add_test(tc, a_held_zone_begins_nothing_new);
+	tcase_add_test(tc, a_rate_is_asked_of_its_own_zone);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

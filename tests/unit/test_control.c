@@ -19,7 +19,7 @@
 
 /* An engine that only remembers. */
 struct seg_engine {
-	unsigned calls, subscribed, unsubscribed, forgotten, streams;
+	unsigned calls, subscribed, unsubscribed, forgotten, streams, resumed;
 	struct seg_request waiting;
 	seg_watch_fn fn;
 	void *context;
@@ -93,6 +93,13 @@ static void fake_unsubscribe(struct seg_engine *engine, struct seg_subscription 
 	engine->fn = NULL;
 }
 
+static void fake_resume(struct seg_engine *engine, const void *context, time_t now)
+{
+	(void)now;
+	ck_assert_ptr_eq(engine->waiting.context, context);
+	engine->resumed++;
+}
+
 static void fake_forget(struct seg_engine *engine, const void *context)
 {
 	ck_assert_ptr_eq(engine->waiting.context, context);
@@ -108,7 +115,8 @@ static int start(const struct seg_control_options *options)
 {
 	const struct seg_backend backend = {
 		&engine,	commands,	  sizeof(commands) / sizeof(*commands),
-		fake_subscribe, fake_unsubscribe, fake_forget};
+		fake_subscribe, fake_unsubscribe, fake_resume,
+		fake_forget};
 
 	return seg_control_new(&control, base, options, &backend);
 }
@@ -284,7 +292,8 @@ START_TEST(strangers_may_ask_and_not_change)
 {
 	const struct seg_backend backend = {
 		&engine,	commands,	  sizeof(commands) / sizeof(*commands),
-		fake_subscribe, fake_unsubscribe, fake_forget};
+		fake_subscribe, fake_unsubscribe, fake_resume,
+		fake_forget};
 	struct seg_dispatch *dispatch = seg_dispatch_new(&backend);
 	struct seg_session session = {.uid = getuid() + 1000, .send = keep};
 	struct seg_varlink_call call;
@@ -406,6 +415,90 @@ START_TEST(engine_forgets_who_does_not_wait)
 	ck_assert_uint_eq(engine.forgotten, 1);
 	close(fd);
 	control = NULL;
+}
+END_TEST
+
+/* Gives pieces until it is told that they are enough. */
+static size_t give_pieces(void)
+{
+	char *big = malloc(BIG / 8);
+	size_t n = 0;
+
+	memset(big, 'x', BIG / 8);
+	do
+		n++;
+	while (engine.waiting.piece(engine.waiting.context, json_pack("{s:s#}", "flows", big, BIG / 8)) &&
+	       n < 100);
+	free(big);
+	return n;
+}
+
+static size_t drain(int fd)
+{
+	static char text[1 << 16];
+	size_t pieces = 0;
+	ssize_t n;
+
+	for (turn(); (n = recv(fd, text, sizeof(text), MSG_DONTWAIT)) > 0; turn()) {
+		for (ssize_t i = 0; i < n; i++)
+			pieces += !text[i];
+	}
+	return pieces;
+}
+
+START_TEST(an_answer_in_pieces_goes_on_as_it_is_read)
+{
+	struct seg_control_options options = defaults();
+	size_t given;
+	int fd;
+
+	options.idle = options.stall = 1;
+	restart(&options);
+	fd = dial();
+	tell(fd, "{\"method\":\"org.segd.Verify\",\"more\":true}");
+	given = give_pieces();
+	ck_assert_uint_lt(given, 100);
+	usleep(1200000); /* whoever pages through it is not dropped */
+	turn();
+	ck_assert_uint_eq(engine.resumed, 0);
+	ck_assert_uint_eq(drain(fd), given);
+	ck_assert_uint_eq(engine.resumed, 1);
+	given = give_pieces();
+	engine.waiting.done(engine.waiting.context, 0, json_pack("{s:b}", "equal", 1));
+	ck_assert_uint_eq(drain(fd), given + 1);
+	ck_assert_uint_eq(engine.resumed, 1);
+	close(fd);
+}
+END_TEST
+
+START_TEST(one_answer_to_who_wants_no_pieces)
+{
+	int fd = dial();
+
+	tell(fd, "{\"method\":\"org.segd.Verify\"}");
+	ck_assert_ptr_null(engine.waiting.piece);
+	engine.waiting.done(engine.waiting.context, 0, json_pack("{s:b}", "equal", 1));
+	ck_assert_str_eq(hear(fd), "{\"parameters\":{\"equal\":true}}\n");
+	close(fd);
+}
+END_TEST
+
+START_TEST(who_goes_away_in_the_middle_is_forgotten)
+{
+	int fd = dial(), half = dial();
+
+	tell(fd, "{\"method\":\"org.segd.Verify\",\"more\":true}");
+	close(fd);
+	turn();
+	ck_assert_uint_eq(engine.forgotten, 1);
+	ck_assert_uint_eq(seg_control_stats(control).clients, 1);
+	tell(half, "{\"method\":\"org.segd.Verify\",\"more\":true}");
+	shutdown(half, SHUT_WR); /* it still wants its answer */
+	turn();
+	ck_assert_uint_eq(engine.forgotten, 1);
+	engine.waiting.done(engine.waiting.context, 0, json_pack("{s:b}", "equal", 1));
+	ck_assert_str_eq(hear(half), "{\"parameters\":{\"equal\":true}}\n");
+	close(half);
 }
 END_TEST
 
@@ -577,6 +670,9 @@ int main(void)
 	tcase_add_test(tcase, endless_message_is_dropped_at_the_cap);
 	tcase_add_test(tcase, late_answer_comes_before_the_next_call);
 	tcase_add_test(tcase, engine_forgets_who_does_not_wait);
+	tcase_add_test(tcase, an_answer_in_pieces_goes_on_as_it_is_read);
+	tcase_add_test(tcase, one_answer_to_who_wants_no_pieces);
+	tcase_add_test(tcase, who_goes_away_in_the_middle_is_forgotten);
 	tcase_add_test(tcase, watcher_hears_events_until_it_leaves);
 	tcase_add_test(tcase, watcher_of_everything_has_every_stream);
 	tcase_add_test(tcase, watcher_that_does_not_read_is_dropped_within_the_bound);

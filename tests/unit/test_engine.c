@@ -43,6 +43,7 @@ static struct world {
 	char *alert[ALERTS];
 	size_t alerts;
 	char status[512];
+	bool observe;
 } w;
 
 static void take_alert(void *context, const struct seg_alert *alert)
@@ -96,8 +97,11 @@ static void write_policy(const char *a, const char *b, const char *c)
 
 static void begin(void)
 {
-	const struct seg_engine_options options = {.policy_file = w.policy, .denied_window = 60,
-						   .alert = take_alert, .say = take_status};
+	const struct seg_engine_options options = {.policy_file = w.policy,
+						   .denied_window = 60,
+						   .observe = w.observe,
+						   .alert = take_alert,
+						   .say = take_status};
 	static const struct seg_gateway_addr own[] = {{((seg_addr)0xffff << 32) | 0x0a010001, "eth1"},
 						      {((seg_addr)0xffff << 32) | 0x0a020001, "eth2"}};
 	static const char *const interface[] = {"lo", "eth1", "eth2", "eth3"};
@@ -158,51 +162,65 @@ static void pass(time_t seconds)
 {
 	elapse(seconds);
 	seg_engine_tick(w.engine, w.kernel.now, false);
-	fake_slices(&w.kernel);
+	fake_run(&w.kernel);
 }
 
-/* What a client waits for. */
-struct answer {
-	bool given;
+/* An answer that comes later, and in pieces. */
+struct late {
+	bool over;
 	int result;
 	json_t *out;
+	size_t pieces, flows, room; /* room: pieces until it is full */
 };
 
-static void take_answer(void *context, int result, json_t *out)
+static void take_late(void *context, int result, json_t *out)
 {
-	struct answer *answer = context;
+	struct late *late = context;
 
-	ck_assert(!answer->given);
-	*answer = (struct answer){true, result, out};
+	ck_assert(!late->over);
+	late->over = true;
+	late->result = result;
+	late->out = out;
+}
+
+static bool take_piece(void *context, json_t *out)
+{
+	struct late *late = context;
+
+	ck_assert(!late->over);
+	late->pieces++;
+	late->flows += json_array_size(json_object_get(out, "flows"));
+	json_decref(out);
+	return late->pieces % late->room != 0;
 }
 
 /* The client asks; nothing is read yet. params are taken over. */
-static void ask(struct answer *answer, seg_command_fn command, json_t *params)
+static void ask(struct late *answer, seg_command_fn command, json_t *params)
 {
 	const struct seg_request request = {
-		.uid = 1000, .params = params, .now = w.kernel.now, .done = take_answer, .context = answer};
+		.uid = 1000, .params = params, .now = w.kernel.now, .done = take_late, .context = answer};
 	int r;
 
-	*answer = (struct answer){0};
+	*answer = (struct late){.room = 1};
 	r = command(w.engine, &request, &answer->out);
 	json_decref(params);
 	if (r != SEG_LATER)
-		*answer = (struct answer){true, r, answer->out};
+		*answer = (struct late){.over = true, .result = r, .out = answer->out};
 }
 
 /* A command; the document, or NULL and *code the error's. The caller frees. */
 static json_t *call(seg_command_fn command, json_t *params, const char **code)
 {
 	static char name[64];
-	struct answer answer;
+	struct late late;
 	json_t *out;
 	int r;
 
-	ask(&answer, command, params);
-	fake_slices(&w.kernel);
-	ck_assert(answer.given);
-	out = answer.out;
-	r = answer.result;
+	ask(&late, command, params);
+	fake_run(&w.kernel);
+	ck_assert(late.over);
+	out = late.out;
+	r = late.result;
 	name[0] = '\0';
 	if (r)
 		snprintf(name, sizeof(name), "%s", json_string_value(json_object_get(out, "code")));
@@ -588,6 +606,8 @@ END_TEST
 
 START_TEST(test_rollback_by_number)
 {
+	/* What is no number of a version is not taken for the one before. */
+	static const json_int_t none[] = {99, 0, -1, 1 + ((json_int_t)1 << 32), INT64_MAX};
 	const char *code;
 	json_t *out;
 
@@ -600,8 +620,10 @@ START_TEST(test_rollback_by_number)
 	ck_assert_int_eq(number(out, "version"), 1);
 	json_decref(out);
 	ck_assert_uint_ne(mark_of("OFFICE"), 0);
-	ck_assert_ptr_null(call(seg_engine_rollback, json_pack("{s:i}", "version", 99), &code));
-	ck_assert_str_eq(code, "not-found");
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		ck_assert_ptr_null(call(seg_engine_rollback, json_pack("{s:I}", "version", none[i]), &code));
+		ck_assert_str_eq(code, "not-found");
+	}
 }
 END_TEST
 
@@ -746,6 +768,65 @@ START_TEST(test_lost_events_are_read_again)
 }
 END_TEST
 
+START_TEST(test_losses_without_end)
+{
+	unsigned dumps;
+
+	begin();
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	dumps = w.kernel.dumps;
+	for (int second = 0; second < 30; second++) {
+		for (int i = 0; i < 50; i++) {
+			seg_engine_events_lost(w.engine, w.kernel.now);
+			if (i == 25)
+				seg_engine_dumped(w.engine, 0, w.kernel.now);
+		}
+		pass(1);
+	}
+	ck_assert_uint_ge(w.kernel.dumps - dumps, 15);
+	ck_assert_uint_le(w.kernel.dumps - dumps, 31);
+	ck_assert_uint_ge(said("events-lost"), 3);
+	ck_assert_uint_le(said("events-lost"), 5);
+	ck_assert_uint_eq(said("resynced"), 0);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	pass(2);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	ck_assert_uint_eq(said("resynced"), 1);
+	forget_alerts();
+	pass(60);
+	ck_assert_uint_eq(said("events-lost"), 0);
+	seg_engine_events_lost(w.engine, w.kernel.now);
+	ck_assert_uint_eq(said("events-lost"), 1);
+}
+END_TEST
+
+/* Nothing is cut, and the event of its end is lost: a dump that does not show it any more says so. */
+START_TEST(test_observed_violation_ends_unseen)
+{
+	struct seg_flow breach;
+
+	w.observe = true;
+	begin();
+	breach = flow("10.1.0.7", "198.51.100.1", 6, 443, NULL);
+	seg_engine_flow(w.engine, SEG_FLOW_NEW, &breach, w.kernel.now);
+	seg_engine_dumped(w.engine, 0, w.kernel.now); /* it may have begun behind where that dump was */
+	pass(5);
+	ck_assert_uint_eq(said("violation "), 1);
+	ck_assert_uint_eq(said("violation-ended"), 0);
+	seg_engine_events_lost(w.engine, w.kernel.now);
+	breach.packets = 7;
+	seg_engine_flow(w.engine, SEG_FLOW_DUMPED, &breach, w.kernel.now);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	pass(5);
+	ck_assert_uint_eq(said("violation-ended"), 0);
+	seg_engine_events_lost(w.engine, w.kernel.now);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	pass(5);
+	ck_assert_uint_eq(said("violation-ended|packets=7"), 1);
+	ck_assert_uint_eq(said("violation "), 1);
+}
+END_TEST
+
 START_TEST(test_tampered_and_restored)
 {
 	const struct seg_nft_transaction foreign = {.pid = 4711, .process = "nft", .ours = true, .ours_gone = true,
@@ -759,6 +840,30 @@ START_TEST(test_tampered_and_restored)
 	ck_assert_uint_eq(said("restored"), 1);
 	ck_assert_uint_ne(mark_of("WEB"), 0);
 	ck_assert_uint_eq(w.kernel.dumps, 2); /* what began meanwhile */
+}
+END_TEST
+
+/* Only what was edited is put right: no set is made anew, and counters stay. */
+START_TEST(test_edits_are_mended_in_place)
+{
+	const struct seg_nft_transaction foreign = {.pid = 4711, .process = "nft", .ours = true,
+						    .what = "deleted a rule of chain forward of table inet segd"};
+	unsigned structure;
+	size_t rules;
+
+	begin();
+	structure = w.kernel.image->generation;
+	rules = seg_plan_chain(w.kernel.image, "forward")->rules;
+	fake_flush_chain(&w.kernel, "forward");
+	seg_engine_transaction(w.engine, &foreign, w.kernel.now);
+	ck_assert_uint_eq(said("restored"), 1);
+	ck_assert_uint_eq(seg_plan_chain(w.kernel.image, "forward")->rules, rules);
+	ck_assert_uint_eq(w.kernel.image->generation, structure);
+	/* Nor does another policy take the same names for what has another structure. */
+	fake_flush_chain(&w.kernel, "forward");
+	write_policy(web, "", "");
+	seg_engine_reload(w.engine, w.kernel.now);
+	ck_assert_uint_gt(w.kernel.image->generation, structure);
 }
 END_TEST
 
@@ -1082,6 +1187,52 @@ START_TEST(test_usage_follows_the_id)
 }
 END_TEST
 
+/* Packets of open flows, which are counted at the number's own element. */
+static void count_fast(const char *permit, uint64_t packets)
+{
+	const struct seg_set *fast = seg_plan_set(w.kernel.image, "fast");
+	uint32_t number = mark_of(permit);
+
+	for (size_t i = 0; i < fast->elems; i++) {
+		struct seg_elem *elem = (struct seg_elem *)&fast->elem[i];
+
+		if (elem->key[0] == 0 && memcmp(elem->key + fast->key_len - sizeof(number), &number, sizeof(number)) == 0)
+			elem->packets += packets;
+	}
+}
+
+/* What leaves with a small change takes its counters along: they are read before, and nothing else is. */
+START_TEST(test_usage_of_what_leaves)
+{
+	const char *code;
+	unsigned sweeps;
+
+	begin();
+	count_fast("WEB", 100);
+	ck_assert_int_eq(used("WEB", "packets"), 100);
+	count_fast("WEB", 7);
+	fake_count(&w.kernel, "slow", "WEB", 0, 3, 120);
+	fake_count(&w.kernel, "admitted", "WEB", 0, 2, 120);
+	sweeps = w.kernel.sweeps;
+	write_policy("  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/8443]}\n", dns, office);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_uint_eq(w.kernel.sweeps, sweeps);
+	ck_assert_int_eq(used("WEB", "packets"), 110);
+	ck_assert_int_eq(used("WEB", "flows"), 2);
+	count_fast("WEB", 5);
+	ck_assert_int_eq(used("WEB", "packets"), 115);
+	/* A commit that fails has taken nothing away, and nothing counts twice. */
+	count_fast("WEB", 1);
+	w.kernel.refuse = EINVAL;
+	write_policy("  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/9443]}\n", dns, office);
+	ck_assert_ptr_null(call(seg_engine_apply, NULL, &code));
+	ck_assert_str_eq(code, "kernel");
+	w.kernel.refuse = 0;
+	count_fast("WEB", 1);
+	ck_assert_int_eq(used("WEB", "packets"), 117);
+}
+END_TEST
+
 /* Readings in slices. */
 
 /* Refused pairs from 10.1.0.7 to 198.51.100.1 and on, each counted `packets` times, with an hour to live. */
@@ -1102,11 +1253,11 @@ static void read_into(const char *set)
 		ck_assert(fake_slice(&w.kernel));
 }
 
-static json_int_t denied(struct answer *answer)
+static json_int_t denied(struct late *answer)
 {
 	json_int_t n;
 
-	ck_assert(answer->given);
+	ck_assert(answer->over);
 	ck_assert_int_eq(answer->result, 0);
 	n = number(answer->out, "denied");
 	json_decref(answer->out);
@@ -1116,7 +1267,7 @@ static json_int_t denied(struct answer *answer)
 /* Who asks has what was counted before, whoever else's reading was under way; one reading serves all. */
 START_TEST(test_two_ask_at_once)
 {
-	struct answer first, second, third;
+	struct late first, second, third;
 	unsigned before;
 
 	begin();
@@ -1128,11 +1279,11 @@ START_TEST(test_two_ask_at_once)
 	w.kernel.counted[0].packets++; /* shown already */
 	ask(&second, seg_engine_status, NULL);
 	ask(&third, seg_engine_status, NULL);
-	ck_assert(!first.given);
-	while (!first.given)
+	ck_assert(!first.over);
+	while (!first.over)
 		ck_assert(fake_slice(&w.kernel));
 	ck_assert_int_eq(denied(&first), 40);
-	ck_assert(!second.given);
+	ck_assert(!second.over);
 	fake_slices(&w.kernel);
 	ck_assert_int_eq(denied(&second), 41);
 	ck_assert_int_eq(denied(&third), 41);
@@ -1157,7 +1308,7 @@ END_TEST
 
 START_TEST(test_client_gone_while_it_is_read)
 {
-	struct answer gone, stays;
+	struct late gone, stays;
 
 	begin();
 	refuse_pairs(4, 10);
@@ -1166,12 +1317,12 @@ START_TEST(test_client_gone_while_it_is_read)
 	ask(&stays, seg_engine_status, NULL);
 	seg_engine_forget(w.engine, &gone);
 	fake_slices(&w.kernel);
-	ck_assert(!gone.given);
+	ck_assert(!gone.over);
 	ck_assert_int_eq(denied(&stays), 40);
 	ask(&gone, seg_engine_status, NULL);
 	read_into("denied4");
 	die(); /* and with the daemon */
-	ck_assert(!gone.given);
+	ck_assert(!gone.over);
 	begin();
 }
 END_TEST
@@ -1179,7 +1330,7 @@ END_TEST
 /* A reading that breaks off is done again; what it showed is not counted again. */
 START_TEST(test_reading_breaks_off)
 {
-	struct answer answer;
+	struct late answer;
 
 	begin();
 	fake_slices(&w.kernel);
@@ -1204,7 +1355,7 @@ END_TEST
 /* An apply in the middle reads what it takes away at one stroke; the reading goes on behind it. */
 START_TEST(test_apply_while_it_is_read)
 {
-	struct answer answer;
+	struct late answer;
 
 	begin();
 	fake_count(&w.kernel, "slow", "WEB", 0, 10, 1000);
@@ -1236,7 +1387,7 @@ END_TEST
 START_TEST(test_elements_end_while_they_are_read)
 {
 	struct fake_counted passed_over;
-	struct answer answer;
+	struct late answer;
 
 	begin();
 	fake_slices(&w.kernel);
@@ -1271,7 +1422,7 @@ START_TEST(test_flushed_while_it_is_read)
 {
 	const struct seg_nft_transaction foreign = {
 		.ours = true, .ours_gone = true, .what = "deleted table inet segd"};
-	struct answer answer;
+	struct late answer;
 
 	begin();
 	fake_slices(&w.kernel);
@@ -1291,7 +1442,7 @@ END_TEST
  * counts nothing twice. */
 START_TEST(test_saved_while_it_is_read)
 {
-	struct answer answer;
+	struct late answer;
 
 	begin();
 	fake_count(&w.kernel, "slow", "WEB", 0, 10, 1000);
@@ -1643,6 +1794,222 @@ START_TEST(test_the_busiest_flows)
 }
 END_TEST
 
+/* Flows that WEB admitted, from two clients in turn. */
+static void crowd(size_t n)
+{
+	static uint32_t id = 1u << 20;
+	struct seg_flow one = flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB");
+
+	for (size_t i = 0; i < n; i++) {
+		one.id = ++id;
+		one.sport = (uint16_t)(1024 + i);
+		one.packets = 1;
+		one.bytes = i;
+		w.kernel.flow[w.kernel.flows++] = one;
+	}
+}
+
+static int ask_flows(struct late *late, json_t *params)
+{
+	const struct seg_request request = {.params = params,
+					    .now = w.kernel.now,
+					    .piece = take_piece,
+					    .done = take_late,
+					    .context = late};
+	json_t *out = NULL;
+	int r = seg_engine_flows(w.engine, &request, &out);
+
+	json_decref(params);
+	ck_assert_ptr_null(out);
+	return r;
+}
+
+START_TEST(test_flows_come_in_pieces)
+{
+	struct late late = {.room = 100};
+
+	begin();
+	crowd(1000);
+	ck_assert_int_eq(ask_flows(&late, NULL), SEG_LATER);
+	ck_assert_uint_eq(late.pieces, 0); /* nothing before the loop comes round */
+	fake_run(&w.kernel);
+	ck_assert(late.over && late.result == 0);
+	ck_assert_uint_eq(late.pieces, 3);
+	ck_assert_uint_eq(late.flows + json_array_size(json_object_get(late.out, "flows")), 1000);
+	json_decref(late.out);
+}
+END_TEST
+
+START_TEST(test_who_does_not_read_pauses_his_own_walk)
+{
+	struct late slow = {.room = 1}, quick = {.room = 1000};
+
+	begin();
+	crowd(1000);
+	ck_assert_int_eq(ask_flows(&slow, NULL), SEG_LATER);
+	ck_assert_int_eq(ask_flows(&quick, NULL), SEG_LATER);
+	fake_run(&w.kernel);
+	ck_assert(!slow.over && slow.pieces == 1);
+	ck_assert(quick.over);
+	json_decref(quick.out);
+	for (size_t pieces = 1; !slow.over; pieces++) {
+		ck_assert_uint_eq(slow.pieces, pieces);
+		seg_engine_resume(w.engine, &slow, w.kernel.now);
+		fake_run(&w.kernel);
+	}
+	ck_assert_uint_eq(slow.flows + json_array_size(json_object_get(slow.out, "flows")), 1000);
+	json_decref(slow.out);
+}
+END_TEST
+
+START_TEST(test_who_goes_away_ends_his_walk)
+{
+	struct late gone = {.room = 1}, idle = {.room = 1};
+
+	begin();
+	crowd(1000);
+	ck_assert_int_eq(ask_flows(&gone, NULL), SEG_LATER);
+	fake_run(&w.kernel);
+	seg_engine_forget(w.engine, &gone);
+	seg_engine_forget(w.engine, &gone);
+	seg_engine_resume(w.engine, &gone, w.kernel.now);
+	fake_run(&w.kernel);
+	ck_assert(!gone.over && gone.pieces == 1);
+	for (size_t i = 0; i < FAKE_WALKS; i++)
+		ck_assert(!w.kernel.walk[i].running);
+	ck_assert_int_eq(ask_flows(&idle, NULL), SEG_LATER); /* the engine ends while it is asked */
+}
+END_TEST
+
+START_TEST(test_one_answer_is_bounded)
+{
+	const char *code;
+	json_t *out;
+
+	begin();
+	crowd(10000);
+	out = call(seg_engine_flows, NULL, NULL);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "flows")), 10000);
+	json_decref(out);
+	crowd(1);
+	ck_assert_ptr_null(call(seg_engine_flows, NULL, &code));
+	ck_assert_str_eq(code, "too-many");
+	out = call(seg_engine_flows, json_pack("{s:s}", "zone", "mn"), NULL);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "flows")), 0);
+	json_decref(out);
+}
+END_TEST
+
+START_TEST(test_diff_of_very_many_flows)
+{
+	struct late late = {.room = 1};
+	const struct seg_request request = {.now = w.kernel.now, .done = take_late, .context = &late};
+	json_t *out = NULL;
+
+	begin();
+	crowd(10500);
+	write_policy(dns, office, "");
+	out = call(seg_engine_diff, NULL, NULL);
+	ck_assert_int_eq(number(out, "cut"), 10500);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "flows")), 10000);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "closes")), 1);
+	json_decref(out);
+	ck_assert_int_eq(seg_engine_diff(w.engine, &request, &out), SEG_LATER);
+	ck_assert(fake_walk_on(&w.kernel, &w.kernel.walk[0]));
+	json_decref(
+		call(seg_engine_apply, NULL, NULL)); /* ends the walk too: against what is in force by then */
+	ck_assert(late.over && late.result == 0);
+	ck_assert_uint_eq(json_array_size(json_object_get(late.out, "closes")), 0);
+	json_decref(late.out);
+	late = (struct late){.room = 1};
+	ck_assert_int_eq(seg_engine_diff(w.engine, &request, &out), SEG_LATER);
+	seg_engine_forget(w.engine, &late);
+	fake_run(&w.kernel);
+	ck_assert(!late.over);
+	ck_assert_int_eq(seg_engine_diff(w.engine, &request, &out),
+			 SEG_LATER); /* the engine ends while it is asked */
+}
+END_TEST
+
+/* Very many flows lose their permit: counted once each, whatever finds them, one revocation behind the other.
+ */
+START_TEST(test_revocations_wait_for_each_other)
+{
+	struct late first = {.room = 1}, second = {.room = 1}, gone = {.room = 1};
+	const struct seg_request request[] = {{.now = w.kernel.now, .done = take_late, .context = &first},
+					      {.now = w.kernel.now, .done = take_late, .context = &second},
+					      {.now = w.kernel.now, .done = take_late, .context = &gone}};
+	struct seg_flow other;
+	json_t *out = NULL;
+
+	begin();
+	crowd(1000);
+	other = flow("10.2.0.5", "198.51.100.1", 17, 53, "DNS");
+	w.kernel.flow[w.kernel.flows++] = other;
+	write_policy(dns, office, "");
+	ck_assert_int_eq(seg_engine_apply(w.engine, &request[0], &out), SEG_LATER);
+	ck_assert_uint_eq(said("applied|policy=2"), 1); /* the change is told at once */
+	ck_assert_uint_eq(said("revoked"), 0);
+	write_policy(office, "", "");
+	ck_assert_int_eq(seg_engine_apply(w.engine, &request[1], &out), SEG_LATER);
+	seg_engine_flow(w.engine, SEG_FLOW_DUMPED, &w.kernel.flow[500], w.kernel.now);
+	seg_engine_settle(w.engine, w.kernel.now);
+	ck_assert(fake_walk_on(&w.kernel, &w.kernel.walk[0]));
+	ck_assert(!w.kernel.walk[1].running);
+	fake_run(&w.kernel);
+	ck_assert(first.over && second.over);
+	ck_assert_int_eq(number(json_object_get(first.out, "revoked"), "flows"), 1000);
+	ck_assert_int_eq(number(json_object_get(first.out, "revoked"), "permits"), 1);
+	ck_assert_int_eq(number(first.out, "version"), 2);
+	ck_assert_int_eq(number(json_object_get(second.out, "revoked"), "flows"), 1);
+	ck_assert_uint_eq(said("revoked|permit=WEB|count=1000|reason=apply"), 1);
+	ck_assert_uint_eq(said("revoked|permit=DNS|count=1|reason=apply"), 1);
+	ck_assert_uint_eq(w.kernel.flows, 0);
+	json_decref(first.out);
+	json_decref(second.out);
+
+	write_policy(web, dns, office);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	crowd(300);
+	write_policy(dns, office, "");
+	ck_assert_int_eq(seg_engine_apply(w.engine, &request[2], &out), SEG_LATER);
+	seg_engine_forget(w.engine, &gone); /* what was begun is done all the same */
+	fake_run(&w.kernel);
+	ck_assert(!gone.over);
+	ck_assert_uint_eq(said("revoked|permit=WEB|count=300|reason=apply"), 1);
+	write_policy(office, "", "");
+	crowd(10);
+	w.kernel.flow[w.kernel.flows++] = flow("10.2.0.5", "198.51.100.1", 17, 53, "DNS");
+	ck_assert_int_eq(seg_engine_apply(w.engine, &request[2], &out), SEG_LATER); /* and the engine ends */
+}
+END_TEST
+
+START_TEST(test_the_policy_changes_under_a_walk)
+{
+	struct late all = {.room = 1}, busiest = {.room = 1};
+
+	begin();
+	crowd(1000);
+	ck_assert_int_eq(ask_flows(&all, NULL), SEG_LATER);
+	ck_assert_int_eq(ask_flows(&busiest, json_pack("{s:i}", "busiest", 5)), SEG_LATER);
+	ck_assert(fake_walk_on(&w.kernel, &w.kernel.walk[1]));
+	ck_assert(fake_walk_on(&w.kernel, &w.kernel.walk[1]));
+	write_policy(web, dns, "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	fake_run(&w.kernel);
+	ck_assert(busiest.over && busiest.result == 0);
+	ck_assert_int_eq(number(json_array_get(json_object_get(busiest.out, "pairs"), 0), "flows"), 1000);
+	ck_assert_int_eq(number(json_array_get(json_object_get(busiest.out, "flows"), 0), "bytes"), 999);
+	json_decref(busiest.out);
+	while (!all.over) {
+		seg_engine_resume(w.engine, &all, w.kernel.now);
+		fake_run(&w.kernel);
+	}
+	ck_assert_uint_eq(all.flows + json_array_size(json_object_get(all.out, "flows")), 1000);
+	json_decref(all.out);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("engine");
@@ -1678,8 +2045,18 @@ int main(void)
 	tcase_add_test(tcase, test_legitimate_is_none);
 	tcase_add_test(tcase, test_mark_that_lies);
 	tcase_add_test(tcase, test_the_busiest_flows);
+	tcase_add_test(tcase, test_flows_come_in_pieces);
+	tcase_add_test(tcase, test_who_does_not_read_pauses_his_own_walk);
+	tcase_add_test(tcase, test_who_goes_away_ends_his_walk);
+	tcase_add_test(tcase, test_one_answer_is_bounded);
+	tcase_add_test(tcase, test_diff_of_very_many_flows);
+	tcase_add_test(tcase, test_revocations_wait_for_each_other);
+	tcase_add_test(tcase, test_the_policy_changes_under_a_walk);
 	tcase_add_test(tcase, test_lost_events_are_read_again);
+	tcase_add_test(tcase, test_losses_without_end);
+	tcase_add_test(tcase, test_observed_violation_ends_unseen);
 	tcase_add_test(tcase, test_tampered_and_restored);
+	tcase_add_test(tcase, test_edits_are_mended_in_place);
 	tcase_add_test(tcase, test_disarm);
 	tcase_add_test(tcase, test_denied_and_spoofed);
 	tcase_add_test(tcase, test_totals_of_refusals);
@@ -1699,6 +2076,7 @@ int main(void)
 	tcase_add_test(tcase, test_elements_end_while_they_are_read);
 	tcase_add_test(tcase, test_flushed_while_it_is_read);
 	tcase_add_test(tcase, test_saved_while_it_is_read);
+	tcase_add_test(tcase, test_usage_of_what_leaves);
 	tcase_add_test(tcase, test_isolate);
 	tcase_add_test(tcase, test_stage_of_permits);
 	tcase_add_test(tcase, test_stage_of_a_zone);

@@ -200,6 +200,28 @@ START_TEST(settings_of_conntrack)
 }
 END_TEST
 
+START_TEST(packets_that_name_their_route)
+{
+	enter_namespace();
+	quiet_conntrack();
+	must("ip link add va type veth peer name vx");
+	/* Interfaces accept source routes from the start: what counts is that all may. */
+	ck_assert_int_eq(seg_sysctl_write("net/ipv4/conf/va/accept_source_route", 1), 0);
+	expect_findings("");
+	ck_assert_int_eq(seg_sysctl_write("net/ipv4/conf/all/accept_source_route", 1), 0);
+	expect_findings(
+		"accept_source_route of va is on: packets to the gateway can name another way to go on\n");
+	ck_assert_int_eq(seg_sysctl_write("net/ipv4/conf/va/accept_source_route", 0), 0);
+	expect_findings("");
+	if (seg_sysctl_write("net/ipv6/conf/all/seg6_enabled", 1) == 0) {
+		ck_assert_int_eq(seg_sysctl_write("net/ipv6/conf/va/seg6_enabled", 1), 0);
+		expect_findings(
+			"seg6_enabled of va is on: packets to the gateway can name another way to go on\n");
+	}
+	seg_strbuf_fini(&told);
+}
+END_TEST
+
 START_TEST(bridged_ports)
 {
 	bool module;
@@ -318,6 +340,7 @@ int main(void)
 	tcase_set_timeout(links, 30);
 	suite_add_tcase(suite, links);
 	tcase_add_test(bypass, settings_of_conntrack);
+	tcase_add_test(bypass, packets_that_name_their_route);
 	tcase_add_test(bypass, bridged_ports);
 	tcase_add_test(bypass, an_xdp_program);
 	tcase_add_test(bypass, an_empty_tc_hook_is_no_way_round);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What the loader makes of a policy. What it says about wrong ones is in tests/golden/check. */
 #include <check.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "fixture.h"
 #include "policy/load.h"
@@ -466,6 +470,38 @@ START_TEST(files_that_cannot_be_read)
 }
 END_TEST
 
+/* A pipe that nobody writes to would hold the reader up for ever. */
+START_TEST(a_pipe_is_for_those_who_can_wait)
+{
+	char path[] = "/tmp/seg-load-XXXXXX";
+	struct seg_policy *policy;
+	struct seg_diags diags;
+	int writer;
+
+	seg_diags_init(&diags);
+	ck_assert_int_ge(close(mkstemp(path)), 0);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert_ptr_null(seg_policy_load_file(path, &diags));
+	ck_assert_uint_eq(diags.errors, 1);
+	writer = open(path, O_RDWR);
+	ck_assert_int_eq(write(writer, town, sizeof(town) - 1), sizeof(town) - 1);
+	ck_assert_ptr_null(seg_policy_load_file(path, &diags));
+	if (fork() == 0) {
+		struct timespec moment = {.tv_nsec = 20000000};
+
+		nanosleep(&moment, NULL); /* the other end waits for what is written late */
+		_exit(0);
+	}
+	close(writer); /* the child is the last that has it open */
+	policy = seg_policy_load_stream(path, &diags);
+	unlink(path);
+	ck_assert_ptr_nonnull(policy);
+	seg_policy_free(policy);
+	seg_diags_fini(&diags);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("load");
@@ -492,6 +528,7 @@ int main(void)
 	tcase_add_test(other, earlier_diagnostics_do_not_matter);
 	tcase_add_test(other, odd_texts);
 	tcase_add_test(other, files_that_cannot_be_read);
+	tcase_add_test(other, a_pipe_is_for_those_who_can_wait);
 	suite_add_tcase(suite, model);
 	suite_add_tcase(suite, other);
 	runner = srunner_create(suite);

@@ -5,7 +5,10 @@
 
 #include <check.h>
 #include <errno.h>
+#include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/xt_CT.h>
+#include <linux/netfilter/xt_connmark.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,6 +144,28 @@ static const struct {
 	 "a rule in chain c of table ip o sends flows elsewhere than they were for (dnat)"},
 	{"add table inet o; add chain inet o c; add rule inet o c counter ct mark set 1",
 	 "a rule in chain c of table inet o sets the conntrack mark, by which open flows are judged"},
+	{"add table ip o; add chain ip o c; add rule ip o c ip dscp set cs1 ip daddr set 10.0.0.2",
+	 "a rule in chain c of table ip o rewrites addresses or ports of packets, by which they are judged"},
+	{"add table ip6 o; add chain ip6 o c; add rule ip6 o c ip6 saddr set 2001:db8::1",
+	 "a rule in chain c of table ip6 o rewrites addresses or ports of packets, by which they are judged"},
+	{"add table inet o; add chain inet o c; add rule inet o c tcp dport set 443",
+	 "a rule in chain c of table inet o rewrites addresses or ports of packets, by which they are "
+	 "judged"},
+	{"add table netdev o; add chain netdev o c { type filter hook ingress device lo priority 0; }; "
+	 "add rule netdev o c ether saddr set 00:00:5e:00:53:01",
+	 "a rule in chain c of table netdev o rewrites addresses or ports of packets, by which they are "
+	 "judged"},
+	{"add table inet o; add chain inet o c; add rule inet o c ct event set destroy",
+	 "a rule in chain c of table inet o chooses the events of flows, so that they can begin unseen"},
+};
+/* What looks like one and is none. */
+static const char *const no_ways[] = {
+	"add table inet o; add chain inet o c; add rule inet o c ct mark 1 ip ttl set 3",
+	"add table inet o; add chain inet o c; add rule inet o c ip6 hoplimit set 4",
+	"add table inet o; add chain inet o c; add rule inet o c ip dscp set cs1 tcp option maxseg size set "
+	"1400",
+	"add table ip o; add chain ip o c { type nat hook postrouting priority 100; }; add rule ip o c snat "
+	"to 10.0.0.2",
 };
 
 START_TEST(test_bypass)
@@ -149,6 +174,73 @@ START_TEST(test_bypass)
 	found[0] = '\0';
 	ck_assert_int_eq(seg_nft_find_bypass(note_bypass, NULL), 0);
 	ck_assert_msg(strncmp(found, ways[_i].bypass, strlen(ways[_i].bypass)) == 0, "%s", found);
+}
+END_TEST
+
+START_TEST(test_looks_like_a_bypass)
+{
+	ck_assert_str_eq(after(no_ways[_i])->bypass, "");
+	found[0] = '\0';
+	ck_assert_int_eq(seg_nft_find_bypass(note_bypass, NULL), 0);
+	ck_assert_str_eq(found, "");
+}
+END_TEST
+
+/* What iptables makes of its rules: a target with the bytes of its own. By hand, since not every kernel has
+ * them. */
+static const struct {
+	const char *target;
+	uint32_t revision;
+	union {
+		struct xt_ct_target_info_v1 ct;
+		struct xt_connmark_tginfo1 connmark1;
+		struct xt_connmark_tginfo2 connmark2;
+	} info;
+	const char *bypass;
+} targets[] = {
+	{"CT", 2, {.ct = {.flags = XT_CT_NOTRACK}}, "takes packets out of connection tracking"},
+	{"CT", 2, {.ct = {.zone = 7}}, NULL},
+	{"CONNMARK",
+	 1,
+	 {.connmark1 = {.mode = XT_CONNMARK_SET}},
+	 "sets the conntrack mark, by which open flows are judged"},
+	{"CONNMARK",
+	 2,
+	 {.connmark2 = {.mode = XT_CONNMARK_SAVE}},
+	 "sets the conntrack mark, by which open flows are judged"},
+	{"CONNMARK", 1, {.connmark1 = {.mode = XT_CONNMARK_RESTORE}}, NULL},
+	{"CONNMARK", 2, {.connmark2 = {.mode = XT_CONNMARK_RESTORE}}, NULL},
+	{"DNAT", 2, {.ct = {0}}, "sends flows elsewhere than they were for (dnat)"},
+	{"TEE", 1, {.ct = {0}}, "sends copies of packets elsewhere, unjudged"},
+	{"LOG", 0, {.ct = {0}}, NULL},
+};
+
+START_TEST(test_targets_of_iptables)
+{
+	_Alignas(struct nlmsghdr) char buffer[512];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
+	struct nfgenmsg *header = mnl_nlmsg_put_extra_header(nlh, sizeof(*header));
+	struct seg_strbuf text = {0};
+	struct nlattr *list, *element, *data;
+
+	nlh->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE;
+	header->nfgen_family = NFPROTO_IPV4;
+	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, "raw");
+	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, "PREROUTING");
+	list = mnl_attr_nest_start(nlh, NFTA_RULE_EXPRESSIONS);
+	element = mnl_attr_nest_start(nlh, NFTA_LIST_ELEM);
+	mnl_attr_put_strz(nlh, NFTA_EXPR_NAME, "target");
+	data = mnl_attr_nest_start(nlh, NFTA_EXPR_DATA);
+	mnl_attr_put_strz(nlh, NFTA_TARGET_NAME, targets[_i].target);
+	mnl_attr_put_u32(nlh, NFTA_TARGET_REV, htonl(targets[_i].revision));
+	mnl_attr_put(nlh, NFTA_TARGET_INFO, sizeof(targets[_i].info), &targets[_i].info);
+	mnl_attr_nest_end(nlh, data);
+	mnl_attr_nest_end(nlh, element);
+	mnl_attr_nest_end(nlh, list);
+	ck_assert_int_eq(seg_nft_bypass_of(nlh, &text), targets[_i].bypass != NULL);
+	if (targets[_i].bypass)
+		ck_assert_ptr_nonnull(strstr(text.text, targets[_i].bypass));
+	seg_strbuf_fini(&text);
 }
 END_TEST
 
@@ -253,6 +345,8 @@ int main(void)
 	tcase_add_test(tcase, test_who);
 	tcase_add_loop_test(tcase, test_changes, 0, (int)(sizeof(changes) / sizeof(changes[0])));
 	tcase_add_loop_test(tcase, test_bypass, 0, (int)(sizeof(ways) / sizeof(ways[0])));
+	tcase_add_loop_test(tcase, test_looks_like_a_bypass, 0, (int)(sizeof(no_ways) / sizeof(no_ways[0])));
+	tcase_add_loop_test(tcase, test_targets_of_iptables, 0, (int)(sizeof(targets) / sizeof(targets[0])));
 	tcase_add_test(tcase, test_flowtable);
 	tcase_add_test(tcase, test_no_bypass);
 	tcase_add_test(tcase, test_pause);

@@ -251,6 +251,52 @@ START_TEST(test_many)
 }
 END_TEST
 
+/* Elements that letters name, in this order. */
+static void spell(struct seg_set *set, const char *letters)
+{
+	struct seg_elem *elem = SEG_NEW_N(arena, struct seg_elem, strlen(letters));
+
+	for (size_t i = 0; letters[i]; i++) {
+		uint32_t key = (uint32_t)letters[i];
+
+		elem[i].key = seg_arena_copy(arena, &key, sizeof(key));
+	}
+	set->elem = elem;
+	set->elems = strlen(letters);
+}
+
+static void assert_letters(const struct seg_elem *const *elem, size_t n, const char *expected)
+{
+	ck_assert_uint_eq(n, strlen(expected));
+	for (size_t i = 0; i < n; i++)
+		ck_assert_msg(strchr(expected, elem[i]->key[0]) != NULL, "not %c", elem[i]->key[0]);
+}
+
+/* What two lists have in common at their ends is set aside: no element counts for both. */
+START_TEST(test_common_ends)
+{
+	static const char *const list[][4] = {
+		/* old, new, added, deleted */
+		{"", "abc", "abc", ""},	     {"abc", "", "", "abc"},	   {"abc", "abc", "", ""},
+		{"abc", "abxc", "x", ""},    {"abxc", "abc", "", "x"},	   {"abc", "xabc", "x", ""},
+		{"abc", "abcx", "x", ""},    {"abcd", "axcd", "x", "b"},   {"abcd", "dcba", "", ""},
+		{"abcd", "bcd", "", "a"},    {"abcd", "abc", "", "d"},	   {"a", "b", "b", "a"},
+		{"abcde", "axcye", "xy", "bd"}, {"abcd", "acbd", "", ""},
+	};
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++) {
+		struct seg_set_change change;
+		struct seg_set *a = sample_find(old, "open"), *b = sample_find(new, "open");
+
+		spell(a, list[i][0]);
+		spell(b, list[i][1]);
+		ck_assert_int_eq(seg_set_diff(a, b, 0, arena, &change), *list[i][2] || *list[i][3]);
+		assert_letters(change.add, change.adds, list[i][2]);
+		assert_letters(change.del, change.dels, list[i][3]);
+	}
+}
+END_TEST
+
 static unsigned deps(struct sample *s, size_t chain, size_t rule)
 {
 	struct seg_rule full = seg_rule_complete(&s->chain[chain]->rule[rule], arena);
@@ -296,6 +342,7 @@ int main(void)
 	tcase_add_test(tcase, test_leftovers_in_the_way);
 	tcase_add_test(tcase, test_dynamic);
 	tcase_add_test(tcase, test_many);
+	tcase_add_test(tcase, test_common_ends);
 	tcase_add_test(tcase, test_complete);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);

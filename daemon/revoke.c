@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * What a commit took its permit from: the entries of such flows are looked for, removed,
+ * counted and told.
+ *
+ * The kernel drops their packets since the commit: a number that is not in force carries
+ * nothing. So there is time: conntrack's table is walked over in slices, one revocation
+ * after the other, and whoever asked for the change has his answer when the count stands.
+ *
+ * In a table of ordinary size the kernel looks for the numbers that died, at a tenth of the
+ * cost; but it does not come back before it has seen all of the table. Beyond that size it
+ * would hold the loop up, and every entry is looked at here.
+ *
+ * A flow is counted once: by its number, or unmarked where a packet that came after the
+ * commit took the number out of its mark.
+ */
+
+#include "state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FILTERED_MAX 8	      /* passes in which the kernel looks; more: one over everything */
+#define FILTERED_TABLE 250000 /* entries that the kernel passes by in less than 80 ms */
+#define BATCH 256
+
+/* Whose a number was: the permit's id, or the zone's behind a '/', which no id has. */
+struct owner {
+	char id[64];
+};
+/* A number that died. */
+struct dead {
+	uint32_t number;
+	struct owner owner;
+};
+struct named {
+	struct owner owner;
+	uint32_t number;
+};
+/* How many flows of one owner. */
+struct tally {
+	struct owner owner;
+	size_t flows;
+};
+struct seg_revocation {
+	struct seg_engine *engine;
+	struct dead *dead; /* sorted by number */
+	size_t deads;
+	struct seg_hash named; /* the same by owner: struct named */
+	bool whole;	       /* every flow is looked at: isolation, a large table, too many numbers */
+	bool closing;	       /* numbers that died while their permits stay */
+	size_t pass;	       /* of the passes: the numbers, then the unmarked */
+	struct seg_walk *walk;
+	struct seg_flow victim[BATCH];
+	size_t victims;
+	struct seg_hash tally;
+	char reason[16];
+	time_t now;
+	/* Who waits for the answer; done NULL: nobody. */
+	void (*done)(void *context, int result, json_t *out);
+	void *context;
+	json_t *document;
+	STAILQ_ENTRY(seg_revocation) entry;
+};
+
+static struct owner owner_of(const struct seg_number *number)
+{
+	struct owner owner;
+
+	memset(&owner, 0, sizeof(owner));
+	if (number && number->permit)
+		strncpy(owner.id, number->permit->id, sizeof(owner.id) - 1);
+	else if (number)
+		snprintf(owner.id, sizeof(owner.id), "/%s", number->zone->id);
+	return owner;
+}
+
+/* The numbers that died. */
+
+struct numbers {
+	uint32_t *number;
+	size_t n;
+};
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The numbers whose packets a plan lets by, sorted. */
+static struct numbers numbers_alive(const struct seg_plan *plan)
+{
+	const struct seg_set *set = seg_plan_set(plan, "live");
+	struct numbers list = {.n = set ? set->elems : 0};
+
+	list.number = calloc(list.n + 1, sizeof(*list.number));
+	if (!list.number)
+		abort();
+	for (size_t i = 0; i < list.n; i++)
+		memcpy(&list.number[i], set->elem[i].key, sizeof(*list.number));
+	qsort(list.number, list.n, sizeof(*list.number), by_number);
+	return list;
+}
+
+static void find_dead(struct seg_revocation *job, const struct seg_plan *old, const struct seg_plan *new)
+{
+	struct numbers before = numbers_alive(old), after = numbers_alive(new);
+
+	job->dead = calloc(before.n + 1, sizeof(*job->dead));
+	if (!job->dead)
+		abort();
+	for (size_t i = 0; i < before.n; i++) {
+		struct dead *dead = &job->dead[job->deads];
+		struct named *named;
+		bool made;
+
+		if (bsearch(&before.number[i], after.number, after.n, sizeof(uint32_t), by_number))
+			continue;
+		dead->number = before.number[i];
+		dead->owner = owner_of(seg_plan_number(old, dead->number));
+		named = seg_hash_put(&job->named, &dead->owner, &made);
+		named->number = dead->number;
+		job->closing |= seg_plan_number(new, dead->number) != NULL;
+		job->deads++;
+	}
+	free(before.number);
+	free(after.number);
+}
+
+static const struct dead *dead_of(const struct seg_revocation *job, uint32_t number)
+{
+	return bsearch(&number, job->dead, job->deads, sizeof(*job->dead), by_number);
+}
+
+/* Whose was what an unmarked flow had: a packet that came after the change has taken the number out of its
+ * mark. NULL: it had none of those that died. */
+static const struct dead *lost_number(const struct seg_revocation *job, const struct seg_flow *flow)
+{
+	const struct seg_rulebook *book = job->engine->running;
+	const struct seg_packet packet = {.src = flow->src,
+					  .dst = flow->dst,
+					  .proto = flow->proto,
+					  .sport = flow->sport,
+					  .dport = flow->dport,
+					  .no_mac = true};
+	const struct seg_permit *permit;
+	const struct named *named;
+	struct seg_verdict verdict;
+	struct owner owner;
+
+	if (!book || !job->deads)
+		return NULL;
+	verdict = seg_classify_indexed(book->policy, book->index, &job->engine->links.gateway, &packet,
+				       job->now);
+	permit = seg_watch_is_closed_alone(&verdict) ? verdict.nearest : verdict.by;
+	if (!permit && !(verdict.permit && verdict.from))
+		return NULL;
+	owner = owner_of(&(struct seg_number){.permit = permit, .zone = verdict.from});
+	named = seg_hash_find(&job->named, &owner);
+	return named ? dead_of(job, named->number) : NULL;
+}
+
+/* The walk. */
+
+static void remove_victims(struct seg_revocation *job)
+{
+	size_t gone;
+
+	if (job->victims)
+		job->engine->ops->delete (job->engine->kernel, job->victim, job->victims, &gone);
+	job->victims = 0;
+}
+
+static void add_victim(struct seg_revocation *job, const struct seg_flow *flow, const struct owner *owner)
+{
+	bool made;
+	struct tally *tally = seg_hash_put(&job->tally, owner, &made);
+
+	tally->flows++;
+	job->victim[job->victims++] = *flow;
+	if (job->victims == BATCH)
+		remove_victims(job);
+}
+
+/* Of a flow that had a permit: what no other one covers. */
+static bool is_revoked(struct seg_engine *engine, const struct seg_flow *flow, time_t now)
+{
+	enum seg_judgement kind = seg_watch_judge(engine, flow, SEG_FLOW_DUMPED, now).kind;
+
+	return kind == SEG_REVOKED || (!flow->mark && kind == SEG_VIOLATION);
+}
+
+static void take(void *context, enum seg_flow_event event, const struct seg_flow *flow)
+{
+	struct seg_revocation *job = context;
+	const struct dead *dead = flow->mark ? dead_of(job, flow->mark) : lost_number(job, flow);
+	struct owner owner;
+
+	(void)event;
+	/* What never had a permit is the watcher's. */
+	if (!dead && !seg_watch_was_given(job->engine, flow->mark))
+		return;
+	if (job->engine->running && !is_revoked(job->engine, flow, job->now))
+		return;
+	owner = dead ? dead->owner
+		     : owner_of(job->engine->plan ? seg_plan_number(job->engine->plan, flow->mark) : NULL);
+	add_victim(job, flow, &owner);
+}
+
+static size_t passes(const struct seg_revocation *job)
+{
+	return job->whole ? 1 : job->deads + job->closing;
+}
+
+static void over(void *context, int result, time_t now);
+
+/* Starts the next pass; false: there is none left, or it cannot be. */
+static bool walk_on(struct seg_revocation *job)
+{
+	const struct seg_walker walker = {.take = take, .over = over, .context = job};
+	uint32_t value = 0, mask = job->whole ? 0 : UINT32_MAX;
+
+	if (job->pass >= passes(job))
+		return false;
+	if (!job->whole && job->pass < job->deads)
+		value = job->dead[job->pass].number;
+	job->pass++;
+	if (!job->engine->ops->walk(job->engine->kernel, value, mask, &walker, &job->walk))
+		return true;
+	seg_watch_look_again(job->engine); /* a dump finds what is left */
+	return false;
+}
+
+/* The end. */
+
+static void say(struct seg_engine *engine, const struct tally *tally, const char *reason, time_t now)
+{
+	bool permit = tally->owner.id[0] && tally->owner.id[0] != '/';
+	struct seg_alert alert;
+
+	seg_say_begin(engine, &alert, "revoked", SEG_NOTICE, now);
+	seg_alert_text(&alert, "permit", permit ? tally->owner.id : NULL);
+	seg_alert_number(&alert, "count", tally->flows);
+	seg_alert_text(&alert, "reason", reason);
+	seg_say_send(engine, &alert);
+}
+
+static void job_free(struct seg_revocation *job)
+{
+	json_decref(job->document);
+	seg_hash_fini(&job->tally);
+	seg_hash_fini(&job->named);
+	free(job->dead);
+	free(job);
+}
+
+static void finish(struct seg_revocation *job, time_t now)
+{
+	struct seg_engine *engine = job->engine;
+	struct seg_revoked revoked = {.permits = job->tally.n};
+	const struct tally *tally;
+	size_t cursor = 0;
+
+	STAILQ_REMOVE(&engine->revocations, job, seg_revocation, entry);
+	while (job->tally.n && (tally = seg_hash_next(&job->tally, &cursor))) {
+		revoked.flows += tally->flows;
+		say(engine, tally, job->reason, now);
+	}
+	if (job->done) {
+		json_object_set_new(job->document, "revoked", seg_answer_revoked(&revoked));
+		job->done(job->context, 0, json_incref(job->document));
+	}
+	job_free(job);
+}
+
+/* Those that wait behind. */
+static void next_job(struct seg_engine *engine, time_t now)
+{
+	struct seg_revocation *job;
+
+	while ((job = STAILQ_FIRST(&engine->revocations)) && !job->walk) {
+		job->now = now;
+		if (!walk_on(job))
+			finish(job, now);
+	}
+}
+
+static void over(void *context, int result, time_t now)
+{
+	struct seg_revocation *job = context;
+	struct seg_engine *engine = job->engine;
+
+	job->walk = NULL;
+	job->now = now;
+	remove_victims(job); /* at once: whoever loses its mark meanwhile must not be met again */
+	if (result)
+		seg_watch_look_again(engine);
+	else if (walk_on(job))
+		return;
+	finish(job, now);
+	next_job(engine, now);
+}
+
+struct seg_revocation *seg_revoke(struct seg_engine *engine, const struct seg_plan *old, bool whole,
+				  const char *reason, time_t now)
+{
+	struct seg_kernel_facts facts = {0};
+	struct seg_revocation *job;
+
+	if (!old || engine->options.observe)
+		return NULL;
+	job = calloc(1, sizeof(*job));
+	if (!job)
+		abort();
+	job->engine = engine;
+	job->now = now;
+	seg_hash_init(&job->named, sizeof(struct owner), sizeof(struct named));
+	seg_hash_init(&job->tally, sizeof(struct owner), sizeof(struct tally));
+	snprintf(job->reason, sizeof(job->reason), "%s", reason);
+	find_dead(job, old, engine->plan);
+	if (!whole && !job->deads) {
+		job_free(job);
+		return NULL;
+	}
+	engine->ops->facts(engine->kernel, &facts);
+	job->whole = whole || job->deads + job->closing > FILTERED_MAX || facts.conntrack > FILTERED_TABLE;
+	STAILQ_INSERT_TAIL(&engine->revocations, job, entry);
+	if (STAILQ_FIRST(&engine->revocations) == job && !walk_on(job)) {
+		finish(job, now);
+		return NULL;
+	}
+	return job;
+}
+
+int seg_revoke_answer(struct seg_revocation *job, const struct seg_request *request, json_t *document,
+		      json_t **out)
+{
+	const struct seg_revoked none = {0};
+
+	if (job && request->done) {
+		job->done = request->done;
+		job->context = request->context;
+		job->document = document;
+		return SEG_LATER;
+	}
+	json_object_set_new(document, "revoked", seg_answer_revoked(&none));
+	*out = document;
+	return 0;
+}
+
+bool seg_revocation_finds(const struct seg_engine *engine, const struct seg_flow *flow)
+{
+	const struct seg_revocation *job;
+
+	STAILQ_FOREACH(job, &engine->revocations, entry) {
+		if (job->whole || (flow->mark ? dead_of(job, flow->mark) != NULL : job->closing))
+			return true;
+	}
+	return false;
+}
+
+void seg_revoke_forget(struct seg_engine *engine, const void *context)
+{
+	struct seg_revocation *job;
+
+	STAILQ_FOREACH(job, &engine->revocations, entry) {
+		if (job->context == context)
+			job->done = NULL;
+	}
+}
+
+void seg_revoke_fini(struct seg_engine *engine)
+{
+	struct seg_revocation *job;
+
+	while ((job = STAILQ_FIRST(&engine->revocations))) {
+		STAILQ_REMOVE_HEAD(&engine->revocations, entry);
+		if (job->walk)
+			engine->ops->walk_stop(engine->kernel, job->walk);
+		job_free(job);
+	}
+}

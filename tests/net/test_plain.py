@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A table without an owner, as on kernels before 6.9 (Debian 12): whatever a foreign hand does to it is put right.
+
+The daemon here is built to ask for an owner that no kernel gives, so that a new kernel serves as well.
+"""
+import os
+import re
+import select
+import shutil
+import socket
+import struct
+
+from lab import BUILD, TOP, run, wait_for
+from test_hands import AT_OURS
+from test_life import closed_and_open
+from town import Town, policy
+
+PLAIN = BUILD / "plain/segd"
+
+
+def plain_town():
+    if shutil.which("make"):
+        build = os.path.relpath(BUILD, TOP)
+        run("make", "-s", "-C", str(TOP), f"BUILD={build}", f"{build}/plain/segd")
+    return Town(hosts=("a", "b", "out"), program=PLAIN)
+
+
+def restored(segd, times):
+    return wait_for(lambda: len(segd.alerts("restored")) >= times, 10)
+
+
+def test_each_hand_is_answered():
+    with plain_town() as (lab, segd):
+        assert not segd.segctl("status")["table"]["owner"]
+        stream = lab.stream("a", "10.2.0.20", "udp/5005")
+        for times, command in enumerate(AT_OURS, 1):
+            lab.exec("gw", "nft", *command.split())
+            assert restored(segd, times), f"after nft {command}"
+            assert closed_and_open(lab) == [True, False], f"after nft {command}"
+            assert stream.both(), f"after nft {command}"
+            answer = segd.segctl("verify", ok=None)
+            changes = [f for f in answer["findings"] if f["kind"] != "unowned"]
+            assert answer["equal"] and not changes, f"after nft {command}: {changes[:3]}"
+        assert len(segd.alerts("tampered", process="nft")) == len(AT_OURS)
+
+
+def test_a_table_that_is_gone_is_sealed_first():
+    """Before anything that takes time: the first that comes back is what drops."""
+    for command in ("flush ruleset", "delete table inet segd"):
+        with plain_town() as (lab, segd):
+            listening = listen(lab)
+            lab.exec("gw", "nft", *command.split())
+            assert restored(segd, 1)
+            (_, first), (who, sealing), *rest = transactions(listening)
+            assert DELTABLE in first and who == "segd", (who, sealing)
+            assert sealing == [NEWTABLE] + [NEWCHAIN, NEWRULE] + [NEWCHAIN] + [NEWCHAIN, NEWRULE], sealing
+            assert any(NEWSET in kinds for _, kinds in rest), "the policy comes after"
+
+
+# Of nf_tables' notifications.
+NEWTABLE, DELTABLE, NEWCHAIN, NEWRULE, NEWSET, NEWGEN = 0, 2, 3, 6, 9, 15
+GROUP, ADD_MEMBERSHIP, SOL_NETLINK, PROCESS_NAME, RCVBUFFORCE = 7, 1, 270, 3, 33
+
+
+def listen(lab):
+    with lab.inside("gw"):
+        s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+    lab.sockets.append(s)
+    s.setsockopt(socket.SOL_SOCKET, RCVBUFFORCE, 8 << 20)
+    s.bind((0, 0))
+    s.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, GROUP)
+    return s
+
+
+def attributes(body):
+    at = 0
+    while at + 4 <= len(body):
+        length, kind = struct.unpack_from("=HH", body, at)
+        yield kind & 0x3fff, body[at + 4:at + length]
+        at += (length + 3) & ~3
+
+
+def transactions(s):
+    """(process, kinds of its messages) of each that was committed since listen()."""
+    done, kinds = [], []
+    while select.select([s], [], [], 0)[0]:
+        data, at = s.recv(1 << 16), 0
+        while at + 20 <= len(data):
+            length, kind = struct.unpack_from("=LH", data, at)
+            if kind & 0xff == NEWGEN:
+                name = dict(attributes(data[at + 20:at + length]))[PROCESS_NAME]
+                done.append((name.rstrip(b"\0").decode(), kinds))
+                kinds = []
+            else:
+                kinds.append(kind & 0xff)
+            at += (length + 3) & ~3
+    return done
+
+
+def objects(lab):
+    """Sets, maps and chains with their handles: one that was made anew has another."""
+    listed = lab.exec("gw", "nft", "-a", "list", "table", "inet", "segd").stdout
+    return {line.strip() for line in listed.splitlines() if re.match(r"\t(set|map|chain) ", line)}
+
+
+def test_what_was_edited_is_mended_in_place():
+    """No set is made anew, so that counters stay, nor a chain that nobody touched."""
+    with plain_town() as (lab, segd):
+        before = objects(lab)
+        for times, command in enumerate(("flush chain inet segd forward", "flush table inet segd",
+                                         "insert rule inet segd forward accept", "flush set inet segd fast"), 1):
+            lab.exec("gw", "nft", *command.split())
+            assert restored(segd, times), f"after nft {command}"
+            after = objects(lab)
+            assert after == before, f"after nft {command}: {before ^ after}"
+            assert closed_and_open(lab) == [True, False], f"after nft {command}"
