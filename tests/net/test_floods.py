@@ -2,12 +2,14 @@
 """Floods out of one zone: the others do not notice, the daemon answers, its memory is bounded, its sums are exact."""
 import multiprocessing
 import pathlib
+import select
 import socket
 import time
 
 from blast import Blast
 from lab import network, transport, wait_for
 from town import Town, ZONES, policy
+from varlink import Client
 
 PORTS = 65535
 
@@ -114,3 +116,45 @@ def test_a_share_of_the_table():
         assert slowest < 10, f"segctl status took {slowest:.2f} s"
         print(f"     {held['flows']} of {most} entries, status within {slowest * 1000:.0f} ms,"
               f" {rss(segd) - before:+d} KiB")
+
+
+def fill_refused(lab, many):
+    """So many pairs in the kernel's table of refused packets."""
+    with lab.socket("a", socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for number in range(many):
+            while True:
+                try:
+                    sender.sendto(b"x", (f"198.{18 + (number >> 16)}.{number >> 8 & 255}.{number & 255}", 53))
+                    break
+                except BlockingIOError:
+                    time.sleep(0.001)
+
+
+def beside(segd, method, calls):
+    """Asks one client's question, then those of another; and whether all of these were answered first."""
+    with Client(segd.control, 60) as slow, Client(segd.control, 60) as quick:
+        slow.send("org.segd." + method)
+        longest = 0
+        for _ in range(calls):
+            began = time.monotonic()
+            quick.call("org.segd.Violations")
+            longest = max(longest, time.monotonic() - began)
+        first = not select.select([slow.socket], [], [], 0)[0]
+        began = time.monotonic()
+        answer = slow.receive()
+    return first, longest, time.monotonic() - began, answer
+
+
+def test_full_tables_hold_nobody_up():
+    """65,536 refused pairs take the kernel a second to show: others are answered meanwhile. A daemon that
+    reads them at one stroke answers nobody before, however often it is tried."""
+    many = 65536
+    with Town() as (lab, segd):
+        fill_refused(lab, many)
+        assert wait_for(lambda: segd.segctl("status")["denied"] == many, 10, 0.5), segd.segctl("status")["denied"]
+        tries = [beside(segd, "Status", 10) for _ in range(10)]
+        assert all(t[3]["denied"] == many for t in tries), [t[3]["denied"] for t in tries]
+        assert any(t[0] for t in tries), "nobody was answered while status was made"
+        print(f"     status of {many} pairs: {sum(t[0] for t in tries)} of {len(tries)} times 10 others were answered"
+              f" first; they took up to {max(t[1] for t in tries) * 1000:.0f} ms, status"
+              f" {max(t[2] for t in tries) * 1000:.0f} ms")
