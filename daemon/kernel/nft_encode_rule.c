@@ -285,8 +285,8 @@ void seg_nft_put_rules(struct seg_nft_batch *batch, const struct seg_chain *chai
 
 #define KEEPER_CHAIN "conntrack"
 
-/* One rule that names the conntrack state: who uses conntrack keeps it running, also in a chain that no packet
- * goes through. */
+/* One rule that names the conntrack state: who uses conntrack keeps it running, also in a chain that no
+ * packet goes through. */
 static void put_keeper_rule(struct seg_nft_batch *batch)
 {
 	struct seg_nft_origin origin = {.about = SEG_ABOUT_TABLE};

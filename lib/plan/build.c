@@ -124,8 +124,8 @@ static void refuse_mirrors(struct build *b, struct seg_chain *in)
 
 /*
  * What is the gateway's own, or a broadcast of its links, is not routed. The kernel sees to that, but for two
- * of its settings: bc_forwarding, and accept_source_route, where the address in the packet is not the one that
- * it goes to.
+ * of its settings: bc_forwarding, and accept_source_route, where the address in the packet is not the one
+ * that it goes to.
  */
 static void refuse_own(struct build *b, int fi, struct seg_chain *in)
 {

@@ -253,8 +253,14 @@ END_TEST
 
 static bool forwards(const struct built *b, const char *dst, uint32_t type)
 {
-	struct eval_packet p = {.hook = SEG_HOOK_FORWARD, .iif = "a0", .oif = "c0", .proto = 17, .dport = 53,
-				.fib_daddr = type, .fib_daddr_iif = RTN_UNICAST, .ct_state = 8};
+	struct eval_packet p = {.hook = SEG_HOOK_FORWARD,
+				.iif = "a0",
+				.oif = "c0",
+				.proto = 17,
+				.dport = 53,
+				.fib_daddr = type,
+				.fib_daddr_iif = RTN_UNICAST,
+				.ct_state = 8};
 
 	ck_assert(seg_addr_parse("10.1.0.5", 8, &p.src) && seg_addr_parse(dst, strlen(dst), &p.dst));
 	return eval_plan(b->plan, &p);
