@@ -339,7 +339,7 @@ void seg_nft_put_elems(struct seg_nft_batch *batch, const struct seg_set *set,
 
 /* -- chains ------------------------------------------------------------ */
 
-void seg_nft_put_hook(struct nlmsghdr *nlh, unsigned hooknum, int priority, bool drop)
+static void put_hook(struct nlmsghdr *nlh, unsigned hooknum, int priority, bool drop)
 {
 	struct nlattr *nest = mnl_attr_nest_start(nlh, NFTA_CHAIN_HOOK);
 
@@ -361,7 +361,7 @@ void seg_nft_put_chain(struct seg_nft_batch *batch, const struct seg_chain *chai
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, SEG_TABLE);
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, seg_chain_kernel_name(chain, batch->generation, name));
 	if (chain->hook != SEG_HOOK_NONE)
-		seg_nft_put_hook(nlh, seg_nft_hooknum_of(chain->hook), chain->priority, chain->policy_drop);
+		put_hook(nlh, seg_nft_hooknum_of(chain->hook), chain->priority, chain->policy_drop);
 	seg_nft_batch_close(batch, nlh);
 }
 

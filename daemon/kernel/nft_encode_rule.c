@@ -283,10 +283,10 @@ void seg_nft_put_rules(struct seg_nft_batch *batch, const struct seg_chain *chai
 
 /* -- the keeper -------------------------------------------------------- */
 
-#define KEEPER_CHAIN "prerouting"
-#define KEEPER_PRIORITY 300
+#define KEEPER_CHAIN "conntrack"
 
-/* One rule that looks at the conntrack state and does nothing: who uses conntrack keeps it running. */
+/* One rule that names the conntrack state: who uses conntrack keeps it running, also in a chain that no
+ * packet goes through. */
 static void put_keeper_rule(struct seg_nft_batch *batch)
 {
 	struct seg_nft_origin origin = {.about = SEG_ABOUT_TABLE};
@@ -321,7 +321,6 @@ void seg_nft_put_keeper(struct seg_nft_batch *batch)
 	nlh = seg_nft_batch_open(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, origin);
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, SEG_KEEPER_TABLE);
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, KEEPER_CHAIN);
-	seg_nft_put_hook(nlh, NF_INET_PRE_ROUTING, KEEPER_PRIORITY, false);
 	seg_nft_batch_close(batch, nlh);
 	put_keeper_rule(batch);
 }

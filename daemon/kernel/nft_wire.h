@@ -145,8 +145,6 @@ int seg_nft_batch_commit(struct seg_nft *nft, struct seg_nft_batch *batch, struc
 
 void seg_nft_put_table(struct seg_nft_batch *batch, const char *name, uint32_t flags);
 void seg_nft_put_del_table(struct seg_nft_batch *batch, const char *name);
-/* A hook's three attributes. */
-void seg_nft_put_hook(struct nlmsghdr *nlh, unsigned hooknum, int priority, bool drop);
 void seg_nft_put_set(struct seg_nft_batch *batch, const struct seg_set *set);
 void seg_nft_put_elems(struct seg_nft_batch *batch, const struct seg_set *set, const struct seg_elem *const *elem,
 		       size_t n, bool add);

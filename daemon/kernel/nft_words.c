@@ -46,6 +46,7 @@ static const struct seg_nft_source sources[] = {
 	[SEG_L_IP_DADDR] = {SEG_FROM_PAYLOAD, NFT_PAYLOAD_NETWORK_HEADER, offsetof(struct iphdr, daddr)},
 	[SEG_L_IP6_SADDR] = {SEG_FROM_PAYLOAD, NFT_PAYLOAD_NETWORK_HEADER, offsetof(struct ip6_hdr, ip6_src)},
 	[SEG_L_IP6_DADDR] = {SEG_FROM_PAYLOAD, NFT_PAYLOAD_NETWORK_HEADER, offsetof(struct ip6_hdr, ip6_dst)},
+	[SEG_L_IP_TTL] = {SEG_FROM_PAYLOAD, NFT_PAYLOAD_NETWORK_HEADER, offsetof(struct iphdr, ttl)},
 	[SEG_L_IP6_HOPLIMIT] = {SEG_FROM_PAYLOAD, NFT_PAYLOAD_NETWORK_HEADER,
 				offsetof(struct ip6_hdr, ip6_hlim)},
 	[SEG_L_TH_SPORT] = {SEG_FROM_PAYLOAD, NFT_PAYLOAD_TRANSPORT_HEADER, 0},
@@ -62,6 +63,8 @@ static const struct seg_nft_source sources[] = {
 	[SEG_L_IIFNAME] = {SEG_FROM_META, NFT_META_IIFNAME, 0},
 	[SEG_L_OIFNAME] = {SEG_FROM_META, NFT_META_OIFNAME, 0},
 	[SEG_L_IIFTYPE] = {SEG_FROM_META, NFT_META_IIFTYPE, 0},
+	[SEG_L_OIFTYPE] = {SEG_FROM_META, NFT_META_OIFTYPE, 0},
+	[SEG_L_LENGTH] = {SEG_FROM_META, NFT_META_LEN, 0},
 	[SEG_L_CT_MARK] = {SEG_FROM_CT, NFT_CT_MARK, 0},
 	[SEG_L_CT_DIRECTION] = {SEG_FROM_CT, NFT_CT_DIRECTION, 0},
 	[SEG_L_CT_STATE] = {SEG_FROM_CT, NFT_CT_STATE, 0},
@@ -118,6 +121,7 @@ static const unsigned hooks[] = {
 	[SEG_HOOK_INPUT] = NF_INET_LOCAL_IN,
 	[SEG_HOOK_FORWARD] = NF_INET_FORWARD,
 	[SEG_HOOK_OUTPUT] = NF_INET_LOCAL_OUT,
+	[SEG_HOOK_PREROUTING] = NF_INET_PRE_ROUTING,
 };
 
 unsigned seg_nft_hooknum_of(enum seg_hook hook)

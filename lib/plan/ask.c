@@ -103,7 +103,7 @@ static void ask_map(struct build *b, const struct asking *a, uint8_t direction, 
 	if (whole)
 		guard_whole(b, a, direction, r);
 	seg_rule_map_mark(b->w, r, room_loads(a, direction, whole), map);
-	jump(b, r, a->p->in_force);
+	jump(b, r, a->way == SEG_WAY_FORWARD ? a->p->crossing : a->p->in_force);
 }
 
 static void write_leaf(struct build *b, const struct asking *a, const struct seg_room *room)

@@ -18,6 +18,8 @@
 #include "plan/ruleset.h"
 
 #define PRIORITY (-10) /* before other tables' filters: what they see has passed us */
+#define EARLY (-90)    /* behind others' translation of destinations */
+#define SHORT 512u     /* no link is narrower, so that no packet below it meets one; a power of two */
 
 const struct family seg_families[2] = {
     {SEG_IPV4, "4", NFPROTO_IPV4, IPPROTO_ICMP, SEG_L_IP_SADDR, SEG_L_IP_DADDR, SEG_L_ICMP_TYPE,
@@ -122,8 +124,8 @@ static void refuse_mirrors(struct build *b, struct seg_chain *in)
 
 /*
  * What is the gateway's own, or a broadcast of its links, is not routed. The kernel sees to that, but for two
- * of its settings: bc_forwarding, and accept_source_route, where the address in the packet is not the one that
- * it goes to.
+ * of its settings: bc_forwarding, and accept_source_route, where the address in the packet is not the one
+ * that it goes to.
  */
 static void refuse_own(struct build *b, int fi, struct seg_chain *in)
 {
@@ -266,6 +268,16 @@ static void refuse_isolated(struct build *b, enum seg_hook hook, struct seg_chai
 	}
 }
 
+static void go_by_family(struct build *b, struct seg_chain *in, struct seg_chain *const target[2])
+{
+	for (int i = 0; i < 2; i++) {
+		struct seg_rule *r = rule(b, in);
+
+		seg_rule_cmp_u8(b->w, r, SEG_L_NFPROTO, seg_families[i].nfproto);
+		go(b, r, target[i]);
+	}
+}
+
 static void write_base(struct build *b, enum seg_hook hook, struct seg_chain *const target[2])
 {
 	static const char *const name[] = {NULL, "input", "forward", "output"};
@@ -286,11 +298,44 @@ static void write_base(struct build *b, enum seg_hook hook, struct seg_chain *co
 	r = rule(b, base);
 	seg_rule_state(b->w, r, STATE_INVALID);
 	go(b, r, b->invalid);
+	go_by_family(b, base, target);
+}
+
+/*
+ * A packet that is too big for the line it would leave by, or whose time to live ends here, is answered with
+ * an error before forward sees it. Were it the first of its flow, the flow would have no number yet, and the
+ * error could not be known for one about a permitted flow: path MTU discovery would find a black hole. Such
+ * packets are judged before they are routed, by what forward would ask them.
+ */
+static void write_early(struct build *b, struct seg_chain *const forward[2])
+{
+	static const enum seg_load time_to_live[2] = {SEG_L_IP_TTL, SEG_L_IP6_HOPLIMIT};
+	const uint32_t zero = 0, not_short = ~(SHORT - 1);
+	const uint8_t more_than_one = 0xfe;
+	struct seg_chain *base = base_chain(b->w, "prerouting", SEG_HOOK_PREROUTING, true);
+	struct seg_chain *early = chain(b, "early", "");
+	struct seg_rule *r;
+
+	base->priority = EARLY;
+	r = rule(b, base);
+	seg_rule_state(b->w, r, STATE_ESTABLISHED);
+	let_pass(b, r);
+	r = rule(b, base);
+	seg_rule_state(b->w, r, STATE_NEW);
+	seg_rule_cmp_mask(b->w, r, SEG_L_LENGTH, &zero, &not_short, sizeof(zero), true);
+	go(b, r, early);
 	for (int i = 0; i < 2; i++) {
 		r = rule(b, base);
-		seg_rule_cmp_u8(b->w, r, SEG_L_NFPROTO, seg_families[i].nfproto);
-		go(b, r, target[i]);
+		seg_rule_state(b->w, r, STATE_NEW);
+		seg_rule_cmp_mask(b->w, r, time_to_live[i], &zero, &more_than_one, 1, false);
+		go(b, r, early);
 	}
+	/* To the gateway or a group: nothing that is forwarded. */
+	r = rule(b, early);
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_FIB_DADDR_TYPE), b->own, false);
+	let_pass(b, r);
+	refuse_isolated(b, SEG_HOOK_FORWARD, early);
+	go_by_family(b, early, forward);
 }
 
 struct seg_plan *seg_plan_build(const struct seg_policy *policy, const struct seg_registry *registry,
@@ -318,6 +363,7 @@ struct seg_plan *seg_plan_build(const struct seg_policy *policy, const struct se
 	write_base(&b, SEG_HOOK_INPUT, input);
 	write_base(&b, SEG_HOOK_FORWARD, forward);
 	write_base(&b, SEG_HOOK_OUTPUT, output);
+	write_early(&b, forward);
 	plan = seg_writer_finish(b.w);
 	plan->at = options->now;
 	plan->number = b.collection.number;
@@ -351,5 +397,6 @@ struct seg_plan *seg_plan_sealed(uint32_t generation, bool observe)
 		seg_rule_counter(b.w, r);
 		refuse(&b, r);
 	}
+	base_chain(b.w, "prerouting", SEG_HOOK_PREROUTING, true)->priority = EARLY;
 	return seg_writer_finish(b.w);
 }

@@ -82,6 +82,20 @@ static void write_admit(struct build *b)
 	go(b, rule(b, b->admit), b->carry);
 }
 
+/* In forward: a packet that is judged early (build.c) has its number now, and no more: it is counted, if it
+ * gets that far, as it crosses. */
+static void write_cross(struct build *b)
+{
+	const uint16_t no_type = UINT16_MAX;
+	struct seg_rule *r;
+
+	b->cross = chain(b, "cross", "");
+	r = rule(b, b->cross);
+	seg_rule_cmp_mask(b->w, r, SEG_L_OIFTYPE, &no_type, NULL, sizeof(no_type), true);
+	go(b, r, b->admit);
+	let_pass(b, rule(b, b->cross));
+}
+
 /* A number that only drains must not stay in the mark of a flow that it was given just now: it would let the
  * next packet by. One that is closed stays: by it the flows that it cut are found and told. */
 static void forget_number(struct build *b, struct seg_chain *in)
@@ -231,10 +245,12 @@ void seg_ruleset_ends(struct build *b)
 	b->spoofed = chain(b, "spoofed", "");
 	by_family(b, b->spoofed, b->family[0].spoof, b->family[1].spoof);
 	write_admit(b);
+	write_cross(b);
 	for (int i = 0; i < 2; i++) {
 		struct family_parts *p = &b->family[i];
 
 		p->in_force = ask_number(b, &seg_families[i], p, "in-force", b->open, b->admit);
+		p->crossing = ask_number(b, &seg_families[i], p, "crossing", b->open, b->cross);
 		p->carried = ask_number(b, &seg_families[i], p, "carried", b->live, b->carry);
 		write_errors(b, &seg_families[i], &b->family[i]);
 	}

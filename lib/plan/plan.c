@@ -26,6 +26,7 @@ static const struct field_property field_table[] = {
 	[SEG_F_CT_STATUS] = {"ct_status", 4},
 	[SEG_F_TCP_FLAGS] = {"tcp_flag", 1},
 	[SEG_F_INTEGER] = {"integer", 1},
+	[SEG_F_LENGTH] = {"integer", 4},
 	[SEG_F_IFACE_TYPE] = {"iface_type", 2},
 	[SEG_F_ETHER_TYPE] = {"ether_type", 2},
 };
@@ -57,7 +58,10 @@ static const struct load_property load_table[] = {
 	[SEG_L_CT_STATE] = {"ct state", SEG_F_CT_STATE},
 	[SEG_L_CT_STATUS] = {"ct status", SEG_F_CT_STATUS},
 	[SEG_L_TCP_FLAGS] = {"tcp flags", SEG_F_TCP_FLAGS},
+	[SEG_L_IP_TTL] = {"ip ttl", SEG_F_INTEGER},
 	[SEG_L_IP6_HOPLIMIT] = {"ip6 hoplimit", SEG_F_INTEGER},
+	[SEG_L_LENGTH] = {"meta length", SEG_F_LENGTH},
+	[SEG_L_OIFTYPE] = {"meta oiftype", SEG_F_IFACE_TYPE},
 	[SEG_L_IIFTYPE] = {"meta iiftype", SEG_F_IFACE_TYPE},
 	[SEG_L_ETHER_TYPE] = {"ether type", SEG_F_ETHER_TYPE},
 };

@@ -30,38 +30,53 @@ enum seg_field {
 	SEG_F_ICMP_TYPE,    /* 1 */
 	SEG_F_ICMPV6_TYPE,  /* 1 */
 	SEG_F_ETHER_ADDR,   /* 6 */
-	SEG_F_IFNAME,       /* 16 */
-	SEG_F_MARK,         /* ct mark, 4, host order */
-	SEG_F_CT_DIR,       /* 1: 0 original, 1 reply */
-	SEG_F_NFPROTO,      /* 1 */
-	SEG_F_FIB_TYPE,     /* fib ... type, 4, host order: RTN_* */
+	SEG_F_IFNAME,	    /* 16 */
+	SEG_F_MARK,	    /* ct mark, 4, host order */
+	SEG_F_CT_DIR,	    /* 1: 0 original, 1 reply */
+	SEG_F_NFPROTO,	    /* 1 */
+	SEG_F_FIB_TYPE,	    /* fib ... type, 4, host order: RTN_* */
 	/* Compared, never a key of a set: */
-	SEG_F_CT_STATE,     /* 4, host order, bit mask */
-	SEG_F_CT_STATUS,    /* 4, host order, bit mask */
-	SEG_F_TCP_FLAGS,    /* 1, bit mask */
-	SEG_F_INTEGER,      /* 1 */
-	SEG_F_IFACE_TYPE,   /* 2, host order: ARPHRD_* */
-	SEG_F_ETHER_TYPE    /* 2: ETH_P_* */
+	SEG_F_CT_STATE,	  /* 4, host order, bit mask */
+	SEG_F_CT_STATUS,  /* 4, host order, bit mask */
+	SEG_F_TCP_FLAGS,  /* 1, bit mask */
+	SEG_F_INTEGER,	  /* 1 */
+	SEG_F_LENGTH,	  /* 4, host order */
+	SEG_F_IFACE_TYPE, /* 2, host order: ARPHRD_* */
+	SEG_F_ETHER_TYPE  /* 2: ETH_P_* */
 };
 #define SEG_KEY_FIELDS 5
 #define SEG_KEY_MAX 64
 
 /* What a rule loads from the packet: the right-hand sides nft would write. */
 enum seg_load {
-	SEG_L_IP_SADDR, SEG_L_IP_DADDR, SEG_L_IP6_SADDR, SEG_L_IP6_DADDR,
-	SEG_L_L4PROTO, SEG_L_TH_SPORT, SEG_L_TH_DPORT, SEG_L_ICMP_TYPE, SEG_L_ICMPV6_TYPE,
-	SEG_L_ETHER_SADDR, SEG_L_IIFNAME, SEG_L_OIFNAME, SEG_L_CT_MARK, SEG_L_CT_DIRECTION,
+	SEG_L_IP_SADDR,
+	SEG_L_IP_DADDR,
+	SEG_L_IP6_SADDR,
+	SEG_L_IP6_DADDR,
+	SEG_L_L4PROTO,
+	SEG_L_TH_SPORT,
+	SEG_L_TH_DPORT,
+	SEG_L_ICMP_TYPE,
+	SEG_L_ICMPV6_TYPE,
+	SEG_L_ETHER_SADDR,
+	SEG_L_IIFNAME,
+	SEG_L_OIFNAME,
+	SEG_L_CT_MARK,
+	SEG_L_CT_DIRECTION,
 	SEG_L_NFPROTO,
-	SEG_L_FIB_SADDR_TYPE,     /* fib saddr type */
-	SEG_L_FIB_DADDR_TYPE,     /* fib daddr type */
+	SEG_L_FIB_SADDR_TYPE,	  /* fib saddr type */
+	SEG_L_FIB_DADDR_TYPE,	  /* fib daddr type */
 	SEG_L_FIB_DADDR_IIF_TYPE, /* fib daddr . iif type */
-	SEG_L_CT_STATE,           /* 4, host order, bit mask */
-	SEG_L_CT_STATUS,          /* 4, host order, bit mask: IPS_* */
-	SEG_L_TCP_FLAGS,          /* 1 */
-	SEG_L_IP6_HOPLIMIT,       /* 1 */
+	SEG_L_CT_STATE,		  /* 4, host order, bit mask */
+	SEG_L_CT_STATUS,	  /* 4, host order, bit mask: IPS_* */
+	SEG_L_TCP_FLAGS,	  /* 1 */
+	SEG_L_IP_TTL,
+	SEG_L_IP6_HOPLIMIT, /* 1 */
+	SEG_L_LENGTH,	    /* meta length, 4 */
+	SEG_L_OIFTYPE,	    /* 2, host order: ARPHRD_*; none before the way out is known */
 	/* Only as what other loads depend on (plan/rule.h): */
-	SEG_L_IIFTYPE,            /* 2, host order */
-	SEG_L_ETHER_TYPE          /* 2 */
+	SEG_L_IIFTYPE,	 /* 2, host order */
+	SEG_L_ETHER_TYPE /* 2 */
 };
 
 enum seg_verdict_code { SEG_V_ACCEPT, SEG_V_DROP, SEG_V_RETURN, SEG_V_JUMP, SEG_V_GOTO };
@@ -139,7 +154,7 @@ struct seg_rule {
 	const struct seg_place *place;
 };
 
-enum seg_hook { SEG_HOOK_NONE, SEG_HOOK_INPUT, SEG_HOOK_FORWARD, SEG_HOOK_OUTPUT };
+enum seg_hook { SEG_HOOK_NONE, SEG_HOOK_INPUT, SEG_HOOK_FORWARD, SEG_HOOK_OUTPUT, SEG_HOOK_PREROUTING };
 struct seg_chain {
 	const char *name;
 	bool kept;                /* base chains */

@@ -129,6 +129,9 @@ static void print_value(struct seg_strbuf *out, enum seg_field field, const uint
 	case SEG_F_INTEGER:
 		seg_strbuf_printf(out, "%u", bytes[0]);
 		break;
+	case SEG_F_LENGTH:
+		seg_strbuf_printf(out, "%" PRIu32, read_u32(bytes));
+		break;
 	case SEG_F_ETHER_ADDR:
 		print_mac(out, bytes);
 		break;
@@ -503,8 +506,10 @@ void seg_rule_print(const struct seg_rule *rule, uint32_t generation, struct seg
 
 static void print_chain(struct printer *p, const struct seg_chain *chain)
 {
-	static const char *const hooks[] = {
-		[SEG_HOOK_INPUT] = "input", [SEG_HOOK_FORWARD] = "forward", [SEG_HOOK_OUTPUT] = "output"};
+	static const char *const hooks[] = {[SEG_HOOK_INPUT] = "input",
+					    [SEG_HOOK_FORWARD] = "forward",
+					    [SEG_HOOK_OUTPUT] = "output",
+					    [SEG_HOOK_PREROUTING] = "prerouting"};
 	char name[SEG_NAME_MAX];
 
 	seg_strbuf_printf(p->out, "\tchain %s {\n", seg_chain_kernel_name(chain, p->generation, name));

@@ -91,6 +91,7 @@ static void need(struct context *c, enum seg_load load)
 	switch (load) {
 	case SEG_L_IP_SADDR:
 	case SEG_L_IP_DADDR:
+	case SEG_L_IP_TTL:
 		need_family(c, SEG_IPV4);
 		break;
 	case SEG_L_IP6_SADDR:

@@ -39,7 +39,8 @@ extern const struct family seg_families[2]; /* IPv4, IPv6 */
 struct family_parts {
 	struct seg_set *named, *exact, *bound, *denied, *spoofed, *limit, *reject;
 	struct seg_set *isolated; /* NULL: no address is isolated */
-	struct seg_chain *origin, *in_force, *carried, *settle, *begin, *refuse, *spoof, *nobody, *errors;
+	struct seg_chain *origin, *in_force, *crossing, *carried, *settle, *begin, *refuse, *spoof, *nobody,
+		*errors;
 };
 
 struct build {
@@ -51,7 +52,7 @@ struct build {
 	struct seg_set *fast, *live, *open, *admitted, *slow, *macs, *own, *group, *neighbour, *listener, *spoof_limit;
 	struct seg_set *held; /* numbers of zones that begin nothing new */
 	struct seg_set *outgrown, *outgrown_spoofed; /* refused packets that the bounded tables have no room for */
-	struct seg_chain *admit, *carry, *invalid, *unwanted, *refuse, *spoofed;
+	struct seg_chain *admit, *cross, *carry, *invalid, *unwanted, *refuse, *spoofed;
 	struct seg_chain **at; /* by zone */
 	struct family_parts family[2];
 	bool any_bound;

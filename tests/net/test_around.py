@@ -5,6 +5,8 @@ import socket
 import struct
 import time
 
+import time
+
 from lab import NEVER, SOON, receive, wait_for
 from town import Town, policy
 
@@ -61,6 +63,50 @@ def test_errors_of_permitted_flows_come_back():
                     return True
                 return False
             assert wait_for(refused, SOON), f"port unreachable of {dst} is lost"
+
+
+def told(wire, seconds):
+    """The first ICMP error that comes in: its type; None."""
+    end = time.monotonic() + seconds
+    while got := receive(wire, end - time.monotonic()):
+        frame = got[0]
+        if got[1][2] != 4 and frame[12:14] == b"\x08\x00" and frame[23] == 1 and frame[34] in (3, 11):
+            return {3: "too big", 11: "time exceeded"}[frame[34]]
+        if got[1][2] != 4 and frame[12:14] == b"\x86\xdd" and frame[20] == 58 and frame[54] in (2, 3):
+            return {2: "too big", 3: "time exceeded"}[frame[54]]
+    return None
+
+
+def test_the_first_packet_of_a_flow_meets_errors_too():
+    """Path MTU discovery and traceroute by packets that open a flow: told where permitted, and to nobody else."""
+    with Town(policy(), FEW) as (lab, segd):
+        lab.ip("gw", "link set b0 mtu 1300")
+        number = 46000
+        for me, far in (("10.1.0.20", "10.2.0.20"), ("2001:db8:1::20", "2001:db8:2::20")):
+            for error, packet in (("too big", {"payload": b"." * 1400}), ("time exceeded", {"payload": b".", "ttl": 1})):
+                wires = {host: lab.wire(host) for host in ("a", "out")}
+                for port, permitted in ((5005, True), (5999, False)):
+                    number += 1
+                    lab.frame("a", far, source=me, sport=number, dport=port, **packet)
+                    heard = told(wires["a"], SOON if permitted else NEVER)
+                    assert heard == (error if permitted else None), f"{me} to port {port}: {heard}"
+                number += 1
+                lab.frame("out", far, source=me, sport=number, dport=5005, **packet)
+                assert not told(wires["a"], NEVER) and not told(wires["out"], NEVER), f"a liar's packet is answered to {me}"
+                lab.drop(*wires.values())
+        assert not segd.alerts("denied", from_="gateway"), segd.alerts("denied", from_="gateway")
+
+
+def test_a_large_first_packet_is_counted_once():
+    with Town(policy(), FEW) as (lab, segd):
+        lab.frame("a", "10.2.0.20", source="10.1.0.20", sport=46100, dport=5005, payload=b"." * 1200)
+        lab.frame("a", "192.0.2.20", source="10.1.0.20", sport=46101, dport=5005, payload=b"." * 1200)
+
+        def counted():
+            permit = next(p for p in segd.segctl("permits")["permits"] if p["id"] == "AB")
+            return permit["flows"], permit["packets"]
+        assert wait_for(lambda: counted() == (1, 1), 3), counted()
+        assert wait_for(lambda: sum(d["count"] for d in segd.segctl("denials")["denials"]) == 1, 3)
 
 
 def test_translation_by_others_is_seen_through():

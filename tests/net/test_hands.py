@@ -18,7 +18,7 @@ AT_OURS = ["flush ruleset", "delete table inet segd", "flush table inet segd", "
            "insert rule inet segd forward accept", "add rule inet segd output accept",
            "flush set inet segd fast", "flush set inet segd open", "delete chain inet segd forward",
            "add element inet segd live { 0x00000009 }", "add set inet segd mine { type ipv4_addr; }",
-           "delete table inet segd_keeper", "flush chain inet segd_keeper prerouting"]
+           "delete table inet segd_keeper", "flush chain inet segd_keeper conntrack"]
 # Their own tables: nothing of it may open anything, and what goes round us is named.
 THEIRS = ["""table inet mine { chain f { type filter hook forward priority -300; policy accept; accept
           }

@@ -146,6 +146,7 @@ def test_the_same_as_segctl():
 
 def test_a_late_loop_shows():
     with Metered() as (lab, segd, connect):
+        assert wait_for(lambda: scrape(connect()).get("segd_loop_lateness_seconds_count"), 10), "the loop runs"
         for sig, pause in ((signal.SIGSTOP, 2.5), (signal.SIGCONT, 1.2)):
             segd.process.send_signal(sig)
             time.sleep(pause)

@@ -26,6 +26,7 @@ struct eval_packet {
 	uint32_t fib_saddr, fib_daddr, fib_daddr_iif; /* RTN_* */
 	uint32_t ct_state, ct_status;
 	uint8_t ct_direction;
+	uint32_t length;
 	uint32_t ct_mark; /* in and out */
 };
 
@@ -100,6 +101,15 @@ static unsigned eval_load(const struct eval_packet *p, enum seg_load load, uint8
 	case SEG_L_TCP_FLAGS:
 		out[0] = p->tcp_flags;
 		return p->proto == IPPROTO_TCP ? len : 0;
+	case SEG_L_IP_TTL:
+		out[0] = p->hop_limit;
+		return ipv4 ? len : 0;
+	case SEG_L_LENGTH:
+		memcpy(out, &p->length, 4);
+		return len;
+	case SEG_L_OIFTYPE:
+		out[0] = 1; /* ARPHRD_ETHER */
+		return *p->oif ? len : 0;
 	case SEG_L_IP6_HOPLIMIT:
 		out[0] = p->hop_limit;
 		return ipv4 ? 0 : len;
@@ -236,7 +246,7 @@ static enum eval_verdict eval_chain(struct eval_packet *p, const struct seg_chai
 /* True: the packet passes. Leaves the mark it got in the packet. */
 static bool eval_plan(const struct seg_plan *plan, struct eval_packet *packet)
 {
-	static const char *const base[] = {NULL, "input", "forward", "output"};
+	static const char *const base[] = {NULL, "input", "forward", "output", "prerouting"};
 	const struct seg_chain *chain = seg_plan_chain(plan, base[packet->hook]);
 	enum eval_verdict verdict = eval_chain(packet, chain);
 

@@ -255,12 +255,50 @@ END_TEST
 
 static bool forwards(const struct built *b, const char *dst, uint32_t type)
 {
-	struct eval_packet p = {.hook = SEG_HOOK_FORWARD, .iif = "a0", .oif = "c0", .proto = 17, .dport = 53,
-				.fib_daddr = type, .fib_daddr_iif = RTN_UNICAST, .ct_state = 8};
+	struct eval_packet p = {.hook = SEG_HOOK_FORWARD,
+				.iif = "a0",
+				.oif = "c0",
+				.proto = 17,
+				.dport = 53,
+				.fib_daddr = type,
+				.fib_daddr_iif = RTN_UNICAST,
+				.ct_state = 8};
 
 	ck_assert(seg_addr_parse("10.1.0.5", 8, &p.src) && seg_addr_parse(dst, strlen(dst), &p.dst));
 	return eval_plan(b->plan, &p);
 }
+
+/* Before it is routed: to whom no link is narrow enough, and whose time to live ends nowhere, nothing is
+ * asked. */
+START_TEST(what_meets_an_error_is_judged_before_it)
+{
+	struct built b = build(HEAD P1, NULL, TUESDAY_10, NULL);
+	struct eval_packet p = {.hook = SEG_HOOK_PREROUTING,
+				.iif = "a0",
+				.oif = "",
+				.proto = 6,
+				.tcp_flags = 2,
+				.dport = 443,
+				.hop_limit = 64,
+				.length = 511,
+				.fib_daddr = RTN_UNICAST,
+				.ct_state = 8};
+
+	ck_assert(seg_addr_parse("10.1.0.5", 8, &p.src) && seg_addr_parse("10.2.0.5", 8, &p.dst));
+	ck_assert(eval_plan(b.plan, &p) && p.ct_mark == 0);
+	p.length = 512;
+	ck_assert(eval_plan(b.plan, &p) && p.ct_mark != 0);
+	p.dport = 444;
+	ck_assert(!eval_plan(b.plan, &p));
+	p.length = 60;
+	ck_assert(eval_plan(b.plan, &p));
+	p.hop_limit = 1;
+	ck_assert(!eval_plan(b.plan, &p));
+	p.fib_daddr = RTN_LOCAL;
+	ck_assert(eval_plan(b.plan, &p)); /* input will ask */
+	drop(&b);
+}
+END_TEST
 
 START_TEST(a_group_is_never_routed)
 {
@@ -374,6 +412,7 @@ int main(void)
 	tcase_add_test(tc, traffic_inside_a_zone_has_a_number_of_its_own_kind);
 	tcase_add_test(tc, a_window_touches_three_sets_alone);
 	tcase_add_test(tc, a_new_interface_of_a_wildcard_joins_the_fast_road);
+	tcase_add_test(tc, what_meets_an_error_is_judged_before_it);
 	tcase_add_test(tc, a_group_is_never_routed);
 	tcase_add_test(tc, a_held_zone_begins_nothing_new);
 	tcase_add_test(tc, a_rate_is_asked_of_its_own_zone);
