@@ -55,7 +55,7 @@ struct fake_kernel {
 	struct seg_engine *engine; /* whose readings they are */
 	char counting[32];	   /* the set; "": none under way */
 	size_t shown;		   /* elements of it */
-	int count_fails;	   /* this many readings yet to come fail where they end */
+	int count_fails;	   /* this many readings yet to come break off behind their first piece */
 	unsigned readings;	   /* of the set denied4, that came to their end */
 };
 #define FAKE_PIECE 2 /* elements a slice */
@@ -298,31 +298,29 @@ static void fake_counted_one(void *context, const struct seg_elem *elem)
 	seg_engine_counted(fake->engine, elem, fake->now);
 }
 
-static int fake_count_result(struct fake_kernel *fake)
+static bool fake_breaks_off(struct fake_kernel *fake)
 {
-	if (!fake->image || !seg_plan_set(fake->image, fake->counting))
-		return -ENOENT;
-	if (!fake->count_fails)
-		return 0;
-	fake->count_fails--;
-	return -EINTR;
+	bool breaks = fake->count_fails && fake->shown;
+
+	fake->count_fails -= breaks;
+	return breaks;
 }
 
 /* One slice of the reading under way; false: there is none. */
 static inline bool fake_slice(struct fake_kernel *fake)
 {
-	bool there = fake->image && fake->counting[0] && seg_plan_set(fake->image, fake->counting);
+	bool there = fake->image && seg_plan_set(fake->image, fake->counting);
 	size_t n = 0;
 	int r;
 
 	if (!fake->counting[0])
 		return false;
-	if (there)
+	r = !there ? -ENOENT : fake_breaks_off(fake) ? -EINTR : 0;
+	if (!r)
 		n = fake_show(fake, fake->counting, fake->shown, FAKE_PIECE, fake_counted_one, fake);
 	fake->shown += n;
 	if (n)
 		return true;
-	r = fake_count_result(fake);
 	fake->readings += !r && strcmp(fake->counting, "denied4") == 0;
 	fake->counting[0] = '\0';
 	seg_engine_counted_all(fake->engine, r, fake->now);

@@ -1201,6 +1201,24 @@ static void count_fast(const char *permit, uint64_t packets)
 	}
 }
 
+/* What a commit takes away and another brings back counts from nothing, however much it counts until it is seen. */
+START_TEST(test_usage_of_what_comes_back)
+{
+	begin();
+	count_fast("WEB", 100);
+	ck_assert_int_eq(used("WEB", "packets"), 100);
+	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "lg", "reason", "a test"), NULL));
+	ck_assert_uint_eq(mark_of("WEB"), 0);
+	json_decref(call(seg_engine_release, json_pack("{s:s}", "target", "lg"), NULL));
+	count_fast("WEB", 150);
+	ck_assert_int_eq(used("WEB", "packets"), 250);
+	pass(60);
+	die();
+	begin();
+	ck_assert_int_eq(used("WEB", "packets"), 250);
+}
+END_TEST
+
 /* What leaves with a small change takes its counters along: they are read before, and nothing else is. */
 START_TEST(test_usage_of_what_leaves)
 {
@@ -1335,16 +1353,16 @@ START_TEST(test_reading_breaks_off)
 	begin();
 	fake_slices(&w.kernel);
 	refuse_pairs(4, 10);
-	w.kernel.count_fails = 3;
 	ask(&answer, seg_engine_status, NULL);
 	read_into("denied4");
+	w.kernel.count_fails = 3;
 	w.kernel.counted[3].packets++;
 	fake_slices(&w.kernel);
 	ck_assert_int_eq(denied(&answer), 41);
 	ck_assert_int_eq(w.kernel.count_fails, 0);
 	/* For ever: what is known is the answer, and it comes. */
 	w.kernel.count_fails = 1000;
-	w.kernel.counted[3].packets++;
+	w.kernel.counted[0].packets++;
 	ask(&answer, seg_engine_status, NULL);
 	fake_slices(&w.kernel);
 	ck_assert_int_eq(denied(&answer), 42);
@@ -2077,6 +2095,7 @@ int main(void)
 	tcase_add_test(tcase, test_flushed_while_it_is_read);
 	tcase_add_test(tcase, test_saved_while_it_is_read);
 	tcase_add_test(tcase, test_usage_of_what_leaves);
+	tcase_add_test(tcase, test_usage_of_what_comes_back);
 	tcase_add_test(tcase, test_isolate);
 	tcase_add_test(tcase, test_stage_of_permits);
 	tcase_add_test(tcase, test_stage_of_a_zone);
