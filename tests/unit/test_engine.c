@@ -1201,13 +1201,15 @@ static void count_fast(const char *permit, uint64_t packets)
 	}
 }
 
-/* What a commit takes away and another brings back counts from nothing, however much it counts until it is seen. */
+/* What a commit takes away and another brings back counts from nothing, however much it counts until it is
+ * seen. */
 START_TEST(test_usage_of_what_comes_back)
 {
 	begin();
 	count_fast("WEB", 100);
 	ck_assert_int_eq(used("WEB", "packets"), 100);
-	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "lg", "reason", "a test"), NULL));
+	json_decref(
+		call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "lg", "reason", "a test"), NULL));
 	ck_assert_uint_eq(mark_of("WEB"), 0);
 	json_decref(call(seg_engine_release, json_pack("{s:s}", "target", "lg"), NULL));
 	count_fast("WEB", 150);
