@@ -137,7 +137,7 @@ void seg_limits_count_ends(struct seg_engine *engine, bool complete, time_t now)
 		return;
 	limits->counting = false;
 	limits->counted_at = now;
-	limits->wanted = !complete || limits->evicting; /* what was removed is in it, too */
+	limits->wanted |= !complete || limits->evicting; /* what was removed is in it, too */
 	limits->evicting = false;
 	limits->evict = 0;
 	if (!complete)
@@ -343,17 +343,15 @@ void seg_limits_begin(struct seg_engine *engine)
 {
 	const struct seg_policy *policy = engine->running->policy;
 	struct seg_holding *holding = make_holdings(policy->zones);
-	size_t kept = 0;
 
 	for (size_t i = 0; i < policy->zones; i++) {
 		const struct seg_holding *before = find(&engine->limits, policy->zone[i].id);
 
 		if (before)
 			holding[i] = *before;
-		kept += before != NULL;
 		snprintf(holding[i].zone, sizeof(holding[i].zone), "%s", policy->zone[i].id);
 	}
-	engine->limits.wanted |= kept != policy->zones || kept != engine->limits.zones;
+	engine->limits.wanted = true; /* networks may have moved from one zone to another */
 	free(engine->limits.zone);
 	engine->limits.zone = holding;
 	engine->limits.zones = policy->zones;

@@ -24,6 +24,11 @@ static const char zone_a[] =
 	"  a: {tier: lgwan, interfaces: [a0], networks: [10.1.0.0/24], limit: {flows: 100}}\n";
 static const char zone_a_wider[] =
 	"  a: {tier: lgwan, interfaces: [a0], networks: [10.1.0.0/24], limit: {flows: 200}}\n";
+static const char zone_a_moved[] =
+	"  a: {tier: lgwan, interfaces: [a0], networks: [10.7.0.0/24], limit: {flows: 100}}\n";
+static const char zone_a_and_new[] =
+	"  a: {tier: lgwan, interfaces: [a0], networks: [10.1.0.0/24], limit: {flows: 100}}\n"
+	"  new: {tier: lgwan, interfaces: [n0], networks: [10.6.0.0/24]}\n";
 static const char zone_a_inside[] =
 	"  a: {tier: lgwan, interfaces: [a0], networks: [10.1.0.0/24], intra: allow, limit: {flows: 100}}\n";
 static const char others[] =
@@ -417,6 +422,41 @@ START_TEST(test_events_while_a_dump_runs)
 }
 END_TEST
 
+/* A dump that saw only a part of a zone's flows as this zone's is not the last word. */
+START_TEST(test_a_policy_that_comes_while_a_dump_runs)
+{
+	unsigned dumps;
+
+	seg_engine_events_lost(w.engine, w.kernel.now);
+	dumps = w.kernel.dumps;
+	dump("10.6.0.20", "none", 8);
+	write_policy(zone_a_and_new, "");
+	json_decref(call(seg_engine_apply, NULL));
+	dump("10.6.0.20", "none", 2);
+	w.kernel.entries = 10;
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	ck_assert_int_eq(counted("new"), 2);
+	pass(10);
+	ck_assert_uint_eq(w.kernel.dumps, dumps + 1);
+	dump("10.6.0.20", "none", 10);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	ck_assert_int_eq(counted("new"), 10);
+}
+END_TEST
+
+/* The same zones, and a network has moved from one to the other with its flows. */
+START_TEST(test_a_policy_that_moves_a_network)
+{
+	unsigned dumps = w.kernel.dumps;
+
+	pass(20);
+	write_policy(zone_a_moved, "");
+	json_decref(call(seg_engine_apply, NULL));
+	pass(1);
+	ck_assert_uint_eq(w.kernel.dumps, dumps + 1);
+}
+END_TEST
+
 /* Inside a zone no events are sent: the fill of the table tells that somebody has to be counted. */
 START_TEST(test_a_flood_without_events)
 {
@@ -770,6 +810,8 @@ int main(void)
 	tcase_add_test(tcase, test_held_zones_are_counted_anew);
 	tcase_add_test(tcase, test_a_dump_that_fails_counts_nothing);
 	tcase_add_test(tcase, test_events_while_a_dump_runs);
+	tcase_add_test(tcase, test_a_policy_that_comes_while_a_dump_runs);
+	tcase_add_test(tcase, test_a_policy_that_moves_a_network);
 	tcase_add_test(tcase, test_a_flood_without_events);
 	tcase_add_test(tcase, test_counts_that_are_far_from_the_total);
 	tcase_add_test(tcase, test_a_small_limit_without_events);
