@@ -149,6 +149,7 @@ void seg_limits_count_ends(struct seg_engine *engine, bool complete, time_t now)
 	}
 	engine->ops->facts(engine->kernel, &facts);
 	limits->others = (int64_t)facts.conntrack - (int64_t)sum(limits);
+	limits->known = true;
 	limits->due = true;
 }
 
@@ -273,7 +274,7 @@ static bool look_at(struct seg_engine *engine, struct seg_holding *holding, cons
 
 	set_limit(holding, own, facts);
 	held = is_too_much(holding);
-	if (was && !held && !is_over(holding->since, HELD_AT_LEAST, now))
+	if (was && !held && (!engine->limits.known || !is_over(holding->since, HELD_AT_LEAST, now)))
 		held = true;
 	if (held != was) {
 		holding->held = held;

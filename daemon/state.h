@@ -63,6 +63,7 @@ struct seg_limits {
 	unsigned heard;                  /* events since the last look */
 	bool due;                        /* one of them reached a limit */
 	bool unwritten;                  /* the kernel does not know yet who is held */
+	bool known;                      /* a dump has counted all: until then nobody is let go */
 	bool counting, wanted, evicting; /* a dump runs; another is needed; it makes room, too */
 	uint64_t evict;                  /* entries that it may still remove */
 	time_t counted_at, count_took;

@@ -97,7 +97,7 @@ static void write_policy(const char *a, const char *more)
 	fclose(file);
 }
 
-static void start(bool observe)
+static void start_uncounted(bool observe)
 {
 	const struct seg_engine_options options = {
 		.policy_file = w.policy, .denied_window = WINDOW, .alert = take_alert, .observe = observe};
@@ -109,6 +109,11 @@ static void start(bool observe)
 	w.engine = seg_engine_new(&options, &fake_ops, &w.kernel, w.store);
 	seg_engine_links(w.engine, &gateway, interface, 6, w.kernel.now);
 	ck_assert_int_eq(seg_engine_start(w.engine, w.kernel.now), 0);
+}
+
+static void start(bool observe)
+{
+	start_uncounted(observe);
 	seg_engine_dumped(w.engine, 0, w.kernel.now); /* an empty table */
 }
 
@@ -565,6 +570,28 @@ START_TEST(test_makes_room)
 }
 END_TEST
 
+/* What no permit explains is told, also where it would have had to make room. */
+START_TEST(test_violations_make_room_and_are_told)
+{
+	struct seg_flow one;
+	size_t before;
+
+	begin_flows("10.1.0.20", "A", 100);
+	pass(1);
+	w.kernel.entries = TABLE * 95 / 100;
+	pass(1);
+	before = w.alerts;
+	one = flow("10.1.0.20", "none");
+	one.dport = one.orig_dport = 666;
+	w.kernel.flow[w.kernel.flows++] = one;
+	seg_engine_flow(w.engine, SEG_FLOW_DUMPED, &one, w.kernel.now);
+	seg_engine_settle(w.engine, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.deleted, 1);
+	ck_assert_uint_eq(w.alerts, before + 1);
+	ck_assert_ptr_nonnull(strstr(w.alert[before], "violation "));
+}
+END_TEST
+
 /* Of another dump, when there is room again, nothing is removed. */
 START_TEST(test_makes_room_no_longer_than_needed)
 {
@@ -648,6 +675,24 @@ START_TEST(test_a_restart_finds_who_is_held)
 	pass(WINDOW);
 	ck_assert_uint_eq(told("a", "held"), 1);
 	ck_assert_uint_eq(told("a", "released"), 1);
+}
+END_TEST
+
+/* What holds a zone when the daemon comes back may still be there: it is counted before the zone is let go. */
+START_TEST(test_a_restart_lets_nobody_go_uncounted)
+{
+	begin_flows("10.1.0.20", "A", 100);
+	die();
+	start_uncounted(false);
+	pass(30);
+	ck_assert(is_held("a"));
+	dump("10.1.0.20", "A", 100);
+	seg_engine_dumped(w.engine, -EINTR, w.kernel.now);
+	pass(30);
+	ck_assert(is_held("a"));
+	dump("10.1.0.20", "A", 70);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	ck_assert(!is_held("a"));
 }
 END_TEST
 
@@ -817,11 +862,13 @@ int main(void)
 	tcase_add_test(tcase, test_a_small_limit_without_events);
 	tcase_add_test(tcase, test_entries_of_nobody);
 	tcase_add_test(tcase, test_makes_room);
+	tcase_add_test(tcase, test_violations_make_room_and_are_told);
 	tcase_add_test(tcase, test_makes_room_no_longer_than_needed);
 	tcase_add_test(tcase, test_a_table_without_bound);
 	tcase_add_test(tcase, test_observes_and_holds_nobody);
 	tcase_add_test(tcase, test_an_apply_changes_nothing_about_it);
 	tcase_add_test(tcase, test_a_restart_finds_who_is_held);
+	tcase_add_test(tcase, test_a_restart_lets_nobody_go_uncounted);
 	tcase_add_test(tcase, test_a_restart_that_observes);
 	tcase_add_test(tcase, test_a_window_closes_meanwhile);
 	tcase_add_test(tcase, test_isolated_meanwhile);
