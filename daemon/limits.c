@@ -380,6 +380,17 @@ void seg_limits_adopt(struct seg_engine *engine, const struct seg_plan *image)
 	}
 }
 
+void seg_limits_let_go(struct seg_engine *engine, time_t now)
+{
+	for (size_t i = 0; i < engine->limits.zones; i++) {
+		struct seg_holding *holding = &engine->limits.zone[i];
+
+		if (holding->held)
+			holding->since = now;
+		holding->held = false;
+	}
+}
+
 void seg_limits_fini(struct seg_limits *limits)
 {
 	free(limits->zone);

@@ -756,10 +756,21 @@ END_TEST
 
 START_TEST(test_disarmed)
 {
+	json_t *status;
+
 	begin_flows("10.1.0.20", "A", 100);
 	json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1)));
 	pass(30);
 	ck_assert_ptr_null(w.kernel.image);
+	status = call(seg_engine_status, NULL);
+	ck_assert(json_is_false(json_object_get(entry(status, "limits", "zone", "a"), "held")));
+	json_decref(status);
+	json_decref(call(seg_engine_apply, NULL)); /* armed again: counted before anybody is held */
+	ck_assert(!is_held("a"));
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	ck_assert(!is_held("a"));
+	pass(WINDOW);
+	ck_assert_uint_eq(told("a", "released"), 1);
 }
 END_TEST
 
