@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The rules outlive the daemon; the daemon answers whoever changes them; what happened meanwhile is found."""
 import shutil
+import socket
 import subprocess
 import time
 
-from lab import Lab, Segd, wait_for
+from lab import SOON, Lab, Segd, wait_for
 from town import HOSTS, Town, build, policy
 
 
@@ -192,6 +193,24 @@ def test_observe_drops_nothing_and_says_all():
         assert lab.probe("a", "192.0.2.20", "tcp/443"), "would be refused"
         assert lab.probe("a", "10.2.0.20", "tcp/443")
         assert segd.alert("denied", src="10.1.0.20", dst="192.0.2.20") or segd.alert("violation", dst="192.0.2.20")
+
+
+def refused(segd, src, dst):
+    return sum(one["count"] for one in segd.segctl("denials")["denials"] if (one["src"], one["dst"]) == (src, dst))
+
+
+def test_observe_counts_once():
+    """What is long, or at its last hop, is asked for before it is routed, too: it is one packet all the same."""
+    with Town(policy(), HOSTS, "--observe") as (lab, segd):
+        sender = lab.socket("a", socket.AF_INET, socket.SOCK_DGRAM)
+        lab.ip("gw", "link set b0 mtu 1300")
+        lab.frame("a", "10.2.0.20", source="10.1.0.20", sport=46000, dport=5005, payload=b"." * 1400)
+        for port in range(5000, 5010):
+            sender.sendto(bytes(600), ("192.0.2.20", port))
+            sender.sendto(bytes(6), ("192.0.2.20", port + 100))
+        assert wait_for(lambda: refused(segd, "10.1.0.20", "192.0.2.20") >= 20, SOON), segd.segctl("denials")
+        assert refused(segd, "10.1.0.20", "192.0.2.20") == 20, segd.segctl("denials")
+        assert not refused(segd, "10.1.0.1", "10.1.0.20"), "the error about a permitted packet would not be refused"
 
 
 def test_disarm():
