@@ -63,7 +63,7 @@ struct seg_limits {
 	unsigned heard;                  /* events since the last look */
 	bool due;                        /* one of them reached a limit */
 	bool unwritten;                  /* the kernel does not know yet who is held */
-	bool known;                      /* a dump has counted all: until then nobody is let go */
+	bool known;			 /* a dump has counted all: until then nobody is let go */
 	bool counting, wanted, evicting; /* a dump runs; another is needed; it makes room, too */
 	uint64_t evict;                  /* entries that it may still remove */
 	time_t counted_at, count_took;
@@ -249,7 +249,7 @@ void seg_listing_fini(struct seg_engine *engine);
 void seg_limits_fini(struct seg_limits *limits);
 void seg_limits_adopt(struct seg_engine *engine, const struct seg_plan *image); /* who is held, of an earlier life */
 void seg_limits_begin(struct seg_engine *engine);                               /* a new policy is in force */
-void seg_limits_let_go(struct seg_engine *engine, time_t now);                  /* everybody: disarmed */
+void seg_limits_let_go(struct seg_engine *engine, time_t now);			/* everybody: disarmed */
 /* Every event and every entry of a dump. True: the entry has to make room. */
 bool seg_limits_flow(struct seg_engine *engine, enum seg_flow_event event, const struct seg_flow *flow);
 void seg_limits_count_begins(struct seg_engine *engine); /* a dump of everything */

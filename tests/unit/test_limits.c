@@ -678,7 +678,8 @@ START_TEST(test_a_restart_finds_who_is_held)
 }
 END_TEST
 
-/* What holds a zone when the daemon comes back may still be there: it is counted before the zone is let go. */
+/* What holds a zone when the daemon comes back may still be there: it is counted before the zone is let go.
+ */
 START_TEST(test_a_restart_lets_nobody_go_uncounted)
 {
 	begin_flows("10.1.0.20", "A", 100);
