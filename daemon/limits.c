@@ -418,22 +418,31 @@ bool seg_limits_holds(const struct seg_engine *engine, const struct seg_zone *zo
 	       !engine->options.observe;
 }
 
+struct seg_held seg_limits_of(const struct seg_engine *engine, const struct seg_zone *zone)
+{
+	const struct seg_holding *holding = &engine->limits.zone[zone->index];
+
+	return (struct seg_held){.flows = holding->flows,
+				 .limit = holding->limit,
+				 .held = seg_limits_holds(engine, zone),
+				 .since = holding->since};
+}
+
 json_t *seg_json_limits(const struct seg_engine *engine)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; engine->running && i < engine->limits.zones; i++) {
-		const struct seg_holding *one = &engine->limits.zone[i];
+	for (size_t i = 0; engine->running && i < engine->running->policy->zones; i++) {
 		const struct seg_zone *zone = &engine->running->policy->zone[i];
-		bool held = seg_limits_holds(engine, zone);
+		struct seg_held one = seg_limits_of(engine, zone);
 		uint32_t rate = zone->limit.rate;
 
 		json_array_append_new(
-			list, json_pack("{s:s, s:I, s:o, s:o, s:b, s:o}", "zone", one->zone, "flows",
-					(json_int_t)one->flows, "limit",
-					one->limit ? json_integer((json_int_t)one->limit) : json_null(),
-					"new", rate ? json_integer(rate) : json_null(), "held", held, "since",
-					held ? seg_json_time(engine, one->since) : json_null()));
+			list, json_pack("{s:s, s:I, s:o, s:o, s:b, s:o}", "zone", zone->id, "flows",
+					(json_int_t)one.flows, "limit",
+					one.limit ? json_integer((json_int_t)one.limit) : json_null(), "new",
+					rate ? json_integer(rate) : json_null(), "held", one.held, "since",
+					one.held ? seg_json_time(engine, one.since) : json_null()));
 	}
 	return list;
 }

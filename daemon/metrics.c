@@ -132,6 +132,50 @@ static void put_events(struct writing *w)
 	      w->facts.conntrack_max);
 }
 
+/* Zones: a family at a time over all of them. */
+
+static uint64_t zone_flows(const struct seg_held *zone)
+{
+	return zone->flows;
+}
+
+static uint64_t zone_limit(const struct seg_held *zone)
+{
+	return zone->limit;
+}
+
+static uint64_t zone_held(const struct seg_held *zone)
+{
+	return zone->held;
+}
+
+static void put_zones_of(struct writing *w, const char *name, const char *help,
+			 uint64_t (*value)(const struct seg_held *zone), bool zero)
+{
+	const struct seg_policy *policy = w->engine->running->policy;
+
+	seg_exposition_family(w->out, SEG_GAUGE, name, help);
+	for (size_t i = 0; i < policy->zones; i++) {
+		struct seg_held zone = seg_limits_of(w->engine, &policy->zone[i]);
+
+		if (value(&zone) || zero)
+			seg_exposition_sample(w->out, name, SEG_LABELS({"zone", policy->zone[i].id}),
+					      value(&zone));
+	}
+}
+
+static void put_limits(struct writing *w)
+{
+	if (!w->engine->running)
+		return;
+	put_zones_of(w, "segd_zone_flows", "Entries of conntrack's table that the zone has begun", zone_flows,
+		     true);
+	put_zones_of(w, "segd_zone_flows_limit", "How many it may have now; absent where there is no limit",
+		     zone_limit, false);
+	put_zones_of(w, "segd_zone_held", "1 while the zone is at its limit and begins nothing new", zone_held,
+		     true);
+}
+
 /* What was refused, and what passed unpermitted. */
 
 struct by_zones {
@@ -306,6 +350,7 @@ void seg_engine_metrics(struct seg_engine *engine, time_t now, struct seg_strbuf
 	put_policy(&w);
 	put_table(&w);
 	put_events(&w);
+	put_limits(&w);
 	put_refusals(&w);
 	put_permits(&w);
 	put_daemon(&w);

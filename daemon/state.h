@@ -260,6 +260,13 @@ time_t seg_limits_tick(struct seg_engine *engine, time_t now); /* when next; 0: 
 bool *seg_limits_held(const struct seg_engine *engine, const struct seg_policy *policy);
 /* Is it refused what it begins now? Of the running policy; NULL allowed. */
 bool seg_limits_holds(const struct seg_engine *engine, const struct seg_zone *zone);
+/* What a zone of the running policy has begun of conntrack's table. */
+struct seg_held {
+	uint64_t flows, limit; /* limit 0: none */
+	bool held;
+	time_t since; /* held */
+};
+struct seg_held seg_limits_of(const struct seg_engine *engine, const struct seg_zone *zone);
 json_t *seg_json_limits(const struct seg_engine *engine);
 
 /* refusals.c */

@@ -827,6 +827,34 @@ static unsigned denied(const char *reason)
 	return n;
 }
 
+/* Whether the metrics have this sample. */
+static bool shows(const char *sample)
+{
+	struct seg_strbuf text = {0};
+	bool found;
+
+	seg_engine_metrics(w.engine, w.kernel.now, &text);
+	found = strstr(seg_strbuf_text(&text), sample) != NULL;
+	seg_strbuf_fini(&text);
+	return found;
+}
+
+START_TEST(test_metrics)
+{
+	begin_flows("10.1.0.20", "A", 7);
+	pass(1);
+	ck_assert(shows("\nsegd_zone_flows{zone=\"a\"} 7\n"));
+	ck_assert(shows("\nsegd_zone_flows_limit{zone=\"a\"} 100\n"));
+	ck_assert(shows("\nsegd_zone_held{zone=\"a\"} 0\n"));
+	begin_flows("10.1.0.20", "A", 93);
+	ck_assert(shows("\nsegd_zone_held{zone=\"a\"} 1\n"));
+	ck_assert(shows("\nsegd_zone_held{zone=\"b\"} 0\n"));
+	w.kernel.boundless = true;
+	pass(1);
+	ck_assert(!shows("\nsegd_zone_flows_limit{zone=\"b\"}"));
+}
+END_TEST
+
 START_TEST(test_why_it_was_refused)
 {
 	struct seg_refused refused = {.in = "a0",
@@ -887,6 +915,7 @@ int main(void)
 	tcase_add_test(tcase, test_the_clock_is_set_back);
 	tcase_add_test(tcase, test_disarmed);
 	tcase_add_test(tcase, test_answers);
+	tcase_add_test(tcase, test_metrics);
 	tcase_add_test(tcase, test_why_it_was_refused);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
