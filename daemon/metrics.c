@@ -121,8 +121,8 @@ static void put_events(struct writing *w)
 		w->facts.events_unreadable);
 	counter(w, "segd_events_overflows_total",
 		"Times that the kernel could not deliver events; how many, it does not say", watch->lost);
-	counter(w, "segd_events_resyncs_total", "Of these, made good by reading the whole table",
-		watch->resyncs);
+	counter(w, "segd_events_resyncs_total", "Times that the whole table was read for it", watch->resyncs);
+	gauge(w, "segd_events_resync_pending", "1 while some losses are not made good", watch->owed);
 	if (w->facts.has_queue)
 		gauge(w, "segd_events_queue_bytes", "Events not read yet", w->facts.queue);
 	if (!w->facts.conntrack_max)

@@ -1033,6 +1033,23 @@ START_TEST(test_metrics_of_state)
 }
 END_TEST
 
+/* One dump answers many losses: what is not made good is no difference of two counters. */
+START_TEST(test_metrics_of_losses)
+{
+	begin();
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	for (int i = 0; i < 5; i++)
+		seg_engine_events_lost(w.engine, w.kernel.now);
+	ck_assert(has_line("segd_events_overflows_total 5"));
+	ck_assert(has_line("segd_events_resync_pending 1"));
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	pass(2);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	ck_assert(has_line("segd_events_resyncs_total 2"));
+	ck_assert(has_line("segd_events_resync_pending 0"));
+}
+END_TEST
+
 START_TEST(test_metrics_while_sealed)
 {
 	unlink(w.policy);
@@ -1887,6 +1904,7 @@ int main(void)
 	tcase_add_test(tcase, test_denied_and_spoofed);
 	tcase_add_test(tcase, test_totals_of_refusals);
 	tcase_add_test(tcase, test_metrics_of_state);
+	tcase_add_test(tcase, test_metrics_of_losses);
 	tcase_add_test(tcase, test_metrics_while_sealed);
 	tcase_add_test(tcase, test_metrics_of_permits);
 	tcase_add_test(tcase, test_metrics_of_refusals_only_grow);
