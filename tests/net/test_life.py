@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The rules outlive the daemon; the daemon answers whoever changes them; what happened meanwhile is found."""
+import re
 import shutil
 import socket
 import subprocess
 import time
 
+from blast import Blast
 from lab import SOON, Lab, Segd, wait_for
 from town import HOSTS, Town, build, policy
 
@@ -185,6 +187,26 @@ def test_settings_that_cannot_be_read_leave_nothing_open():
         segd.settings.write_text(right)
         segd.start()
         assert closed_and_open(lab) == [True, False]
+
+
+def test_a_table_of_an_earlier_version_is_upgraded_in_place():
+    """An image without a base chain that this version has, as before there was prerouting: nothing is made anew."""
+    with Town(policy(AB="from: a, to: b, service: [udp/5000-5010]"), ("a", "b", "out")) as (lab, segd):
+        with Blast(lab, 1000) as blast:
+            always = blast.both("a", "10.2.0.20", 5005)
+            never = blast.udp("a", "10.2.0.20", 5999)
+            blast.run()
+            segd.kill()
+            early = re.search(r"chain (early\S*)", lab.ruleset(what="table inet segd"))[1]
+            lab.nft("gw", f"delete chain inet segd prerouting; flush chain inet segd {early};"
+                          f" delete chain inet segd {early}")
+            segd.start()
+            time.sleep(0.3)
+        for stream in always:
+            assert len(blast.numbers(stream)) > 200 and not blast.lost(stream), len(blast.lost(stream))
+        assert not blast.came(never)
+        assert segd.segctl("verify")["equal"]
+        assert "hook prerouting" in lab.ruleset(what="table inet segd")
 
 
 def test_observe_drops_nothing_and_says_all():
