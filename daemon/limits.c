@@ -298,8 +298,9 @@ static void look(struct seg_engine *engine, time_t now)
 	for (size_t i = 0; i < limits->zones; i++)
 		changed |= look_at(engine, &limits->zone[i], &engine->running->policy->zone[i].limit, &facts,
 				   now);
+	/* To be held stops no open flow: what it revokes, a window did that ended in this second. */
 	if (changed && !engine->options.observe)
-		limits->unwritten = seg_apply_refresh(engine, now, "limit", NULL) != 0;
+		limits->unwritten = seg_apply_refresh(engine, now, "window", NULL) != 0;
 	count_where_needed(engine, &facts, now);
 }
 

@@ -201,6 +201,8 @@ void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned ver
 void seg_windows_begin(struct seg_engine *engine, time_t now); /* a new policy is in force */
 void seg_windows_look(struct seg_engine *engine, time_t now);  /* who opened, who ended */
 void seg_windows_tell(struct seg_engine *engine, time_t now);  /* `expiring` */
+/* Which permits are open now, by which flows are judged; tells who expired. True: something changed. */
+bool seg_windows_note(struct seg_engine *engine, time_t now);
 
 /* watch.c: the flow road. */
 enum seg_judgement { SEG_LEGITIMATE, SEG_NOT_JUDGED, SEG_REVOKED, SEG_VIOLATION };

@@ -724,6 +724,23 @@ START_TEST(test_a_window_closes_meanwhile)
 }
 END_TEST
 
+START_TEST(test_what_a_window_revokes_is_the_windows)
+{
+	struct seg_flow inner = flow("10.1.0.20", "H");
+
+	inner.dst = inner.orig_dst = addr("10.5.0.20");
+	w.kernel.flow[w.kernel.flows++] = inner;
+	w.kernel.now += 3600;
+	w.kernel.mono += 3600;
+	begin_flows("10.1.0.20", "A", 100);
+	ck_assert(is_held("a"));
+	fake_run(&w.kernel);
+	ck_assert_uint_eq(w.kernel.flows, 0);
+	ck_assert_ptr_nonnull(strstr(w.alert[w.alerts - 1], "revoked "));
+	ck_assert_ptr_nonnull(strstr(w.alert[w.alerts - 1], " reason=window"));
+}
+END_TEST
+
 START_TEST(test_isolated_meanwhile)
 {
 	json_t *verify;
@@ -911,6 +928,7 @@ int main(void)
 	tcase_add_test(tcase, test_a_restart_lets_nobody_go_uncounted);
 	tcase_add_test(tcase, test_a_restart_that_observes);
 	tcase_add_test(tcase, test_a_window_closes_meanwhile);
+	tcase_add_test(tcase, test_what_a_window_revokes_is_the_windows);
 	tcase_add_test(tcase, test_isolated_meanwhile);
 	tcase_add_test(tcase, test_the_clock_is_set_back);
 	tcase_add_test(tcase, test_disarmed);
