@@ -172,8 +172,8 @@ static void put_limits(struct writing *w)
 		     true);
 	put_zones_of(w, "segd_zone_flows_limit", "How many it may have now; absent where there is no limit",
 		     zone_limit, false);
-	put_zones_of(w, "segd_zone_held", "1 while the zone is at its limit and begins nothing new", zone_held,
-		     true);
+	put_zones_of(w, "segd_zone_held", "1 while the zone is at its limit and begins nothing new",
+		     zone_held, true);
 }
 
 /* What was refused, and what passed unpermitted. */
