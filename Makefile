@@ -119,7 +119,7 @@ check-golden-ja: $(BUILD)/segctl $(MO)
 	@tests/golden/japanese --segctl $<
 
 run-unit: $(UNIT_BIN)
-	@failed=0; for t in $(UNIT_BIN); do $$t || failed=1; done; exit $$failed
+	@failed=0; for t in $(UNIT_BIN); do CK_DEFAULT_TIMEOUT=60 $$t || failed=1; done; exit $$failed
 
 run-replay: $(FUZZ:%=$(BUILD)/replay/%)
 	@failed=0; for f in $(FUZZ); do $(BUILD)/replay/$$f tests/fuzz/corpus/$$f || failed=1; done; exit $$failed

@@ -221,6 +221,7 @@ int seg_apply_refresh(struct seg_engine *engine, time_t now, const char *reason,
 	seg_diags_fini(&diags);
 	if (r)
 		return r;
+	seg_windows_note(engine, now); /* what the plan has closed is what flows are judged by */
 	counted = seg_revoke(engine, old, hosts, reason, now);
 	seg_plan_free(old);
 	if (revoked)

@@ -470,6 +470,7 @@ int seg_engine_disarm(struct seg_engine *engine, const struct seg_request *reque
 	engine->next_repair = engine->next_refresh = engine->next_window = 0;
 	seg_plan_free(engine->plan);
 	engine->plan = NULL;
+	seg_limits_let_go(engine, request->now);
 	seg_change_tell(engine, &change, request->now);
 	seg_say_status(engine);
 	*out = json_pack("{s:s}", "state", seg_engine_state(engine));

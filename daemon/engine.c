@@ -192,6 +192,9 @@ void seg_engine_free(struct seg_engine *engine)
 		return;
 	while (engine->subscriptions)
 		seg_engine_unsubscribe(engine, engine->subscriptions);
+	seg_listing_fini(engine);
+	seg_diff_fini(engine);
+	seg_revoke_fini(engine);
 	seg_rulebook_free(engine->running);
 	seg_plan_free(engine->plan);
 	seg_arena_free(engine->numbers);
@@ -202,9 +205,6 @@ void seg_engine_free(struct seg_engine *engine)
 	seg_usage_fini(&engine->usage);
 	seg_watch_fini(&engine->watch);
 	seg_limits_fini(&engine->limits);
-	seg_listing_fini(engine);
-	seg_diff_fini(engine);
-	seg_revoke_fini(engine);
 	seg_refusals_fini(&engine->refusals);
 	json_decref(engine->bypass);
 	json_decref(engine->evidence.pending);
@@ -608,16 +608,26 @@ static void tick_counters(struct seg_engine *engine, time_t now)
 	}
 }
 
+/* The clock was set: every deadline was reckoned by the old one. */
+static void forget_deadlines(struct seg_engine *engine, time_t now)
+{
+	time_t *const pending[] = {&engine->next_repair, &engine->next_refresh, &engine->watch.next_dump};
+
+	engine->next_usage = engine->next_save = now;
+	engine->next_rollback = 0;
+	if (engine->running)
+		engine->next_window = now;
+	for (size_t i = 0; i < sizeof(pending) / sizeof(*pending); i++)
+		if (*pending[i])
+			*pending[i] = now;
+}
+
 time_t seg_engine_tick(struct seg_engine *engine, time_t now, bool stepped)
 {
 	time_t next = now + 3600;
 
-	if (stepped) { /* every deadline was reckoned by the old clock */
-		engine->next_usage = engine->next_save = now;
-		engine->next_rollback = 0;
-		if (engine->running)
-			engine->next_window = now;
-	}
+	if (stepped)
+		forget_deadlines(engine, now);
 	tick_deadline(engine, now);
 	earlier(&next, seg_emergency_tick(engine, now));
 	if (is_due(&engine->next_window, now)) {

@@ -18,11 +18,11 @@
  *  - The numbering of permits is on disk before a plan that uses it is committed.
  *
  * Owned here: engine.c (life, ticks, alerts), start.c, apply.c (policy road), rulebook.c,
- * numbers.c, change.c (apply, confirm, rollback), windows.c (hours and dates), watch.c (flow
- * road), resync.c (conntrack's table read again), limits.c (each zone's part of conntrack's table),
- * readings.c (the kernel's counters, in slices), refusals.c, usage.c (counters of permits), emergency.c
- * (isolation, stages), evidence.c (report), answers.c (what segctl asks), listing.c (flows), diff.c, revoke.c
- * (what a commit closed), metrics.c (what Prometheus asks).
+ * numbers.c, change.c (apply, confirm, rollback), revoke.c (what a commit closed), windows.c (hours and
+ * dates), watch.c (flow road), resync.c (conntrack's table read again), limits.c (each zone's part of
+ * conntrack's table), readings.c (the kernel's counters, in slices), refusals.c, usage.c (of permits), emergency.c (isolation, stages),
+ * evidence.c (report), answers.c (what segctl asks), listing.c and busiest.c (flows), diff.c,
+ * metrics.c (what Prometheus asks).
  */
 
 #include <jansson.h>

@@ -137,7 +137,7 @@ void seg_limits_count_ends(struct seg_engine *engine, bool complete, time_t now)
 		return;
 	limits->counting = false;
 	limits->counted_at = now;
-	limits->wanted = !complete || limits->evicting; /* what was removed is in it, too */
+	limits->wanted |= !complete || limits->evicting; /* what was removed is in it, too */
 	limits->evicting = false;
 	limits->evict = 0;
 	if (!complete)
@@ -149,6 +149,7 @@ void seg_limits_count_ends(struct seg_engine *engine, bool complete, time_t now)
 	}
 	engine->ops->facts(engine->kernel, &facts);
 	limits->others = (int64_t)facts.conntrack - (int64_t)sum(limits);
+	limits->known = true;
 	limits->due = true;
 }
 
@@ -273,7 +274,7 @@ static bool look_at(struct seg_engine *engine, struct seg_holding *holding, cons
 
 	set_limit(holding, own, facts);
 	held = is_too_much(holding);
-	if (was && !held && !is_over(holding->since, HELD_AT_LEAST, now))
+	if (was && !held && (!engine->limits.known || !is_over(holding->since, HELD_AT_LEAST, now)))
 		held = true;
 	if (held != was) {
 		holding->held = held;
@@ -297,8 +298,9 @@ static void look(struct seg_engine *engine, time_t now)
 	for (size_t i = 0; i < limits->zones; i++)
 		changed |= look_at(engine, &limits->zone[i], &engine->running->policy->zone[i].limit, &facts,
 				   now);
+	/* To be held stops no open flow: what it revokes, a window did that ended in this second. */
 	if (changed && !engine->options.observe)
-		limits->unwritten = seg_apply_refresh(engine, now, "limit", NULL) != 0;
+		limits->unwritten = seg_apply_refresh(engine, now, "window", NULL) != 0;
 	count_where_needed(engine, &facts, now);
 }
 
@@ -343,17 +345,15 @@ void seg_limits_begin(struct seg_engine *engine)
 {
 	const struct seg_policy *policy = engine->running->policy;
 	struct seg_holding *holding = make_holdings(policy->zones);
-	size_t kept = 0;
 
 	for (size_t i = 0; i < policy->zones; i++) {
 		const struct seg_holding *before = find(&engine->limits, policy->zone[i].id);
 
 		if (before)
 			holding[i] = *before;
-		kept += before != NULL;
 		snprintf(holding[i].zone, sizeof(holding[i].zone), "%s", policy->zone[i].id);
 	}
-	engine->limits.wanted |= kept != policy->zones || kept != engine->limits.zones;
+	engine->limits.wanted = true; /* networks may have moved from one zone to another */
 	free(engine->limits.zone);
 	engine->limits.zone = holding;
 	engine->limits.zones = policy->zones;
@@ -378,6 +378,17 @@ void seg_limits_adopt(struct seg_engine *engine, const struct seg_plan *image)
 		one->since = engine->started;
 		one->times = 1;
 		limits->zones++;
+	}
+}
+
+void seg_limits_let_go(struct seg_engine *engine, time_t now)
+{
+	for (size_t i = 0; i < engine->limits.zones; i++) {
+		struct seg_holding *holding = &engine->limits.zone[i];
+
+		if (holding->held)
+			holding->since = now;
+		holding->held = false;
 	}
 }
 
@@ -408,22 +419,31 @@ bool seg_limits_holds(const struct seg_engine *engine, const struct seg_zone *zo
 	       !engine->options.observe;
 }
 
+struct seg_held seg_limits_of(const struct seg_engine *engine, const struct seg_zone *zone)
+{
+	const struct seg_holding *holding = &engine->limits.zone[zone->index];
+
+	return (struct seg_held){.flows = holding->flows,
+				 .limit = holding->limit,
+				 .held = seg_limits_holds(engine, zone),
+				 .since = holding->since};
+}
+
 json_t *seg_json_limits(const struct seg_engine *engine)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; engine->running && i < engine->limits.zones; i++) {
-		const struct seg_holding *one = &engine->limits.zone[i];
+	for (size_t i = 0; engine->running && i < engine->running->policy->zones; i++) {
 		const struct seg_zone *zone = &engine->running->policy->zone[i];
-		bool held = seg_limits_holds(engine, zone);
+		struct seg_held one = seg_limits_of(engine, zone);
 		uint32_t rate = zone->limit.rate;
 
 		json_array_append_new(
-			list, json_pack("{s:s, s:I, s:o, s:o, s:b, s:o}", "zone", one->zone, "flows",
-					(json_int_t)one->flows, "limit",
-					one->limit ? json_integer((json_int_t)one->limit) : json_null(),
-					"new", rate ? json_integer(rate) : json_null(), "held", held, "since",
-					held ? seg_json_time(engine, one->since) : json_null()));
+			list, json_pack("{s:s, s:I, s:o, s:o, s:b, s:o}", "zone", zone->id, "flows",
+					(json_int_t)one.flows, "limit",
+					one.limit ? json_integer((json_int_t)one.limit) : json_null(), "new",
+					rate ? json_integer(rate) : json_null(), "held", one.held, "since",
+					one.held ? seg_json_time(engine, one.since) : json_null()));
 	}
 	return list;
 }

@@ -120,8 +120,8 @@ static void put_events(struct writing *w)
 		w->facts.events_unreadable);
 	counter(w, "segd_events_overflows_total",
 		"Times that the kernel could not deliver events; how many, it does not say", watch->lost);
-	counter(w, "segd_events_resyncs_total", "Of these, made good by reading the whole table",
-		watch->resyncs);
+	counter(w, "segd_events_resyncs_total", "Times that the whole table was read for it", watch->resyncs);
+	gauge(w, "segd_events_resync_pending", "1 while some losses are not made good", watch->owed);
 	if (w->facts.has_queue)
 		gauge(w, "segd_events_queue_bytes", "Events not read yet", w->facts.queue);
 	if (!w->facts.conntrack_max)
@@ -129,6 +129,50 @@ static void put_events(struct writing *w)
 	gauge(w, "segd_conntrack_entries", "Entries of conntrack's table", w->facts.conntrack);
 	gauge(w, "segd_conntrack_entries_limit", "How many conntrack's table can hold",
 	      w->facts.conntrack_max);
+}
+
+/* Zones: a family at a time over all of them. */
+
+static uint64_t zone_flows(const struct seg_held *zone)
+{
+	return zone->flows;
+}
+
+static uint64_t zone_limit(const struct seg_held *zone)
+{
+	return zone->limit;
+}
+
+static uint64_t zone_held(const struct seg_held *zone)
+{
+	return zone->held;
+}
+
+static void put_zones_of(struct writing *w, const char *name, const char *help,
+			 uint64_t (*value)(const struct seg_held *zone), bool zero)
+{
+	const struct seg_policy *policy = w->engine->running->policy;
+
+	seg_exposition_family(w->out, SEG_GAUGE, name, help);
+	for (size_t i = 0; i < policy->zones; i++) {
+		struct seg_held zone = seg_limits_of(w->engine, &policy->zone[i]);
+
+		if (value(&zone) || zero)
+			seg_exposition_sample(w->out, name, SEG_LABELS({"zone", policy->zone[i].id}),
+					      value(&zone));
+	}
+}
+
+static void put_limits(struct writing *w)
+{
+	if (!w->engine->running)
+		return;
+	put_zones_of(w, "segd_zone_flows", "Entries of conntrack's table that the zone has begun", zone_flows,
+		     true);
+	put_zones_of(w, "segd_zone_flows_limit", "How many it may have now; absent where there is no limit",
+		     zone_limit, false);
+	put_zones_of(w, "segd_zone_held", "1 while the zone is at its limit and begins nothing new",
+		     zone_held, true);
 }
 
 /* What was refused, and what passed unpermitted. */
@@ -305,6 +349,7 @@ static int tell_metrics(struct seg_engine *engine, const struct seg_request *req
 	put_policy(&w);
 	put_table(&w);
 	put_events(&w);
+	put_limits(&w);
 	put_refusals(&w);
 	put_permits(&w);
 	put_daemon(&w);

@@ -200,7 +200,9 @@ static void take(void *context, enum seg_flow_event event, const struct seg_flow
 	struct owner owner;
 
 	(void)event;
-	/* What never had a permit is the watcher's. */
+	/* What never had a permit is the watcher's. Disarmed, everything may go on. */
+	if (job->engine->disarmed)
+		return;
 	if (!dead && !seg_watch_was_given(job->engine, flow->mark))
 		return;
 	if (job->engine->running && !is_revoked(job->engine, flow, job->now))

@@ -63,6 +63,7 @@ struct seg_limits {
 	unsigned heard;                  /* events since the last look */
 	bool due;                        /* one of them reached a limit */
 	bool unwritten;                  /* the kernel does not know yet who is held */
+	bool known;			 /* a dump has counted all: until then nobody is let go */
 	bool counting, wanted, evicting; /* a dump runs; another is needed; it makes room, too */
 	uint64_t evict;                  /* entries that it may still remove */
 	time_t counted_at, count_took;
@@ -199,6 +200,8 @@ void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned ver
 void seg_windows_begin(struct seg_engine *engine, time_t now); /* a new policy is in force */
 void seg_windows_look(struct seg_engine *engine, time_t now);  /* who opened, who ended */
 void seg_windows_tell(struct seg_engine *engine, time_t now);  /* `expiring` */
+/* Which permits are open now, by which flows are judged; tells who expired. True: something changed. */
+bool seg_windows_note(struct seg_engine *engine, time_t now);
 
 /* watch.c: the flow road. */
 enum seg_judgement { SEG_LEGITIMATE, SEG_NOT_JUDGED, SEG_REVOKED, SEG_VIOLATION };
@@ -247,6 +250,7 @@ void seg_listing_fini(struct seg_engine *engine);
 void seg_limits_fini(struct seg_limits *limits);
 void seg_limits_adopt(struct seg_engine *engine, const struct seg_plan *image); /* who is held, of an earlier life */
 void seg_limits_begin(struct seg_engine *engine);                               /* a new policy is in force */
+void seg_limits_let_go(struct seg_engine *engine, time_t now);			/* everybody: disarmed */
 /* Every event and every entry of a dump. True: the entry has to make room. */
 bool seg_limits_flow(struct seg_engine *engine, enum seg_flow_event event, const struct seg_flow *flow);
 void seg_limits_count_begins(struct seg_engine *engine); /* a dump of everything */
@@ -257,6 +261,13 @@ time_t seg_limits_tick(struct seg_engine *engine, time_t now); /* when next; 0: 
 bool *seg_limits_held(const struct seg_engine *engine, const struct seg_policy *policy);
 /* Is it refused what it begins now? Of the running policy; NULL allowed. */
 bool seg_limits_holds(const struct seg_engine *engine, const struct seg_zone *zone);
+/* What a zone of the running policy has begun of conntrack's table. */
+struct seg_held {
+	uint64_t flows, limit; /* limit 0: none */
+	bool held;
+	time_t since; /* held */
+};
+struct seg_held seg_limits_of(const struct seg_engine *engine, const struct seg_zone *zone);
 json_t *seg_json_limits(const struct seg_engine *engine);
 
 /* refusals.c */

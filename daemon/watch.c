@@ -467,20 +467,20 @@ static void flow_ended(struct seg_engine *engine, const struct seg_flow *flow, t
 void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const struct seg_flow *flow, time_t now)
 {
 	struct seg_judged judged;
+	bool makes_room;
 
 	if (event != SEG_FLOW_DUMPED)
 		engine->watch.received++;
 	if (engine->disarmed)
 		return;
-	if (seg_limits_flow(engine, event, flow)) {
-		cut(engine, flow);
-		return;
-	}
+	makes_room = seg_limits_flow(engine, event, flow);
 	if (event == SEG_FLOW_DESTROY) {
 		flow_ended(engine, flow, now);
 		return;
 	}
 	judged = seg_watch_judge(engine, flow, event, now);
+	if (makes_room && (judged.kind == SEG_LEGITIMATE || judged.kind == SEG_NOT_JUDGED))
+		cut(engine, flow); /* the others go anyway, and are told */
 	switch (judged.kind) {
 	case SEG_LEGITIMATE:
 		if (event != SEG_FLOW_NEW)

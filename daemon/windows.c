@@ -76,15 +76,12 @@ void seg_windows_tell(struct seg_engine *engine, time_t now)
 	seg_say_store(engine, now);
 }
 
-void seg_windows_look(struct seg_engine *engine, time_t now)
+bool seg_windows_note(struct seg_engine *engine, time_t now)
 {
-	const struct seg_policy *policy;
+	const struct seg_policy *policy = engine->running ? engine->running->policy : NULL;
 	bool changed = false;
 
-	if (!engine->running || engine->disarmed)
-		return;
-	policy = engine->running->policy;
-	for (size_t i = 0; i < policy->permits; i++) {
+	for (size_t i = 0; policy && i < policy->permits; i++) {
 		enum seg_schedule_state state = state_of(engine, &policy->permit[i], now);
 
 		if (state == engine->running->window[i])
@@ -94,6 +91,16 @@ void seg_windows_look(struct seg_engine *engine, time_t now)
 		if (state == SEG_EXPIRED)
 			say_end(engine, &policy->permit[i], "expired", now);
 	}
+	return changed;
+}
+
+void seg_windows_look(struct seg_engine *engine, time_t now)
+{
+	bool changed;
+
+	if (!engine->running || engine->disarmed)
+		return;
+	changed = seg_windows_note(engine, now);
 	engine->next_window = next_look(engine, now);
 	seg_windows_tell(engine, now);
 	/* Also where nothing changed: after a step of the clock every timeout is wrong. */

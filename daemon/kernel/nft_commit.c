@@ -197,6 +197,21 @@ static void undo_add(struct commit *c)
 	seg_nft_batch_fini(&batch);
 }
 
+/* What claims the table, by itself and before all the rest. Takes the batch over. */
+static int send_claim(struct commit *c, struct seg_nft_batch *batch)
+{
+	int ret;
+
+	c->nft->seq += (uint32_t)batch->origins;
+	ret = seg_nft_batch_commit(c->nft, batch, c->diags);
+	seg_nft_batch_fini(batch);
+	if (ret == 0) {
+		seg_nft_claimed(c->nft, &c->claim);
+		c->claim.needed = false;
+	}
+	return ret;
+}
+
 /*
  * An orphan is adopted first, in a batch of its own: the kernel makes no base chain in the same transaction
  * that changes its table, and somebody may have deleted one.
@@ -204,18 +219,10 @@ static void undo_add(struct commit *c)
 static int adopt(struct commit *c)
 {
 	struct seg_nft_batch batch;
-	int ret;
 
 	seg_nft_batch_init(&batch, c->nft->seq + 1, 0);
 	seg_nft_put_table(&batch, SEG_TABLE, c->claim.flags);
-	c->nft->seq += (uint32_t)batch.origins;
-	ret = seg_nft_batch_commit(c->nft, &batch, c->diags);
-	seg_nft_batch_fini(&batch);
-	if (ret == 0) {
-		seg_nft_claimed(c->nft, &c->claim);
-		c->claim.needed = false;
-	}
-	return ret;
+	return send_claim(c, &batch);
 }
 
 /* The first rules of a base chain that need no set and no chain. */
@@ -236,7 +243,6 @@ static size_t plain_rules(const struct seg_chain *chain)
 static int seal(struct commit *c)
 {
 	struct seg_nft_batch batch;
-	int ret;
 
 	seg_nft_batch_init(&batch, c->nft->seq + 1, c->new->generation);
 	seg_nft_put_table(&batch, SEG_TABLE, c->claim.flags);
@@ -250,14 +256,7 @@ static int seal(struct commit *c)
 		seg_nft_put_chain(&batch, beginning);
 		seg_nft_put_rules(&batch, beginning, c->arena);
 	}
-	c->nft->seq += (uint32_t)batch.origins;
-	ret = seg_nft_batch_commit(c->nft, &batch, c->diags);
-	seg_nft_batch_fini(&batch);
-	if (ret == 0) {
-		seg_nft_claimed(c->nft, &c->claim);
-		c->claim.needed = false;
-	}
-	return ret;
+	return send_claim(c, &batch);
 }
 
 /* The table, as far as it must be there before what goes into it. */

@@ -201,12 +201,22 @@ static void accept_rejections(struct build *b, int fi, struct seg_chain *in)
 /* Errors that the gateway itself tells the ends of a flow about. */
 static void accept_own_errors(struct build *b, int fi, struct seg_chain *in)
 {
+	const uint32_t none = 0;
 	struct seg_rule *r = rule(b, in);
 
 	seg_rule_state(b->w, r, STATE_RELATED);
 	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, seg_families[fi].icmp);
 	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->live, false);
 	go(b, r, b->carry);
+	if (!b->options->observe)
+		return;
+	/* Nothing was judged early: the flow's first packet met the error, and would either have got its
+	 * number before or not have come that far. */
+	r = rule(b, in);
+	seg_rule_state(b->w, r, STATE_RELATED);
+	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, seg_families[fi].icmp);
+	seg_rule_cmp_mask(b->w, r, SEG_L_CT_MARK, &none, NULL, sizeof(none), false);
+	let_pass(b, r);
 }
 
 static struct seg_chain *write_output(struct build *b, int fi, const struct kinds *kinds,
@@ -305,7 +315,8 @@ static void write_base(struct build *b, enum seg_hook hook, struct seg_chain *co
  * A packet that is too big for the line it would leave by, or whose time to live ends here, is answered with
  * an error before forward sees it. Were it the first of its flow, the flow would have no number yet, and the
  * error could not be known for one about a permitted flow: path MTU discovery would find a black hole. Such
- * packets are judged before they are routed, by what forward would ask them.
+ * packets are judged before they are routed, by what forward would ask them. Not where nothing is dropped:
+ * forward would refuse them once more, and count one packet for two.
  */
 static void write_early(struct build *b, struct seg_chain *const forward[2])
 {
@@ -313,10 +324,13 @@ static void write_early(struct build *b, struct seg_chain *const forward[2])
 	const uint32_t zero = 0, not_short = ~(SHORT - 1);
 	const uint8_t more_than_one = 0xfe;
 	struct seg_chain *base = base_chain(b->w, "prerouting", SEG_HOOK_PREROUTING, true);
-	struct seg_chain *early = chain(b, "early", "");
+	struct seg_chain *early;
 	struct seg_rule *r;
 
 	base->priority = EARLY;
+	if (b->options->observe)
+		return;
+	early = chain(b, "early", "");
 	r = rule(b, base);
 	seg_rule_state(b->w, r, STATE_ESTABLISHED);
 	let_pass(b, r);

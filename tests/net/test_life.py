@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The rules outlive the daemon; the daemon answers whoever changes them; what happened meanwhile is found."""
+import re
 import shutil
+import socket
 import subprocess
 import time
 
-from lab import Lab, Segd, wait_for
+from blast import Blast
+from lab import SOON, Lab, Segd, wait_for
 from town import HOSTS, Town, build, policy
 
 
@@ -186,12 +189,50 @@ def test_settings_that_cannot_be_read_leave_nothing_open():
         assert closed_and_open(lab) == [True, False]
 
 
+def test_a_table_of_an_earlier_version_is_upgraded_in_place():
+    """An image without a base chain that this version has, as before there was prerouting: nothing is made anew."""
+    with Town(policy(AB="from: a, to: b, service: [udp/5000-5010]"), ("a", "b", "out")) as (lab, segd):
+        with Blast(lab, 1000) as blast:
+            always = blast.both("a", "10.2.0.20", 5005)
+            never = blast.udp("a", "10.2.0.20", 5999)
+            blast.run()
+            segd.kill()
+            early = re.search(r"chain (early\S*)", lab.ruleset(what="table inet segd"))[1]
+            lab.nft("gw", f"delete chain inet segd prerouting; flush chain inet segd {early};"
+                          f" delete chain inet segd {early}")
+            segd.start()
+            time.sleep(0.3)
+        for stream in always:
+            assert len(blast.numbers(stream)) > 200 and not blast.lost(stream), len(blast.lost(stream))
+        assert not blast.came(never)
+        assert segd.segctl("verify")["equal"]
+        assert "hook prerouting" in lab.ruleset(what="table inet segd")
+
+
 def test_observe_drops_nothing_and_says_all():
     with Town(policy(), HOSTS, "--observe") as (lab, segd):
         assert segd.segctl("status")["state"] == "observing"
         assert lab.probe("a", "192.0.2.20", "tcp/443"), "would be refused"
         assert lab.probe("a", "10.2.0.20", "tcp/443")
         assert segd.alert("denied", src="10.1.0.20", dst="192.0.2.20") or segd.alert("violation", dst="192.0.2.20")
+
+
+def refused(segd, src, dst):
+    return sum(one["count"] for one in segd.segctl("denials")["denials"] if (one["src"], one["dst"]) == (src, dst))
+
+
+def test_observe_counts_once():
+    """What is long, or at its last hop, is asked for before it is routed, too: it is one packet all the same."""
+    with Town(policy(), HOSTS, "--observe") as (lab, segd):
+        sender = lab.socket("a", socket.AF_INET, socket.SOCK_DGRAM)
+        lab.ip("gw", "link set b0 mtu 1300")
+        lab.frame("a", "10.2.0.20", source="10.1.0.20", sport=46000, dport=5005, payload=b"." * 1400)
+        for port in range(5000, 5010):
+            sender.sendto(bytes(600), ("192.0.2.20", port))
+            sender.sendto(bytes(6), ("192.0.2.20", port + 100))
+        assert wait_for(lambda: refused(segd, "10.1.0.20", "192.0.2.20") >= 20, SOON), segd.segctl("denials")
+        assert refused(segd, "10.1.0.20", "192.0.2.20") == 20, segd.segctl("denials")
+        assert not refused(segd, "10.1.0.1", "10.1.0.20"), "the error about a permitted packet would not be refused"
 
 
 def test_disarm():

@@ -886,6 +886,46 @@ START_TEST(test_disarm)
 }
 END_TEST
 
+/* The flows that an apply was about to remove may go on, too. */
+START_TEST(test_disarmed_under_a_revocation)
+{
+	struct late late = {.room = 1};
+	const struct seg_request request = {.now = w.kernel.now, .done = take_late, .context = &late};
+	json_t *out = NULL;
+
+	begin();
+	w.kernel.flow[w.kernel.flows++] = flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB");
+	write_policy(dns, office, "");
+	ck_assert_int_eq(seg_engine_apply(w.engine, &request, &out), SEG_LATER);
+	json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
+	fake_run(&w.kernel);
+	ck_assert(late.over && late.result == 0);
+	ck_assert_int_eq(number(json_object_get(late.out, "revoked"), "flows"), 0);
+	ck_assert_uint_eq(w.kernel.flows, 1);
+	json_decref(late.out);
+}
+END_TEST
+
+/* What was to be done in a second is not left for as long as the clock was set back. */
+START_TEST(test_repairs_after_the_clock_is_set_back)
+{
+	const struct seg_nft_transaction foreign = {.ours = true};
+	unsigned dumps;
+
+	begin();
+	w.kernel.refuse = EBUSY;
+	seg_engine_transaction(w.engine, &foreign, w.kernel.now);
+	ck_assert_uint_eq(said("restored"), 0);
+	w.kernel.refuse = 0;
+	seg_engine_dumped(w.engine, -EINTR, w.kernel.now);
+	dumps = w.kernel.dumps;
+	w.kernel.now -= HOUR;
+	seg_engine_tick(w.engine, w.kernel.now, true);
+	ck_assert_uint_eq(said("restored"), 1);
+	ck_assert_uint_eq(w.kernel.dumps, dumps + 1);
+}
+END_TEST
+
 /* Refusals. */
 
 START_TEST(test_denied_and_spoofed)
@@ -1003,6 +1043,23 @@ START_TEST(test_metrics_of_state)
 	json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
 	ck_assert(has_line("segd_state{state=\"disarmed\"} 1"));
 	ck_assert(has_line("segd_table_owned 0"));
+}
+END_TEST
+
+/* One dump answers many losses: what is not made good is no difference of two counters. */
+START_TEST(test_metrics_of_losses)
+{
+	begin();
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	for (int i = 0; i < 5; i++)
+		seg_engine_events_lost(w.engine, w.kernel.now);
+	ck_assert(has_line("segd_events_overflows_total 5"));
+	ck_assert(has_line("segd_events_resync_pending 1"));
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	pass(2);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	ck_assert(has_line("segd_events_resyncs_total 2"));
+	ck_assert(has_line("segd_events_resync_pending 0"));
 }
 END_TEST
 
@@ -2078,9 +2135,12 @@ int main(void)
 	tcase_add_test(tcase, test_tampered_and_restored);
 	tcase_add_test(tcase, test_edits_are_mended_in_place);
 	tcase_add_test(tcase, test_disarm);
+	tcase_add_test(tcase, test_disarmed_under_a_revocation);
+	tcase_add_test(tcase, test_repairs_after_the_clock_is_set_back);
 	tcase_add_test(tcase, test_denied_and_spoofed);
 	tcase_add_test(tcase, test_totals_of_refusals);
 	tcase_add_test(tcase, test_metrics_of_state);
+	tcase_add_test(tcase, test_metrics_of_losses);
 	tcase_add_test(tcase, test_metrics_while_sealed);
 	tcase_add_test(tcase, test_metrics_of_permits);
 	tcase_add_test(tcase, test_metrics_of_refusals_only_grow);

@@ -24,6 +24,11 @@ static const char zone_a[] =
 	"  a: {tier: lgwan, interfaces: [a0], networks: [10.1.0.0/24], limit: {flows: 100}}\n";
 static const char zone_a_wider[] =
 	"  a: {tier: lgwan, interfaces: [a0], networks: [10.1.0.0/24], limit: {flows: 200}}\n";
+static const char zone_a_moved[] =
+	"  a: {tier: lgwan, interfaces: [a0], networks: [10.7.0.0/24], limit: {flows: 100}}\n";
+static const char zone_a_and_new[] =
+	"  a: {tier: lgwan, interfaces: [a0], networks: [10.1.0.0/24], limit: {flows: 100}}\n"
+	"  new: {tier: lgwan, interfaces: [n0], networks: [10.6.0.0/24]}\n";
 static const char zone_a_inside[] =
 	"  a: {tier: lgwan, interfaces: [a0], networks: [10.1.0.0/24], intra: allow, limit: {flows: 100}}\n";
 static const char others[] =
@@ -92,7 +97,7 @@ static void write_policy(const char *a, const char *more)
 	fclose(file);
 }
 
-static void start(bool observe)
+static void start_uncounted(bool observe)
 {
 	const struct seg_engine_options options = {
 		.policy_file = w.policy, .denied_window = WINDOW, .alert = take_alert, .observe = observe};
@@ -104,6 +109,11 @@ static void start(bool observe)
 	w.engine = seg_engine_new(&options, &fake_ops, &w.kernel, w.store);
 	seg_engine_links(w.engine, &gateway, interface, 6, w.kernel.now);
 	ck_assert_int_eq(seg_engine_start(w.engine, w.kernel.now), 0);
+}
+
+static void start(bool observe)
+{
+	start_uncounted(observe);
 	seg_engine_dumped(w.engine, 0, w.kernel.now); /* an empty table */
 }
 
@@ -417,6 +427,41 @@ START_TEST(test_events_while_a_dump_runs)
 }
 END_TEST
 
+/* A dump that saw only a part of a zone's flows as this zone's is not the last word. */
+START_TEST(test_a_policy_that_comes_while_a_dump_runs)
+{
+	unsigned dumps;
+
+	seg_engine_events_lost(w.engine, w.kernel.now);
+	dumps = w.kernel.dumps;
+	dump("10.6.0.20", "none", 8);
+	write_policy(zone_a_and_new, "");
+	json_decref(call(seg_engine_apply, NULL));
+	dump("10.6.0.20", "none", 2);
+	w.kernel.entries = 10;
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	ck_assert_int_eq(counted("new"), 2);
+	pass(10);
+	ck_assert_uint_eq(w.kernel.dumps, dumps + 1);
+	dump("10.6.0.20", "none", 10);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	ck_assert_int_eq(counted("new"), 10);
+}
+END_TEST
+
+/* The same zones, and a network has moved from one to the other with its flows. */
+START_TEST(test_a_policy_that_moves_a_network)
+{
+	unsigned dumps = w.kernel.dumps;
+
+	pass(20);
+	write_policy(zone_a_moved, "");
+	json_decref(call(seg_engine_apply, NULL));
+	pass(1);
+	ck_assert_uint_eq(w.kernel.dumps, dumps + 1);
+}
+END_TEST
+
 /* Inside a zone no events are sent: the fill of the table tells that somebody has to be counted. */
 START_TEST(test_a_flood_without_events)
 {
@@ -525,6 +570,28 @@ START_TEST(test_makes_room)
 }
 END_TEST
 
+/* What no permit explains is told, also where it would have had to make room. */
+START_TEST(test_violations_make_room_and_are_told)
+{
+	struct seg_flow one;
+	size_t before;
+
+	begin_flows("10.1.0.20", "A", 100);
+	pass(1);
+	w.kernel.entries = TABLE * 95 / 100;
+	pass(1);
+	before = w.alerts;
+	one = flow("10.1.0.20", "none");
+	one.dport = one.orig_dport = 666;
+	w.kernel.flow[w.kernel.flows++] = one;
+	seg_engine_flow(w.engine, SEG_FLOW_DUMPED, &one, w.kernel.now);
+	seg_engine_settle(w.engine, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.deleted, 1);
+	ck_assert_uint_eq(w.alerts, before + 1);
+	ck_assert_ptr_nonnull(strstr(w.alert[before], "violation "));
+}
+END_TEST
+
 /* Of another dump, when there is room again, nothing is removed. */
 START_TEST(test_makes_room_no_longer_than_needed)
 {
@@ -611,6 +678,25 @@ START_TEST(test_a_restart_finds_who_is_held)
 }
 END_TEST
 
+/* What holds a zone when the daemon comes back may still be there: it is counted before the zone is let go.
+ */
+START_TEST(test_a_restart_lets_nobody_go_uncounted)
+{
+	begin_flows("10.1.0.20", "A", 100);
+	die();
+	start_uncounted(false);
+	pass(30);
+	ck_assert(is_held("a"));
+	dump("10.1.0.20", "A", 100);
+	seg_engine_dumped(w.engine, -EINTR, w.kernel.now);
+	pass(30);
+	ck_assert(is_held("a"));
+	dump("10.1.0.20", "A", 70);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	ck_assert(!is_held("a"));
+}
+END_TEST
+
 /* From enforcing to observing: what held a zone goes. */
 START_TEST(test_a_restart_that_observes)
 {
@@ -635,6 +721,23 @@ START_TEST(test_a_window_closes_meanwhile)
 	pass(1);
 	ck_assert_uint_eq(elements("open", "H"), 1);
 	ck_assert(is_held("a"));
+}
+END_TEST
+
+START_TEST(test_what_a_window_revokes_is_the_windows)
+{
+	struct seg_flow inner = flow("10.1.0.20", "H");
+
+	inner.dst = inner.orig_dst = addr("10.5.0.20");
+	w.kernel.flow[w.kernel.flows++] = inner;
+	w.kernel.now += 3600;
+	w.kernel.mono += 3600;
+	begin_flows("10.1.0.20", "A", 100);
+	ck_assert(is_held("a"));
+	fake_run(&w.kernel);
+	ck_assert_uint_eq(w.kernel.flows, 0);
+	ck_assert_ptr_nonnull(strstr(w.alert[w.alerts - 1], "revoked "));
+	ck_assert_ptr_nonnull(strstr(w.alert[w.alerts - 1], " reason=window"));
 }
 END_TEST
 
@@ -671,10 +774,21 @@ END_TEST
 
 START_TEST(test_disarmed)
 {
+	json_t *status;
+
 	begin_flows("10.1.0.20", "A", 100);
 	json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1)));
 	pass(30);
 	ck_assert_ptr_null(w.kernel.image);
+	status = call(seg_engine_status, NULL);
+	ck_assert(json_is_false(json_object_get(entry(status, "limits", "zone", "a"), "held")));
+	json_decref(status);
+	json_decref(call(seg_engine_apply, NULL)); /* armed again: counted before anybody is held */
+	ck_assert(!is_held("a"));
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	ck_assert(!is_held("a"));
+	pass(WINDOW);
+	ck_assert_uint_eq(told("a", "released"), 1);
 }
 END_TEST
 
@@ -730,6 +844,34 @@ static unsigned denied(const char *reason)
 	return n;
 }
 
+/* Whether the metrics have this sample. */
+static bool shows(const char *sample)
+{
+	struct seg_strbuf text = {0};
+	bool found;
+
+	seg_engine_metrics(w.engine, w.kernel.now, &text);
+	found = strstr(seg_strbuf_text(&text), sample) != NULL;
+	seg_strbuf_fini(&text);
+	return found;
+}
+
+START_TEST(test_metrics)
+{
+	begin_flows("10.1.0.20", "A", 7);
+	pass(1);
+	ck_assert(shows("\nsegd_zone_flows{zone=\"a\"} 7\n"));
+	ck_assert(shows("\nsegd_zone_flows_limit{zone=\"a\"} 100\n"));
+	ck_assert(shows("\nsegd_zone_held{zone=\"a\"} 0\n"));
+	begin_flows("10.1.0.20", "A", 93);
+	ck_assert(shows("\nsegd_zone_held{zone=\"a\"} 1\n"));
+	ck_assert(shows("\nsegd_zone_held{zone=\"b\"} 0\n"));
+	w.kernel.boundless = true;
+	pass(1);
+	ck_assert(!shows("\nsegd_zone_flows_limit{zone=\"b\"}"));
+}
+END_TEST
+
 START_TEST(test_why_it_was_refused)
 {
 	struct seg_refused refused = {.in = "a0",
@@ -770,22 +912,28 @@ int main(void)
 	tcase_add_test(tcase, test_held_zones_are_counted_anew);
 	tcase_add_test(tcase, test_a_dump_that_fails_counts_nothing);
 	tcase_add_test(tcase, test_events_while_a_dump_runs);
+	tcase_add_test(tcase, test_a_policy_that_comes_while_a_dump_runs);
+	tcase_add_test(tcase, test_a_policy_that_moves_a_network);
 	tcase_add_test(tcase, test_a_flood_without_events);
 	tcase_add_test(tcase, test_counts_that_are_far_from_the_total);
 	tcase_add_test(tcase, test_a_small_limit_without_events);
 	tcase_add_test(tcase, test_entries_of_nobody);
 	tcase_add_test(tcase, test_makes_room);
+	tcase_add_test(tcase, test_violations_make_room_and_are_told);
 	tcase_add_test(tcase, test_makes_room_no_longer_than_needed);
 	tcase_add_test(tcase, test_a_table_without_bound);
 	tcase_add_test(tcase, test_observes_and_holds_nobody);
 	tcase_add_test(tcase, test_an_apply_changes_nothing_about_it);
 	tcase_add_test(tcase, test_a_restart_finds_who_is_held);
+	tcase_add_test(tcase, test_a_restart_lets_nobody_go_uncounted);
 	tcase_add_test(tcase, test_a_restart_that_observes);
 	tcase_add_test(tcase, test_a_window_closes_meanwhile);
+	tcase_add_test(tcase, test_what_a_window_revokes_is_the_windows);
 	tcase_add_test(tcase, test_isolated_meanwhile);
 	tcase_add_test(tcase, test_the_clock_is_set_back);
 	tcase_add_test(tcase, test_disarmed);
 	tcase_add_test(tcase, test_answers);
+	tcase_add_test(tcase, test_metrics);
 	tcase_add_test(tcase, test_why_it_was_refused);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
