@@ -486,6 +486,16 @@ static bool is_isolated(const struct question *q, const struct end *end, seg_add
 	       seg_ranges_contain(q->closure->isolated, addr);
 }
 
+/* Of one end, SEG_ISOLATED_SRC or SEG_ISOLATED_FROM: itself or its zone; 0: neither. */
+static unsigned isolation_of(const struct question *q, const struct end *end, seg_addr addr)
+{
+	if (end->link)
+		return end_closed(q, end, addr) & SEG_CLOSED_ISOLATED ? SEG_ISOLATED_FROM : 0;
+	if (seg_closure_of_zone(q->closure, end->zone) & SEG_CLOSED_ISOLATED)
+		return SEG_ISOLATED_FROM;
+	return is_isolated(q, end, addr) ? SEG_ISOLATED_SRC : 0;
+}
+
 /* True: an emergency decides, whatever the permits say. */
 static bool is_closed(const struct question *q, struct seg_verdict *verdict)
 {
@@ -494,6 +504,9 @@ static bool is_closed(const struct question *q, struct seg_verdict *verdict)
 
 	if (why)
 		deny(verdict, why & SEG_CLOSED_ISOLATED ? SEG_REASON_ISOLATED : SEG_REASON_STAGE);
+	if (why & SEG_CLOSED_ISOLATED)
+		verdict->isolated = isolation_of(q, &q->from, packet->src) |
+				    isolation_of(q, &q->to, packet->dst) * SEG_ISOLATED_DST;
 	return why;
 }
 

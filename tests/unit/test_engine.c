@@ -1271,6 +1271,7 @@ START_TEST(test_isolate)
 	out = call(seg_engine_explain,
 		   json_pack("{s:s, s:s, s:s}", "src", "10.2.0.5", "dst", "198.51.100.1", "proto", "tcp/443"), NULL);
 	ck_assert_str_eq(json_string_value(json_object_get(out, "reason")), "isolated");
+	ck_assert_str_eq(json_string_value(json_object_get(out, "detail")), "10.2.0.5 is isolated");
 	json_decref(out);
 	die();
 	begin();
