@@ -121,10 +121,12 @@ static void print_permit(const json_t *doc)
 static void print_verdict(const struct segctl *ctl, const json_t *doc)
 {
 	bool permit = is_permit(doc);
-	enum segctl_tone tone = permit ? SEGCTL_GOOD : SEGCTL_BAD;
+	bool held = permit && json_is_true(json_object_get(doc, "held"));
+	enum segctl_tone tone = held ? SEGCTL_WARN : permit ? SEGCTL_GOOD : SEGCTL_BAD;
+	/* TRANSLATORS: the verdict; held: a permit is there, but its zone begins nothing for the moment */
+	const char *word = held ? _("PERMIT, BUT HELD") : permit ? _("PERMIT") : _("DENY");
 
-	printf("%s%s%s", segctl_tone_begin(ctl, tone), permit ? _("PERMIT") : _("DENY"),
-	       segctl_tone_end(ctl, tone));
+	printf("%s%s%s", segctl_tone_begin(ctl, tone), word, segctl_tone_end(ctl, tone));
 	printf("  %s  %s -> %s  %s\n", segctl_text_of(doc, "service"), segctl_text_of(doc, "src"),
 	       segctl_text_of(doc, "dst"), segctl_text_of(doc, "at"));
 }
@@ -256,6 +258,7 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 const struct command command_explain = {
 	.name = "explain",
 	.arguments = "[--policy FILE] [--in IFACE] [--mac MAC] [--at TIME] SRC DST PROTO[/PORT]",
+	.alone = "explain --policy FILE SRC DST PROTO[/PORT]",
 	.run = run,
 	.summary = N_("would this packet pass; if not, what the nearest permit lacks"),
 	.details = N_("  --policy FILE  ask this file, not the daemon\n"
