@@ -189,6 +189,7 @@ def test_settings_that_cannot_be_read_leave_nothing_open():
 def test_observe_drops_nothing_and_says_all():
     with Town(policy(), HOSTS, "--observe") as (lab, segd):
         assert segd.segctl("status")["state"] == "observing"
+        assert segd.segctl("verify")["observing"] is True
         assert lab.probe("a", "192.0.2.20", "tcp/443"), "would be refused"
         assert lab.probe("a", "10.2.0.20", "tcp/443")
         assert segd.alert("denied", src="10.1.0.20", dst="192.0.2.20") or segd.alert("violation", dst="192.0.2.20")
