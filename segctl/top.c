@@ -28,7 +28,7 @@
 #define BUSIEST 200 /* flows asked for: more than a screen shows, since their order changes */
 #define COUNT_CELLS 8
 #define RATE_CELLS 13
-#define SHARE 4	    /* the daemon works at most a fourth of the time for us */
+#define SHARE 4 /* the daemon works at most a fourth of the time for us */
 #define ENTER "\033[?1049h\033[?25l"
 #define LEAVE "\033[?25h\033[?1049l"
 
@@ -138,7 +138,8 @@ static void put_right(struct view *view, const char *text, int cells)
 	struct seg_strbuf shown = {0};
 	int width = (int)seg_utf8_show(&shown, text, strlen(text));
 
-	seg_strbuf_printf(&view->out, "%*s%s", cells > width ? cells - width : 0, "", seg_strbuf_text(&shown));
+	seg_strbuf_printf(&view->out, "%*s%s", cells > width ? cells - width : 0, "",
+			  seg_strbuf_text(&shown));
 	seg_strbuf_fini(&shown);
 }
 

@@ -52,7 +52,8 @@ static const char *verdict(bool equal, bool bypass, bool observing)
 	if (bypass)
 		return _("The kernel holds what the policy says, but packets can go round it.");
 	if (observing)
-		return _("The kernel holds what the policy says, but segd only observes: nothing is dropped.");
+		return _(
+			"The kernel holds what the policy says, but segd only observes: nothing is dropped.");
 	return _("What the kernel lets pass is what the policy permits.");
 }
 
@@ -66,7 +67,8 @@ static void show(const struct segctl *ctl, const json_t *answer, bool equal)
 	char *detail;
 	size_t i;
 
-	printf("%s%s%s\n", segctl_tone_begin(ctl, tone), verdict(equal, bypass, observing), segctl_tone_end(ctl, tone));
+	printf("%s%s%s\n", segctl_tone_begin(ctl, tone), verdict(equal, bypass, observing),
+	       segctl_tone_end(ctl, tone));
 	show_checked(json_object_get(answer, "checked"));
 	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
 	json_array_foreach(findings, i, one)
