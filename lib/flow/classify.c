@@ -257,9 +257,11 @@ static unsigned failures_but_time(const struct question *q, const struct seg_pai
 {
 	unsigned failed = service_failure(pair->permit, q->packet);
 
-	if (!source_fits(q, pair) || !destination_fits(q, pair))
+	if (!source_fits(q, pair))
+		return failed | BIT(SEG_REASON_ADDRESS); /* whose MAC would it be? */
+	if (!destination_fits(q, pair))
 		failed |= BIT(SEG_REASON_ADDRESS);
-	else if (!mac_fits(q, pair->from))
+	if (!mac_fits(q, pair->from)) /* else a permit to another host would seem nearer than the right one */
 		failed |= BIT(SEG_REASON_MAC);
 	return failed;
 }
