@@ -517,8 +517,8 @@ int seg_engine_verify(struct seg_engine *engine, const struct seg_request *reque
 		json_array_append_new(list, finding("gateway-address", NULL, detail));
 		free(detail);
 	}
-	*out = json_pack("{s:b, s:o, s:o, s:o}", "equal", equal, "findings", list, "checked", checked_json(image),
-			 "sentences", gateway);
+	*out = json_pack("{s:b, s:b, s:o, s:o, s:o}", "equal", equal, "observing", engine->options.observe,
+			 "findings", list, "checked", checked_json(image), "sentences", gateway);
 	seg_plan_free(want);
 	seg_plan_free(image);
 	seg_arena_free(findings.arena);

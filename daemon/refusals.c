@@ -526,6 +526,12 @@ static void list_denial(void *context, const struct seg_denial *denial, uint64_t
 			  seg_json_time(listing->engine, denial->last)));
 }
 
+/* Of packets that were counted and not shown, nobody knows which part of a permit failed. */
+static json_t *unheard_reason(bool spoofed)
+{
+	return spoofed ? json_string(seg_reason_name(SEG_REASON_SPOOFED)) : json_null();
+}
+
 /* What the kernel counted and no line stands for: under its source and destination alone, or its zones. */
 static void list_rest(struct seg_engine *engine, json_t *list)
 {
@@ -537,11 +543,11 @@ static void list_rest(struct seg_engine *engine, json_t *list)
 		if (pair->total <= pair->listed)
 			continue;
 		json_array_append_new(
-			list, json_pack("{s:o, s:o, s:n, s:o, s:o, s:n, s:s, s:I, s:o, s:o}", "from",
+			list, json_pack("{s:o, s:o, s:n, s:o, s:o, s:n, s:o, s:I, s:o, s:o}", "from",
 					seg_json_zone(zone_named(engine, pair->key.src)), "to",
 					seg_json_zone(zone_named(engine, pair->key.dst)), "proto", "src",
 					seg_json_addr(pair->key.src), "dst", seg_json_addr(pair->key.dst), "dport",
-					"reason", pair->key.spoofed ? "spoofed" : "no-permit", "count",
+					"reason", unheard_reason(pair->key.spoofed), "count",
 					(json_int_t)(pair->total - pair->listed), "first",
 					seg_json_time(engine, pair->first), "last",
 					seg_json_time(engine, pair->last)));
@@ -549,10 +555,10 @@ static void list_rest(struct seg_engine *engine, json_t *list)
 	cursor = 0;
 	while ((rest = seg_hash_next(&engine->refusals.rest, &cursor)))
 		json_array_append_new(
-			list, json_pack("{s:o, s:o, s:n, s:n, s:n, s:n, s:s, s:I, s:o, s:o}", "from",
+			list, json_pack("{s:o, s:o, s:n, s:n, s:n, s:n, s:o, s:I, s:o, s:o}", "from",
 					seg_json_text(*rest->key.from ? rest->key.from : NULL), "to",
 					seg_json_text(*rest->key.to ? rest->key.to : NULL), "proto", "src", "dst",
-					"dport", "reason", rest->key.spoofed ? "spoofed" : "no-permit", "count",
+					"dport", "reason", unheard_reason(rest->key.spoofed), "count",
 					(json_int_t)rest->total, "first", seg_json_time(engine, rest->first),
 					"last", seg_json_time(engine, rest->last)));
 }

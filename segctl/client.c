@@ -30,6 +30,12 @@ static int connect_failed(const struct segctl *ctl, int error)
 			ctl, SEGCTL_DENIED, "not-allowed",
 			_("%s: not allowed; root and the members of the socket's group may ask segd"),
 			ctl->socket);
+	if (ctl->alone)
+		return segctl_fail(ctl, SEGCTL_NO_DAEMON, "unreachable",
+				   _("segd does not answer at %s (%s); start it with `systemctl start segd`, "
+				     "name its socket "
+				     "with --socket, or do without: segctl %s"),
+				   ctl->socket, strerror(error), ctl->alone);
 	return segctl_fail(
 		ctl, SEGCTL_NO_DAEMON, "unreachable",
 		_("segd does not answer at %s (%s); start it with `systemctl start segd`, or name its socket "

@@ -28,6 +28,7 @@ struct segctl {
 	bool json;
 	bool colour;	    /* standard output is a terminal and takes colour */
 	const char *socket; /* of the daemon */
+	const char *alone;  /* how this command does without the daemon; NULL */
 	bool open;	    /* with --json: a list is half written, a failure ends it */
 };
 
@@ -36,6 +37,7 @@ struct command {
 	const char *arguments; /* "[FILE]", for the usage */
 	int (*run)(const struct segctl *ctl, int argc, char **argv);
 	const char *summary; /* N_() */
+	const char *alone;   /* "explain --policy FILE ...", how it does without the daemon; or NULL */
 	const char *details; /* N_(), or NULL: its options, an example; lines of 80 columns */
 };
 

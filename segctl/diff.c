@@ -160,6 +160,7 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 const struct command command_diff = {
 	.name = "diff",
 	.arguments = "[FILE] | OLD NEW",
+	.alone = "diff OLD NEW",
 	.run = run,
 	.summary = N_("what applying FILE would open and close; with OLD NEW offline"),
 	.details = N_("  FILE      against what is in force; by default the daemon's policy file\n"

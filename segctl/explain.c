@@ -23,9 +23,10 @@ static bool is_permit(const json_t *doc)
 	return strcmp(segctl_text_of(doc, "verdict"), "permit") == 0;
 }
 
-/* What a person does next, by reason; opens: the permit comes into force by itself. */
-static const char *next_step(const char *reason, bool opens)
+/* What a person does next, by reason. */
+static const char *next_step(const json_t *doc)
 {
+	const char *reason = segctl_text_of(doc, "reason");
 	static const struct {
 		const char *reason, *step;
 	} steps[] = {
@@ -37,8 +38,7 @@ static const char *next_step(const char *reason, bool opens)
 		{"port", N_("check the port the application uses, or have the permit's service extended")},
 		{"protocol",
 		 N_("check the protocol the application uses, or have the permit's service extended")},
-		{"mac", N_("check the machine's network card, or correct the host's mac in the policy (--mac "
-			   "asks with one)")},
+		{"mac", N_("check the machine's network card, or correct the host's mac in the policy")},
 		{"hours", N_("wait for the window, or have the permit's hours changed")},
 		{"dates", N_("have the permit renewed: valid and review")},
 		{"direction", N_("let the other side begin, or apply for a permit of this direction")},
@@ -50,9 +50,11 @@ static const char *next_step(const char *reason, bool opens)
 		{"stage", N_("segctl stage --list shows the stage in force")},
 	};
 
-	if (strcmp(reason, "dates") == 0 && opens)
+	if (strcmp(reason, "mac") == 0 && json_is_null(json_object_get(doc, "mac")))
+		return _("ask again with --mac and the address of the machine's network card");
+	if (strcmp(reason, "dates") == 0 && *segctl_text_of(doc, "next")) /* it comes into force by itself */
 		return _("wait for the permit's first day, or have it begin earlier: valid");
-	for (size_t i = 0; reason && i < sizeof(steps) / sizeof(steps[0]); i++)
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		if (strcmp(steps[i].reason, reason) == 0)
 			return _(steps[i].step);
 	return NULL;
@@ -119,10 +121,12 @@ static void print_permit(const json_t *doc)
 static void print_verdict(const struct segctl *ctl, const json_t *doc)
 {
 	bool permit = is_permit(doc);
-	enum segctl_tone tone = permit ? SEGCTL_GOOD : SEGCTL_BAD;
+	bool held = permit && json_is_true(json_object_get(doc, "held"));
+	enum segctl_tone tone = held ? SEGCTL_WARN : permit ? SEGCTL_GOOD : SEGCTL_BAD;
+	/* TRANSLATORS: the verdict; held: a permit is there, but its zone begins nothing for the moment */
+	const char *word = held ? _("PERMIT, BUT HELD") : permit ? _("PERMIT") : _("DENY");
 
-	printf("%s%s%s", segctl_tone_begin(ctl, tone), permit ? _("PERMIT") : _("DENY"),
-	       segctl_tone_end(ctl, tone));
+	printf("%s%s%s", segctl_tone_begin(ctl, tone), word, segctl_tone_end(ctl, tone));
 	printf("  %s  %s -> %s  %s\n", segctl_text_of(doc, "service"), segctl_text_of(doc, "src"),
 	       segctl_text_of(doc, "dst"), segctl_text_of(doc, "at"));
 }
@@ -137,6 +141,17 @@ static void print_detail(const json_t *doc)
 	free(text);
 }
 
+/* Nobody shall apply for what cannot be had. */
+static void print_barred(const char *rule)
+{
+	struct seg_strbuf text = {0};
+
+	seg_strbuf_printf(&text, _("nothing can be applied for: the guideline keeps these zones apart (%s)"),
+			  rule);
+	print_line(_("next"), seg_strbuf_text(&text));
+	seg_strbuf_fini(&text);
+}
+
 static void print_answer(const struct segctl *ctl, const json_t *doc)
 {
 	print_verdict(ctl, doc);
@@ -145,9 +160,12 @@ static void print_answer(const struct segctl *ctl, const json_t *doc)
 	print_named(_("to"), segctl_text_of(doc, "to"), segctl_text_of(doc, "to-title"));
 	print_permit(doc);
 	if (json_is_true(json_object_get(doc, "held")))
-		print_line(_("next"), _("segctl status shows what the zone holds; it is let go when it holds less"));
-	if (!is_permit(doc))
-		print_line(_("next"), next_step(segctl_text_of(doc, "reason"), *segctl_text_of(doc, "next")));
+		print_line(_("next"),
+			   _("segctl status shows what the zone holds; it is let go when it holds less"));
+	if (*segctl_text_of(doc, "barred"))
+		print_barred(segctl_text_of(doc, "barred"));
+	else if (!is_permit(doc))
+		print_line(_("next"), next_step(doc));
 }
 
 static int show(const struct segctl *ctl, json_t *doc)
@@ -240,6 +258,7 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 const struct command command_explain = {
 	.name = "explain",
 	.arguments = "[--policy FILE] [--in IFACE] [--mac MAC] [--at TIME] SRC DST PROTO[/PORT]",
+	.alone = "explain --policy FILE SRC DST PROTO[/PORT]",
 	.run = run,
 	.summary = N_("would this packet pass; if not, what the nearest permit lacks"),
 	.details = N_("  --policy FILE  ask this file, not the daemon\n"

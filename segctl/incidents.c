@@ -43,11 +43,13 @@ void segctl_incidents(const struct segctl *ctl, const json_t *answer, const char
 	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
 	json_array_foreach(json_object_get(answer, key), i, one)
 	{
+		const char *reason = segctl_text_of(one, "reason");
+
 		segctl_table_add_text(&table, one, "at");
 		add_event(&table, one);
 		add_subject(&table, one);
 		segctl_table_add_number(&table, one, "uid");
-		segctl_table_add_text(&table, one, "reason");
+		segctl_table_add(&table, *reason ? segctl_remark(reason) : "-");
 	}
 	if (segctl_table_rows(&table))
 		segctl_table_print(&table);

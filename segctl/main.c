@@ -259,6 +259,7 @@ static int dispatch(struct request *request)
 	} else if (request->no_socket) {
 		return segctl_usage(&request->ctl, command, _("--socket needs a path"));
 	} else if (command) {
+		request->ctl.alone = command->alone;
 		return command->run(&request->ctl, request->argc, request->argv);
 	} else if (word) {
 		return unknown_command(&request->ctl, word);

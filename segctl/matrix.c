@@ -221,6 +221,7 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 const struct command command_matrix = {
 	.name = "matrix",
 	.arguments = "[--policy FILE]",
+	.alone = "matrix --policy FILE",
 	.run = run,
 	.summary = N_("zones by zones: what may begin where"),
 };

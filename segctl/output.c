@@ -54,6 +54,16 @@ void segctl_list_of(const json_t *object, const char *key, struct seg_strbuf *ou
 		seg_strbuf_printf(out, "%s%s", i ? "," : "", json_string_value(item));
 }
 
+/* The word as translators have it; what is not among these stays as it is. */
+static const char *in_words(const char *const *words, size_t n, const char *word)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!strcmp(words[i], word))
+			return _(words[i]);
+	}
+	return word;
+}
+
 const char *segctl_word(const char *word)
 {
 	static const char *const words[] = {
@@ -89,13 +99,35 @@ const char *segctl_word(const char *word)
 		N_("bypass"),
 		N_("unowned"),
 		N_("gateway-address"),
+		/* permits */
+		N_("active"),
+		N_("closed"),
+		N_("expired"),
+		N_("not-yet"),
+		N_("stopped"),
+		/* classes of permits; lib/ has their names for translators */
+		"specific",
+		"sanitised",
+		"breakout",
+		"maintenance",
+		"operations",
+		"internal",
 	};
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		if (!strcmp(words[i], word))
-			return _(words[i]);
-	}
-	return word;
+	return in_words(words, sizeof(words) / sizeof(*words), word);
+}
+
+const char *segctl_remark(const char *remark)
+{
+	static const char *const remarks[] = {
+		N_("start of the daemon"),
+		N_("not confirmed in time"),
+		N_("rollback"),
+		N_("released"),
+		N_("over"), /* TRANSLATORS: why an isolation ended: its time is over */
+	};
+
+	return in_words(remarks, sizeof(remarks) / sizeof(*remarks), remark);
 }
 
 char *segctl_said(const json_t *answer, const char *text)

@@ -25,6 +25,8 @@ long long segctl_number_of(const json_t *object, const char *key); /* 0 for null
 void segctl_list_of(const json_t *object, const char *key, struct seg_strbuf *out);
 /* A word of the contract ("no-permit", "cut") as a person reads it; what is none stays as it is. */
 const char *segctl_word(const char *word);
+/* What the daemon itself writes into the history where people say why, likewise. */
+const char *segctl_remark(const char *remark);
 /* A text of an answer in the reader's language, by the answer's sentences or as it is. The caller frees. */
 char *segctl_said(const json_t *answer, const char *text);
 /* "12.3 MiB" for a terminal, "12897484" elsewhere. */

@@ -9,37 +9,11 @@
 #include "incidents.h"
 #include "options.h"
 #include "policy/policy.h"
+#include "versions.h"
 
 static void heading(const struct segctl *ctl, const char *text)
 {
 	printf("\n%s%s%s\n", segctl_tone_begin(ctl, SEGCTL_HEAD), text, segctl_tone_end(ctl, SEGCTL_HEAD));
-}
-
-static void show_policies(const struct segctl *ctl, const json_t *answer)
-{
-	static const char *const headings[] = {N_(">VERSION"), N_("HASH"),   N_("AT"),	   N_("BY"),
-					       N_("RESULT"),   N_("TICKET"), N_("COMMENT")};
-	struct segctl_table table;
-	const json_t *one;
-	size_t i;
-
-	heading(ctl, _("Policies in force and changes"));
-	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
-	json_array_foreach(json_object_get(answer, "policies"), i, one)
-	{
-		segctl_table_add_number(&table, one, "version");
-		segctl_table_add_text(&table, one, "hash");
-		segctl_table_add_text(&table, one, "at");
-		if (*segctl_text_of(one, "user"))
-			segctl_table_add_text(&table, one, "user");
-		else
-			segctl_table_add_number(&table, one, "uid");
-		segctl_table_add_word(&table, one, "result");
-		segctl_table_add_text(&table, one, "ticket");
-		segctl_table_add_text(&table, one, "comment");
-	}
-	segctl_table_print(&table);
-	segctl_table_fini(&table);
 }
 
 static void add_marks(struct segctl_table *table, const json_t *permit)
@@ -133,7 +107,8 @@ static void show(const struct segctl *ctl, const json_t *answer)
 	       segctl_text_of(answer, "from"), segctl_text_of(answer, "until"),
 	       segctl_text_of(answer, "made"));
 	printf("\n");
-	show_policies(ctl, answer);
+	heading(ctl, _("Policies in force and changes"));
+	segctl_versions(ctl, answer, "policies", true);
 	heading(ctl, _("Permits now in force"));
 	printf(_("%zu permits, %zu of them unused in the period, %zu with a review due"),
 	       json_array_size(json_object_get(answer, "permits")), count_marked(answer, "unused"),

@@ -178,8 +178,14 @@ static void show_lists(struct segctl_table *table, const json_t *answer, struct 
 		row_said(table, _("gateway"), answer, json_string_value(one), SEGCTL_WARN);
 	json_array_foreach(json_object_get(answer, "isolated"), i, one)
 	{
-		seg_strbuf_printf(buf, "%s  %s  %s", segctl_text_of(one, "target"),
-				  segctl_text_of(one, "until"), segctl_text_of(one, "reason"));
+		const char *until = segctl_text_of(one, "until");
+
+		seg_strbuf_printf(buf, "%s  ", segctl_text_of(one, "target"));
+		if (*until)
+			seg_strbuf_printf(buf, _("until %s"), until);
+		else
+			seg_strbuf_add(buf, _("until released"));
+		seg_strbuf_printf(buf, "  %s", segctl_text_of(one, "reason"));
 		row_buf(table, _("isolated"), buf, SEGCTL_WARN);
 	}
 	json_array_foreach(json_object_get(answer, "limits"), i, one)

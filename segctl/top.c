@@ -26,7 +26,9 @@
 #define INTERVAL_MAX 3600
 #define LISTED 20   /* of each, with --json */
 #define BUSIEST 200 /* flows asked for: more than a screen shows, since their order changes */
-#define SHARE 4	    /* the daemon works at most a fourth of the time for us */
+#define COUNT_CELLS 8
+#define RATE_CELLS 13
+#define SHARE 4 /* the daemon works at most a fourth of the time for us */
 #define ENTER "\033[?1049h\033[?25l"
 #define LEAVE "\033[?25h\033[?1049l"
 
@@ -130,10 +132,30 @@ static void end_line(struct view *view)
 	view->line++;
 }
 
-static void put_heading(struct view *view, const char *text)
+/* A word at the right end of `cells` cells. */
+static void put_right(struct view *view, const char *text, int cells)
 {
-	seg_strbuf_printf(&view->out, "%s%s%s", segctl_tone_begin(view->ctl, SEGCTL_HEAD), text,
-			  segctl_tone_end(view->ctl, SEGCTL_HEAD));
+	struct seg_strbuf shown = {0};
+	int width = (int)seg_utf8_show(&shown, text, strlen(text));
+
+	seg_strbuf_printf(&view->out, "%*s%s", cells > width ? cells - width : 0, "",
+			  seg_strbuf_text(&shown));
+	seg_strbuf_fini(&shown);
+}
+
+/* What the rows are, and what stands in their last columns; count: NULL where there is no such column. */
+static void put_heading(struct view *view, const char *text, const char *count)
+{
+	int left = view->columns - RATE_CELLS - 3 - (count ? COUNT_CELLS + 1 : 0);
+
+	seg_strbuf_add(&view->out, segctl_tone_begin(view->ctl, SEGCTL_HEAD));
+	put(view, text, left);
+	if (count) {
+		put_right(view, count, COUNT_CELLS);
+		seg_strbuf_addc(&view->out, ' ');
+	}
+	put_right(view, _(">BYTES") + 1, RATE_CELLS);
+	seg_strbuf_add(&view->out, segctl_tone_end(view->ctl, SEGCTL_HEAD));
 	end_line(view);
 }
 
@@ -156,28 +178,28 @@ static void draw_pairs(struct view *view, int rows)
 {
 	int half = (view->columns - 26) / 2;
 
-	put_heading(view, _("ZONES"));
+	put_heading(view, _("ZONES"), _(">FLOWS") + 1);
 	for (size_t i = 0; i < view->sample.pairs.n && rows-- > 0; i++) {
 		const struct segctl_item *item = &view->sample.pairs.item[i];
 
 		put(view, item->first, half);
 		put(view, item->second, half);
-		put_number(view, item->flows, 8);
-		put_rate(view, item->rate, 13);
+		put_number(view, item->flows, COUNT_CELLS);
+		put_rate(view, item->rate, RATE_CELLS);
 		end_line(view);
 	}
 }
 
 static void draw_permits(struct view *view, int rows)
 {
-	put_heading(view, _("PERMITS"));
+	put_heading(view, _("PERMITS"), _("TOTAL"));
 	for (size_t i = 0; i < view->sample.permits.n && rows-- > 0; i++) {
 		const struct segctl_item *item = &view->sample.permits.item[i];
 
 		put(view, item->first, 18);
 		put(view, item->second, view->columns - 44);
-		put_number(view, item->flows, 8);
-		put_rate(view, item->rate, 13);
+		put_number(view, item->flows, COUNT_CELLS);
+		put_rate(view, item->rate, RATE_CELLS);
 		end_line(view);
 	}
 }
@@ -186,15 +208,15 @@ static void draw_flows(struct view *view, int rows)
 {
 	int half = (view->columns - 33) / 2;
 
-	put_heading(view, _("FLOWS"));
+	put_heading(view, _("FLOWS"), NULL);
 	for (size_t i = 0; i < view->sample.flows.n && rows-- > 0; i++) {
 		const struct segctl_item *item = &view->sample.flows.item[i];
 
 		put(view, item->first, 6);
 		put(view, item->second, half);
 		put(view, item->third, half);
-		put(view, item->permit, 8);
-		put_rate(view, item->rate, 13);
+		put(view, item->permit, view->columns - 2 * half - RATE_CELLS - 12);
+		put_rate(view, item->rate, RATE_CELLS);
 		end_line(view);
 	}
 }

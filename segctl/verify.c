@@ -23,7 +23,7 @@ static void show_checked(const json_t *checked)
 	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
 		if (!json_is_integer(json_object_get(checked, counts[i].key)))
 			continue;
-		seg_strbuf_add(&line, line.len ? ", " : "");
+		seg_strbuf_add(&line, line.len ? _(", ") : "");
 		seg_strbuf_printf(&line, _(counts[i].text), segctl_number_of(checked, counts[i].key));
 	}
 	if (line.len)
@@ -45,12 +45,15 @@ static bool has_bypass(const json_t *answer)
 	return false;
 }
 
-static const char *verdict(bool equal, bool bypass)
+static const char *verdict(bool equal, bool bypass, bool observing)
 {
 	if (!equal)
 		return _("The kernel does not hold what the policy says.");
 	if (bypass)
 		return _("The kernel holds what the policy says, but packets can go round it.");
+	if (observing)
+		return _(
+			"The kernel holds what the policy says, but segd only observes: nothing is dropped.");
 	return _("What the kernel lets pass is what the policy permits.");
 }
 
@@ -58,13 +61,14 @@ static void show(const struct segctl *ctl, const json_t *answer, bool equal)
 {
 	static const char *const headings[] = {N_("FINDING"), N_("OBJECT"), N_("DETAIL")};
 	const json_t *findings = json_object_get(answer, "findings"), *one;
-	bool bypass = has_bypass(answer);
-	enum segctl_tone tone = equal && !bypass ? SEGCTL_GOOD : SEGCTL_BAD;
+	bool bypass = has_bypass(answer), observing = json_is_true(json_object_get(answer, "observing"));
+	enum segctl_tone tone = !equal || bypass ? SEGCTL_BAD : observing ? SEGCTL_WARN : SEGCTL_GOOD;
 	struct segctl_table table;
 	char *detail;
 	size_t i;
 
-	printf("%s%s%s\n", segctl_tone_begin(ctl, tone), verdict(equal, bypass), segctl_tone_end(ctl, tone));
+	printf("%s%s%s\n", segctl_tone_begin(ctl, tone), verdict(equal, bypass, observing),
+	       segctl_tone_end(ctl, tone));
 	show_checked(json_object_get(answer, "checked"));
 	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
 	json_array_foreach(findings, i, one)

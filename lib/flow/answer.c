@@ -8,6 +8,7 @@
 #include "base/i18n.h"
 #include "base/utf8.h"
 #include "control/sentence.h"
+#include "policy/guard.h"
 
 /* --- Questions --- */
 
@@ -114,11 +115,20 @@ static void set_next(json_t *doc, const struct seg_policy *policy, const struct 
 	set_text(doc, "next", next ? seg_time_format(next, policy->timezone, text) : NULL);
 }
 
+/* The rule of the guard by which the missing permit cannot be had; null: one may be applied for. */
+static void set_barred(json_t *doc, const struct seg_policy *policy, const struct seg_verdict *verdict)
+{
+	bool missing = verdict->reason == SEG_REASON_NO_PERMIT && verdict->from && verdict->to;
+
+	set_text(doc, "barred", missing ? seg_guard_bars(policy, verdict->from, verdict->to) : NULL);
+}
+
 json_t *seg_answer_explain(const struct seg_policy *policy, const struct seg_packet *packet,
 			   const struct seg_verdict *verdict, time_t at)
 {
 	const struct seg_permit *permit = verdict->by ? verdict->by : verdict->nearest;
 	char src[SEG_ADDR_STRLEN], dst[SEG_ADDR_STRLEN], service[SEG_SERVICE_STRLEN], time[SEG_TIME_STRLEN];
+	char mac[SEG_MAC_STRLEN];
 	json_t *sentences = seg_verdict_sentences(policy, packet, verdict, at);
 	char *detail = seg_sentences_text(sentences);
 	bool admitted = verdict->permit && verdict->by;
@@ -135,6 +145,7 @@ json_t *seg_answer_explain(const struct seg_policy *policy, const struct seg_pac
 	set_text(doc, "at", seg_time_format(at, policy->timezone, time));
 	json_object_set_new(doc, "failed", failed_parts(verdict));
 	set_next(doc, policy, verdict, at);
+	set_barred(doc, policy, verdict);
 	set_text(doc, "title", permit ? permit->title : NULL);
 	set_text(doc, "file", permit && permit->place.id.source ? permit->place.id.source->name : NULL);
 	json_object_set_new(doc, "line", permit ? json_integer(permit->place.id.line) : json_null());
@@ -142,6 +153,7 @@ json_t *seg_answer_explain(const struct seg_policy *policy, const struct seg_pac
 	set_text(doc, "dst", seg_addr_format(packet->dst, dst));
 	set_text(doc, "service", seg_proto_format(packet->proto, packet->dport, service));
 	set_text(doc, "in", packet->in);
+	set_text(doc, "mac", packet->mac ? seg_mac_format(packet->mac, mac) : NULL);
 	json_object_set_new(doc, "sentences", sentences);
 	free(detail);
 	return doc;

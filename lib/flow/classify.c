@@ -257,9 +257,11 @@ static unsigned failures_but_time(const struct question *q, const struct seg_pai
 {
 	unsigned failed = service_failure(pair->permit, q->packet);
 
-	if (!source_fits(q, pair) || !destination_fits(q, pair))
+	if (!source_fits(q, pair))
+		return failed | BIT(SEG_REASON_ADDRESS); /* whose MAC would it be? */
+	if (!destination_fits(q, pair))
 		failed |= BIT(SEG_REASON_ADDRESS);
-	else if (!mac_fits(q, pair->from))
+	if (!mac_fits(q, pair->from)) /* else a permit to another host would seem nearer than the right one */
 		failed |= BIT(SEG_REASON_MAC);
 	return failed;
 }
@@ -486,6 +488,16 @@ static bool is_isolated(const struct question *q, const struct end *end, seg_add
 	       seg_ranges_contain(q->closure->isolated, addr);
 }
 
+/* Of one end, SEG_ISOLATED_SRC or SEG_ISOLATED_FROM: itself or its zone; 0: neither. */
+static unsigned isolation_of(const struct question *q, const struct end *end, seg_addr addr)
+{
+	if (end->link)
+		return end_closed(q, end, addr) & SEG_CLOSED_ISOLATED ? SEG_ISOLATED_FROM : 0;
+	if (seg_closure_of_zone(q->closure, end->zone) & SEG_CLOSED_ISOLATED)
+		return SEG_ISOLATED_FROM;
+	return is_isolated(q, end, addr) ? SEG_ISOLATED_SRC : 0;
+}
+
 /* True: an emergency decides, whatever the permits say. */
 static bool is_closed(const struct question *q, struct seg_verdict *verdict)
 {
@@ -494,6 +506,9 @@ static bool is_closed(const struct question *q, struct seg_verdict *verdict)
 
 	if (why)
 		deny(verdict, why & SEG_CLOSED_ISOLATED ? SEG_REASON_ISOLATED : SEG_REASON_STAGE);
+	if (why & SEG_CLOSED_ISOLATED)
+		verdict->isolated = isolation_of(q, &q->from, packet->src) |
+				    isolation_of(q, &q->to, packet->dst) * SEG_ISOLATED_DST;
 	return why;
 }
 

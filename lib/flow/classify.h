@@ -54,7 +54,14 @@ struct seg_verdict {
 	unsigned failed;             /* denied by nearest: bit mask of SEG_REASON_ADDRESS..DATES and STAGE, 1u << reason */
 	const struct seg_zone *from, *to; /* NULL: in no zone */
 	const struct seg_zone *claimed;   /* spoofed: the zone whose address it bears; NULL: none */
+	unsigned isolated;           /* SEG_REASON_ISOLATED: bit mask of SEG_ISOLATED_* */
 };
+
+/* Which end is isolated: by itself, or its whole zone. */
+#define SEG_ISOLATED_SRC 1u
+#define SEG_ISOLATED_FROM 2u
+#define SEG_ISOLATED_DST 4u
+#define SEG_ISOLATED_TO 8u
 
 struct seg_verdict seg_classify(const struct seg_policy *policy, const struct seg_gateway *gateway,
 				const struct seg_packet *packet, time_t at);

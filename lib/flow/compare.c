@@ -548,16 +548,22 @@ static const char *format_interfaces(const struct seg_zone *zone, struct seg_str
 	return seg_strbuf_text(out);
 }
 
+/* As the policy says it; "" where it sets none. */
 static const char *format_limit(const struct seg_limit *limit, struct seg_strbuf *out)
 {
 	seg_strbuf_reset(out);
 	if (limit->flows)
-		seg_strbuf_printf(out, "%u", limit->flows);
-	else
-		seg_strbuf_printf(out, "%u%%", limit->share);
+		seg_strbuf_printf(out, "flows %u", limit->flows);
+	else if (limit->share != SEG_LIMIT_SHARE)
+		seg_strbuf_printf(out, "flows %u%%", limit->share);
 	if (limit->rate)
-		seg_strbuf_printf(out, ", %u/s", limit->rate);
+		seg_strbuf_printf(out, "%snew %u/s", out->len ? ", " : "", limit->rate);
 	return seg_strbuf_text(out);
+}
+
+static void add_flag(json_t *list, const char *id, const char *key, bool before, bool after)
+{
+	add_changed(list, "zone", id, key, before ? "true" : "false", after ? "true" : "false");
 }
 
 static void compare_zone(json_t *list, const struct seg_zone *a, const struct seg_zone *b)
@@ -568,6 +574,10 @@ static void compare_zone(json_t *list, const struct seg_zone *a, const struct se
 	add_changed(list, "zone", b->id, "tier", seg_tier_name(a->tier), seg_tier_name(b->tier));
 	add_changed(list, "zone", b->id, "interfaces", format_interfaces(a, &before),
 		    format_interfaces(b, &after));
+	add_changed(list, "zone", b->id, "link", a->routed ? "routed" : "direct", b->routed ? "routed" : "direct");
+	add_flag(list, b->id, "wan", a->wan, b->wan);
+	add_flag(list, b->id, "uplink", a->uplink, b->uplink);
+	add_flag(list, b->id, "public", a->public, b->public);
 	add_changed(list, "zone", b->id, "refuse", a->reject ? "reject" : "drop",
 		    b->reject ? "reject" : "drop");
 	add_changed(list, "zone", b->id, "limit", format_limit(&a->limit, &before),

@@ -322,6 +322,20 @@ static const char *zone_name(const struct seg_zone *zone)
 	return zone ? zone->id : "?";
 }
 
+static void add_isolated(json_t *out, const struct seg_packet *packet, const struct seg_verdict *verdict)
+{
+	char text[SEG_ADDR_STRLEN];
+
+	if (verdict->isolated & SEG_ISOLATED_FROM && verdict->from)
+		say(out, N_("zone %s is isolated"), verdict->from->id);
+	else if (verdict->isolated & (SEG_ISOLATED_FROM | SEG_ISOLATED_SRC))
+		say(out, N_("%s is isolated"), seg_addr_format(packet->src, text));
+	if (verdict->isolated & SEG_ISOLATED_TO && verdict->to)
+		say(out, N_("zone %s is isolated"), verdict->to->id);
+	else if (verdict->isolated & (SEG_ISOLATED_TO | SEG_ISOLATED_DST))
+		say(out, N_("%s is isolated"), seg_addr_format(packet->dst, text));
+}
+
 json_t *seg_verdict_sentences(const struct seg_policy *policy, const struct seg_packet *packet,
 			      const struct seg_verdict *verdict, time_t at)
 {
@@ -352,7 +366,7 @@ json_t *seg_verdict_sentences(const struct seg_policy *policy, const struct seg_
 		add_unknown(out, policy, packet, verdict);
 		break;
 	case SEG_REASON_ISOLATED:
-		say(out, N_("one of the ends is isolated"));
+		add_isolated(out, packet, verdict);
 		break;
 	case SEG_REASON_STAGE:
 		say(out, N_("closed by the emergency stage in force"));

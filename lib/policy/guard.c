@@ -804,3 +804,12 @@ void seg_guard_check(const struct seg_policy *policy, struct seg_diags *diags)
 			rule[r](&guard, &policy->permit[i]);
 	seg_arena_free(arena);
 }
+
+const char *seg_guard_bars(const struct seg_policy *policy, const struct seg_zone *a, const struct seg_zone *b)
+{
+	if (policy->guard == SEG_GUARD_NONE)
+		return NULL;
+	if ((is_mynumber(a) && is_internet(b)) || (is_internet(a) && is_mynumber(b)))
+		return "G1";
+	return (is_inner(a) && is_public(b)) || (is_public(a) && is_inner(b)) ? "G8" : NULL;
+}

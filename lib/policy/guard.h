@@ -14,4 +14,8 @@
 /* Adds errors to diags; does nothing for guard: none. */
 void seg_guard_check(const struct seg_policy *policy, struct seg_diags *diags);
 
+/* The rule, "G1" or "G8", by which no permit at all may stand between two zones; NULL: some may. */
+const char *seg_guard_bars(const struct seg_policy *policy, const struct seg_zone *a,
+			   const struct seg_zone *b);
+
 #endif

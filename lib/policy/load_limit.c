@@ -105,6 +105,13 @@ void read_limit(struct loader *ld, const struct field *limit, struct seg_zone *z
 	struct field field[LIMIT_KEYS];
 
 	zone->limit = (struct seg_limit){.share = SEG_LIMIT_SHARE};
+	if (limit->value && limit->value->kind == YAML_SCALAR) {
+		seg_diag_hint(ld->diags,
+			      seg_error(ld->diags, SEG_TYPE, of.place, _("%s must be written as keys with values"),
+					subject_text(ld, &of)),
+			      _("such as limit: {flows: 40%%, new: 2000/s}"));
+		return;
+	}
 	if (!limit->value || !read_keys(ld, &of, limit->value, limit_key, LIMIT_KEYS, field))
 		return;
 	if (!limit->value->n)

@@ -212,6 +212,7 @@ def test_a_table_of_an_earlier_version_is_upgraded_in_place():
 def test_observe_drops_nothing_and_says_all():
     with Town(policy(), HOSTS, "--observe") as (lab, segd):
         assert segd.segctl("status")["state"] == "observing"
+        assert segd.segctl("verify")["observing"] is True
         assert lab.probe("a", "192.0.2.20", "tcp/443"), "would be refused"
         assert lab.probe("a", "10.2.0.20", "tcp/443")
         assert segd.alert("denied", src="10.1.0.20", dst="192.0.2.20") or segd.alert("violation", dst="192.0.2.20")

@@ -66,8 +66,12 @@ static const struct change {
 	/* Zones. */
 	{"intra: allow", "intra: deny", NONE, "[b b 10.2.0.0/24 10.2.0.0/24 any -]", NONE},
 	{"interfaces: [e1]", "interfaces: [e1, \"x*\"]", NONE, NONE, "[b interfaces: e1 -> e1, x*]"},
-	{"intra: allow", "intra: allow, limit: {flows: 20%, new: 9/s}", NONE, NONE, "[b limit: 100% -> 20%, 9/s]"},
+	{"intra: allow", "intra: allow, limit: {flows: 20%, new: 9/s}", NONE, NONE, "[b limit: - -> flows 20%, new 9/s]"},
 	{"intra: allow", "intra: allow, limit: {flows: 100%}", NONE, NONE, NONE},
+	{"intra: allow", "intra: allow, limit: {flows: 500}", NONE, NONE, "[b limit: - -> flows 500]"},
+	{"intra: allow", "intra: allow, link: routed, wan: true", NONE, NONE, "[b link: direct -> routed][b wan: false -> true]"},
+	{"intra: allow", "intra: allow, uplink: true, public: true", NONE, NONE,
+	 "[b uplink: false -> true][b public: false -> true]"},
 	/* The gateway's own address on the side is not a list of addresses. */
 	{"to: gateway, service", "to: gateway, destination: [10.1.0.254], service",
 	 "[a gateway 10.1.0.0/24 10.1.0.254 udp/123 S][b gateway 10.2.0.0/24 10.1.0.254 udp/123 S]",

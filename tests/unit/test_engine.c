@@ -804,6 +804,7 @@ END_TEST
 START_TEST(test_observed_violation_ends_unseen)
 {
 	struct seg_flow breach;
+	json_t *out;
 
 	w.observe = true;
 	begin();
@@ -813,6 +814,9 @@ START_TEST(test_observed_violation_ends_unseen)
 	pass(5);
 	ck_assert_uint_eq(said("violation "), 1);
 	ck_assert_uint_eq(said("violation-ended"), 0);
+	out = call(seg_engine_verify, NULL, NULL);
+	ck_assert(json_is_true(json_object_get(out, "observing")));
+	json_decref(out);
 	seg_engine_events_lost(w.engine, w.kernel.now);
 	breach.packets = 7;
 	seg_engine_flow(w.engine, SEG_FLOW_DUMPED, &breach, w.kernel.now);
@@ -982,6 +986,8 @@ START_TEST(test_totals_of_refusals)
 	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(out, "denials"), 1), "from")), "mn");
 	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(out, "denials"), 1), "to")), "net");
 	ck_assert(json_is_null(json_object_get(json_array_get(json_object_get(out, "denials"), 1), "src")));
+	for (size_t i = 0; i < 2; i++) /* nobody was shown them */
+		ck_assert(json_is_null(json_object_get(json_array_get(json_object_get(out, "denials"), i), "reason")));
 	json_decref(out);
 	out = call(seg_engine_status, NULL, NULL);
 	ck_assert_int_eq(number(out, "denied"), 257);
@@ -1564,6 +1570,7 @@ START_TEST(test_isolate)
 	out = call(seg_engine_explain,
 		   json_pack("{s:s, s:s, s:s}", "src", "10.2.0.5", "dst", "198.51.100.1", "proto", "tcp/443"), NULL);
 	ck_assert_str_eq(json_string_value(json_object_get(out, "reason")), "isolated");
+	ck_assert_str_eq(json_string_value(json_object_get(out, "detail")), "10.2.0.5 is isolated");
 	json_decref(out);
 	die();
 	begin();

@@ -224,6 +224,43 @@ START_TEST(test_none)
 }
 END_TEST
 
+static const struct seg_zone *zone(const struct seg_policy *policy, const char *id)
+{
+	for (size_t i = 0; i < policy->zones; i++)
+		if (!strcmp(policy->zone[i].id, id))
+			return &policy->zone[i];
+	ck_abort_msg("no zone %s", id);
+}
+
+/* What no permit may open, whichever side begins; `guard: none` bars nothing. */
+START_TEST(test_bars)
+{
+	static const char text[] =
+		"segd: 1\n"
+		"zones:\n"
+		"  mn: {tier: mynumber, interfaces: [a0], networks: [10.1.0.0/24]}\n"
+		"  lg: {tier: lgwan, interfaces: [b0], networks: [10.2.0.0/24]}\n"
+		"  net: {tier: internet, interfaces: [c0], networks: [10.3.0.0/24]}\n"
+		"  wifi: {tier: separate, public: true, interfaces: [d0], networks: [10.4.0.0/24]}\n"
+		"permits: []\n";
+	static const struct {
+		const char *a, *b, *rule;
+	} pairs[] = {{"mn", "net", "G1"}, {"net", "mn", "G1"},	{"mn", "wifi", "G8"}, {"wifi", "lg", "G8"},
+		     {"mn", "lg", NULL},  {"lg", "net", NULL}, {"wifi", "net", NULL}, {"mn", "mn", NULL}};
+	struct fixture fixture;
+
+	fixture_init(&fixture, text);
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		ck_assert_pstr_eq(seg_guard_bars(fixture.policy, zone(fixture.policy, pairs[i].a),
+						 zone(fixture.policy, pairs[i].b)),
+				  pairs[i].rule);
+	fixture.policy->guard = SEG_GUARD_NONE;
+	ck_assert_ptr_null(
+		seg_guard_bars(fixture.policy, zone(fixture.policy, "mn"), zone(fixture.policy, "net")));
+	fixture_fini(&fixture);
+}
+END_TEST
+
 /* A host that lacks something is shown beside the permit that needs it. */
 START_TEST(test_related)
 {
@@ -252,6 +289,7 @@ int main(void)
 
 	tcase_add_loop_test(edges, test_edge, 0, (int)(sizeof(changes) / sizeof(changes[0])));
 	tcase_add_test(edges, test_none);
+	tcase_add_test(edges, test_bars);
 	tcase_add_test(edges, test_related);
 	suite_add_tcase(suite, edges);
 	srunner_run_all(runner, CK_NORMAL);

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "versions.h"
+
+#include <string.h>
+#include "base/i18n.h"
+
+static const struct {
+	const char *name, *text;
+	enum segctl_tone tone;
+} results[] = {
+	{"confirmed", N_("confirmed"), SEGCTL_GOOD},
+	{"pending", N_("pending"), SEGCTL_WARN},
+	{"rolled-back", N_("rolled back"), SEGCTL_DIM},
+	{"refused", N_("refused"), SEGCTL_BAD},
+};
+
+static void add_result(struct segctl_table *table, const char *result)
+{
+	for (size_t i = 0; i < sizeof(results) / sizeof(*results); i++) {
+		if (!strcmp(results[i].name, result)) {
+			segctl_table_add_tone(table, _(results[i].text), results[i].tone);
+			return;
+		}
+	}
+	segctl_table_add(table, result);
+}
+
+static void add_version(struct segctl_table *table, const json_t *one, bool whole_hash)
+{
+	const char *hash = segctl_text_of(one, "hash"), *comment = segctl_text_of(one, "comment");
+	struct seg_strbuf buf = {0};
+
+	segctl_table_add_number(table, one, "version");
+	seg_strbuf_printf(&buf, "%.*s", whole_hash ? (int)strlen(hash) : 12, hash);
+	segctl_table_add_strbuf(table, &buf);
+	segctl_table_add_text(table, one, "at");
+	if (*segctl_text_of(one, "user"))
+		segctl_table_add_text(table, one, "user");
+	else
+		segctl_table_add_number(table, one, "uid");
+	add_result(table, segctl_text_of(one, "result"));
+	segctl_table_add_text(table, one, "ticket");
+	segctl_table_add(table, *comment ? segctl_remark(comment) : "-");
+	seg_strbuf_fini(&buf);
+}
+
+void segctl_versions(const struct segctl *ctl, const json_t *answer, const char *key, bool whole_hash)
+{
+	static const char *const headings[] = {N_(">VERSION"), N_("HASH"),   N_("AT"),	   N_("BY"),
+					       N_("RESULT"),   N_("TICKET"), N_("COMMENT")};
+	struct segctl_table table;
+	const json_t *one;
+	size_t i;
+
+	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
+	json_array_foreach(json_object_get(answer, key), i, one)
+	{
+		add_version(&table, one, whole_hash);
+	}
+	segctl_table_print(&table);
+	segctl_table_fini(&table);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SEGCTL_VERSIONS_H
+#define SEGCTL_VERSIONS_H
+
+/* The versions of the policy that were put in force, as history and report list them. */
+
+#include "table.h"
+
+/* The list `key` of the answer; hashes whole, as evidence needs them, or their first twelve digits. */
+void segctl_versions(const struct segctl *ctl, const json_t *answer, const char *key, bool whole_hash);
+
+#endif
