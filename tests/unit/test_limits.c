@@ -847,12 +847,10 @@ static unsigned denied(const char *reason)
 /* Whether the metrics have this sample. */
 static bool shows(const char *sample)
 {
-	struct seg_strbuf text = {0};
-	bool found;
+	json_t *text = call(seg_engine_metrics, NULL);
+	bool found = strstr(json_string_value(text), sample) != NULL;
 
-	seg_engine_metrics(w.engine, w.kernel.now, &text);
-	found = strstr(seg_strbuf_text(&text), sample) != NULL;
-	seg_strbuf_fini(&text);
+	json_decref(text);
 	return found;
 }
 
