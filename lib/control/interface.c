@@ -270,6 +270,7 @@ const char seg_interface_segd[] =
 	"# sums of all by pairs of zones. With `more` the list comes in pieces, as fast as they are\n"
 	"# read; without, of more than 10000 flows none do: Refused, too-many\n"
 	"method Flows(zone: ?string, busiest: ?int) -> (flows: []Flow, pairs: ?[]Pair)\n"
+	"# With `more` in pieces, as Flows; without, more than 10000 lines are Refused, too-many\n"
 	"method Denials() -> (denials: []Denial)\n"
 	"method Violations() -> (violations: []Violation)\n"
 	"# With `more` only: one reply an event, until the client closes. Without any of the three,\n"
