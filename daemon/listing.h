@@ -9,7 +9,7 @@
  * of, and nobody waits for it but who asked.
  *
  * Lines come by themselves, from a walk over conntrack's table (flows.c), or are asked
- * for (denials.c): then one piece of one list is made each time the loop comes round, in
+ * for (denials.c, permits.c): then one piece of one list is made each time the loop comes round, in
  * turn. Many askers wait longer, they do not hold up events, rules or other calls.
  */
 

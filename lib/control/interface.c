@@ -264,7 +264,7 @@ const char seg_interface_segd[] =
 	"  started: ?string,\n"
 	"  sentences: ?[]Sentence\n"
 	")\n"
-	"# unused: only those not used for so many days\n"
+	"# unused: only those not used for so many days. With `more` in pieces, as Flows\n"
 	"method Permits(unused: ?int) -> (permits: []Permit)\n"
 	"# zone: only flows from or to it. busiest: only so many, those with the most bytes, and the\n"
 	"# sums of all by pairs of zones. With `more` the list comes in pieces, as fast as they are\n"

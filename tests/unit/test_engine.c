@@ -1504,6 +1504,31 @@ START_TEST(test_the_policy_changes_under_denials)
 }
 END_TEST
 
+/* Permits are told as they are when their turn comes, also by another policy; never twice. */
+START_TEST(test_permits_come_when_the_loop_comes_round)
+{
+	struct late late = {.room = 1}, gone = {.room = 1}, none = {.room = 1};
+
+	begin();
+	ck_assert_int_eq(ask_pieces(&late, seg_engine_permits, NULL), SEG_LATER);
+	ck_assert_int_eq(ask_pieces(&gone, seg_engine_permits, NULL), SEG_LATER);
+	read_all();
+	ck_assert(!late.over);
+	seg_engine_forget(w.engine, &gone);
+	write_policy(web, "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert(late.over && !late.result && !gone.over);
+	ck_assert_uint_eq(json_array_size(json_object_get(late.out, "permits")), 1);
+	ck_assert_ptr_nonnull(find(late.out, "permits", "id", "WEB"));
+	json_decref(late.out);
+	ck_assert_int_eq(ask_pieces(&none, seg_engine_permits, NULL), SEG_LATER);
+	read_all();
+	json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
+	ck_assert(none.over && !none.result);
+	json_decref(none.out);
+}
+END_TEST
+
 START_TEST(test_denials_at_once_are_bounded)
 {
 	struct late late;
@@ -2242,6 +2267,7 @@ int main(void)
 	tcase_add_test(tcase, test_denials_for_who_does_not_read);
 	tcase_add_test(tcase, test_the_policy_changes_under_denials);
 	tcase_add_test(tcase, test_denials_at_once_are_bounded);
+	tcase_add_test(tcase, test_permits_come_when_the_loop_comes_round);
 	tcase_add_test(tcase, test_elements_end_while_they_are_read);
 	tcase_add_test(tcase, test_flushed_while_it_is_read);
 	tcase_add_test(tcase, test_saved_while_it_is_read);
