@@ -266,7 +266,7 @@ int seg_engine_status(struct seg_engine *engine, const struct seg_request *reque
 	return seg_readings_answer(engine, request, SEG_READ_ALL, tell_status, out);
 }
 
-/* permits */
+/* A permit, as permits and report tell it. */
 
 static json_t *side_ids(const struct seg_side *side, size_t n)
 {
@@ -323,44 +323,6 @@ json_t *seg_json_permit(struct seg_engine *engine, const struct seg_permit *perm
 			 (json_int_t)use.total.bytes, "reply-packets", (json_int_t)use.total.reply_packets,
 			 "reply-bytes", (json_int_t)use.total.reply_bytes, "first",
 			 seg_json_time(engine, use.first), "last", seg_json_time(engine, use.last));
-}
-
-static bool is_held(const struct seg_engine *engine, const struct seg_permit *permit)
-{
-	for (size_t i = 0; i < permit->n_from; i++)
-		if (seg_limits_holds(engine, permit->from[i].zone))
-			return true;
-	return false;
-}
-
-static int tell_permits(struct seg_engine *engine, const struct seg_request *request, json_t **out)
-{
-	json_int_t unused = json_integer_value(json_object_get(request->params, "unused"));
-	json_t *list;
-
-	if (!engine->running)
-		return seg_answer_no_policy(engine, out);
-	if (unused < 0 || unused > 36500)
-		return seg_answer_error(out, -EINVAL, "invalid-parameter", "unused is a number of days");
-	seg_usage_settle(engine);
-	list = json_array();
-	for (size_t i = 0; i < engine->running->policy->permits; i++) {
-		const struct seg_permit *permit = &engine->running->policy->permit[i];
-		json_t *one;
-
-		if (unused && seg_usage_of(engine, permit->id).last >= request->now - unused * 86400)
-			continue;
-		one = seg_json_permit(engine, permit, request->now);
-		json_object_set_new(one, "held", json_boolean(is_held(engine, permit)));
-		json_array_append_new(list, one);
-	}
-	*out = json_pack("{s:o}", "permits", list);
-	return 0;
-}
-
-int seg_engine_permits(struct seg_engine *engine, const struct seg_request *request, json_t **out)
-{
-	return seg_readings_answer(engine, request, SEG_READ_USAGE, tell_permits, out);
 }
 
 /* A flow, as flows, diff and watch tell it. */

@@ -183,6 +183,7 @@ struct seg_engine *seg_engine_new(const struct seg_engine_options *options, cons
 	seg_watch_init(&engine->watch);
 	seg_refusals_init(engine);
 	seg_readings_init(&engine->readings);
+	seg_listing_init(engine);
 	return engine;
 }
 

@@ -94,6 +94,8 @@ struct seg_kernel_ops {
 		    struct seg_walk **walk);
 	void (*walk_pause)(void *kernel, struct seg_walk *walk, bool pause);
 	void (*walk_stop)(void *kernel, struct seg_walk *walk); /* before it is over */
+	/* Calls seg_engine_came_round() once, when the loop has looked at everything else. */
+	void (*come_round)(void *kernel);
 	/* Starts a dump in slices: entries come by seg_engine_flow(), the end by seg_engine_dumped(). */
 	int (*dump)(void *kernel);
 	int (*delete)(void *kernel, const struct seg_flow *flow, size_t n, size_t *gone);
@@ -182,11 +184,12 @@ typedef int (*seg_command_fn)(struct seg_engine *engine, const struct seg_reques
 
 /* No parameters unless named; durations in seconds, times and addresses as text. */
 int seg_engine_status(struct seg_engine *engine, const struct seg_request *request, json_t **out);
-/* {unused: days} */
+/* {unused: days}. In pieces where the caller takes them */
 int seg_engine_permits(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 /* {zone, busiest: n}: only so many, with {"pairs": [{from, to, flows, bytes}]} beside them. In pieces
  * where the caller takes them; else 10,000 flows at most */
 int seg_engine_flows(struct seg_engine *engine, const struct seg_request *request, json_t **out);
+/* In pieces, or up to 10,000 lines, as flows */
 int seg_engine_denials(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 int seg_engine_violations(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 /* {src, dst, proto, in, mac, at}: texts as typed, proto as "tcp/443" */
@@ -228,6 +231,8 @@ struct seg_command {
 extern const struct seg_command seg_commands[];
 extern const size_t seg_commands_count;
 
+/* One piece of one of the answers that are made piece by piece. */
+void seg_engine_came_round(struct seg_engine *engine, time_t now);
 /* The client of a request whose pieces were too many for it takes more. */
 void seg_engine_resume(struct seg_engine *engine, const void *context, time_t now);
 /* The client of a request that was answered SEG_LATER is gone: done is not called any more. */

@@ -62,7 +62,7 @@ struct seg_loop {
 
 	struct event *event[12];
 	size_t events;
-	struct event *dump_event, *nflog_event;
+	struct event *dump_event, *nflog_event, *round_event;
 	struct seg_pace *flow_pace; /* of conntrack's events */
 	time_t wall_ahead; /* wall clock less time since boot */
 	struct timespec second; /* when the last one was noticed */
@@ -285,6 +285,23 @@ static void kernel_walk_stop(void *kernel, struct seg_walk *walk)
 	seg_walk_stop(walk);
 }
 
+static void on_round(evutil_socket_t fd, short what, void *context)
+{
+	struct seg_loop *loop = context;
+
+	(void)fd;
+	(void)what;
+	seg_engine_came_round(loop->engine, wall());
+}
+
+static void kernel_come_round(void *kernel)
+{
+	static const struct timeval now = {0};
+	struct seg_loop *loop = kernel;
+
+	event_add(loop->round_event, &now);
+}
+
 static int kernel_dump(void *kernel)
 {
 	struct seg_loop *loop = kernel;
@@ -325,6 +342,7 @@ static const struct seg_kernel_ops kernel_ops = {
 	.walk = kernel_walk,
 	.walk_pause = kernel_walk_pause,
 	.walk_stop = kernel_walk_stop,
+	.come_round = kernel_come_round,
 	.dump = kernel_dump,
 	.delete = kernel_delete,
 	.bypass = kernel_bypass,
@@ -760,7 +778,8 @@ static void add_events(struct seg_loop *loop)
 	loop->dump_event = event_new(loop->base, seg_conntrack_dump_fd(loop->conntrack), EV_READ | EV_PERSIST,
 				     on_dump, loop);
 	loop->flow_pace = seg_pace_new(loop->base, seg_conntrack_event_fd(loop->conntrack), read_conntrack, loop);
-	if (!loop->dump_event || !loop->flow_pace)
+	loop->round_event = evtimer_new(loop->base, on_round, loop);
+	if (!loop->dump_event || !loop->flow_pace || !loop->round_event)
 		abort();
 }
 
@@ -846,6 +865,8 @@ void seg_loop_free(struct seg_loop *loop)
 	seg_pace_free(loop->flow_pace);
 	if (loop->dump_event)
 		event_free(loop->dump_event);
+	if (loop->round_event)
+		event_free(loop->round_event);
 	if (loop->sink_event)
 		event_free(loop->sink_event);
 	if (loop->nflog_event)

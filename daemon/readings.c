@@ -231,7 +231,8 @@ static void grant(struct seg_engine *engine, time_t now)
 		}
 		r = wish->tell(engine, &request, &out);
 		wish_free(engine, wish);
-		request.done(request.context, r, out);
+		if (r != SEG_LATER)
+			request.done(request.context, r, out);
 	}
 }
 

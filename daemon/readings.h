@@ -85,7 +85,7 @@ bool seg_counter_stands(const struct seg_engine *engine, enum seg_counted set,
 			const struct seg_counter *counter, time_t now);
 
 /* Answers with what tell says once the sets (SEG_READ_*) were read: SEG_LATER, or at once where there are
- * none to read. tell must not answer SEG_LATER itself; it is given the request as of then. */
+ * none to read. tell is given the request as of then, and may answer SEG_LATER itself. */
 int seg_readings_answer(struct seg_engine *engine, const struct seg_request *request, unsigned sets,
 			seg_command_fn tell, json_t **out);
 /* The same for nobody: totals that are saved and told now and then. */

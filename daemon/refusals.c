@@ -261,7 +261,7 @@ static const struct seg_zone *zone_at(const struct seg_engine *engine, const cha
 	return found;
 }
 
-static const struct seg_zone *zone_named(struct seg_engine *engine, seg_addr addr)
+const struct seg_zone *seg_refusals_zone(const struct seg_engine *engine, seg_addr addr)
 {
 	if (!engine->running)
 		return NULL;
@@ -300,7 +300,7 @@ static void take_denied(struct totals *totals, const struct seg_elem *elem)
 
 	count_pair(totals, pair, made, more);
 	if (more)
-		count_zones(totals, zone_named(engine, src), zone_named(engine, dst), more);
+		count_zones(totals, seg_refusals_zone(engine, src), seg_refusals_zone(engine, dst), more);
 }
 
 /* A spoofed packet comes from where it came in, whatever address it bears. */
@@ -327,7 +327,7 @@ static void take_spoofed(struct totals *totals, const struct seg_elem *elem)
 	pair->counter.reading = arrival->counter.reading;
 	count_pair(totals, pair, made, more);
 	if (more)
-		count_zones(totals, zone_at(engine, by.key.in), zone_named(engine, by.key.dst), more);
+		count_zones(totals, zone_at(engine, by.key.in), seg_refusals_zone(engine, by.key.dst), more);
 }
 
 static void add_rest(struct seg_engine *engine, const struct seg_zone *from, const struct seg_zone *to,
@@ -409,7 +409,7 @@ static void forget_gone_pairs(struct seg_engine *engine, time_t now)
 		if (pair_stands(engine, pair, now))
 			*(struct pair *)seg_hash_put(&standing, &pair->key, &made) = *pair;
 		else
-			add_rest(engine, zone_named(engine, pair->key.src), zone_named(engine, pair->key.dst),
+			add_rest(engine, seg_refusals_zone(engine, pair->key.src), seg_refusals_zone(engine, pair->key.dst),
 				 pair->key.spoofed, pair->total, pair->first, pair->last);
 	}
 	seg_hash_fini(&refusals->pair);
@@ -473,18 +473,19 @@ void seg_refusals_by_zones(const struct seg_refusals *refusals, seg_zones_fn eac
 		each(context, zones->key.from, zones->key.to, zones->key.spoofed, zones->total);
 }
 
-/* Answers. */
+/* What `denials` tells. */
 
-struct listing {
+struct telling {
 	struct seg_engine *engine;
-	json_t *list;
+	seg_refusal_fn each;
+	void *context;
 };
 
 static void add_listed(void *context, const struct seg_denial *denial, uint64_t since_last_line)
 {
-	struct listing *listing = context;
+	const struct telling *telling = context;
 	struct pair_key key = pair_key(denial->src, denial->dst, is_spoofed(denial));
-	struct pair *pair = seg_hash_find(&listing->engine->refusals.pair, &key);
+	struct pair *pair = seg_hash_find(&telling->engine->refusals.pair, &key);
 
 	(void)since_last_line;
 	if (pair && !denial->any_dst)
@@ -505,81 +506,73 @@ static uint64_t true_count(struct seg_engine *engine, const struct seg_denial *d
 	return count;
 }
 
-static void list_denial(void *context, const struct seg_denial *denial, uint64_t since_last_line)
+static void tell_denial(void *context, const struct seg_denial *denial, uint64_t since_last_line)
 {
-	struct listing *listing = context;
-	char service[SEG_SERVICE_STRLEN];
+	const struct telling *telling = context;
+	const struct seg_refusal line = {
+		.scope = SEG_REFUSED_KIND,
+		.from = denial->from,
+		.to = denial->to,
+		.src = denial->src,
+		.dst = denial->dst,
+		.proto = denial->proto,
+		.any_dport = denial->any_dport,
+		.dport = denial->dport,
+		.reason = denial->reason,
+		.count = true_count(telling->engine, denial),
+		.first = denial->first,
+		.last = denial->last,
+	};
 
 	(void)since_last_line;
-	if (denial->any_dst) /* a sweep is one line to a reader of alerts; its pairs are counted each */
-		return;
-	json_array_append_new(
-		listing->list,
-		json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:I, s:o, s:o}", "from", seg_json_text(denial->from),
-			  "to", seg_json_text(denial->to), "proto", seg_proto_name(denial->proto, service),
-			  "src", seg_json_addr(denial->src), "dst",
-			  seg_json_addr(denial->dst), "dport",
-			  denial->any_dport ? json_null() : json_integer(denial->dport), "reason",
-			  seg_reason_name(denial->reason), "count",
-			  (json_int_t)true_count(listing->engine, denial), "first",
-			  seg_json_time(listing->engine, denial->first), "last",
-			  seg_json_time(listing->engine, denial->last)));
+	if (!denial->any_dst) /* a sweep is one line to a reader of alerts; its pairs are counted each */
+		telling->each(telling->context, &line);
 }
 
-/* Of packets that were counted and not shown, nobody knows which part of a permit failed. */
-static json_t *unheard_reason(bool spoofed)
+static enum seg_reason reason_of(uint64_t spoofed)
 {
-	return spoofed ? json_string(seg_reason_name(SEG_REASON_SPOOFED)) : json_null();
+	return spoofed ? SEG_REASON_SPOOFED : SEG_REASON_NO_PERMIT;
 }
 
 /* What the kernel counted and no line stands for: under its source and destination alone, or its zones. */
-static void list_rest(struct seg_engine *engine, json_t *list)
+static void tell_rest(const struct telling *telling)
 {
-	struct pair *pair;
-	struct rest *rest;
+	const struct seg_refusals *refusals = &telling->engine->refusals;
+	const struct pair *pair;
+	const struct rest *rest;
 	size_t cursor = 0;
 
-	while ((pair = seg_hash_next(&engine->refusals.pair, &cursor))) {
-		if (pair->total <= pair->listed)
-			continue;
-		json_array_append_new(
-			list, json_pack("{s:o, s:o, s:n, s:o, s:o, s:n, s:o, s:I, s:o, s:o}", "from",
-					seg_json_zone(zone_named(engine, pair->key.src)), "to",
-					seg_json_zone(zone_named(engine, pair->key.dst)), "proto", "src",
-					seg_json_addr(pair->key.src), "dst", seg_json_addr(pair->key.dst), "dport",
-					"reason", unheard_reason(pair->key.spoofed), "count",
-					(json_int_t)(pair->total - pair->listed), "first",
-					seg_json_time(engine, pair->first), "last",
-					seg_json_time(engine, pair->last)));
-	}
+	while ((pair = seg_hash_next(&refusals->pair, &cursor)))
+		if (pair->total > pair->listed)
+			telling->each(telling->context,
+				      &(struct seg_refusal){.scope = SEG_REFUSED_PAIR,
+							    .src = pair->key.src,
+							    .dst = pair->key.dst,
+							    .reason = reason_of(pair->key.spoofed),
+							    .count = pair->total - pair->listed,
+							    .first = pair->first,
+							    .last = pair->last});
 	cursor = 0;
-	while ((rest = seg_hash_next(&engine->refusals.rest, &cursor)))
-		json_array_append_new(
-			list, json_pack("{s:o, s:o, s:n, s:n, s:n, s:n, s:o, s:I, s:o, s:o}", "from",
-					seg_json_text(*rest->key.from ? rest->key.from : NULL), "to",
-					seg_json_text(*rest->key.to ? rest->key.to : NULL), "proto", "src", "dst",
-					"dport", "reason", unheard_reason(rest->key.spoofed), "count",
-					(json_int_t)rest->total, "first", seg_json_time(engine, rest->first),
-					"last", seg_json_time(engine, rest->last)));
+	while ((rest = seg_hash_next(&refusals->rest, &cursor)))
+		telling->each(telling->context,
+			      &(struct seg_refusal){.scope = SEG_REFUSED_ZONES,
+						    .from = *rest->key.from ? rest->key.from : NULL,
+						    .to = *rest->key.to ? rest->key.to : NULL,
+						    .reason = reason_of(rest->key.spoofed),
+						    .count = rest->total,
+						    .first = rest->first,
+						    .last = rest->last});
 }
 
-static int tell_denials(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+void seg_refusals_each(struct seg_engine *engine, seg_refusal_fn each, void *context)
 {
-	struct listing listing = {engine, json_array()};
+	struct telling telling = {engine, each, context};
 	struct pair *pair;
 	size_t cursor = 0;
 
-	(void)request;
 	while ((pair = seg_hash_next(&engine->refusals.pair, &cursor)))
 		pair->listed = 0;
-	seg_aggregate_each(engine->refusals.aggregate, add_listed, &listing);
-	seg_aggregate_each(engine->refusals.aggregate, list_denial, &listing);
-	list_rest(engine, listing.list);
-	*out = json_pack("{s:o}", "denials", listing.list);
-	return 0;
-}
-
-int seg_engine_denials(struct seg_engine *engine, const struct seg_request *request, json_t **out)
-{
-	return seg_readings_answer(engine, request, SEG_READ_REFUSALS, tell_denials, out);
+	seg_aggregate_each(engine->refusals.aggregate, add_listed, &telling);
+	seg_aggregate_each(engine->refusals.aggregate, tell_denial, &telling);
+	tell_rest(&telling);
 }

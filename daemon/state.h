@@ -116,7 +116,7 @@ struct seg_engine {
 	struct seg_readings readings;
 	struct seg_evidence evidence;
 	struct seg_subscription *subscriptions;
-	LIST_HEAD(, seg_listing) listings; /* answers of flows under way */
+	TAILQ_HEAD(, seg_listing) listings; /* answers under way; whose turn was longest ago first */
 	LIST_HEAD(, seg_difference) differences;
 	STAILQ_HEAD(, seg_revocation) revocations; /* the first is under way */
 };
@@ -243,6 +243,7 @@ void seg_diff_forget(struct seg_engine *engine, const void *context);
 void seg_diff_fini(struct seg_engine *engine);
 
 /* listing.c */
+void seg_listing_init(struct seg_engine *engine);
 void seg_listing_policy_ends(struct seg_engine *engine); /* before the running policy is freed */
 void seg_listing_fini(struct seg_engine *engine);
 
@@ -283,6 +284,27 @@ void seg_refusals_forget_table(struct seg_engine *engine);
 /* Packets by zones, "" where one is not known: never fewer than before, and together refusals.total. */
 typedef void (*seg_zones_fn)(void *context, const char *from, const char *to, bool spoofed, uint64_t total);
 void seg_refusals_by_zones(const struct seg_refusals *refusals, seg_zones_fn each, void *context);
+/* What `denials` tells, as of now: lines by kind, then what no line stands for. */
+enum seg_refused_scope {
+	SEG_REFUSED_KIND,  /* all of it */
+	SEG_REFUSED_PAIR,  /* addresses alone; its zones are whoever has them */
+	SEG_REFUSED_ZONES, /* zones alone */
+};
+struct seg_refusal {
+	seg_addr src, dst;
+	const char *from, *to; /* zones, NULL: not known. Good for the call alone */
+	uint64_t count;
+	time_t first, last;
+	enum seg_refused_scope scope;
+	enum seg_reason reason;
+	uint16_t dport;
+	uint8_t proto;
+	bool any_dport;
+};
+typedef void (*seg_refusal_fn)(void *context, const struct seg_refusal *line);
+void seg_refusals_each(struct seg_engine *engine, seg_refusal_fn each, void *context);
+/* Who has an address: the gateway, a zone of the running policy or nobody known (NULL). */
+const struct seg_zone *seg_refusals_zone(const struct seg_engine *engine, seg_addr addr);
 
 /* usage.c */
 void seg_usage_init(struct seg_engine *engine);

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include "base/i18n.h"
 #include "client.h"
+#include "listing.h"
 #include "options.h"
-#include "table.h"
 
 static void add_common(struct segctl_table *table, const json_t *one)
 {
@@ -26,20 +26,17 @@ static void add_common(struct segctl_table *table, const json_t *one)
 	seg_strbuf_fini(&buf);
 }
 
-static void show_denials(const struct segctl *ctl, const json_t *answer)
-{
-	static const char *const headings[] = {N_("FROM"),   N_("TO"),		N_("PROTO"),
-					       N_("SOURCE"), N_("DESTINATION"), N_("REASON"),
-					       N_(">COUNT"), N_("FIRST"),	N_("LAST")};
-	struct segctl_table table;
-	const json_t *one;
-	size_t i;
+static const char *const denial_headings[] = {N_("FROM"),   N_("TO"),	       N_("PROTO"),
+					      N_("SOURCE"), N_("DESTINATION"), N_("REASON"),
+					      N_(">COUNT"), N_("FIRST"),       N_("LAST")};
 
-	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
-	json_array_foreach(json_object_get(answer, "denials"), i, one) add_common(&table, one);
-	segctl_table_print(&table);
-	segctl_table_fini(&table);
-}
+static const struct segctl_listing denials = {
+	.method = "Denials",
+	.name = "denials",
+	.heading = denial_headings,
+	.columns = sizeof(denial_headings) / sizeof(*denial_headings),
+	.add_row = add_common,
+};
 
 static void show_violations(const struct segctl *ctl, const json_t *answer)
 {
@@ -69,7 +66,7 @@ static int run_denials(const struct segctl *ctl, int argc, char **argv)
 {
 	if (!segctl_no_options(ctl, &command_denials, argc, argv))
 		return SEGCTL_USAGE;
-	return segctl_call_show(ctl, "Denials", NULL, show_denials);
+	return segctl_list(ctl, &denials, NULL);
 }
 
 const struct command command_denials = {

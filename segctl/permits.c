@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/i18n.h"
-#include "client.h"
+#include "listing.h"
 #include "options.h"
-#include "table.h"
 
 #define UNUSED_MAX 36500 /* days */
 
@@ -39,36 +38,36 @@ static const char *state_of(const json_t *permit)
 	return json_is_true(json_object_get(permit, "held")) && !strcmp(state, "active") ? "held" : state;
 }
 
-static void show(const struct segctl *ctl, const json_t *answer)
+static void add_row(struct segctl_table *table, const json_t *one)
 {
-	static const char *const headings[] = {N_("PERMIT"),  N_("STATE"),    N_("FROM"),   N_("TO"),
-					       N_(">FLOWS"),  N_(">PACKETS"), N_(">BYTES"), N_("LAST USE"),
-					       N_("CHANGES"), N_("TITLE")};
-	struct segctl_table table;
 	struct seg_strbuf buf = {0};
-	const json_t *one;
-	size_t i;
 
-	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
-	json_array_foreach(json_object_get(answer, "permits"), i, one)
-	{
-		segctl_table_add_text(&table, one, "id");
-		add_state(&table, state_of(one));
-		segctl_list_of(one, "from", &buf);
-		segctl_table_add_strbuf(&table, &buf);
-		segctl_list_of(one, "to", &buf);
-		segctl_table_add_strbuf(&table, &buf);
-		segctl_table_add_number(&table, one, "flows");
-		segctl_table_add_number(&table, one, "packets");
-		segctl_table_add_size(&table, one, "bytes");
-		segctl_table_add_text(&table, one, "last");
-		segctl_table_add_text(&table, one, "next-change");
-		segctl_table_add_text(&table, one, "title");
-	}
-	segctl_table_print(&table);
-	segctl_table_fini(&table);
+	segctl_table_add_text(table, one, "id");
+	add_state(table, state_of(one));
+	segctl_list_of(one, "from", &buf);
+	segctl_table_add_strbuf(table, &buf);
+	segctl_list_of(one, "to", &buf);
+	segctl_table_add_strbuf(table, &buf);
+	segctl_table_add_number(table, one, "flows");
+	segctl_table_add_number(table, one, "packets");
+	segctl_table_add_size(table, one, "bytes");
+	segctl_table_add_text(table, one, "last");
+	segctl_table_add_text(table, one, "next-change");
+	segctl_table_add_text(table, one, "title");
 	seg_strbuf_fini(&buf);
 }
+
+static const char *const headings[] = {N_("PERMIT"),  N_("STATE"),    N_("FROM"),   N_("TO"),
+				       N_(">FLOWS"),  N_(">PACKETS"), N_(">BYTES"), N_("LAST USE"),
+				       N_("CHANGES"), N_("TITLE")};
+
+static const struct segctl_listing listing = {
+	.method = "Permits",
+	.name = "permits",
+	.heading = headings,
+	.columns = sizeof(headings) / sizeof(*headings),
+	.add_row = add_row,
+};
 
 static int run(const struct segctl *ctl, int argc, char **argv)
 {
@@ -84,7 +83,7 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 	parameters = json_object();
 	if (unused)
 		json_object_set_new(parameters, "unused", json_integer(days));
-	return segctl_call_show(ctl, "Permits", parameters, show);
+	return segctl_list(ctl, &listing, parameters);
 }
 
 const struct command command_permits = {

@@ -9,7 +9,7 @@ import time
 from blast import Blast
 from lab import network, transport, wait_for
 from town import Town, ZONES, policy
-from varlink import Client
+from varlink import Client, Refused
 
 PORTS = 65535
 
@@ -145,9 +145,31 @@ def beside(segd, method, calls):
     return first, longest, time.monotonic() - began, answer
 
 
+def denials_in_pieces(segd, many):
+    """One who does not read on has others answered, and all of his own when he does."""
+    with Client(segd.control, 60) as slow, Client(segd.control, 60) as quick:
+        slow.send("org.segd.Denials", more=True)
+        reply = slow.reply()
+        assert reply["continues"] and len(reply["parameters"]["denials"]) == 256, len(reply["parameters"]["denials"])
+        for _ in range(10):
+            quick.call("org.segd.Violations")
+        try:
+            assert not quick.call("org.segd.Denials"), "more at once than a client can want"
+        except Refused as refused:
+            assert refused.parameters["code"] == "too-many", refused
+        pieces = [reply["parameters"]["denials"]]
+        while reply.get("continues"):
+            reply = slow.reply()
+            pieces.append(reply["parameters"]["denials"])
+    lines = [line for piece in pieces for line in piece]
+    assert sum(line["count"] for line in lines) == many, sum(line["count"] for line in lines)
+    assert max(len(piece) for piece in pieces) == 256 and len(pieces) == len(lines) // 256 + 1, len(pieces)
+    assert len({(line["src"], line["dst"], line["proto"]) for line in lines}) == len(lines)
+
+
 def test_full_tables_hold_nobody_up():
-    """65,536 refused pairs take the kernel a second to show: others are answered meanwhile. A daemon that
-    reads them at one stroke answers nobody before, however often it is tried."""
+    """65,536 refused pairs take the kernel a second to show, and the daemon seconds to tell: others are answered
+    meanwhile. A daemon that reads or tells them at one stroke answers nobody before, however often it is tried."""
     many = 65536
     with Town() as (lab, segd):
         fill_refused(lab, many)
@@ -155,6 +177,8 @@ def test_full_tables_hold_nobody_up():
         tries = [beside(segd, "Status", 10) for _ in range(10)]
         assert all(t[3]["denied"] == many for t in tries), [t[3]["denied"] for t in tries]
         assert any(t[0] for t in tries), "nobody was answered while status was made"
+        denials_in_pieces(segd, many)
+        assert sum(d["count"] for d in segd.segctl("denials")["denials"]) == many
         print(f"     status of {many} pairs: {sum(t[0] for t in tries)} of {len(tries)} times 10 others were answered"
               f" first; they took up to {max(t[1] for t in tries) * 1000:.0f} ms, status"
               f" {max(t[2] for t in tries) * 1000:.0f} ms")

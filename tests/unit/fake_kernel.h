@@ -16,6 +16,7 @@
 #include "engine.h"
 
 #define FAKE_FLOWS 12000
+#define FAKE_COUNTED 10016
 #define FAKE_WALKS 8
 #define FAKE_SLICE 64
 
@@ -35,7 +36,7 @@ struct fake_counted {
 };
 
 struct fake_kernel {
-	struct fake_counted counted[16];
+	struct fake_counted counted[FAKE_COUNTED];
 	size_t counteds;
 	struct seg_plan *image;	   /* NULL: no table */
 	time_t now;		   /* the wall clock */
@@ -50,6 +51,7 @@ struct fake_kernel {
 	bool boundless;		/* nf_conntrack_max is 0 */
 	unsigned dumps;
 	struct seg_walk walk[FAKE_WALKS];
+	bool coming_round;
 	const char *bypass;
 	/* A reading in slices. */
 	struct seg_engine *engine; /* whose readings they are */
@@ -58,7 +60,8 @@ struct fake_kernel {
 	int count_fails;	   /* this many readings yet to come break off behind their first piece */
 	unsigned readings;	   /* of the set denied4, that came to their end */
 };
-#define FAKE_PIECE 2 /* elements a slice */
+#define FAKE_PIECE 2 /* elements a slice, */
+#define FAKE_PIECES 32 /* but a set in no more than so many */
 
 static const struct seg_set *fake_set(const struct seg_plan *plan, const struct seg_set *set)
 {
@@ -317,7 +320,8 @@ static inline bool fake_slice(struct fake_kernel *fake)
 		return false;
 	r = !there ? -ENOENT : fake_breaks_off(fake) ? -EINTR : 0;
 	if (!r)
-		n = fake_show(fake, fake->counting, fake->shown, FAKE_PIECE, fake_counted_one, fake);
+		n = fake_show(fake, fake->counting, fake->shown, FAKE_PIECE + fake->counteds / FAKE_PIECES,
+			      fake_counted_one, fake);
 	fake->shown += n;
 	if (n)
 		return true;
@@ -383,6 +387,22 @@ static void fake_walk_pause(void *kernel, struct seg_walk *walk, bool pause)
 	walk->paused = pause;
 }
 
+static void fake_come_round(void *kernel)
+{
+	((struct fake_kernel *)kernel)->coming_round = true;
+}
+
+/* False: nobody waits for it. */
+static inline bool fake_round(struct fake_kernel *fake)
+{
+	bool comes = fake->coming_round;
+
+	fake->coming_round = false;
+	if (comes)
+		seg_engine_came_round(fake->engine, fake->now);
+	return comes;
+}
+
 static void fake_walk_stop(void *kernel, struct seg_walk *walk)
 {
 	(void)kernel;
@@ -415,6 +435,7 @@ static inline void fake_run(struct fake_kernel *fake)
 		for (size_t i = 0; i < FAKE_WALKS; i++)
 			more |= fake_walk_on(fake, &fake->walk[i]);
 		more |= fake_slice(fake);
+		more |= fake_round(fake);
 	}
 }
 
@@ -478,6 +499,7 @@ static const struct seg_kernel_ops fake_ops = {
 	.walk = fake_walk,
 	.walk_pause = fake_walk_pause,
 	.walk_stop = fake_walk_stop,
+	.come_round = fake_come_round,
 	.dump = fake_dump,
 	.delete = fake_delete,
 	.bypass = fake_bypass,

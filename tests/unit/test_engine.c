@@ -170,8 +170,23 @@ struct late {
 	bool over;
 	int result;
 	json_t *out;
-	size_t pieces, flows, room; /* room: pieces until it is full */
+	size_t pieces, lines, room; /* room: pieces until it is full */
+	uint64_t count;		    /* of all lines together */
 };
+
+static void take_lines(struct late *late, const json_t *out)
+{
+	const json_t *list = json_object_get(out, "flows"), *line;
+	size_t i;
+
+	if (!list)
+		list = json_object_get(out, "denials");
+	json_array_foreach(list, i, line)
+	{
+		late->lines++;
+		late->count += (uint64_t)json_integer_value(json_object_get(line, "count"));
+	}
+}
 
 static void take_late(void *context, int result, json_t *out)
 {
@@ -189,7 +204,7 @@ static bool take_piece(void *context, json_t *out)
 
 	ck_assert(!late->over);
 	late->pieces++;
-	late->flows += json_array_size(json_object_get(out, "flows"));
+	take_lines(late, out);
 	json_decref(out);
 	return late->pieces % late->room != 0;
 }
@@ -206,6 +221,21 @@ static void ask(struct late *answer, seg_command_fn command, json_t *params)
 	json_decref(params);
 	if (r != SEG_LATER)
 		*answer = (struct late){.over = true, .result = r, .out = answer->out};
+}
+
+static int ask_pieces(struct late *late, seg_command_fn command, json_t *params)
+{
+	const struct seg_request request = {.params = params,
+					    .now = w.kernel.now,
+					    .piece = take_piece,
+					    .done = take_late,
+					    .context = late};
+	json_t *out = NULL;
+	int r = command(w.engine, &request, &out);
+
+	json_decref(params);
+	ck_assert_ptr_null(out);
+	return r;
 }
 
 /* A command; the document, or NULL and *code the error's. The caller frees. */
@@ -1324,7 +1354,8 @@ static void refuse_pairs(size_t n, uint64_t packets)
 	for (size_t i = 0; i < n; i++)
 		w.kernel.counted[w.kernel.counteds++] =
 			(struct fake_counted){.set = "denied4",
-					      .key = {10, 1, 0, 7, 198, 51, 100, (uint8_t)(1 + i)},
+					      .key = {10, 1, 0, 7, 198, 51, (uint8_t)(100 + i / 250),
+						      (uint8_t)(1 + i % 250)},
 					      .packets = packets,
 					      .left_ms = HOUR * 1000};
 }
@@ -1432,6 +1463,155 @@ START_TEST(test_reading_breaks_off)
 	fake_slices(&w.kernel);
 	ck_assert_int_eq(denied(&answer), 42);
 	ck_assert_int_gt(w.kernel.count_fails, 0);
+}
+END_TEST
+
+/* The reading is over, and nothing of the answer is made. */
+static void read_all(void)
+{
+	while (!w.kernel.coming_round)
+		ck_assert(fake_slice(&w.kernel));
+}
+
+static void finish_reading_to(struct late *late)
+{
+	while (!late->over) {
+		seg_engine_resume(w.engine, late, w.kernel.now);
+		ck_assert(fake_round(&w.kernel));
+	}
+	take_lines(late, late->out);
+	json_decref(late->out);
+}
+
+/* A piece of one answer each time the loop comes round, in turn; what is counted meanwhile is not told. */
+START_TEST(test_denials_come_in_pieces)
+{
+	struct late first = {.room = 1000}, second = {.room = 1000};
+
+	begin();
+	fake_slices(&w.kernel);
+	refuse_pairs(1000, 10);
+	ck_assert_int_eq(ask_pieces(&first, seg_engine_denials, NULL), SEG_LATER);
+	ck_assert_int_eq(ask_pieces(&second, seg_engine_denials, NULL), SEG_LATER);
+	fake_slices(&w.kernel);
+	for (size_t turn = 0; turn < 6; turn++) {
+		ck_assert_uint_eq(first.pieces, (turn + 1) / 2);
+		ck_assert_uint_eq(second.pieces, turn / 2);
+		ck_assert(fake_round(&w.kernel));
+	}
+	w.kernel.counted[999].packets += 5;
+	json_decref(call(seg_engine_status, NULL, NULL));
+	ck_assert(first.over && second.over && !first.result && !second.result);
+	take_lines(&first, first.out);
+	take_lines(&second, second.out);
+	ck_assert_uint_eq(first.lines, 1000);
+	ck_assert_uint_eq(first.count, 10000);
+	ck_assert_uint_eq(second.lines, 1000);
+	ck_assert_uint_eq(second.count, 10000);
+	ck_assert(!fake_round(&w.kernel));
+	json_decref(first.out);
+	json_decref(second.out);
+}
+END_TEST
+
+/* Whoever does not read has his pieces wait, and no turns. */
+START_TEST(test_denials_for_who_does_not_read)
+{
+	struct late slow = {.room = 1}, gone = {.room = 1}, idle = {.room = 1}, waits = {.room = 1};
+
+	begin();
+	fake_slices(&w.kernel);
+	refuse_pairs(1000, 10);
+	ck_assert_int_eq(ask_pieces(&slow, seg_engine_denials, NULL), SEG_LATER);
+	ck_assert_int_eq(ask_pieces(&gone, seg_engine_denials, NULL), SEG_LATER);
+	fake_run(&w.kernel);
+	ck_assert_uint_eq(slow.pieces, 1);
+	ck_assert_uint_eq(gone.pieces, 1);
+	ck_assert(!w.kernel.coming_round);
+	seg_engine_resume(w.engine, &gone, w.kernel.now);
+	seg_engine_forget(w.engine, &gone); /* its turn is due */
+	fake_run(&w.kernel);
+	seg_engine_resume(w.engine, &gone, w.kernel.now);
+	ck_assert(!w.kernel.coming_round && !gone.over && gone.pieces == 1);
+	finish_reading_to(&slow);
+	ck_assert_uint_eq(slow.count, 10000);
+	ck_assert_int_eq(ask_pieces(&waits, seg_engine_denials, NULL), SEG_LATER);
+	seg_engine_forget(w.engine, &waits); /* before anything is read */
+	fake_run(&w.kernel);
+	ck_assert_uint_eq(waits.pieces, 0);
+	ck_assert_int_eq(ask_pieces(&idle, seg_engine_denials, NULL), SEG_LATER);
+	fake_run(&w.kernel); /* and the engine ends */
+}
+END_TEST
+
+/* Another policy, then none, while an answer is given: its lines and sums stay what they were. */
+START_TEST(test_the_policy_changes_under_denials)
+{
+	struct late late = {.room = 1};
+
+	begin();
+	fake_slices(&w.kernel);
+	refuse_pairs(1000, 10);
+	ck_assert_int_eq(ask_pieces(&late, seg_engine_denials, NULL), SEG_LATER);
+	read_all();
+	ck_assert(fake_round(&w.kernel));
+	write_policy(web, "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	seg_engine_resume(w.engine, &late, w.kernel.now);
+	ck_assert(fake_round(&w.kernel));
+	json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
+	ck_assert_uint_eq(late.pieces, 2);
+	finish_reading_to(&late);
+	ck_assert_uint_eq(late.lines, 1000);
+	ck_assert_uint_eq(late.count, 10000);
+}
+END_TEST
+
+/* Permits are told as they are when their turn comes, also by another policy; never twice. */
+START_TEST(test_permits_come_when_the_loop_comes_round)
+{
+	struct late late = {.room = 1}, gone = {.room = 1}, none = {.room = 1};
+
+	begin();
+	ck_assert_int_eq(ask_pieces(&late, seg_engine_permits, NULL), SEG_LATER);
+	ck_assert_int_eq(ask_pieces(&gone, seg_engine_permits, NULL), SEG_LATER);
+	read_all();
+	ck_assert(!late.over);
+	seg_engine_forget(w.engine, &gone);
+	write_policy(web, "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert(late.over && !late.result && !gone.over);
+	ck_assert_uint_eq(json_array_size(json_object_get(late.out, "permits")), 1);
+	ck_assert_ptr_nonnull(find(late.out, "permits", "id", "WEB"));
+	json_decref(late.out);
+	ck_assert_int_eq(ask_pieces(&none, seg_engine_permits, NULL), SEG_LATER);
+	read_all();
+	json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
+	ck_assert(none.over && !none.result);
+	json_decref(none.out);
+}
+END_TEST
+
+START_TEST(test_denials_at_once_are_bounded)
+{
+	struct late late;
+	const char *code;
+
+	begin();
+	fake_slices(&w.kernel);
+	refuse_pairs(10000, 1);
+	ask(&late, seg_engine_denials, NULL);
+	read_all();
+	ck_assert(fake_round(&w.kernel));
+	ck_assert(!late.over); /* one answer, but not at one stroke */
+	fake_run(&w.kernel);
+	ck_assert(late.over && !late.result);
+	ck_assert_uint_eq(json_array_size(json_object_get(late.out, "denials")), 10000);
+	json_decref(late.out);
+	w.kernel.counted[w.kernel.counteds] = w.kernel.counted[0];
+	w.kernel.counted[w.kernel.counteds++].key[3] = 8;
+	ck_assert_ptr_null(call(seg_engine_denials, NULL, &code));
+	ck_assert_str_eq(code, "too-many");
 }
 END_TEST
 
@@ -1895,17 +2075,7 @@ static void crowd(size_t n)
 
 static int ask_flows(struct late *late, json_t *params)
 {
-	const struct seg_request request = {.params = params,
-					    .now = w.kernel.now,
-					    .piece = take_piece,
-					    .done = take_late,
-					    .context = late};
-	json_t *out = NULL;
-	int r = seg_engine_flows(w.engine, &request, &out);
-
-	json_decref(params);
-	ck_assert_ptr_null(out);
-	return r;
+	return ask_pieces(late, seg_engine_flows, params);
 }
 
 START_TEST(test_flows_come_in_pieces)
@@ -1919,7 +2089,7 @@ START_TEST(test_flows_come_in_pieces)
 	fake_run(&w.kernel);
 	ck_assert(late.over && late.result == 0);
 	ck_assert_uint_eq(late.pieces, 3);
-	ck_assert_uint_eq(late.flows + json_array_size(json_object_get(late.out, "flows")), 1000);
+	ck_assert_uint_eq(late.lines + json_array_size(json_object_get(late.out, "flows")), 1000);
 	json_decref(late.out);
 }
 END_TEST
@@ -1941,7 +2111,7 @@ START_TEST(test_who_does_not_read_pauses_his_own_walk)
 		seg_engine_resume(w.engine, &slow, w.kernel.now);
 		fake_run(&w.kernel);
 	}
-	ck_assert_uint_eq(slow.flows + json_array_size(json_object_get(slow.out, "flows")), 1000);
+	ck_assert_uint_eq(slow.lines + json_array_size(json_object_get(slow.out, "flows")), 1000);
 	json_decref(slow.out);
 }
 END_TEST
@@ -2089,7 +2259,7 @@ START_TEST(test_the_policy_changes_under_a_walk)
 		seg_engine_resume(w.engine, &all, w.kernel.now);
 		fake_run(&w.kernel);
 	}
-	ck_assert_uint_eq(all.flows + json_array_size(json_object_get(all.out, "flows")), 1000);
+	ck_assert_uint_eq(all.lines + json_array_size(json_object_get(all.out, "flows")), 1000);
 	json_decref(all.out);
 }
 END_TEST
@@ -2160,6 +2330,11 @@ int main(void)
 	tcase_add_test(tcase, test_client_gone_while_it_is_read);
 	tcase_add_test(tcase, test_reading_breaks_off);
 	tcase_add_test(tcase, test_apply_while_it_is_read);
+	tcase_add_test(tcase, test_denials_come_in_pieces);
+	tcase_add_test(tcase, test_denials_for_who_does_not_read);
+	tcase_add_test(tcase, test_the_policy_changes_under_denials);
+	tcase_add_test(tcase, test_denials_at_once_are_bounded);
+	tcase_add_test(tcase, test_permits_come_when_the_loop_comes_round);
 	tcase_add_test(tcase, test_elements_end_while_they_are_read);
 	tcase_add_test(tcase, test_flushed_while_it_is_read);
 	tcase_add_test(tcase, test_saved_while_it_is_read);
