@@ -13,14 +13,14 @@
 #include <time.h>
 #include <linux/sockios.h>
 
-#include "control.h"
-#include "engine.h"
+#include "server/control.h"
+#include "engine/engine.h"
 #include "kernel/bypass.h"
 #include "kernel/links.h"
 #include "pace.h"
-#include "scrape.h"
+#include "server/scrape.h"
 #include "service.h"
-#include "store.h"
+#include "store/store.h"
 #include "walks.h"
 
 #define JOURNAL_DIR "/run/systemd/journal/"

@@ -12,7 +12,7 @@
  */
 
 #include <event2/event.h>
-#include "engine.h"
+#include "engine/engine.h"
 
 struct seg_walks;
 struct seg_walks *seg_walks_new(struct event_base *base);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
+#include "engine/engine.h"
 
 #define FAKE_FLOWS 12000
 #define FAKE_COUNTED 10016

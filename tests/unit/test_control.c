@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "control.h"
+#include "server/control.h"
 #include "control/interface.h"
 
 #define BIG (1u << 20)

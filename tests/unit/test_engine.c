@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "fake_kernel.h"
-#include "store.h"
+#include "store/store.h"
 
 /* 2026-11-24T10:00:00+09:00, a Tuesday */
 #define MORNING 1795482000

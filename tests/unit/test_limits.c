@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "fake_kernel.h"
-#include "store.h"
+#include "store/store.h"
 
 #define MORNING 1795482000 /* 2026-11-24T10:00:00+09:00, a Tuesday */
 #define TABLE 1000	   /* entries of conntrack's table */

@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "scrape.h"
+#include "server/scrape.h"
 
 #define PATIENCE 20000 /* ms */
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "policy/load.h"
-#include "store.h"
+#include "store/store.h"
 
 static char dir[64];
 static struct seg_store *store;

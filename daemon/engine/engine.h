@@ -21,8 +21,8 @@
  * numbers.c, change.c (apply, confirm, rollback), revoke.c (what a commit closed), windows.c (hours and
  * dates), watch.c (flow road), resync.c (conntrack's table read again), limits.c (each zone's part of
  * conntrack's table), readings.c (the kernel's counters, in slices), refusals.c, usage.c (of permits),
- * emergency.c (isolation, stages), evidence.c (report), answers.c (what segctl asks), listing.c and busiest.c
- * (flows), diff.c, metrics.c (what Prometheus asks).
+ * emergency.c (isolation, stages), evidence.c (report), answers.c (what segctl asks), listing.c (long
+ * answers in pieces: flows.c, denials.c, permits.c), busiest.c, diff.c, metrics.c (what Prometheus asks).
  */
 
 #include <jansson.h>

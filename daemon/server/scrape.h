@@ -4,7 +4,7 @@
 
 /*
  * Metrics over HTTP, for a Prometheus or an agent on this machine: GET /metrics, on a
- * UNIX socket or a loopback port. What they say is the caller's (daemon/metrics.c).
+ * UNIX socket or a loopback port. What they say is the caller's (daemon/engine/metrics.c).
  *
  * Whoever reaches the socket is a possible attacker: requests are bounded in size and
  * have no body, a connection serves one of them and ends within seconds whatever its

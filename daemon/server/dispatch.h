@@ -12,7 +12,7 @@
  */
 
 #include "control/varlink.h"
-#include "engine.h"
+#include "engine/engine.h"
 
 /* What stands behind the interface; tests put an engine of their own there. */
 struct seg_backend {

@@ -10,7 +10,7 @@
 #include "flow/aggregate.h"
 #include "hash.h"
 #include "readings.h"
-#include "store.h"
+#include "store/store.h"
 
 #include <sys/queue.h>
 

@@ -4,7 +4,7 @@
 
 /*
  * The control socket: bytes, clients and their limits. What a call means is
- * daemon/dispatch.h's.
+ * daemon/server/dispatch.h's.
  *
  * Any local program that the socket's mode lets in is a possible attacker, so: every
  * client has bounded memory in both directions, silent ones and such as do not
