@@ -2,6 +2,7 @@
 #include "kernel/nft_wire.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -10,7 +11,12 @@
 /*
  * One buffer holds everything:
  *
- *   [begin][A: chains, sets, rules | elements][B: switch][C: delete]
+ *   [begin][A: chains, sets, rules | elements][B: switch][numbers that end][C: delete]
+ *
+ * Interval sets show their new elements only some milliseconds after the transaction that brings them. A
+ * number that ends in the same one would leave its open flows in between: it no longer carries them, and the
+ * permit that covers them now is not seen yet. So where such elements come, numbers end in a transaction
+ * behind theirs.
  *
  * The dry run sends it without an end, but leaves out the elements of new sets, nearly all the work of a
  * large policy: A is one transaction that nothing in use depends on, and so is their dry run as it is. The
@@ -26,8 +32,8 @@ struct commit {
 	struct seg_change change;
 	struct seg_nft_claim claim;
 	struct seg_nft_batch batch;
-	size_t add, elements, replace, bases, delete, end; /* the first message of each part */
-	size_t changed;					   /* elements of kept sets */
+	size_t add, elements, replace, bases, numbers, delete, end; /* the first message of each part */
+	size_t changed;						    /* elements of kept sets */
 	uint32_t kernel_generation;
 	struct seg_arena *arena;
 	struct seg_diags *diags;
@@ -65,14 +71,87 @@ static void encode_add(struct commit *c)
 		put_set_elems(c, change->new_set[i]);
 }
 
+static bool brings_intervals(const struct seg_change *change)
+{
+	for (size_t i = 0; i < change->sets; i++)
+		if (change->set[i].set->interval && change->set[i].adds)
+			return true;
+	return false;
+}
+
+/* Sets of numbers in force: what goes from them ends open flows. */
+static bool is_of_numbers(const struct seg_set *set)
+{
+	return set->kept && set->timeout && !set->dynamic && set->data == SEG_DATA_NONE;
+}
+
+static int by_key(const void *a, const void *b, void *set)
+{
+	const struct seg_elem *const *x = a, *const *y = b;
+
+	return memcmp((*x)->key, (*y)->key, ((const struct seg_set *)set)->key_len);
+}
+
+/* Elements that go and do not come again, in front; returns how many. */
+static size_t part_ends(struct commit *c, const struct seg_set_change *set, const struct seg_elem **del)
+{
+	const struct seg_elem **add = SEG_NEW_N(c->arena, const struct seg_elem *, set->adds + 1);
+	size_t ends = 0, rest = set->dels;
+
+	memcpy(add, set->add, set->adds * sizeof(*add));
+	qsort_r(add, set->adds, sizeof(*add), by_key, (void *)set->set);
+	for (size_t i = 0; i < set->dels; i++) {
+		const struct seg_elem *elem = set->del[i], *const *again = NULL;
+
+		for (size_t lo = 0, hi = set->adds; lo < hi && !again;) {
+			size_t at = lo + (hi - lo) / 2;
+			int order = by_key(&elem, &add[at], (void *)set->set);
+
+			if (!order)
+				again = &add[at];
+			else if (order < 0)
+				hi = at;
+			else
+				lo = at + 1;
+		}
+		if (again)
+			del[--rest] = elem;
+		else
+			del[ends++] = elem;
+	}
+	return ends;
+}
+
+static void encode_numbers(struct commit *c)
+{
+	c->numbers = c->batch.origins;
+	if (!brings_intervals(&c->change))
+		return;
+	for (size_t i = 0; i < c->change.sets; i++) {
+		const struct seg_set_change *set = &c->change.set[i];
+		const struct seg_elem **del;
+
+		if (!is_of_numbers(set->set) || !set->dels)
+			continue;
+		del = SEG_NEW_N(c->arena, const struct seg_elem *, set->dels);
+		seg_nft_put_elems(&c->batch, set->set, del, part_ends(c, set, del), false);
+	}
+}
+
 static void encode_switch(struct commit *c)
 {
 	const struct seg_change *change = &c->change;
+	bool ends_later = brings_intervals(change);
 
 	for (size_t i = 0; i < change->sets; i++) {
 		const struct seg_set_change *set = &change->set[i];
+		const struct seg_elem **del = SEG_NEW_N(c->arena, const struct seg_elem *, set->dels + 1);
+		size_t ends = ends_later && is_of_numbers(set->set) ? part_ends(c, set, del) : 0;
 
-		seg_nft_put_elems(&c->batch, set->set, set->del, set->dels, false);
+		if (ends)
+			seg_nft_put_elems(&c->batch, set->set, del + ends, set->dels - ends, false);
+		else
+			seg_nft_put_elems(&c->batch, set->set, set->del, set->dels, false);
 		seg_nft_put_elems(&c->batch, set->set, set->add, set->adds, true);
 		c->changed += set->adds + set->dels;
 	}
@@ -121,6 +200,7 @@ static void encode(struct commit *c)
 	encode_add(c);
 	c->replace = c->batch.origins;
 	encode_switch(c);
+	encode_numbers(c);
 	c->delete = c->batch.origins;
 	if (c->old && !change->replace)
 		encode_delete(&c->batch, c->old->generation, change->old_chain, change->old_chains,
@@ -157,10 +237,10 @@ static int send_spans(struct commit *c, const struct seg_nft_span span[2], bool 
  * what it held (10 to 30 ms): no small part of what a removed table takes to come back. */
 static bool needs_no_dry_run(const struct commit *c)
 {
-	const bool adds = c->add < c->replace, switches = c->replace < c->delete,
-		   deletes = c->delete < c->end;
+	const bool adds = c->add < c->replace, switches = c->replace < c->numbers,
+		   ends = c->numbers < c->delete, deletes = c->delete < c->end;
 
-	return adds + switches + deletes < 2 || c->change.replace || !c->old;
+	return adds + switches + ends + deletes < 2 || c->change.replace || !c->old;
 }
 
 static int dry_run(struct commit *c)
@@ -289,12 +369,16 @@ static int run(struct commit *c)
 	if (c->claim.needed)
 		seg_nft_claimed(c->nft, &c->claim);
 	if (!c->change.replace)
-		ret = send_part(c, c->replace, c->delete);
+		ret = send_part(c, c->replace, c->numbers);
 	if (ret < 0) {
 		undo_add(c);
 		return ret;
 	}
 	c->nft->generation = c->new->generation;
+	/* The new permits are in force. Should a number not end, the table is looked at as a whole, and
+	 * mended. */
+	if (!c->change.replace && send_part(c, c->numbers, c->delete) < 0)
+		c->nft->disturbed = true;
 	/* The new rules are in force. What is left of the old goes with the next commit, which finds it. */
 	c->diags = NULL;
 	if (send_part(c, c->delete, c->end) == 0 && !c->nft->disturbed)
