@@ -98,7 +98,8 @@ static size_t part_ends(struct commit *c, const struct seg_set_change *set, cons
 	const struct seg_elem **add = SEG_NEW_N(c->arena, const struct seg_elem *, set->adds + 1);
 	size_t ends = 0, rest = set->dels;
 
-	memcpy(add, set->add, set->adds * sizeof(*add));
+	for (size_t i = 0; i < set->adds; i++)
+		add[i] = set->add[i];
 	qsort_r(add, set->adds, sizeof(*add), by_key, (void *)set->set);
 	for (size_t i = 0; i < set->dels; i++) {
 		const struct seg_elem *elem = set->del[i], *const *again = NULL;
