@@ -123,20 +123,27 @@ static size_t part_ends(struct commit *c, const struct seg_set_change *set, cons
 	return ends;
 }
 
+/* What goes from a set: of numbers the one half or the other, of all else everything, which ends nothing. */
+static void put_dels(struct commit *c, const struct seg_set_change *set, bool ends)
+{
+	const struct seg_elem **del;
+	size_t n;
+
+	if (!is_of_numbers(set->set)) {
+		if (!ends)
+			seg_nft_put_elems(&c->batch, set->set, set->del, set->dels, false);
+		return;
+	}
+	del = SEG_NEW_N(c->arena, const struct seg_elem *, set->dels + 1);
+	n = part_ends(c, set, del);
+	seg_nft_put_elems(&c->batch, set->set, ends ? del : del + n, ends ? n : set->dels - n, false);
+}
+
 static void encode_numbers(struct commit *c)
 {
 	c->numbers = c->batch.origins;
-	if (!brings_intervals(&c->change))
-		return;
-	for (size_t i = 0; i < c->change.sets; i++) {
-		const struct seg_set_change *set = &c->change.set[i];
-		const struct seg_elem **del;
-
-		if (!is_of_numbers(set->set) || !set->dels)
-			continue;
-		del = SEG_NEW_N(c->arena, const struct seg_elem *, set->dels);
-		seg_nft_put_elems(&c->batch, set->set, del, part_ends(c, set, del), false);
-	}
+	for (size_t i = 0; brings_intervals(&c->change) && i < c->change.sets; i++)
+		put_dels(c, &c->change.set[i], true);
 }
 
 static void encode_switch(struct commit *c)
@@ -146,11 +153,9 @@ static void encode_switch(struct commit *c)
 
 	for (size_t i = 0; i < change->sets; i++) {
 		const struct seg_set_change *set = &change->set[i];
-		const struct seg_elem **del = SEG_NEW_N(c->arena, const struct seg_elem *, set->dels + 1);
-		size_t ends = ends_later && is_of_numbers(set->set) ? part_ends(c, set, del) : 0;
 
-		if (ends)
-			seg_nft_put_elems(&c->batch, set->set, del + ends, set->dels - ends, false);
+		if (ends_later)
+			put_dels(c, set, false);
 		else
 			seg_nft_put_elems(&c->batch, set->set, set->del, set->dels, false);
 		seg_nft_put_elems(&c->batch, set->set, set->add, set->adds, true);
