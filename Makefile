@@ -125,7 +125,7 @@ run-replay: $(FUZZ:%=$(BUILD)/replay/%)
 	@failed=0; for f in $(FUZZ); do $(BUILD)/replay/$$f tests/fuzz/corpus/$$f || failed=1; done; exit $$failed
 
 # Everything once more in a tree of its own, where undefined behaviour and a byte too far end the run.
-IN_SAN = +@$(MAKE) -k BUILD=$(BUILD)/san HARDENING=-O1 HARDENING_LDFLAGS= CFLAGS='$(SANITIZE)'
+IN_SAN = @$(MAKE) -k -j$(shell nproc) BUILD=$(BUILD)/san HARDENING=-O1 HARDENING_LDFLAGS= CFLAGS='$(SANITIZE)'
 check-fuzz:
 	$(IN_SAN) run-replay
 check-sanitize:

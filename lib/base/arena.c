@@ -6,14 +6,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define FIRST_CHUNK ((size_t)4096)
-#define LAST_CHUNK ((size_t)1 << 20)
+#define GROWTH 8
+#define HUGE_FROM ((size_t)256 << 10)
+#define HUGE_PAGE ((size_t)2 << 20) /* of x86-64, and of arm64 with 4 KiB pages */
 
-/* Chunks come zeroed from calloc and are never handed out twice. */
+/*
+ * Chunks come zeroed, from calloc or from the kernel, and are never handed out twice. A large policy fills megabytes
+ * once, and the page faults would cost more than what is written there: large chunks are huge pages, where the
+ * kernel has some.
+ */
 struct chunk {
 	struct chunk *next;
-	size_t size, used;
+	size_t size, used; /* of bytes */
+	size_t mapped;     /* by huge(); 0: from calloc */
 	alignas(max_align_t) unsigned char bytes[];
 };
 
@@ -32,15 +40,52 @@ static void *zeroed(size_t size)
 	return memory;
 }
 
+/* Zeroed memory in huge pages; size is a multiple of theirs. */
+static void *huge(size_t size)
+{
+	unsigned char *memory;
+	size_t before;
+
+	memory = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		abort();
+	before = -(uintptr_t)memory & (HUGE_PAGE - 1);
+	if (before)
+		munmap(memory, before);
+	munmap(memory + before + size, HUGE_PAGE - before);
+	/* Where there are none, small pages do. */
+	(void)madvise(memory + before, size, MADV_HUGEPAGE);
+	return memory + before;
+}
+
+/* A chunk with room for that many bytes at least. */
 static struct chunk *chunk_new(size_t size)
 {
 	struct chunk *chunk;
+	size_t mapped = 0;
 
-	if (size > SIZE_MAX - sizeof(*chunk))
+	if (size > SIZE_MAX - sizeof(*chunk) - 2 * HUGE_PAGE)
 		abort();
-	chunk = zeroed(sizeof(*chunk) + size);
-	chunk->size = size;
+	size += sizeof(*chunk);
+	if (size >= HUGE_FROM)
+		size = mapped = (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	chunk = mapped ? huge(mapped) : zeroed(size);
+	chunk->size = size - sizeof(*chunk);
+	chunk->mapped = mapped;
 	return chunk;
+}
+
+static void chunk_free(struct chunk *chunk)
+{
+	if (chunk->mapped)
+		munmap(chunk, chunk->mapped);
+	else
+		free(chunk);
+}
+
+static size_t left(const struct chunk *chunk)
+{
+	return chunk->size - chunk->used;
 }
 
 struct seg_arena *seg_arena_new(void)
@@ -59,24 +104,26 @@ void seg_arena_free(struct seg_arena *arena)
 		return;
 	for (chunk = arena->chunks; chunk; chunk = next) {
 		next = chunk->next;
-		free(chunk);
+		chunk_free(chunk);
 	}
 	free(arena);
 }
 
-/* What is too large to share a chunk gets its own, behind the one being filled. */
-static void *alloc_large(struct seg_arena *arena, size_t size)
+/* A chunk with room for size bytes. What is left of the fuller one of it and of the first is given up. */
+static struct chunk *more(struct seg_arena *arena, size_t size)
 {
-	struct chunk *chunk = chunk_new(size);
+	struct chunk *first = arena->chunks, *chunk = chunk_new(size > arena->next_size ? size : arena->next_size);
 
-	chunk->used = size;
-	if (arena->chunks) {
-		chunk->next = arena->chunks->next;
-		arena->chunks->next = chunk;
+	if (arena->next_size < HUGE_FROM)
+		arena->next_size *= GROWTH;
+	if (first && left(first) > left(chunk) - size) {
+		chunk->next = first->next;
+		first->next = chunk;
 	} else {
+		chunk->next = first;
 		arena->chunks = chunk;
 	}
-	return chunk->bytes;
+	return chunk;
 }
 
 void *seg_arena_alloc(struct seg_arena *arena, size_t size)
@@ -90,15 +137,8 @@ void *seg_arena_alloc(struct seg_arena *arena, size_t size)
 	/* Even nothing takes a place: pointers from an arena are never NULL and never equal. */
 	size = size ? (size + mask) & ~mask : mask + 1;
 	arena->taken += size;
-	if (!chunk || chunk->size - chunk->used < size) {
-		if (size > arena->next_size / 4)
-			return alloc_large(arena, size);
-		chunk = chunk_new(arena->next_size);
-		chunk->next = arena->chunks;
-		arena->chunks = chunk;
-		if (arena->next_size < LAST_CHUNK)
-			arena->next_size *= 2;
-	}
+	if (!chunk || left(chunk) < size)
+		chunk = more(arena, size);
 	memory = chunk->bytes + chunk->used;
 	chunk->used += size;
 	return memory;

@@ -12,10 +12,11 @@
 
 #define CHUNK (64u << 10)
 
-/* All of a file that is open, NUL-ended; NULL and *error otherwise. */
-static char *read_all(int fd, size_t *len, const char **error)
+/* All of a file that is open, NUL-ended; NULL and *error otherwise. expected: its size, as far as one can know. */
+static char *read_all(int fd, size_t expected, size_t *len, const char **error)
 {
-	size_t n = 0, cap = CHUNK;
+	/* One byte more, to find the end without growing. */
+	size_t n = 0, cap = expected > 0 && expected <= SEG_POLICY_MAX_BYTES ? expected + 1 : CHUNK;
 	char *text = malloc(cap + 1);
 
 	while (text) {
@@ -68,7 +69,7 @@ static char *read_path(const char *path, bool regular, size_t *len, const char *
 	else if (S_ISDIR(st.st_mode) || (regular && !S_ISREG(st.st_mode)))
 		*error = N_("this is not a file");
 	else
-		text = read_all(fd, len, error);
+		text = read_all(fd, (size_t)st.st_size, len, error);
 	close(fd);
 	return text;
 }
@@ -119,7 +120,7 @@ struct seg_policy *seg_policy_load_stream(const char *path, struct seg_diags *di
 	const char *error = NULL;
 	size_t len = 0;
 	char *text =
-		standard_input ? read_all(STDIN_FILENO, &len, &error) : read_path(path, false, &len, &error);
+		standard_input ? read_all(STDIN_FILENO, 0, &len, &error) : read_path(path, false, &len, &error);
 
 	return load(path, standard_input ? "<stdin>" : path, text, len, error, diags);
 }
