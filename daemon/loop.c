@@ -28,8 +28,9 @@
 #define STEP 2	       /* seconds between two clocks that count as a step */
 #define SINK_WAIT 2    /* ms until a slow sink is tried again, at first */
 #define SINK_WAIT_MAX 128
-#define NFLOG_AGAIN 10 /* seconds until another reader of our groups may have gone */
-#define SCRAPE_AGAIN 10 /* and another user of the metrics' port */
+#define NFLOG_AGAIN 10000000  /* us until another reader of our groups may have gone */
+#define SCRAPE_AGAIN 10000000 /* and another user of the metrics' port */
+#define COUNT_US 4000	      /* for counters in one round of the loop */
 
 struct seg_loop {
 	const struct seg_settings *settings;
@@ -39,7 +40,7 @@ struct seg_loop {
 	struct seg_control *control;
 	struct seg_scrape *scrape; /* NULL: no metrics wanted, or not to be had */
 	bool scrape_open;
-	time_t scrape_again;
+	int64_t scrape_again; /* monotonic, us; 0: it serves, or nobody asked for it */
 	struct seg_identity who;
 
 	struct seg_nft *nft;
@@ -52,7 +53,7 @@ struct seg_loop {
 	struct seg_conntrack *asker;	 /* blocking dumps and deletes, beside them */
 	struct seg_walks *walks;
 	struct seg_nflog *nflog;
-	time_t nflog_again;
+	int64_t nflog_again; /* as scrape_again */
 	struct seg_links *links;
 	bool links_changed;
 	struct seg_sink *sink[SEG_SINKS];
@@ -64,14 +65,22 @@ struct seg_loop {
 	size_t events;
 	struct event *dump_event, *nflog_event, *round_event;
 	struct seg_pace *flow_pace; /* of conntrack's events */
-	time_t wall_ahead; /* wall clock less time since boot */
-	struct timespec second; /* when the last one was noticed */
+	time_t wall_ahead;	    /* wall clock less time since boot */
+	int64_t second;		    /* when the last one was noticed */
 	struct seg_histogram lateness;
 };
 
 static time_t wall(void)
 {
 	return time(NULL);
+}
+
+static int64_t monotonic_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 static time_t since_boot(void)
@@ -172,18 +181,28 @@ static void kernel_count_stop(void *kernel)
 	loop->count = NULL;
 }
 
-/* One slice for each time that the loop comes round. */
+/*
+ * For each time that the loop comes round one slice of a long set, or as many short sets as take no longer:
+ * beside a walk over conntrack's table a question that wants six of them would wait for a slice of it before
+ * each.
+ */
 static void on_count(evutil_socket_t fd, short what, void *context)
 {
+	const int64_t end = monotonic_us() + COUNT_US;
 	struct seg_loop *loop = context;
-	int r = seg_nft_walk_read(loop->count, take_counted, loop);
 
 	(void)fd;
 	(void)what;
-	if (!r)
-		return;
-	kernel_count_stop(loop);
-	seg_engine_counted_all(loop->engine, r < 0 ? r : 0, wall());
+	do {
+		int r = seg_nft_walk_read(loop->count, take_counted, loop);
+
+		if (r == -EAGAIN)
+			return;
+		if (!r)
+			continue;
+		kernel_count_stop(loop);
+		seg_engine_counted_all(loop->engine, r < 0 ? r : 0, wall());
+	} while (loop->count && monotonic_us() < end);
 }
 
 static int kernel_count(void *kernel, const struct seg_set *set)
@@ -551,7 +570,7 @@ static void reopen_nflog(struct seg_loop *loop)
 		if (!loop->nflog_again)
 			log_line("refused packets are counted but not shown: %s: %s",
 				 detail ? detail : "nflog", strerror(-r));
-		loop->nflog_again = wall() + NFLOG_AGAIN;
+		loop->nflog_again = monotonic_us() + NFLOG_AGAIN;
 		return;
 	}
 	loop->nflog_again = 0;
@@ -563,12 +582,9 @@ static void reopen_nflog(struct seg_loop *loop)
 /* A second that came late: something held the loop up. */
 static void measure_lateness(struct seg_loop *loop)
 {
-	struct timespec now;
-	double late;
+	int64_t now = monotonic_us();
+	double late = (double)(now - loop->second) / 1e6 - 1;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	late = difftime(now.tv_sec, loop->second.tv_sec) - 1 +
-	       (double)(now.tv_nsec - loop->second.tv_nsec) / 1e9;
 	loop->second = now;
 	seg_histogram_add(&loop->lateness, late > 0 ? late : 0);
 }
@@ -622,7 +638,7 @@ static void open_scrape(struct seg_loop *loop)
 		say_no_metrics(loop, r);
 	else if (!r && loop->scrape_again)
 		log_line("metrics are served: %s", loop->settings->metrics.text);
-	loop->scrape_again = r ? wall() + SCRAPE_AGAIN : 0;
+	loop->scrape_again = r ? monotonic_us() + SCRAPE_AGAIN : 0;
 }
 
 static void on_second(evutil_socket_t fd, short what, void *context)
@@ -636,9 +652,9 @@ static void on_second(evutil_socket_t fd, short what, void *context)
 	loop->wall_ahead = ahead;
 	measure_lateness(loop);
 	seg_engine_tick(loop->engine, now, stepped);
-	if (!loop->nflog && loop->nflog_again <= now)
+	if (!loop->nflog && loop->nflog_again <= monotonic_us())
 		reopen_nflog(loop);
-	if (loop->scrape_again && loop->scrape_again <= now)
+	if (loop->scrape_again && loop->scrape_again <= monotonic_us())
 		open_scrape(loop);
 	flush_sinks(loop);
 	wait_for_sinks(loop);
@@ -777,7 +793,8 @@ static void add_events(struct seg_loop *loop)
 	add_event(loop, seg_links_fd(loop->links), EV_READ, on_links);
 	loop->dump_event = event_new(loop->base, seg_conntrack_dump_fd(loop->conntrack), EV_READ | EV_PERSIST,
 				     on_dump, loop);
-	loop->flow_pace = seg_pace_new(loop->base, seg_conntrack_event_fd(loop->conntrack), read_conntrack, loop);
+	loop->flow_pace =
+		seg_pace_new(loop->base, seg_conntrack_event_fd(loop->conntrack), read_conntrack, loop);
 	loop->round_event = evtimer_new(loop->base, on_round, loop);
 	if (!loop->dump_event || !loop->flow_pace || !loop->round_event)
 		abort();
@@ -801,7 +818,8 @@ int seg_loop_start(struct seg_loop *loop, const char **what)
 {
 	int r = prepare_start(loop, what);
 
-	if (r && r != -EBUSY && !seg_engine_seal(loop->engine)) /* -EBUSY: another segd, whose gateway it is */
+	if (r && r != -EBUSY &&
+	    !seg_engine_seal(loop->engine)) /* -EBUSY: another segd, whose gateway it is */
 		log_line("the gateway has its rules or is sealed");
 	if (r)
 		return r;
@@ -846,7 +864,7 @@ int seg_loop_listen(struct seg_loop *loop, const struct seg_identity *who)
 
 void seg_loop_run(struct seg_loop *loop)
 {
-	clock_gettime(CLOCK_MONOTONIC, &loop->second);
+	loop->second = monotonic_us();
 	event_base_dispatch(loop->base);
 	seg_service_stopping();
 	seg_engine_stop(loop->engine, wall());

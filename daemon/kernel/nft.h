@@ -80,8 +80,8 @@ int seg_nft_read_element(struct seg_nft *nft, const struct seg_set *set, const u
 struct seg_nft_walk;
 int seg_nft_walk_start(const struct seg_nft *nft, const struct seg_set *set, struct seg_nft_walk **walk);
 int seg_nft_walk_fd(const struct seg_nft_walk *walk); /* readable: the next slice is there */
-/* One slice. 1: it was the last; 0: more to come; -EINTR: it was the last, but somebody changed the ruleset
- * meanwhile; another -errno: it ends here. */
+/* One slice. 1: it was the last; 0: more to come; -EAGAIN: not there yet; -EINTR: it was the last, but somebody
+ * changed the ruleset meanwhile; another -errno: it ends here. */
 int seg_nft_walk_read(struct seg_nft_walk *walk, seg_counter_fn each, void *context);
 void seg_nft_walk_close(struct seg_nft_walk *walk); /* NULL allowed; at any time but from within each */
 

@@ -331,7 +331,7 @@ int seg_nft_walk_read(struct seg_nft_walk *walk, seg_counter_fn each, void *cont
 	bool last;
 
 	if (len < 0)
-		return len == -EAGAIN ? 0 : (int)len;
+		return (int)len;
 	arena = seg_arena_new();
 	r = (struct elem_reader){.set = &walk->set, .arena = arena, .scratch = arena};
 	last = seg_netlink_answer(buffer, len, 1, take_elems, &r, &walk->error);

@@ -14,14 +14,14 @@
 #define HUGE_PAGE ((size_t)2 << 20) /* of x86-64, and of arm64 with 4 KiB pages */
 
 /*
- * Chunks come zeroed, from calloc or from the kernel, and are never handed out twice. A large policy fills megabytes
- * once, and the page faults would cost more than what is written there: large chunks are huge pages, where the
- * kernel has some.
+ * Chunks come zeroed, from calloc or from the kernel, and are never handed out twice. A large policy fills
+ * megabytes once, and the page faults would cost more than what is written there: large chunks are huge
+ * pages, where the kernel has some.
  */
 struct chunk {
 	struct chunk *next;
 	size_t size, used; /* of bytes */
-	size_t mapped;     /* by huge(); 0: from calloc */
+	size_t mapped;	   /* by huge(); 0: from calloc */
 	alignas(max_align_t) unsigned char bytes[];
 };
 
@@ -112,7 +112,8 @@ void seg_arena_free(struct seg_arena *arena)
 /* A chunk with room for size bytes. What is left of the fuller one of it and of the first is given up. */
 static struct chunk *more(struct seg_arena *arena, size_t size)
 {
-	struct chunk *first = arena->chunks, *chunk = chunk_new(size > arena->next_size ? size : arena->next_size);
+	struct chunk *first = arena->chunks,
+		     *chunk = chunk_new(size > arena->next_size ? size : arena->next_size);
 
 	if (arena->next_size < HUGE_FROM)
 		arena->next_size *= GROWTH;

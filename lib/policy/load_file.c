@@ -12,7 +12,8 @@
 
 #define CHUNK (64u << 10)
 
-/* All of a file that is open, NUL-ended; NULL and *error otherwise. expected: its size, as far as one can know. */
+/* All of a file that is open, NUL-ended; NULL and *error otherwise. expected: its size, as far as one can
+ * know. */
 static char *read_all(int fd, size_t expected, size_t *len, const char **error)
 {
 	/* One byte more, to find the end without growing. */
@@ -119,8 +120,8 @@ struct seg_policy *seg_policy_load_stream(const char *path, struct seg_diags *di
 	bool standard_input = strcmp(path, "-") == 0;
 	const char *error = NULL;
 	size_t len = 0;
-	char *text =
-		standard_input ? read_all(STDIN_FILENO, 0, &len, &error) : read_path(path, false, &len, &error);
+	char *text = standard_input ? read_all(STDIN_FILENO, 0, &len, &error)
+				    : read_path(path, false, &len, &error);
 
 	return load(path, standard_input ? "<stdin>" : path, text, len, error, diags);
 }
