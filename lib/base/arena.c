@@ -14,10 +14,13 @@
 #define HUGE_PAGE ((size_t)2 << 20) /* of x86-64, and of arm64 with 4 KiB pages */
 
 /*
- * Chunks come zeroed, from calloc or from the kernel, and are never handed out twice. A large policy fills
- * megabytes once, and the page faults would cost more than what is written there: large chunks are huge
- * pages, where the kernel has some.
+ * Chunks come zeroed, from calloc or from the kernel. A large policy fills megabytes once, and the page
+ * faults would cost more than what is written there: large chunks are huge pages, where the kernel has some.
+ * One policy follows another: some of these pages wait for the next one, zeroed as far as they were used,
+ * since fresh ones cost more than that.
  */
+#define SPARES 24 /* huge pages */
+
 struct chunk {
 	struct chunk *next;
 	size_t size, used; /* of bytes */
@@ -40,12 +43,17 @@ static void *zeroed(size_t size)
 	return memory;
 }
 
+static void *spare[SPARES]; /* of the allocator, not of a caller: all zeroes */
+static size_t spares;
+
 /* Zeroed memory in huge pages; size is a multiple of theirs. */
 static void *huge(size_t size)
 {
 	unsigned char *memory;
 	size_t before;
 
+	if (size == HUGE_PAGE && spares)
+		return spare[--spares];
 	memory = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		abort();
@@ -56,6 +64,18 @@ static void *huge(size_t size)
 	/* Where there are none, small pages do. */
 	(void)madvise(memory + before, size, MADV_HUGEPAGE);
 	return memory + before;
+}
+
+/* used: bytes from its start; behind them it is zero. */
+static void huge_free(unsigned char *memory, size_t size, size_t used)
+{
+	for (; size && spares < SPARES; size -= HUGE_PAGE, memory += HUGE_PAGE) {
+		memset(memory, 0, used < HUGE_PAGE ? used : HUGE_PAGE);
+		used -= used < HUGE_PAGE ? used : HUGE_PAGE;
+		spare[spares++] = memory;
+	}
+	if (size)
+		munmap(memory, size);
 }
 
 /* A chunk with room for that many bytes at least. */
@@ -78,7 +98,7 @@ static struct chunk *chunk_new(size_t size)
 static void chunk_free(struct chunk *chunk)
 {
 	if (chunk->mapped)
-		munmap(chunk, chunk->mapped);
+		huge_free((unsigned char *)chunk, chunk->mapped, sizeof(*chunk) + chunk->used);
 	else
 		free(chunk);
 }

@@ -60,6 +60,7 @@ static struct seg_set *layer_map(struct build *b, const struct asking *a, const 
 	map = seg_writer_set(b->w, name, fields);
 	map->interval = true;
 	map->data = SEG_DATA_MARK;
+	seg_writer_expect(b->w, map, n);
 	for (size_t i = 0; i < n; i++) {
 		struct seg_key key, end;
 		struct seg_elem *elem;

@@ -141,7 +141,8 @@ static void hold_number(struct build *b, const struct seg_number *number)
 	seg_writer_elem(b->w, b->held, &key, NULL)->comment = zone->id;
 }
 
-static void write_number(struct build *b, const struct seg_number *number)
+/* names: room that is used for one number after another. */
+static void write_number(struct build *b, const struct seg_number *number, struct names *names)
 {
 	struct seg_key live = {.len = 0};
 	struct in_force f;
@@ -160,14 +161,13 @@ static void write_number(struct build *b, const struct seg_number *number)
 	seg_key_u32(&live, number->number);
 	describe(seg_writer_elem(b->w, b->live, &live, NULL), &f, f.flow_timeout_ms);
 	for (uint8_t direction = ORIGINAL; direction <= REPLY; direction++) {
-		struct names names = {0};
-
 		/* The mark cannot vouch for a MAC: such packets are judged one by one. */
 		if (number->bound && direction == ORIGINAL)
 			continue;
-		flow_names(b, number, direction, &names);
-		for (size_t i = 0; i < names.n; i++)
-			fast_elem(b, &f, direction, names.name[i], number->number);
+		names->n = 0;
+		flow_names(b, number, direction, names);
+		for (size_t i = 0; i < names->n; i++)
+			fast_elem(b, &f, direction, names->name[i], number->number);
 	}
 }
 
@@ -193,11 +193,16 @@ static void bound_elems(struct build *b, const struct seg_permit *permit, const 
 
 void seg_ruleset_numbers(struct build *b)
 {
+	struct names names = {0};
+
+	seg_writer_expect(b->w, b->open, b->collection.numbers);
+	seg_writer_expect(b->w, b->live, b->collection.numbers);
+	seg_writer_expect(b->w, b->fast, 2 * b->collection.numbers);
 	for (size_t i = 0; i < b->collection.numbers; i++) {
 		const struct seg_number *number = &b->collection.number[i];
 		struct seg_key key = {.len = 0};
 
-		write_number(b, number);
+		write_number(b, number, &names);
 		hold_number(b, number);
 		if (!number->bound)
 			continue;

@@ -140,6 +140,16 @@ void seg_key_ifname(struct seg_key *key, const char *name)
 	key_put(key, padded, sizeof(padded));
 }
 
+void seg_writer_expect(struct seg_writer *writer, struct seg_set *set, size_t n)
+{
+	struct set_draft *draft = (struct set_draft *)set;
+
+	if (draft->n || !n)
+		return;
+	draft->elem = SEG_NEW_N(writer->arena, struct seg_elem, n);
+	draft->cap = n;
+}
+
 struct seg_elem *seg_writer_elem(struct seg_writer *writer, struct seg_set *set, const struct seg_key *key,
 				 const struct seg_key *end)
 {
