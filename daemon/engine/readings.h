@@ -37,6 +37,7 @@ enum seg_counted {
 	SEG_ADMITTED, /* usage.c */
 	SEG_SLOW,
 	SEG_FAST,
+	SEG_FAST_OWN,
 	SEG_DENIED4, /* refusals.c */
 	SEG_DENIED6,
 	SEG_SPOOFED4,
@@ -46,8 +47,8 @@ enum seg_counted {
 	SEG_COUNTED /* how many */
 };
 extern const char *const seg_counted_name[SEG_COUNTED];
-#define SEG_READ_USAGE 0x007u /* bits (1 << enum seg_counted) */
-#define SEG_READ_REFUSALS 0x1f8u
+#define SEG_READ_USAGE 0x00fu /* bits (1 << enum seg_counted) */
+#define SEG_READ_REFUSALS 0x3f0u
 #define SEG_READ_ALL (SEG_READ_USAGE | SEG_READ_REFUSALS)
 
 /* An element, as last read. Zeroed: never seen. */

@@ -249,10 +249,11 @@ void seg_usage_forget_table(struct seg_engine *engine)
 	seg_hash_init(&engine->usage.element, sizeof(struct element_key), sizeof(struct element_seen));
 }
 
-void seg_usage_committed(struct seg_engine *engine, const struct seg_plan *from, const struct seg_plan *to)
+static void set_committed(struct seg_engine *engine, enum seg_counted set, const struct seg_plan *from,
+			  const struct seg_plan *to)
 {
-	const struct seg_set *was = seg_plan_set(from, seg_counted_name[SEG_FAST]),
-			     *is = seg_plan_set(to, seg_counted_name[SEG_FAST]);
+	const struct seg_set *was = seg_plan_set(from, seg_counted_name[set]),
+			     *is = seg_plan_set(to, seg_counted_name[set]);
 	struct seg_arena *scratch = seg_arena_new();
 	struct seg_usage *usage = &engine->usage;
 	struct seg_set_change change = {0};
@@ -266,10 +267,15 @@ void seg_usage_committed(struct seg_engine *engine, const struct seg_plan *from,
 			seg_hash_remove(&usage->element, seen);
 	}
 	for (size_t i = 0; i < change.adds; i++)
-		seg_counter_place(engine, SEG_FAST,
-				  &element_seen(usage, SEG_FAST, is, change.add[i])->counter, change.add[i],
-				  to->at);
+		seg_counter_place(engine, set, &element_seen(usage, set, is, change.add[i])->counter,
+				  change.add[i], to->at);
 	seg_arena_free(scratch);
+}
+
+void seg_usage_committed(struct seg_engine *engine, const struct seg_plan *from, const struct seg_plan *to)
+{
+	for (enum seg_counted set = SEG_FAST; set <= SEG_FAST_OWN; set++)
+		set_committed(engine, set, from, to);
 }
 
 void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, time_t now)
@@ -330,17 +336,24 @@ static void leave_number(struct leaving *leaving, const struct seg_plan *plan, u
 	}
 }
 
-static void find_leaving(const struct seg_plan *plan, const struct seg_plan *next, struct seg_arena *arena,
-			 struct leaving *leaving)
+static void find_leaving_of(enum seg_counted which, const struct seg_plan *plan, const struct seg_plan *next,
+			    struct seg_arena *arena, struct leaving *leaving)
 {
-	const struct seg_set *set = seg_plan_set(plan, seg_counted_name[SEG_FAST]);
-	const struct seg_set *then = seg_plan_set(next, seg_counted_name[SEG_FAST]);
+	const struct seg_set *set = seg_plan_set(plan, seg_counted_name[which]);
+	const struct seg_set *then = seg_plan_set(next, seg_counted_name[which]);
 	struct seg_set_change change = {0};
 
 	if (set && then)
 		seg_set_diff(set, then, seg_plan_later_ms(plan, next), arena, &change);
 	for (size_t k = 0; k < change.dels && !leaving->many; k++)
-		leave(leaving, SEG_FAST, change.del[k]->key);
+		leave(leaving, which, change.del[k]->key);
+}
+
+static void find_leaving(const struct seg_plan *plan, const struct seg_plan *next, struct seg_arena *arena,
+			 struct leaving *leaving)
+{
+	for (enum seg_counted set = SEG_FAST; set <= SEG_FAST_OWN; set++)
+		find_leaving_of(set, plan, next, arena, leaving);
 	for (size_t i = 0; i < plan->numbers && !leaving->many; i++)
 		if (!seg_plan_number(next, plan->number[i].number))
 			leave_number(leaving, plan, plan->number[i].number, arena);

@@ -2,8 +2,8 @@
 /*
  * The ruleset, from top to bottom.
  *
- * Each base chain first lets packets of admitted flows by (set "fast": direction, interface, mark)
- * and sends the rest through the same steps: is the source where it says (origin), what is already
+ * Each base chain first lets packets of admitted flows by (set "fast", or "fast-own" where one end is the
+ * gateway: direction, interface, mark) and sends the rest through the same steps: is the source where it says (origin), what is already
  * settled (open flows, errors about them), may it begin (rooms, layer by layer), and otherwise refuse.
  *
  * A room only puts a permit's number into the mark; whether it is in force is asked in two
@@ -303,7 +303,8 @@ static void write_base(struct build *b, enum seg_hook hook, struct seg_chain *co
 	refuse_isolated(b, hook, base);
 	r = rule(b, base);
 	seg_rule_state(b->w, r, STATE_ESTABLISHED);
-	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_DIRECTION, interface, SEG_L_CT_MARK), b->fast, false);
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_DIRECTION, interface, SEG_L_CT_MARK),
+			hook == SEG_HOOK_FORWARD ? b->fast : b->fast_own, false);
 	let_pass(b, r);
 	r = rule(b, base);
 	seg_rule_state(b->w, r, STATE_INVALID);

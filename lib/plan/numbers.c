@@ -70,15 +70,26 @@ static void describe(struct seg_elem *elem, const struct in_force *f, uint64_t t
 	elem->timeout_ms = timeout_ms;
 }
 
+/* A flow with the gateway is none that forward lets by: a source route would lead its packets on, past the
+ * address that was judged. */
+static struct seg_set *fast_set(const struct build *b, const struct seg_number *number)
+{
+	const struct seg_zone *gateway = b->policy->gateway_zone;
+
+	return number->permit && (from_side(number)->zone == gateway || to_side(number)->zone == gateway)
+		       ? b->fast_own
+		       : b->fast;
+}
+
 static void fast_elem(struct build *b, const struct in_force *f, uint8_t direction, const char *interface,
-		      uint32_t number)
+		      const struct seg_number *number)
 {
 	struct seg_key key = {.len = 0};
 
 	seg_key_u8(&key, direction);
 	seg_key_ifname(&key, interface);
-	seg_key_u32(&key, number);
-	describe(seg_writer_elem(b->w, b->fast, &key, NULL), f, f->flow_timeout_ms);
+	seg_key_u32(&key, number->number);
+	describe(seg_writer_elem(b->w, fast_set(b, number), &key, NULL), f, f->flow_timeout_ms);
 }
 
 /* Interface names of a number's flows in one direction, each once. */
@@ -167,7 +178,7 @@ static void write_number(struct build *b, const struct seg_number *number, struc
 		names->n = 0;
 		flow_names(b, number, direction, names);
 		for (size_t i = 0; i < names->n; i++)
-			fast_elem(b, &f, direction, names->name[i], number->number);
+			fast_elem(b, &f, direction, names->name[i], number);
 	}
 }
 

@@ -49,7 +49,8 @@ struct build {
 	struct seg_writer *w;
 	struct seg_arena *arena;
 	struct seg_collection collection;
-	struct seg_set *fast, *live, *open, *admitted, *slow, *macs, *own, *group, *neighbour, *listener, *spoof_limit;
+	struct seg_set *fast, *fast_own; /* of flows through the gateway; to it and from it */
+	struct seg_set *live, *open, *admitted, *slow, *macs, *own, *group, *neighbour, *listener, *spoof_limit;
 	struct seg_set *held; /* numbers of zones that begin nothing new */
 	struct seg_set *outgrown, *outgrown_spoofed; /* refused packets that the bounded tables have no room for */
 	struct seg_chain *admit, *cross, *carry, *invalid, *unwanted, *refuse, *spoofed;

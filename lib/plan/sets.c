@@ -107,6 +107,14 @@ static struct seg_set *number_set(struct build *b, const char *name, const int *
 	return set;
 }
 
+static struct seg_set *fast_set(struct build *b, const char *name)
+{
+	struct seg_set *set = number_set(b, name, SEG_FIELDS(SEG_F_CT_DIR, SEG_F_IFNAME, SEG_F_MARK));
+
+	set->counter = true;
+	return set;
+}
+
 void seg_ruleset_sets(struct build *b)
 {
 	static const uint32_t own[] = {RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST, RTN_MULTICAST};
@@ -115,8 +123,8 @@ void seg_ruleset_sets(struct build *b)
 	static const uint8_t listener[] = {MLD_LISTENER_QUERY, MLD_LISTENER_REPORT, MLD_LISTENER_REDUCTION,
 					   143};
 
-	b->fast = number_set(b, "fast", SEG_FIELDS(SEG_F_CT_DIR, SEG_F_IFNAME, SEG_F_MARK));
-	b->fast->counter = true;
+	b->fast = fast_set(b, "fast");
+	b->fast_own = fast_set(b, "fast-own");
 	b->live = number_set(b, "live", SEG_FIELDS(SEG_F_MARK));
 	b->open = number_set(b, "open", SEG_FIELDS(SEG_F_MARK));
 	b->held = kept_set(b, "held", "", SEG_FIELDS(SEG_F_MARK));

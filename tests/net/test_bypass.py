@@ -171,6 +171,24 @@ def loosely_routed(source, dst, hop, port, token):
     return head[:10] + struct.pack(">H", checksum(head)) + head[12:] + body
 
 
+def test_an_open_flow_to_the_gateway_leads_nowhere_else():
+    """Nor does a source route on an open flow that is permitted: forward lets no such flow by."""
+    with Town(hosts=("a", "out")) as (lab, _):
+        lab.sysctl("gw", *(f"net.ipv4.conf.{i}.accept_source_route=1" for i in ("all", "a0", "out0")))
+        client, server = (lab.socket(at, socket.AF_INET, socket.SOCK_DGRAM) for at in ("a", "gw"))
+        client.bind(("10.1.0.20", 40000))
+        server.bind(("10.1.0.1", 123))
+        for _ in range(2):  # the answer opens it
+            client.sendto(b"x", ("10.1.0.1", 123))
+            server.sendto(*receive(server, SOON))
+            assert receive(client, SOON)
+        link = bytes.fromhex((lab.mac("gw", "a0") + lab.mac("a")).replace(":", "")) + b"\x08\x00"
+        wire, sender, token = lab.wire("out"), lab.socket("a", socket.AF_PACKET, socket.SOCK_RAW), os.urandom(12)
+        sender.bind(("eth0", 0))
+        sender.send(link + loosely_routed("10.1.0.20", "10.1.0.1", "192.0.2.20", 123, token))
+        assert not arrived(wire, token, NEVER), "by way of the gateway's address to out"
+
+
 def test_no_setting_routes_what_is_the_gateways_own():
     """A source route leads past the address that was judged, and a broadcast into every host of a link."""
     with Town(hosts=("a", "b", "out")) as (lab, segd):
