@@ -44,14 +44,14 @@ static struct seg_gateway gateway_of_this_machine(struct seg_arena *arena)
 static int refuse(const struct segctl *ctl, const char *file, const struct seg_diags *diags)
 {
 	const struct seg_diag *first = diags->first;
+	const struct seg_position at = seg_place_position(&first->place);
 	struct seg_strbuf out = {0};
 
 	if (!first->place.source)
 		return segctl_fail(ctl, SEGCTL_REFUSED, "system", "%s", first->message);
 	if (ctl->json)
 		return segctl_fail(ctl, SEGCTL_NO, seg_diag_code_name(first->code), "%s:%u:%u: %s",
-				   first->place.source->name, first->place.line, first->place.column,
-				   first->message);
+				   first->place.source->name, at.line, at.column, first->message);
 	seg_diags_render(diags, false, &out);
 	fputs(seg_strbuf_text(&out), stderr);
 	seg_strbuf_fini(&out);

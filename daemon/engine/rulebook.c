@@ -98,11 +98,13 @@ struct seg_rulebook *seg_rulebook_from_store(struct seg_engine *engine, unsigned
 void seg_rulebook_first_error(const struct seg_diags *diags, char *line, size_t size)
 {
 	for (const struct seg_diag *diag = diags->first; diag; diag = diag->next) {
+		const struct seg_position at = seg_place_position(&diag->place);
+
 		if (diag->warning)
 			continue;
 		if (diag->place.source)
-			snprintf(line, size, "%s:%u:%u: %s", diag->place.source->name, diag->place.line,
-				 diag->place.column, diag->message);
+			snprintf(line, size, "%s:%u:%u: %s", diag->place.source->name, at.line, at.column,
+				 diag->message);
 		else
 			snprintf(line, size, "%s", diag->message);
 		return;

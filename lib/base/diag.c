@@ -56,36 +56,84 @@ static size_t line_end(const struct seg_source *source, size_t line)
 	return end > source->line[line] && source->text[end - 1] == '\r' ? end - 1 : end;
 }
 
-struct seg_place seg_source_place(const struct seg_source *source, size_t start, size_t end)
+/* Which line a place is on, and the bytes of it that are its. */
+struct span {
+	size_t line, begin, start, end;
+};
+
+static struct span span_of(const struct seg_place *place)
 {
-	size_t lo = 0, hi = source->lines, begin, stop;
-	struct seg_place place = {.source = source};
+	const struct seg_source *source = place->source;
+	struct span span = {.start = place->start, .end = place->end};
+	size_t hi = source->lines, stop;
 
-	if (start > source->len)
-		start = source->len;
-	while (hi - lo > 1) {
-		size_t middle = lo + (hi - lo) / 2;
+	while (hi - span.line > 1) {
+		size_t middle = span.line + (hi - span.line) / 2;
 
-		if (source->line[middle] <= start)
-			lo = middle;
+		if (source->line[middle] <= span.start)
+			span.line = middle;
 		else
 			hi = middle;
 	}
-	begin = source->line[lo];
-	if (start < begin)
-		start = begin;
-	stop = line_end(source, lo);
-	if (end > stop)
-		end = stop;
-	place.line = (unsigned)lo + 1;
-	place.column = (unsigned)seg_utf8_count(source->text + begin, start - begin) + 1;
-	place.end_column = place.column;
-	if (end > start)
-		place.end_column += (unsigned)seg_utf8_count(source->text + start, end - start);
+	span.begin = source->line[span.line];
+	if (span.start < span.begin)
+		span.start = span.begin;
+	stop = line_end(source, span.line);
+	if (span.end > stop)
+		span.end = stop;
+	if (span.end < span.start)
+		span.end = span.start;
+	return span;
+}
+
+struct seg_place seg_source_place(const struct seg_source *source, size_t start, size_t end)
+{
+	if (start > source->len)
+		start = source->len;
+	if (end > source->len)
+		end = source->len;
+	return (struct seg_place){.source = source, .start = (uint32_t)start, .end = (uint32_t)end};
+}
+
+/* Byte offset of a column (from 1) in a line of text. */
+static size_t offset_of(const char *line, size_t len, unsigned column)
+{
+	size_t at = 0;
+
+	while (--column > 0 && at < len) {
+		uint32_t code;
+		size_t size = seg_utf8_decode(line + at, len - at, &code);
+
+		at += size ? size : 1;
+	}
+	return at;
+}
+
+struct seg_place seg_source_position(const struct seg_source *source, unsigned line, unsigned column)
+{
+	size_t begin = source->line[line - 1], len = line_end(source, line - 1) - begin;
+	size_t start = begin + offset_of(source->text + begin, len, column);
+
+	return seg_source_place(source, start, start + 1);
+}
+
+struct seg_position seg_place_position(const struct seg_place *place)
+{
+	struct seg_position position = {0};
+	const char *text;
+	struct span span;
+
+	if (!place->source)
+		return position;
+	span = span_of(place);
+	text = place->source->text;
+	position.line = (unsigned)span.line + 1;
+	position.column = (unsigned)seg_utf8_count(text + span.begin, span.start - span.begin) + 1;
+	position.end_column = position.column + (unsigned)seg_utf8_count(text + span.start, span.end - span.start);
 	/* A caret needs something to stand under, even behind the end of a line. */
-	if (place.end_column == place.column)
-		place.end_column++;
-	return place;
+	if (position.end_column == position.column)
+		position.end_column++;
+	return position;
 }
 
 /* Messages quote the file: nothing in them may steer a terminal or break JSON. */
@@ -214,9 +262,7 @@ static bool precedes(const struct seg_diag *a, const struct seg_diag *b)
 	if (a->place.source != b->place.source)
 		return a->place.source &&
 		       (!b->place.source || a->place.source->order < b->place.source->order);
-	if (a->place.line != b->place.line)
-		return a->place.line < b->place.line;
-	return a->place.column < b->place.column;
+	return a->place.start < b->place.start;
 }
 
 void seg_diags_sort(struct seg_diags *diags)
@@ -241,20 +287,6 @@ void seg_diags_sort(struct seg_diags *diags)
 
 #define WIDE_LINE 110 /* cells of a source line that are shown at most */
 #define CONTEXT 30    /* of them before the caret in a longer line */
-
-/* Byte offset of a column (from 1) in a line of text. */
-static size_t offset_of(const char *line, size_t len, unsigned column)
-{
-	size_t at = 0;
-
-	while (--column > 0 && at < len) {
-		uint32_t code;
-		size_t size = seg_utf8_decode(line + at, len - at, &code);
-
-		at += size ? size : 1;
-	}
-	return at;
-}
 
 /* Tabs would move the caret: one cell each. */
 static size_t show_source(struct seg_strbuf *out, const char *text, size_t len)
@@ -301,14 +333,15 @@ struct colours {
 /* The source line, shortened around the place where it is long, and carets below. */
 static void render_line(struct seg_strbuf *out, const struct seg_place *place, const struct colours *c)
 {
+	const struct seg_position at = seg_place_position(place);
 	const struct seg_source *source = place->source;
-	const char *line = source->text + source->line[place->line - 1];
-	size_t len = line_end(source, place->line - 1) - source->line[place->line - 1];
-	size_t start = offset_of(line, len, place->column), end = offset_of(line, len, place->end_column);
+	const char *line = source->text + source->line[at.line - 1];
+	size_t len = line_end(source, at.line - 1) - source->line[at.line - 1];
+	size_t start = offset_of(line, len, at.column), end = offset_of(line, len, at.end_column);
 	size_t from = 0, until = fitting(line, len, WIDE_LINE), before, carets;
 
 	if (until < len && end > fitting(line, len, WIDE_LINE - CONTEXT)) {
-		from = offset_of(line, len, place->column > CONTEXT ? place->column - CONTEXT : 1);
+		from = offset_of(line, len, at.column > CONTEXT ? at.column - CONTEXT : 1);
 		until = from + fitting(line + from, len - from, WIDE_LINE);
 		/* Escapes take four cells each: then there is no room for context. */
 		if (until < end && until < start + CONTEXT) {
@@ -318,7 +351,7 @@ static void render_line(struct seg_strbuf *out, const struct seg_place *place, c
 	}
 	if (end > until)
 		end = until;
-	seg_strbuf_printf(out, "%6u | %s", place->line, from ? "..." : "");
+	seg_strbuf_printf(out, "%6u | %s", at.line, from ? "..." : "");
 	before = (from ? 3 : 0) + show_source(out, line + from, start - from);
 	seg_strbuf_add(out, c->mark);
 	carets = show_source(out, line + start, end - start);
@@ -335,9 +368,11 @@ static void render_one(struct seg_strbuf *out, const struct seg_place *place, co
 		       const char *kind, const char *message, const struct colours *c)
 {
 	if (place->source) {
+		const struct seg_position at = seg_place_position(place);
+
 		seg_strbuf_add(out, c->bold);
 		seg_utf8_show(out, place->source->name, strlen(place->source->name));
-		seg_strbuf_printf(out, ":%u:%u: %s", place->line, place->column, c->off);
+		seg_strbuf_printf(out, ":%u:%u: %s", at.line, at.column, c->off);
 	}
 	seg_strbuf_printf(out, "%s%s: %s", colour, kind, c->off);
 	seg_strbuf_printf(out, "%s\n", message);

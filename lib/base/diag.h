@@ -6,8 +6,9 @@
  * What a person must read about a file: errors and warnings with places.
  *
  * lib/ never prints: it adds to a list, and segctl or the daemon renders it.
- * A place is a piece of one line of one source; lines and columns count from 1,
- * columns in characters (not bytes), end_column is the column behind the last.
+ * A place is a piece of one line of one source, as bytes: a large policy has a million
+ * of them, and few are ever shown. Who shows one asks for its position: lines and columns
+ * count from 1, columns in characters, end_column is the column behind the last.
  * Sources are kept with the list, so that a caret can be drawn later without
  * reading the file again. At most SEG_DIAG_MAX errors and SEG_DIAG_MAX_WARNINGS
  * warnings are kept, the rest counted.
@@ -15,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "base/arena.h"
 #include "base/strbuf.h"
 
@@ -33,7 +35,11 @@ struct seg_source {
 
 struct seg_place {
 	const struct seg_source *source; /* NULL: no place in a file */
-	unsigned line, column, end_column;
+	uint32_t start, end;		 /* offsets into its text; the end is the byte behind the last */
+};
+
+struct seg_position {
+	unsigned line, column, end_column; /* all 0 where there is no place */
 };
 
 enum seg_diag_code {
@@ -72,8 +78,11 @@ void seg_diags_fini(struct seg_diags *diags);
 
 /* Copies name and text into the diags' arena. */
 const struct seg_source *seg_source_new(struct seg_diags *diags, const char *name, const char *text, size_t len);
-/* A place from byte offsets into the source's text. */
+/* Any offsets: what lies beyond the text, or beyond the line of the first byte, is no part of the place. */
 struct seg_place seg_source_place(const struct seg_source *source, size_t start, size_t end);
+/* From a line and a column, which others count. */
+struct seg_place seg_source_position(const struct seg_source *source, unsigned line, unsigned column);
+struct seg_position seg_place_position(const struct seg_place *place);
 
 /* Both return NULL past the limit; every function here accepts a NULL diag. */
 struct seg_diag *seg_error(struct seg_diags *diags, enum seg_diag_code code, struct seg_place place,

@@ -148,7 +148,7 @@ json_t *seg_answer_explain(const struct seg_policy *policy, const struct seg_pac
 	set_barred(doc, policy, verdict);
 	set_text(doc, "title", permit ? permit->title : NULL);
 	set_text(doc, "file", permit && permit->place.id.source ? permit->place.id.source->name : NULL);
-	json_object_set_new(doc, "line", permit ? json_integer(permit->place.id.line) : json_null());
+	json_object_set_new(doc, "line", permit ? json_integer(seg_place_position(&permit->place.id).line) : json_null());
 	set_text(doc, "src", seg_addr_format(packet->src, src));
 	set_text(doc, "dst", seg_addr_format(packet->dst, dst));
 	set_text(doc, "service", seg_proto_format(packet->proto, packet->dport, service));

@@ -191,7 +191,7 @@ static int compare_piece(const void *a, const void *b)
 
 static bool same_place(const struct seg_place *a, const struct seg_place *b)
 {
-	return a->source == b->source && a->line == b->line && a->column == b->column;
+	return a->source == b->source && a->start == b->start;
 }
 
 /* G10, once for each entry as written in the policy: a list may hold thousands of lines. */
@@ -207,7 +207,7 @@ static void report_overlap(struct loader *ld, const struct piece *a, const struc
 	const char *key;
 
 	ld->zones_whole = false;
-	key = seg_arena_printf(ld->scratch, "%u:%u", later->written->line, later->written->column);
+	key = seg_arena_printf(ld->scratch, "%u", later->written->start);
 	if (!seg_map_add(told, ld->scratch, key, (void *)later, NULL))
 		return;
 	diag = seg_error(

@@ -21,13 +21,14 @@ static json_t *text_json(const char *text)
 
 static json_t *place_json(const struct seg_place *place)
 {
+	const struct seg_position at = seg_place_position(place);
 	json_t *json = json_object();
 	bool known = place->source != NULL;
 
 	json_object_set_new(json, "file", text_json(known ? place->source->name : NULL));
-	json_object_set_new(json, "line", known ? json_integer(place->line) : json_null());
-	json_object_set_new(json, "column", known ? json_integer(place->column) : json_null());
-	json_object_set_new(json, "end-column", known ? json_integer(place->end_column) : json_null());
+	json_object_set_new(json, "line", known ? json_integer(at.line) : json_null());
+	json_object_set_new(json, "column", known ? json_integer(at.column) : json_null());
+	json_object_set_new(json, "end-column", known ? json_integer(at.end_column) : json_null());
 	return json;
 }
 

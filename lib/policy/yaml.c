@@ -396,19 +396,19 @@ static void report(struct yaml_tree *tree, struct fy_diag *diag)
 	const struct fy_diag_error *error = fy_diag_errors_iterate(diag, &iterator);
 	struct seg_place place = yaml_tree_place(tree, tree->source->len, tree->source->len);
 	struct seg_diag *found;
+	unsigned line;
 
-	if (error && error->line > 0 && (size_t)error->line <= tree->source->lines) {
-		place.line = (unsigned)error->line;
-		place.column = error->column > 0 ? (unsigned)error->column : 1;
-		place.end_column = place.column + 1;
-	}
+	if (error && error->line > 0 && (size_t)error->line <= tree->source->lines)
+		place = seg_source_position(tree->source, (unsigned)error->line,
+					    error->column > 0 ? (unsigned)error->column : 1);
 	found = seg_error(tree->diags, SEG_SYNTAX, place, _("not readable as YAML: %s"),
 			  error && error->msg ? message_of(error->msg) : _("the file ends too early"));
 	if (!error || !error->msg)
 		return;
 	hint_syntax(tree, found, error->msg);
-	if (!relate_wide(tree, found, place.line) && place.line > 1)
-		relate_wide(tree, found, place.line - 1);
+	line = seg_place_position(&place).line;
+	if (!relate_wide(tree, found, line) && line > 1)
+		relate_wide(tree, found, line - 1);
 }
 
 static struct fy_diag *quiet_diag(void)

@@ -3,7 +3,6 @@
 
 #include <string.h>
 #include "base/i18n.h"
-#include "base/utf8.h"
 
 void yaml_tree_init(struct yaml_tree *tree, const struct seg_source *source, char *copy,
 		    struct seg_arena *arena, struct seg_diags *diags)
@@ -12,52 +11,13 @@ void yaml_tree_init(struct yaml_tree *tree, const struct seg_source *source, cha
 				   .arena = arena,
 				   .diags = diags,
 				   .copy = copy,
-				   .offset = source->line[0],
-				   .line = 1,
-				   .column = 1};
-}
-
-/* Moves the cursor to an offset: mostly forwards, and rarely far. */
-static void seek(struct yaml_tree *tree, size_t offset)
-{
-	const struct seg_source *source = tree->source;
-	size_t from = tree->offset;
-
-	if (offset < source->line[tree->line - 1]) {
-		tree->line = seg_source_place(source, offset, offset).line;
-		from = source->len + 1;
-	}
-	while (tree->line < source->lines && offset >= source->line[tree->line]) {
-		tree->line++;
-		from = source->len + 1;
-	}
-	if (from > offset) {
-		from = source->line[tree->line - 1];
-		tree->column = 1;
-	}
-	if (offset > from)
-		tree->column += (unsigned)seg_utf8_count(source->text + from, offset - from);
-	tree->offset = offset;
+				   .offset = source->line[0]};
 }
 
 struct seg_place yaml_tree_place(struct yaml_tree *tree, size_t start, size_t end)
 {
-	const struct seg_source *source = tree->source;
-	struct seg_place place = {.source = source};
-	size_t stop;
-
-	if (start > source->len)
-		start = source->len;
-	seek(tree, start);
-	place.line = tree->line;
-	place.column = tree->column;
-	stop = place.line < source->lines ? source->line[place.line] - 1 : source->len;
-	if (end > stop)
-		end = stop;
-	place.end_column = place.column + 1;
-	if (end > start + 1)
-		place.end_column = place.column + (unsigned)seg_utf8_count(source->text + start, end - start);
-	return place;
+	tree->offset = start;
+	return seg_source_place(tree->source, start, end);
 }
 
 struct seg_place yaml_tree_here(struct yaml_tree *tree)
@@ -189,10 +149,11 @@ void yaml_tree_close(struct yaml_tree *tree, size_t end)
 
 	/* A flow collection on one line is marked whole. */
 	if (level->flow && end != YAML_NOWHERE) {
-		struct seg_place last = yaml_tree_place(tree, end, end);
+		const char *start = tree->source->text + node->place.start;
 
-		if (last.line == node->place.line && last.column > node->place.column)
-			node->place.end_column = last.column;
+		tree->offset = end;
+		if (end > node->place.end && !memchr(start, '\n', end - node->place.start))
+			node->place.end = (uint32_t)end;
 	}
 	if (!node->place.source)
 		node->place = node->first ? node->first->place : yaml_tree_here(tree);

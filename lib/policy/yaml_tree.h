@@ -23,9 +23,7 @@ struct yaml_tree {
 	char *copy; /* of the source's text: the texts of most scalars */
 	struct yaml_node *root;
 	size_t nodes;
-	/* A cursor for places: nodes come in the order of the text, and a line may be long. */
-	size_t offset;
-	unsigned line, column;
+	size_t offset; /* where the last place began, or a bracket was closed */
 	bool stop; /* what was reported leaves nothing to read */
 	struct yaml_level {
 		struct yaml_node *node, **tail;

@@ -39,10 +39,12 @@ static char *read_list(void *context, const char *path, size_t *len, const char 
 
 static void check_place(const struct seg_place *place)
 {
+	const struct seg_position at = seg_place_position(place);
+
 	if (!place->source)
 		return;
-	if (place->line < 1 || place->line > place->source->lines || place->column < 1 ||
-	    place->end_column <= place->column)
+	if (place->end > place->source->len || at.line < 1 || at.line > place->source->lines || at.column < 1 ||
+	    at.end_column <= at.column)
 		abort();
 }
 

@@ -52,17 +52,18 @@ static inline char *fixture_replace(const char *text, const char *old, const cha
 /* The text that a place covers. The caller frees. */
 static inline char *fixture_text_at(struct seg_place place)
 {
+	const struct seg_position at = seg_place_position(&place);
 	const char *line = place.source ? place.source->text : "";
 	struct seg_strbuf out = {0};
 	unsigned column = 1;
 
-	for (unsigned n = 1; n < place.line && line; n++) {
+	for (unsigned n = 1; n < at.line && line; n++) {
 		line = strchr(line, '\n');
 		line = line ? line + 1 : NULL;
 	}
 	/* Columns count characters: the bytes that begin one. */
 	for (; line && *line && *line != '\n'; line++) {
-		if (column >= place.column && column < place.end_column)
+		if (column >= at.column && column < at.end_column)
 			seg_strbuf_addc(&out, *line);
 		if (((unsigned char)line[1] & 0xc0) != 0x80)
 			column++;

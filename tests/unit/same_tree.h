@@ -12,8 +12,7 @@
 
 static inline bool same_place(const struct seg_place *a, const struct seg_place *b)
 {
-	return !a->source == !b->source && a->line == b->line && a->column == b->column &&
-	       a->end_column == b->end_column;
+	return !a->source == !b->source && a->start == b->start && a->end == b->end;
 }
 
 static inline bool same_tree(const struct yaml_node *a, const struct yaml_node *b)

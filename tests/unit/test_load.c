@@ -326,6 +326,7 @@ START_TEST(lists_are_read_once)
 {
 	struct shelf shelf = {
 		.text = "\xef\xbb\xbf# head\r\n10.1.0.0/24\r\n\r\n\t10.2.0.5 # x\n10.3.0.1-10.3.0.9"};
+	struct seg_position at;
 	struct seg_diags diags;
 	struct seg_policy *policy;
 
@@ -336,8 +337,9 @@ START_TEST(lists_are_read_once)
 	assert_ranges(policy->host[0].ranges, "10.1.0.0/24 10.2.0.5 10.3.0.1-10.3.0.9");
 	ck_assert_uint_eq(policy->sources, 2);
 	ck_assert_str_eq(policy->source[1]->name, "l.txt");
-	ck_assert_uint_eq(policy->host[0].address.entry[1].place.line, 4);
-	ck_assert_uint_eq(policy->host[0].address.entry[1].place.column, 2);
+	at = seg_place_position(&policy->host[0].address.entry[1].place);
+	ck_assert_uint_eq(at.line, 4);
+	ck_assert_uint_eq(at.column, 2);
 	seg_policy_free(policy);
 	seg_diags_fini(&diags);
 }

@@ -288,7 +288,7 @@ END_TEST
 /* A refusal: the place of the element, nothing changed, nothing left behind. */
 START_TEST(test_refused_element)
 {
-	struct seg_place place = {.line = 42, .column = 7};
+	struct seg_place place = {.start = 42};
 	struct sample *next = sample_new(4);
 	struct seg_elem *elem = sample_elem(next, sample_find(next, "lg-ports4"),
 					    SAMPLE_KEY("10.2.1.100", "10.4.0.4", "6", "410"),
@@ -303,7 +303,7 @@ START_TEST(test_refused_element)
 		diags.first->message,
 		"the kernel refused element 10.2.1.100-10.2.1.250 . 10.4.0.4 . tcp . 410-65535 (Z-9) "
 		"of set lg-ports4: it overlaps another element of the set");
-	ck_assert_uint_eq(diags.first->place.line, 42);
+	ck_assert_uint_eq(diags.first->place.start, 42);
 	ck_assert(!listed("refused.4"));
 	ck_assert(listed("jump judge.3"));
 	sample_fini(next);
@@ -312,7 +312,7 @@ END_TEST
 
 START_TEST(test_refused_rule)
 {
-	struct seg_place place = {.line = 8};
+	struct seg_place place = {.start = 8};
 	struct seg_rule *rule = RULE(plan, plan->chain[4], CMP(SEG_L_OIFNAME, 16, 'x'), DROP);
 
 	plan->chain[4]->rule = rule - plan->chain[4]->rules + 1;
@@ -324,7 +324,7 @@ START_TEST(test_refused_rule)
 	ck_assert_uint_eq(diags.errors, 1);
 	ck_assert(strstr(diags.first->message,
 			 "rule 1 of chain input: oifname \"x\" jump nowhere.3: it, or something"));
-	ck_assert_uint_eq(diags.first->place.line, 8);
+	ck_assert_uint_eq(diags.first->place.start, 8);
 	ck_assert_msg(run("! nft list table inet segd 2>/dev/null"), "half a table stayed");
 }
 END_TEST
