@@ -16,8 +16,8 @@
 /*
  * Chunks come zeroed, from calloc or from the kernel. A large policy fills megabytes once, and the page
  * faults would cost more than what is written there: large chunks are huge pages, where the kernel has some.
- * One policy follows another: some of these pages wait for the next one, zeroed as far as they were used,
- * since fresh ones cost more than that.
+ * One policy follows another: some of these pages wait for the next one: to zero what was used of them
+ * costs less than fresh ones.
  */
 #define SPARES 24 /* huge pages */
 
@@ -43,7 +43,10 @@ static void *zeroed(size_t size)
 	return memory;
 }
 
-static void *spare[SPARES]; /* of the allocator, not of a caller: all zeroes */
+static struct {
+	void *memory;
+	size_t used; /* bytes from its start that are not zero */
+} spare[SPARES]; /* the allocator's, not a caller's */
 static size_t spares;
 
 /* Zeroed memory in huge pages; size is a multiple of theirs. */
@@ -52,8 +55,10 @@ static void *huge(size_t size)
 	unsigned char *memory;
 	size_t before;
 
-	if (size == HUGE_PAGE && spares)
-		return spare[--spares];
+	if (size == HUGE_PAGE && spares) {
+		spares--;
+		return memset(spare[spares].memory, 0, spare[spares].used);
+	}
 	memory = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		abort();
@@ -66,13 +71,13 @@ static void *huge(size_t size)
 	return memory + before;
 }
 
-/* used: bytes from its start; behind them it is zero. */
+/* used: bytes from its start; behind them nobody wrote. */
 static void huge_free(unsigned char *memory, size_t size, size_t used)
 {
 	for (; size && spares < SPARES; size -= HUGE_PAGE, memory += HUGE_PAGE) {
-		memset(memory, 0, used < HUGE_PAGE ? used : HUGE_PAGE);
+		spare[spares].memory = memory;
+		spare[spares++].used = used < HUGE_PAGE ? used : HUGE_PAGE;
 		used -= used < HUGE_PAGE ? used : HUGE_PAGE;
-		spare[spares++] = memory;
 	}
 	if (size)
 		munmap(memory, size);

@@ -20,17 +20,19 @@
 
 enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING, YAML_BROKEN };
 
-struct yaml_node {
-	const char *text;        /* scalars: NUL-ended, without NUL inside */
+struct yaml_node { /* small: a policy has a million of them */
+	union {
+		const char *text;        /* scalars: NUL-ended, without NUL inside */
+		struct yaml_node *first; /* items of a sequence, values of a mapping */
+	};
 	struct yaml_node *key;   /* value in a mapping: its key, a scalar */
-	struct yaml_node *first; /* items of a sequence, values of a mapping */
 	struct yaml_node *next;
 	struct seg_place place;
 	union {
 		uint32_t len;    /* of a scalar's text */
 		uint32_t n;      /* items of a sequence, values of a mapping */
 	};
-	uint8_t kind;            /* enum yaml_kind; small, as a policy has a million nodes */
+	uint8_t kind;            /* enum yaml_kind */
 	bool quoted;
 };
 

@@ -22,8 +22,10 @@ static inline bool same_tree(const struct yaml_node *a, const struct yaml_node *
 	if (a->kind != b->kind || a->quoted != b->quoted || a->n != b->n || a->len != b->len ||
 	    !same_place(&a->place, &b->place) || !same_tree(a->key, b->key))
 		return false;
-	if (a->kind == YAML_SCALAR && memcmp(a->text, b->text, a->len + 1) != 0)
-		return false;
+	if (a->kind == YAML_SCALAR)
+		return memcmp(a->text, b->text, a->len + 1) == 0;
+	if (a->kind == YAML_BROKEN)
+		return true;
 	for (a = a->first, b = b->first; a && b; a = a->next, b = b->next)
 		if (!same_tree(a, b))
 			return false;
