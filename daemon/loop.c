@@ -1,98 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "loop.h"
+#include "loop_state.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <linux/sockios.h>
 
-#include "server/control.h"
-#include "engine/engine.h"
-#include "kernel/bypass.h"
-#include "kernel/links.h"
-#include "pace.h"
-#include "server/scrape.h"
 #include "service.h"
-#include "store/store.h"
-#include "walks.h"
 
-#define JOURNAL_DIR "/run/systemd/journal/"
-#define NFT_NAME "nft" /* of the owning socket in the descriptor store */
-#define STEP 2	       /* seconds between two clocks that count as a step */
-#define SINK_WAIT 2    /* ms until a slow sink is tried again, at first */
-#define SINK_WAIT_MAX 128
+#define NFT_NAME "nft"	      /* of the owning socket in the descriptor store */
+#define STEP 2		      /* seconds between two clocks that count as a step */
 #define NFLOG_AGAIN 10000000  /* us until another reader of our groups may have gone */
 #define SCRAPE_AGAIN 10000000 /* and another user of the metrics' port */
-#define COUNT_US 4000	      /* for counters in one round of the loop */
 
-struct seg_loop {
-	const struct seg_settings *settings;
-	struct event_base *base;
-	struct seg_engine *engine;
-	struct seg_store *store;
-	struct seg_control *control;
-	struct seg_scrape *scrape; /* NULL: no metrics wanted, or not to be had */
-	bool scrape_open;
-	int64_t scrape_again; /* monotonic, us; 0: it serves, or nobody asked for it */
-	struct seg_identity who;
-
-	struct seg_nft *nft;
-	struct seg_nft_walk *count; /* NULL: no reading under way */
-	struct event *count_event;
-	bool nft_kept;
-	bool prepared; /* conntrack's settings were looked after */
-	struct seg_nft_monitor *monitor;
-	struct seg_conntrack *conntrack; /* events and the dump in slices */
-	struct seg_conntrack *asker;	 /* blocking dumps and deletes, beside them */
-	struct seg_walks *walks;
-	struct seg_nflog *nflog;
-	int64_t nflog_again; /* as scrape_again */
-	struct seg_links *links;
-	bool links_changed;
-	struct seg_sink *sink[SEG_SINKS];
-	size_t sinks;
-	struct event *sink_event; /* one of them is slow */
-	unsigned sink_wait;	  /* ms */
-
-	struct event *event[12];
-	size_t events;
-	struct event *dump_event, *nflog_event, *round_event;
-	struct seg_pace *flow_pace; /* of conntrack's events */
-	time_t wall_ahead;	    /* wall clock less time since boot */
-	int64_t second;		    /* when the last one was noticed */
-	struct seg_histogram lateness;
-};
-
-static time_t wall(void)
-{
-	return time(NULL);
-}
-
-static int64_t monotonic_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-static time_t since_boot(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec;
-}
-
-static void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void log_line(const char *format, ...)
+void seg_log_line(const char *format, ...)
 {
 	va_list args;
 
@@ -103,324 +27,11 @@ static void log_line(const char *format, ...)
 	va_end(args);
 }
 
-/* The kernel, as the engine asks for it. */
-
-/* Behind the first commit: our rules are what loads conntrack. CAP_NET_ADMIN is enough. */
-static void prepare_conntrack(struct seg_loop *loop)
-{
-	const char *failed[SEG_CONNTRACK_SETTINGS];
-
-	loop->prepared = true;
-	for (size_t i = 0, n = seg_conntrack_prepare(failed); i < n; i++)
-		log_line("%s cannot be set: counts or events of flows are missing", failed[i]);
-}
-
-/* Somebody committed while we did: the table is looked at as a whole. */
-static void on_missed(evutil_socket_t fd, short what, void *context)
-{
-	struct seg_loop *loop = context;
-
-	(void)fd;
-	(void)what;
-	seg_engine_transaction(loop->engine, NULL, wall());
-}
-
-static int kernel_commit(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
-			 struct seg_diags *diags)
-{
-	struct seg_loop *loop = kernel;
-	const struct timeval now = {0};
-	int r;
-
-	(void)seg_nft_monitor_pause(loop->monitor, true);
-	r = seg_nft_commit(loop->nft, old, new, diags);
-	if (seg_nft_monitor_pause(loop->monitor, false) || seg_nft_disturbed(loop->nft))
-		event_base_once(loop->base, -1, EV_TIMEOUT, on_missed, loop, &now);
-
-	if (!r && !loop->prepared)
-		prepare_conntrack(loop);
-	return r;
-}
-
-static bool kernel_untouched(void *kernel)
-{
-	struct seg_loop *loop = kernel;
-
-	return seg_nft_untouched(loop->nft);
-}
-
-static int kernel_read(void *kernel, struct seg_plan **image)
-{
-	struct seg_loop *loop = kernel;
-
-	return seg_nft_read(loop->nft, image);
-}
-
-static int kernel_elements(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context)
-{
-	struct seg_loop *loop = kernel;
-
-	return seg_nft_read_elements(loop->nft, set, each, context);
-}
-
-static void take_counted(void *context, const struct seg_elem *elem)
-{
-	struct seg_loop *loop = context;
-
-	seg_engine_counted(loop->engine, elem, wall());
-}
-
-static void kernel_count_stop(void *kernel)
-{
-	struct seg_loop *loop = kernel;
-
-	if (loop->count_event)
-		event_free(loop->count_event);
-	seg_nft_walk_close(loop->count);
-	loop->count_event = NULL;
-	loop->count = NULL;
-}
-
-/*
- * For each time that the loop comes round one slice of a long set, or as many short sets as take no longer:
- * beside a walk over conntrack's table a question that wants six of them would wait for a slice of it before
- * each.
- */
-static void on_count(evutil_socket_t fd, short what, void *context)
-{
-	const int64_t end = monotonic_us() + COUNT_US;
-	struct seg_loop *loop = context;
-
-	(void)fd;
-	(void)what;
-	do {
-		int r = seg_nft_walk_read(loop->count, take_counted, loop);
-
-		if (r == -EAGAIN)
-			return;
-		if (!r)
-			continue;
-		kernel_count_stop(loop);
-		seg_engine_counted_all(loop->engine, r < 0 ? r : 0, wall());
-	} while (loop->count && monotonic_us() < end);
-}
-
-static int kernel_count(void *kernel, const struct seg_set *set)
-{
-	struct seg_loop *loop = kernel;
-	int r = seg_nft_walk_start(loop->nft, set, &loop->count);
-
-	if (r)
-		return r;
-	loop->count_event =
-		event_new(loop->base, seg_nft_walk_fd(loop->count), EV_READ | EV_PERSIST, on_count, loop);
-	if (loop->count_event && !event_add(loop->count_event, NULL))
-		return 0;
-	kernel_count_stop(loop);
-	return -ENOMEM;
-}
-
-static int kernel_element(void *kernel, const struct seg_set *set, const uint8_t *key, seg_counter_fn each,
-			  void *context)
-{
-	struct seg_loop *loop = kernel;
-
-	return seg_nft_read_element(loop->nft, set, key, each, context);
-}
-
-static int kernel_remove(void *kernel)
-{
-	struct seg_loop *loop = kernel;
-
-	return seg_nft_remove(loop->nft);
-}
-
-static void client_facts(const struct seg_control *control, struct seg_kernel_facts *facts)
-{
-	struct seg_control_stats stats;
-
-	if (!control) /* starting */
-		return;
-	stats = seg_control_stats(control);
-	facts->clients = stats.clients;
-	facts->watchers = stats.watchers;
-	facts->clients_refused = stats.refused;
-	facts->clients_dropped = stats.dropped;
-}
-
-static void kernel_facts(void *kernel, struct seg_kernel_facts *facts)
-{
-	struct seg_loop *loop = kernel;
-	int queue = 0;
-
-	facts->ownership = seg_nft_ownership(loop->nft);
-	facts->descriptor_kept = loop->nft_kept;
-	facts->has_queue = !ioctl(seg_conntrack_event_fd(loop->conntrack), SIOCINQ, &queue);
-	facts->queue = queue > 0 ? (uint64_t)queue : 0;
-	if (seg_conntrack_fill(&facts->conntrack, &facts->conntrack_max))
-		facts->conntrack_max = 0;
-	facts->events_unreadable =
-		seg_conntrack_unreadable(loop->conntrack) + seg_conntrack_unreadable(loop->asker);
-	facts->refused_unreadable = loop->nflog ? seg_nflog_unreadable(loop->nflog) : 0;
-	for (size_t i = 0; i < loop->sinks; i++)
-		facts->sink[i] = seg_sink_stats(loop->sink[i]);
-	facts->sinks = loop->sinks;
-	facts->lateness = loop->lateness;
-	client_facts(loop->control, facts);
-}
-
-static int kernel_flows(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn fn, void *context)
-{
-	struct seg_loop *loop = kernel;
-	struct pollfd fd = {.events = POLLIN};
-	int r = seg_conntrack_dump_start(loop->asker, value, mask);
-
-	if (r)
-		return r;
-	fd.fd = seg_conntrack_dump_fd(loop->asker);
-	while (!(r = seg_conntrack_dump_read(loop->asker, fn, context)))
-		if (poll(&fd, 1, 1000) < 0 && errno != EINTR)
-			return -errno;
-	return r < 0 ? r : 0;
-}
-
-static int kernel_walk(void *kernel, uint32_t value, uint32_t mask, const struct seg_walker *walker,
-		       struct seg_walk **walk)
-{
-	struct seg_loop *loop = kernel;
-
-	return seg_walk_start(loop->walks, value, mask, walker, walk);
-}
-
-static void kernel_walk_pause(void *kernel, struct seg_walk *walk, bool pause)
-{
-	(void)kernel;
-	seg_walk_pause(walk, pause);
-}
-
-static void kernel_walk_stop(void *kernel, struct seg_walk *walk)
-{
-	(void)kernel;
-	seg_walk_stop(walk);
-}
-
-static void on_round(evutil_socket_t fd, short what, void *context)
-{
-	struct seg_loop *loop = context;
-
-	(void)fd;
-	(void)what;
-	seg_engine_came_round(loop->engine, wall());
-}
-
-static void kernel_come_round(void *kernel)
-{
-	static const struct timeval now = {0};
-	struct seg_loop *loop = kernel;
-
-	event_add(loop->round_event, &now);
-}
-
-static int kernel_dump(void *kernel)
-{
-	struct seg_loop *loop = kernel;
-	int r = seg_conntrack_dump_start(loop->conntrack, 0, 0);
-
-	if (!r)
-		event_add(loop->dump_event, NULL);
-	return r;
-}
-
-static int kernel_delete(void *kernel, const struct seg_flow *flow, size_t n, size_t *gone)
-{
-	struct seg_loop *loop = kernel;
-
-	return seg_conntrack_delete(loop->asker, flow, n, gone);
-}
-
-static int kernel_bypass(void *kernel, const char *const *interface, size_t interfaces,
-			 void (*each)(void *context, const char *text), void *context)
-{
-	int r = seg_bypass_find(interface, interfaces, each, context);
-
-	(void)kernel;
-	return r ? r : seg_nft_find_bypass(each, context);
-}
-
-static const struct seg_kernel_ops kernel_ops = {
-	.commit = kernel_commit,
-	.untouched = kernel_untouched,
-	.read = kernel_read,
-	.elements = kernel_elements,
-	.count = kernel_count,
-	.count_stop = kernel_count_stop,
-	.element = kernel_element,
-	.remove = kernel_remove,
-	.facts = kernel_facts,
-	.flows = kernel_flows,
-	.walk = kernel_walk,
-	.walk_pause = kernel_walk_pause,
-	.walk_stop = kernel_walk_stop,
-	.come_round = kernel_come_round,
-	.dump = kernel_dump,
-	.delete = kernel_delete,
-	.bypass = kernel_bypass,
-};
-
-/* What the engine says. */
-
-/* Soon again where lines wait for a server that reads; the longer, the less it does. */
-static void wait_for_sinks(struct seg_loop *loop)
-{
-	const struct timeval wait = {.tv_usec = (int)loop->sink_wait * 1000};
-	bool slow = false;
-
-	for (size_t i = 0; i < loop->sinks; i++)
-		slow |= seg_sink_slow(loop->sink[i]);
-	if (slow && loop->sink_event && !event_pending(loop->sink_event, EV_TIMEOUT, NULL))
-		event_add(loop->sink_event, &wait);
-}
-
-static bool flush_sinks(struct seg_loop *loop)
-{
-	bool moved = false;
-
-	for (size_t i = 0; i < loop->sinks; i++) {
-		size_t before = seg_sink_pending(loop->sink[i]);
-
-		if (before)
-			seg_sink_flush(loop->sink[i]);
-		moved |= seg_sink_pending(loop->sink[i]) < before;
-	}
-	return moved;
-}
-
-static void on_slow_sink(evutil_socket_t fd, short what, void *context)
-{
-	struct seg_loop *loop = context;
-
-	(void)fd;
-	(void)what;
-	loop->sink_wait = flush_sinks(loop) ? SINK_WAIT : loop->sink_wait * 2;
-	if (loop->sink_wait > SINK_WAIT_MAX)
-		loop->sink_wait = SINK_WAIT_MAX;
-	wait_for_sinks(loop);
-}
-
-static void take_alert(void *context, const struct seg_alert *alert)
-{
-	struct seg_loop *loop = context;
-
-	for (size_t i = 0; i < loop->sinks; i++)
-		seg_sink_put(loop->sink[i], alert);
-	wait_for_sinks(loop);
-}
-
 static void take_status(void *context, const char *status)
 {
 	(void)context;
 	seg_service_status(status);
-	log_line("%s", status);
+	seg_log_line("%s", status);
 }
 
 /* What the kernel says. */
@@ -429,7 +40,7 @@ static void take_flow(void *context, enum seg_flow_event event, const struct seg
 {
 	struct seg_loop *loop = context;
 
-	seg_engine_flow(loop->engine, event, flow, wall());
+	seg_engine_flow(loop->engine, event, flow, seg_wall());
 }
 
 static enum seg_pace_found read_conntrack(void *context)
@@ -439,9 +50,9 @@ static enum seg_pace_found read_conntrack(void *context)
 	int read = seg_conntrack_read_events(loop->conntrack, &lost);
 
 	if (lost)
-		seg_engine_events_lost(loop->engine, wall());
+		seg_engine_events_lost(loop->engine, seg_wall());
 	if (read > 0)
-		seg_engine_settle(loop->engine, wall());
+		seg_engine_settle(loop->engine, seg_wall());
 	if (read <= 0)
 		return SEG_PACE_NOTHING;
 	return read < SEG_CONNTRACK_EVENTS_A_READ ? SEG_PACE_SOME : SEG_PACE_MORE;
@@ -454,18 +65,18 @@ static void on_dump(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	seg_engine_settle(loop->engine, wall());
+	seg_engine_settle(loop->engine, seg_wall());
 	if (!r)
 		return;
 	event_del(loop->dump_event);
-	seg_engine_dumped(loop->engine, r < 0 ? r : 0, wall());
+	seg_engine_dumped(loop->engine, r < 0 ? r : 0, seg_wall());
 }
 
 static void take_refused(void *context, const struct seg_refused *refused)
 {
 	struct seg_loop *loop = context;
 
-	seg_engine_refused(loop->engine, refused, wall());
+	seg_engine_refused(loop->engine, refused, seg_wall());
 }
 
 static void on_nflog(evutil_socket_t fd, short what, void *context)
@@ -482,7 +93,7 @@ static void take_transaction(void *context, const struct seg_nft_transaction *tr
 	struct seg_loop *loop = context;
 
 	if (transaction->portid != seg_nft_portid(loop->nft))
-		seg_engine_transaction(loop->engine, transaction, wall());
+		seg_engine_transaction(loop->engine, transaction, seg_wall());
 }
 
 static void on_monitor(evutil_socket_t fd, short what, void *context)
@@ -492,7 +103,17 @@ static void on_monitor(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	if (seg_nft_monitor_read(loop->monitor) == -ENOBUFS)
-		seg_engine_transaction(loop->engine, NULL, wall());
+		seg_engine_transaction(loop->engine, NULL, seg_wall());
+}
+
+/* What it put off until now. */
+static void on_round(evutil_socket_t fd, short what, void *context)
+{
+	struct seg_loop *loop = context;
+
+	(void)fd;
+	(void)what;
+	seg_engine_came_round(loop->engine, seg_wall());
 }
 
 /* Links. */
@@ -520,7 +141,7 @@ static void pass_links_on(struct seg_loop *loop)
 		addr[i] = (struct seg_gateway_addr){own[i].addr, own[i].name};
 	for (size_t i = 0; i < links; i++)
 		name[i] = link[i].name;
-	seg_engine_links(loop->engine, &gateway, name, links, wall());
+	seg_engine_links(loop->engine, &gateway, name, links, seg_wall());
 	free(addr);
 	free(name);
 	loop->links_changed = false;
@@ -537,7 +158,7 @@ static void on_links(evutil_socket_t fd, short what, void *context)
 	if (!seg_links_complete(loop->links) || !loop->links_changed)
 		return;
 	pass_links_on(loop);
-	seg_engine_tick(loop->engine, wall(), false); /* interfaces that come are to work at once */
+	seg_engine_tick(loop->engine, seg_wall(), false); /* interfaces that come are to work at once */
 }
 
 /* Before the engine starts it must know who the gateway is. */
@@ -568,9 +189,9 @@ static void reopen_nflog(struct seg_loop *loop)
 
 	if (r) {
 		if (!loop->nflog_again)
-			log_line("refused packets are counted but not shown: %s: %s",
-				 detail ? detail : "nflog", strerror(-r));
-		loop->nflog_again = monotonic_us() + NFLOG_AGAIN;
+			seg_log_line("refused packets are counted but not shown: %s: %s",
+				     detail ? detail : "nflog", strerror(-r));
+		loop->nflog_again = seg_monotonic_us() + NFLOG_AGAIN;
 		return;
 	}
 	loop->nflog_again = 0;
@@ -582,7 +203,7 @@ static void reopen_nflog(struct seg_loop *loop)
 /* A second that came late: something held the loop up. */
 static void measure_lateness(struct seg_loop *loop)
 {
-	int64_t now = monotonic_us();
+	int64_t now = seg_monotonic_us();
 	double late = (double)(now - loop->second) / 1e6 - 1;
 
 	loop->second = now;
@@ -603,7 +224,7 @@ static void take_metrics(void *context, int result, json_t *out)
 static void ask_metrics(void *context)
 {
 	struct seg_loop *loop = context;
-	const struct seg_request request = {.now = wall(), .done = take_metrics, .context = loop};
+	const struct seg_request request = {.now = seg_wall(), .done = take_metrics, .context = loop};
 	json_t *out = NULL;
 	int r = seg_engine_metrics(loop->engine, &request, &out);
 
@@ -613,7 +234,7 @@ static void ask_metrics(void *context)
 
 static void say_no_metrics(const struct seg_loop *loop, int r)
 {
-	log_line("metrics are not served: %s: %s", loop->settings->metrics.text, strerror(-r));
+	seg_log_line("metrics are not served: %s: %s", loop->settings->metrics.text, strerror(-r));
 }
 
 static void make_scrape(struct seg_loop *loop)
@@ -637,14 +258,14 @@ static void open_scrape(struct seg_loop *loop)
 	if (r && !loop->scrape_again)
 		say_no_metrics(loop, r);
 	else if (!r && loop->scrape_again)
-		log_line("metrics are served: %s", loop->settings->metrics.text);
-	loop->scrape_again = r ? monotonic_us() + SCRAPE_AGAIN : 0;
+		seg_log_line("metrics are served: %s", loop->settings->metrics.text);
+	loop->scrape_again = r ? seg_monotonic_us() + SCRAPE_AGAIN : 0;
 }
 
 static void on_second(evutil_socket_t fd, short what, void *context)
 {
 	struct seg_loop *loop = context;
-	time_t now = wall(), ahead = now - since_boot();
+	time_t now = seg_wall(), ahead = now - seg_since_boot();
 	bool stepped = ahead - loop->wall_ahead > STEP || loop->wall_ahead - ahead > STEP;
 
 	(void)fd;
@@ -652,12 +273,12 @@ static void on_second(evutil_socket_t fd, short what, void *context)
 	loop->wall_ahead = ahead;
 	measure_lateness(loop);
 	seg_engine_tick(loop->engine, now, stepped);
-	if (!loop->nflog && loop->nflog_again <= monotonic_us())
+	if (!loop->nflog && loop->nflog_again <= seg_monotonic_us())
 		reopen_nflog(loop);
-	if (loop->scrape_again && loop->scrape_again <= monotonic_us())
+	if (loop->scrape_again && loop->scrape_again <= seg_monotonic_us())
 		open_scrape(loop);
-	flush_sinks(loop);
-	wait_for_sinks(loop);
+	seg_alerts_flush(loop);
+	seg_alerts_wait(loop);
 	seg_service_alive();
 }
 
@@ -667,7 +288,7 @@ static void on_hangup(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	seg_engine_reload(loop->engine, wall());
+	seg_engine_reload(loop->engine, seg_wall());
 }
 
 static void on_stop(evutil_socket_t fd, short what, void *context)
@@ -680,39 +301,6 @@ static void on_stop(evutil_socket_t fd, short what, void *context)
 }
 
 /* Life. */
-
-/* Where journald itself listens on /dev/log, a line there and an entry with fields would be told twice,
- * and handed on twice to a syslog daemon behind it. */
-static bool is_journald(const char *path)
-{
-	char *real = realpath(path, NULL);
-	bool is = real && !strncmp(real, JOURNAL_DIR, strlen(JOURNAL_DIR));
-
-	free(real);
-	return is;
-}
-
-static void open_sinks(struct seg_loop *loop)
-{
-	const struct seg_settings *settings = loop->settings;
-	struct seg_sink_options journal = settings->syslog_options;
-	bool to_syslog = settings->syslog != SEG_OFF, to_journal = settings->journal == SEG_ON;
-	struct stat st;
-
-	journal.path = JOURNAL_DIR "socket";
-	if (settings->journal == SEG_AUTO && !stat(journal.path, &st)) {
-		bool same = to_syslog && is_journald(settings->syslog_options.path);
-		bool fields =
-			journal.format == SEG_FORMAT_TEXT; /* else the line's own format is what is wanted */
-
-		to_journal = !same || fields;
-		to_syslog = to_syslog && !(same && fields);
-	}
-	if (to_syslog)
-		loop->sink[loop->sinks++] = seg_syslog_new(&settings->syslog_options);
-	if (to_journal)
-		loop->sink[loop->sinks++] = seg_journal_new(&journal);
-}
 
 static int open_edges(struct seg_loop *loop, const char **what)
 {
@@ -751,10 +339,8 @@ int seg_loop_new(struct seg_loop **out, const struct seg_settings *settings, con
 		seg_loop_free(loop);
 		return r;
 	}
-	open_sinks(loop);
+	seg_alerts_open(loop);
 	make_scrape(loop);
-	loop->sink_wait = SINK_WAIT;
-	loop->sink_event = evtimer_new(loop->base, on_slow_sink, loop);
 	*out = loop;
 	return 0;
 }
@@ -765,12 +351,12 @@ static struct seg_engine *make_engine(struct seg_loop *loop)
 		.policy_file = loop->settings->policy,
 		.observe = loop->settings->observe,
 		.denied_window = loop->settings->denied_window,
-		.alert = take_alert,
+		.alert = seg_alerts_take,
 		.say = take_status,
 		.context = loop,
 	};
 
-	return seg_engine_new(&options, &kernel_ops, loop, loop->store);
+	return seg_engine_new(&options, &seg_loop_operations, loop, loop->store);
 }
 
 static void add_event(struct seg_loop *loop, evutil_socket_t fd, short what, event_callback_fn fn)
@@ -820,14 +406,14 @@ int seg_loop_start(struct seg_loop *loop, const char **what)
 
 	if (r && r != -EBUSY &&
 	    !seg_engine_seal(loop->engine)) /* -EBUSY: another segd, whose gateway it is */
-		log_line("the gateway has its rules or is sealed");
+		seg_log_line("the gateway has its rules or is sealed");
 	if (r)
 		return r;
 	add_events(loop);
 	reopen_nflog(loop);
-	loop->wall_ahead = wall() - since_boot();
+	loop->wall_ahead = seg_wall() - seg_since_boot();
 	*what = "nf_tables";
-	r = seg_engine_start(loop->engine, wall());
+	r = seg_engine_start(loop->engine, seg_wall());
 	if (r)
 		return r;
 	loop->nft_kept = seg_service_keep(seg_nft_fd(loop->nft), NFT_NAME);
@@ -864,11 +450,11 @@ int seg_loop_listen(struct seg_loop *loop, const struct seg_identity *who)
 
 void seg_loop_run(struct seg_loop *loop)
 {
-	loop->second = monotonic_us();
+	loop->second = seg_monotonic_us();
 	event_base_dispatch(loop->base);
 	seg_service_stopping();
-	seg_engine_stop(loop->engine, wall());
-	while (flush_sinks(loop))
+	seg_engine_stop(loop->engine, seg_wall());
+	while (seg_alerts_flush(loop))
 		;
 }
 
@@ -885,16 +471,13 @@ void seg_loop_free(struct seg_loop *loop)
 		event_free(loop->dump_event);
 	if (loop->round_event)
 		event_free(loop->round_event);
-	if (loop->sink_event)
-		event_free(loop->sink_event);
 	if (loop->nflog_event)
 		event_free(loop->nflog_event);
-	kernel_count_stop(loop);
+	seg_loop_stop_counting(loop);
 	seg_engine_free(loop->engine);
 	seg_walks_free(loop->walks);
 	seg_store_close(loop->store);
-	for (size_t i = 0; i < loop->sinks; i++)
-		seg_sink_free(loop->sink[i]);
+	seg_alerts_close(loop);
 	seg_links_close(loop->links);
 	seg_nflog_close(loop->nflog);
 	seg_conntrack_close(loop->asker);

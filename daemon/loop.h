@@ -4,8 +4,8 @@
 
 /*
  * The real world: kernel edges, sinks, control socket, metrics, signals and time, all on
- * one libevent base, around an engine that knows none of them. This file, control.c and
- * scrape.c alone include libevent.
+ * one libevent base, around an engine that knows none of them. What shares it
+ * is in loop_state.h; the server's rooms and the loop's alone know libevent.
  *
  * Every wake-up does a bounded piece of work. The engine is given the time once a
  * second; a clock that was set shows as a jump between the wall clock and the time
