@@ -6,25 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include "base/pages.h"
 
 #define FIRST_CHUNK ((size_t)4096)
 #define GROWTH 8
-#define HUGE_FROM ((size_t)256 << 10)
-#define HUGE_PAGE ((size_t)2 << 20) /* of x86-64, and of arm64 with 4 KiB pages */
+#define LARGE ((size_t)256 << 10) /* and more comes in huge pages */
 
-/*
- * Chunks come zeroed, from calloc or from the kernel. A large policy fills megabytes once, and the page
- * faults would cost more than what is written there: large chunks are huge pages, where the kernel has some.
- * One policy follows another: some of these pages wait for the next one: to zero what was used of them
- * costs less than fresh ones.
- */
-#define SPARES 24 /* huge pages */
-
+/* Chunks come zeroed, and are never handed out twice. */
 struct chunk {
 	struct chunk *next;
 	size_t size, used; /* of bytes */
-	size_t mapped;	   /* by huge(); 0: from calloc */
+	size_t pages;	   /* bytes of them that it is; 0: it is from calloc */
 	alignas(max_align_t) unsigned char bytes[];
 };
 
@@ -43,67 +35,27 @@ static void *zeroed(size_t size)
 	return memory;
 }
 
-static struct {
-	void *memory;
-	size_t used; /* bytes from its start that are not zero */
-} spare[SPARES]; /* the allocator's, not a caller's */
-static size_t spares;
-
-/* Zeroed memory in huge pages; size is a multiple of theirs. */
-static void *huge(size_t size)
-{
-	unsigned char *memory;
-	size_t before;
-
-	if (size == HUGE_PAGE && spares) {
-		spares--;
-		return memset(spare[spares].memory, 0, spare[spares].used);
-	}
-	memory = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED)
-		abort();
-	before = -(uintptr_t)memory & (HUGE_PAGE - 1);
-	if (before)
-		munmap(memory, before);
-	munmap(memory + before + size, HUGE_PAGE - before);
-	/* Where there are none, small pages do. */
-	(void)madvise(memory + before, size, MADV_HUGEPAGE);
-	return memory + before;
-}
-
-/* used: bytes from its start; behind them nobody wrote. */
-static void huge_free(unsigned char *memory, size_t size, size_t used)
-{
-	for (; size && spares < SPARES; size -= HUGE_PAGE, memory += HUGE_PAGE) {
-		spare[spares].memory = memory;
-		spare[spares++].used = used < HUGE_PAGE ? used : HUGE_PAGE;
-		used -= used < HUGE_PAGE ? used : HUGE_PAGE;
-	}
-	if (size)
-		munmap(memory, size);
-}
-
 /* A chunk with room for that many bytes at least. */
 static struct chunk *chunk_new(size_t size)
 {
 	struct chunk *chunk;
-	size_t mapped = 0;
+	size_t pages = 0;
 
-	if (size > SIZE_MAX - sizeof(*chunk) - 2 * HUGE_PAGE)
+	if (size > SIZE_MAX - sizeof(*chunk) - 2 * SEG_PAGE)
 		abort();
 	size += sizeof(*chunk);
-	if (size >= HUGE_FROM)
-		size = mapped = (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-	chunk = mapped ? huge(mapped) : zeroed(size);
+	if (size >= LARGE)
+		size = pages = (size + SEG_PAGE - 1) & ~(SEG_PAGE - 1);
+	chunk = pages ? seg_pages_get(pages) : zeroed(size);
 	chunk->size = size - sizeof(*chunk);
-	chunk->mapped = mapped;
+	chunk->pages = pages;
 	return chunk;
 }
 
 static void chunk_free(struct chunk *chunk)
 {
-	if (chunk->mapped)
-		huge_free((unsigned char *)chunk, chunk->mapped, sizeof(*chunk) + chunk->used);
+	if (chunk->pages)
+		seg_pages_put(chunk, chunk->pages, sizeof(*chunk) + chunk->used);
 	else
 		free(chunk);
 }
@@ -140,7 +92,7 @@ static struct chunk *more(struct seg_arena *arena, size_t size)
 	struct chunk *first = arena->chunks,
 		     *chunk = chunk_new(size > arena->next_size ? size : arena->next_size);
 
-	if (arena->next_size < HUGE_FROM)
+	if (arena->next_size < LARGE)
 		arena->next_size *= GROWTH;
 	if (first && left(first) > left(chunk) - size) {
 		chunk->next = first->next;

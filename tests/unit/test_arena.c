@@ -54,6 +54,30 @@ START_TEST(pieces_are_zeroed_aligned_and_apart)
 }
 END_TEST
 
+/* Pages that an arena filled come back zeroed, whole and in parts, and never to two at a time. */
+START_TEST(pages_are_used_again)
+{
+	enum { N = 12 };
+	struct seg_arena *each[N];
+	unsigned char *piece[N];
+	size_t size[N];
+
+	for (unsigned round = 0; round < 20; round++) {
+		for (size_t i = 0; i < N; i++) {
+			size[i] = ((i * 7 + round * 5) % 9 + 1) * 1000000;
+			each[i] = seg_arena_new();
+			piece[i] = seg_arena_alloc(each[i], size[i]);
+			ck_assert(all_are(piece[i], size[i], 0));
+			memset(piece[i], (int)i + 1, size[i]);
+		}
+		for (size_t i = 0; i < N; i++) {
+			ck_assert(all_are(piece[i], size[i], (unsigned char)(i + 1)));
+			seg_arena_free(each[i]);
+		}
+	}
+}
+END_TEST
+
 START_TEST(nothing_has_a_place_of_its_own)
 {
 	void *a = seg_arena_alloc(arena, 0), *b = seg_arena_alloc(arena, 0);
@@ -138,6 +162,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, pieces_are_zeroed_aligned_and_apart);
+	tcase_add_test(tcase, pages_are_used_again);
 	tcase_add_test(tcase, nothing_has_a_place_of_its_own);
 	tcase_add_test(tcase, copies);
 	tcase_add_test(tcase, formatted);
