@@ -103,13 +103,13 @@ static void go_prefix(struct build *b, struct seg_chain *in, enum seg_load load,
 	go(b, r, target);
 }
 
-static void judge_errors(struct build *b, int fi, struct seg_chain *in)
+static void judge_errors(struct build *b, int fi, struct seg_chain *in, const struct seg_chain *errors)
 {
 	struct seg_rule *r = rule(b, in);
 
 	seg_rule_state(b->w, r, STATE_RELATED);
 	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, seg_families[fi].icmp);
-	go(b, r, b->family[fi].errors);
+	go(b, r, errors);
 }
 
 /* The gateway's own addresses do not come in from outside; the kernel knows that of IPv4 alone. */
@@ -145,7 +145,7 @@ static struct seg_chain *write_forward(struct build *b, int fi, const struct kin
 	jump(b, rule(b, c), b->family[fi].origin);
 	refuse_mirrors(b, c);
 	refuse_own(b, fi, c);
-	judge_errors(b, fi, c);
+	judge_errors(b, fi, c, b->family[fi].errors);
 	jump(b, rule(b, c), b->family[fi].settle);
 	by_kind(b, f, c, kinds);
 	return c;
@@ -166,14 +166,14 @@ static struct seg_chain *write_input(struct build *b, int fi, const struct kinds
 		go_prefix(b, c, f->saddr, "0.0.0.0", near);
 	}
 	refuse_mirrors(b, near);
-	judge_errors(b, fi, near);
+	judge_errors(b, fi, near, b->family[fi].errors_own);
 	jump(b, rule(b, near), b->family[fi].begin);
 	by_kind(b, f, near, link);
 	jump(b, rule(b, c), b->family[fi].origin);
 	if (f->family == SEG_IPV6)
 		accept_neighbours(b, c);
 	refuse_mirrors(b, c);
-	judge_errors(b, fi, c);
+	judge_errors(b, fi, c, b->family[fi].errors_own);
 	jump(b, rule(b, c), b->family[fi].settle);
 	by_kind(b, f, c, kinds);
 	return c;

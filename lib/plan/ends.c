@@ -191,21 +191,22 @@ static void write_refuse(struct build *b, const struct family *f, struct family_
  * ICMP errors belong to the flow they speak about, and come in where its packets do: nobody beside the way
  * has a say, or anything to tell. Where the mark cannot vouch for a MAC, it is looked at.
  */
-static void write_errors(struct build *b, const struct family *f, struct family_parts *p)
+static struct seg_chain *write_errors(struct build *b, const struct family *f, struct family_parts *p,
+				      const char *name, const struct seg_set *fast)
 {
-	struct seg_rule *r;
+	struct seg_chain *errors = chain(b, name, f->suffix);
+	struct seg_rule *r = rule(b, errors);
 
-	p->errors = chain(b, "errors", f->suffix);
-	r = rule(b, p->errors);
-	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_DIRECTION, SEG_L_IIFNAME, SEG_L_CT_MARK), b->fast, false);
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_DIRECTION, SEG_L_IIFNAME, SEG_L_CT_MARK), fast, false);
 	let_pass(b, r);
 	if (b->any_bound) {
-		r = rule(b, p->errors);
+		r = rule(b, errors);
 		seg_rule_cmp_u8(b->w, r, SEG_L_CT_DIRECTION, ORIGINAL);
 		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->macs, false);
 		jump(b, r, p->carried);
 	}
-	go(b, rule(b, p->errors), p->refuse);
+	go(b, rule(b, errors), p->refuse);
+	return errors;
 }
 
 /* By family, for chains that serve both. */
@@ -252,6 +253,7 @@ void seg_ruleset_ends(struct build *b)
 		p->in_force = ask_number(b, &seg_families[i], p, "in-force", b->open, b->admit);
 		p->crossing = ask_number(b, &seg_families[i], p, "crossing", b->open, b->cross);
 		p->carried = ask_number(b, &seg_families[i], p, "carried", b->live, b->carry);
-		write_errors(b, &seg_families[i], &b->family[i]);
+		p->errors = write_errors(b, &seg_families[i], p, "errors", b->fast);
+		p->errors_own = write_errors(b, &seg_families[i], p, "errors-own", b->fast_own);
 	}
 }

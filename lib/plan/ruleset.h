@@ -40,7 +40,7 @@ struct family_parts {
 	struct seg_set *named, *exact, *bound, *denied, *spoofed, *limit, *reject;
 	struct seg_set *isolated; /* NULL: no address is isolated */
 	struct seg_chain *origin, *in_force, *crossing, *carried, *settle, *begin, *refuse, *spoof, *nobody,
-		*errors;
+		*errors, *errors_own; /* about flows through the gateway; with it */
 };
 
 struct build {

@@ -51,9 +51,10 @@ def test_groups_belong_to_the_interface():
 
 def test_errors_of_permitted_flows_come_back():
     with Town(policy(), FEW) as (lab, _):
-        for dst in ("10.2.0.20", "2001:db8:2::20"):
-            s = lab.socket("a", socket.AF_INET6 if ":" in dst else socket.AF_INET, socket.SOCK_DGRAM)
-            s.connect((dst, 5005))
+        for at, dst, port in (("a", "10.2.0.20", 5005), ("a", "2001:db8:2::20", 5005), ("gw", "10.1.0.20", 514),
+                              ("gw", "2001:db8:1::20", 514)):
+            s = lab.socket(at, socket.AF_INET6 if ":" in dst else socket.AF_INET, socket.SOCK_DGRAM)
+            s.connect((dst, port))
             s.send(b"nobody listens")
 
             def refused(s=s):
