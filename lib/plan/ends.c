@@ -160,6 +160,12 @@ static void write_refuse(struct build *b, const struct family *f, struct family_
 	refuse(b, rule(b, report));
 
 	p->refuse = chain(b, "refuse", f->suffix);
+	/* Where nothing is dropped there are answers to what was let go on: it alone would have been refused. */
+	if (b->options->observe) {
+		r = rule(b, p->refuse);
+		seg_rule_cmp_u8(b->w, r, SEG_L_CT_DIRECTION, REPLY);
+		let_pass(b, r);
+	}
 	r = rule(b, p->refuse);
 	seg_rule_add_counted(b->w, r, pair, p->denied);
 	go(b, r, report);

@@ -209,6 +209,10 @@ def test_a_table_of_an_earlier_version_is_upgraded_in_place():
         assert "hook prerouting" in lab.ruleset(what="table inet segd")
 
 
+def refused(segd, src, dst):
+    return sum(one["count"] for one in segd.segctl("denials")["denials"] if (one["src"], one["dst"]) == (src, dst))
+
+
 def test_observe_drops_nothing_and_says_all():
     with Town(policy(), HOSTS, "--observe") as (lab, segd):
         assert segd.segctl("status")["state"] == "observing"
@@ -216,10 +220,8 @@ def test_observe_drops_nothing_and_says_all():
         assert lab.probe("a", "192.0.2.20", "tcp/443"), "would be refused"
         assert lab.probe("a", "10.2.0.20", "tcp/443")
         assert segd.alert("denied", src="10.1.0.20", dst="192.0.2.20") or segd.alert("violation", dst="192.0.2.20")
-
-
-def refused(segd, src, dst):
-    return sum(one["count"] for one in segd.segctl("denials")["denials"] if (one["src"], one["dst"]) == (src, dst))
+        assert wait_for(lambda: refused(segd, "10.1.0.20", "192.0.2.20"), SOON)
+        assert not refused(segd, "192.0.2.20", "10.1.0.20"), "there would be no answers"
 
 
 def test_observe_counts_once():
