@@ -65,6 +65,21 @@ def test_errors_of_permitted_flows_come_back():
             assert wait_for(refused, SOON), f"port unreachable of {dst} is lost"
 
 
+def test_errors_about_the_gateways_own_flows_come_in():
+    with Town(policy(), FEW) as (lab, _):
+        for dst in ("10.1.0.20", "2001:db8:1::20"):
+            s = lab.socket("gw", socket.AF_INET6 if ":" in dst else socket.AF_INET, socket.SOCK_DGRAM)
+            s.connect((dst, 514))
+
+            def refused(s=s):
+                try:
+                    s.send(b"nobody listens")
+                except ConnectionRefusedError:
+                    return True
+                return False
+            assert wait_for(refused, SOON), f"port unreachable of {dst} is lost"
+
+
 def told(wire, seconds):
     """The first ICMP error that comes in: its type; None."""
     end = time.monotonic() + seconds

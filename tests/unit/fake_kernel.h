@@ -508,14 +508,15 @@ static const struct seg_kernel_ops fake_ops = {
 /* The number of a permit, by the comment that its element bears. */
 static inline uint32_t fake_number(const struct fake_kernel *fake, const char *permit)
 {
-	const struct seg_set *set = seg_plan_set(fake->image, "live");
+	const struct seg_set *const set[] = {seg_plan_set(fake->image, "live"), seg_plan_set(fake->image, "live-own")};
 	uint32_t number;
 
-	for (size_t i = 0; set && i < set->elems; i++)
-		if (set->elem[i].comment && strcmp(set->elem[i].comment, permit) == 0) {
-			memcpy(&number, set->elem[i].key, sizeof(number));
-			return number;
-		}
+	for (int k = 0; k < 2; k++)
+		for (size_t i = 0; set[k] && i < set[k]->elems; i++)
+			if (set[k]->elem[i].comment && strcmp(set[k]->elem[i].comment, permit) == 0) {
+				memcpy(&number, set[k]->elem[i].key, sizeof(number));
+				return number;
+			}
 	return 0;
 }
 
