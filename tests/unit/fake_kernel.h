@@ -473,6 +473,16 @@ static int fake_delete(void *kernel, const struct seg_flow *flow, size_t n, size
 	return 0;
 }
 
+static int fake_unmark(void *kernel, const struct seg_flow *flow, size_t n)
+{
+	struct fake_kernel *fake = kernel;
+
+	for (size_t i = 0; i < fake->flows; i++)
+		if (fake_is_among(flow, n, fake->flow[i].id))
+			fake->flow[i].mark = 0;
+	return 0;
+}
+
 static int fake_bypass(void *kernel, const char *const *interface, size_t interfaces,
 		       void (*each)(void *context, const char *text), void *context)
 {
@@ -502,6 +512,7 @@ static const struct seg_kernel_ops fake_ops = {
 	.come_round = fake_come_round,
 	.dump = fake_dump,
 	.delete = fake_delete,
+	.unmark = fake_unmark,
 	.bypass = fake_bypass,
 };
 
