@@ -238,6 +238,13 @@ static int kernel_delete(void *kernel, const struct seg_flow *flow, size_t n, si
 	return seg_conntrack_delete(loop->asker, flow, n, gone);
 }
 
+static int kernel_unmark(void *kernel, const struct seg_flow *flow, size_t n)
+{
+	struct seg_loop *loop = kernel;
+
+	return seg_conntrack_unmark(loop->asker, flow, n);
+}
+
 static int kernel_bypass(void *kernel, const char *const *interface, size_t interfaces,
 			 void (*each)(void *context, const char *text), void *context)
 {
@@ -264,5 +271,6 @@ const struct seg_kernel_ops seg_loop_operations = {
 	.come_round = kernel_come_round,
 	.dump = kernel_dump,
 	.delete = kernel_delete,
+	.unmark = kernel_unmark,
 	.bypass = kernel_bypass,
 };

@@ -99,6 +99,8 @@ struct seg_kernel_ops {
 	/* Starts a dump in slices: entries come by seg_engine_flow(), the end by seg_engine_dumped(). */
 	int (*dump)(void *kernel);
 	int (*delete)(void *kernel, const struct seg_flow *flow, size_t n, size_t *gone);
+	/* Takes their number away: the next packet is judged by addresses and ports, and gives the right one. */
+	int (*unmark)(void *kernel, const struct seg_flow *flow, size_t n);
 	/* What stands that packets could go round us by, one sentence each. */
 	int (*bypass)(void *kernel, const char *const *interface, size_t interfaces,
 		      void (*each)(void *context, const char *text), void *context);

@@ -93,14 +93,18 @@ static int by_number(const void *a, const void *b)
 /* The numbers whose packets a plan lets by, sorted. */
 static struct numbers numbers_alive(const struct seg_plan *plan)
 {
-	const struct seg_set *set = seg_plan_set(plan, "live");
-	struct numbers list = {.n = set ? set->elems : 0};
+	const struct seg_set *const set[] = {seg_plan_set(plan, "live"), seg_plan_set(plan, "live-own")};
+	struct numbers list = {0};
+	size_t room = 1;
 
-	list.number = calloc(list.n + 1, sizeof(*list.number));
+	for (int i = 0; i < 2; i++)
+		room += set[i] ? set[i]->elems : 0;
+	list.number = calloc(room, sizeof(*list.number));
 	if (!list.number)
 		abort();
-	for (size_t i = 0; i < list.n; i++)
-		memcpy(&list.number[i], set->elem[i].key, sizeof(*list.number));
+	for (int i = 0; i < 2; i++)
+		for (size_t k = 0; set[i] && k < set[i]->elems; k++)
+			memcpy(&list.number[list.n++], set[i]->elem[k].key, sizeof(*list.number));
 	qsort(list.number, list.n, sizeof(*list.number), by_number);
 	return list;
 }

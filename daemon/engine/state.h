@@ -41,11 +41,14 @@ struct seg_usage {
 };
 
 /* watch.c */
+#define SEG_MISNUMBERED 64
 struct seg_watch {
 	struct seg_hash live; /* violations that stand: struct live_violation, by tuple */
 	struct seg_hash kept; /* what `violations` lists, aggregated */
 	struct seg_flow *cut; /* to be deleted when the batch is over */
 	size_t cuts, cuts_cap;
+	struct seg_flow misnumbered[SEG_MISNUMBERED]; /* to be unmarked then */
+	size_t misnumbereds;
 	uint64_t received, lost, resyncs, violations;
 	/* resync.c */
 	uint64_t dumps; /* begun */
@@ -209,6 +212,7 @@ struct seg_judged {
 	enum seg_judgement kind;
 	struct seg_verdict verdict;
 	const struct seg_permit *permit; /* the one it has, or lost; NULL */
+	bool misnumbered; /* legitimate, by another permit than the one whose number it has */
 };
 struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_flow *flow,
 				  enum seg_flow_event event, time_t now);

@@ -106,6 +106,11 @@ static const struct seg_zone *zone_of(const struct seg_engine *engine, seg_addr 
 	return seg_engine_is_gateway(engine, addr) ? policy->gateway_zone : seg_policy_zone_of(policy, addr);
 }
 
+static bool is_side(const struct seg_side *side, const struct seg_zone *zone, seg_addr addr)
+{
+	return side->zone == zone && seg_side_has(side, addr, NULL);
+}
+
 static bool covers_service(const struct seg_permit *permit, const struct seg_flow *flow)
 {
 	for (size_t i = 0; i < permit->n_items; i++)
@@ -114,18 +119,18 @@ static bool covers_service(const struct seg_permit *permit, const struct seg_flo
 	return false;
 }
 
-/* Does the permit that the mark names really cover the flow? Whether it is open is asked elsewhere. */
-static bool permit_covers(const struct seg_engine *engine, const struct seg_permit *permit,
+/* Does the permit's pair of zones that the mark names really cover the flow? Whether it is open is asked
+ * elsewhere. */
+static bool number_covers(const struct seg_engine *engine, const struct seg_number *number,
 			  const struct seg_flow *flow, struct seg_verdict *verdict)
 {
+	const struct seg_permit *permit = number->permit;
 	const struct seg_zone *from = zone_of(engine, flow->src), *to = zone_of(engine, flow->dst);
-	const struct seg_side *source = from ? seg_side_in(permit->from, permit->n_from, from) : NULL;
-	const struct seg_side *destination = to ? seg_side_in(permit->to, permit->n_to, to) : NULL;
 
 	*verdict = (struct seg_verdict){.permit = true, .reason = SEG_REASON_PERMIT, .by = permit,
 					.from = from, .to = to};
-	return source && destination && seg_side_has(source, flow->src, NULL) &&
-	       seg_side_has(destination, flow->dst, NULL) && covers_service(permit, flow);
+	return is_side(&permit->from[number->pair / permit->n_to], from, flow->src) &&
+	       is_side(&permit->to[number->pair % permit->n_to], to, flow->dst) && covers_service(permit, flow);
 }
 
 static bool is_open(const struct seg_engine *engine, const struct seg_permit *permit)
@@ -169,7 +174,7 @@ static struct seg_judged judge_number(struct seg_engine *engine, const struct se
 		return judged;
 	}
 	judged.permit = number->permit;
-	if (permit_covers(engine, number->permit, flow, &judged.verdict)) {
+	if (number_covers(engine, number, flow, &judged.verdict)) {
 		bool in_force = !seg_closure_has_permit(&engine->closure, number->permit) &&
 				(is_open(engine, number->permit) || number->permit->drain);
 
@@ -206,6 +211,13 @@ static bool is_lie(const struct seg_engine *engine, enum seg_flow_event event,
 		return false;
 	return event == SEG_FLOW_NEW || (!has_gateway(permit->from, permit->n_from, gateway) &&
 					 !has_gateway(permit->to, permit->n_to, gateway));
+}
+
+/* A number that is in force, or will be one day, and stands for other flows: not one that has died, which the
+ * next packet replaces. An entry has it from somebody else, as from a peer whose numbers are others. */
+static bool is_another_ones(const struct seg_engine *engine, uint32_t mark)
+{
+	return mark && ((engine->plan && seg_plan_number(engine->plan, mark)) || !seg_watch_was_given(engine, mark));
 }
 
 /* A TCP flow that conntrack picked up in the middle, and whose opposite is permitted: a reply. */
@@ -259,6 +271,7 @@ struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_fl
 	if (!judged.permit)
 		judged.permit = verdict.permit ? verdict.by : NULL;
 	judged.verdict = verdict;
+	judged.misnumbered = verdict.permit && is_another_ones(engine, flow->mark);
 	if (verdict.permit)
 		judged.kind = SEG_LEGITIMATE;
 	else if (seg_watch_was_given(engine, flow->mark) && !engine->options.observe)
@@ -297,9 +310,29 @@ static void cut(struct seg_engine *engine, const struct seg_flow *flow)
 		cut_now(engine);
 }
 
+/* What revokes another permit would else decide over it, and what revokes its own not. */
+static void unmark_now(struct seg_engine *engine)
+{
+	struct seg_watch *watch = &engine->watch;
+
+	if (watch->misnumbereds)
+		engine->ops->unmark(engine->kernel, watch->misnumbered, watch->misnumbereds);
+	watch->misnumbereds = 0;
+}
+
+static void unmark(struct seg_engine *engine, const struct seg_flow *flow)
+{
+	struct seg_watch *watch = &engine->watch;
+
+	watch->misnumbered[watch->misnumbereds++] = *flow;
+	if (watch->misnumbereds == SEG_MISNUMBERED)
+		unmark_now(engine);
+}
+
 void seg_engine_settle(struct seg_engine *engine, time_t now)
 {
 	cut_now(engine);
+	unmark_now(engine);
 	seg_limits_settle(engine, now);
 }
 
@@ -483,6 +516,8 @@ void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const
 		cut(engine, flow); /* the others go anyway, and are told */
 	switch (judged.kind) {
 	case SEG_LEGITIMATE:
+		if (judged.misnumbered)
+			unmark(engine, flow);
 		if (event != SEG_FLOW_NEW)
 			break;
 		if (judged.permit)
@@ -541,6 +576,7 @@ time_t seg_watch_tick(struct seg_engine *engine, time_t now)
 	time_t next;
 
 	cut_now(engine);
+	unmark_now(engine);
 	next = seg_resync_tick(engine, now);
 	return end_unheard(engine, now) ? now + 1 : next;
 }

@@ -18,8 +18,8 @@
 #define EVENT_SIZE 2048 /* with names, labels and security context an event has some 700 bytes */
 #define DUMP_SIZE 32768	    /* the kernel's own limit for a piece of a dump */
 #define SLICE_NS 8000000    /* of a dump; one piece of it more at most */
-#define DELETES 256	    /* in one system call; their answers must fit the receive buffer */
-#define DELETE_SIZE 256
+#define CHANGES 256	    /* in one system call; their answers must fit the receive buffer */
+#define CHANGE_SIZE 256
 #define REQUEST_BUFFER (1u << 20)
 
 struct seg_conntrack {
@@ -35,7 +35,7 @@ struct seg_conntrack {
 	struct sockaddr_nl from[BATCH];
 	_Alignas(struct nlmsghdr) char event[BATCH][EVENT_SIZE];
 	_Alignas(struct nlmsghdr) char buffer[DUMP_SIZE];
-	_Alignas(struct nlmsghdr) char deletes[DELETES * DELETE_SIZE];
+	_Alignas(struct nlmsghdr) char changes[CHANGES * CHANGE_SIZE];
 };
 
 /* ---- Decoding: a walk by hand, at half the cost of nfct_nlmsg_parse() ----------------------- */
@@ -576,14 +576,15 @@ static void put_proto(struct nlmsghdr *message, const struct seg_flow *flow)
 	mnl_attr_nest_end(message, nest);
 }
 
-/* Appends a delete of exactly this entry. Without the id a new entry of the same tuple, by now a
+/* Appends a delete of exactly this entry, or (IPCTNL_MSG_CT_NEW) that it has no mark; the kernel looks at the
+ * id only of a delete. Without the id a new entry of the same tuple, by now a
  * permitted one, could be hit. Built by hand: nfct_nlmsg_build() knows no id and leaves the tuple of an
  * unusual protocol out, and a delete without a tuple empties the whole table. */
-static size_t put_delete(char *buffer, const struct seg_flow *flow, uint32_t seq)
+static size_t put_change(char *buffer, uint16_t type, const struct seg_flow *flow, uint32_t seq)
 {
 	bool ipv4 = seg_addr_family(flow->src) == SEG_IPV4;
 	struct nlmsghdr *message =
-		put_header(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, ipv4 ? AF_INET : AF_INET6, seq);
+		put_header(buffer, type, NLM_F_ACK, ipv4 ? AF_INET : AF_INET6, seq);
 	struct nlattr *tuple = mnl_attr_nest_start(message, CTA_TUPLE_ORIG);
 
 	put_ip(message, flow, ipv4);
@@ -594,11 +595,13 @@ static size_t put_delete(char *buffer, const struct seg_flow *flow, uint32_t seq
 	if (flow->ct_zone && !flow->ct_zone_orig)
 		mnl_attr_put_u16(message, CTA_ZONE, htons(flow->ct_zone));
 	mnl_attr_put_u32(message, CTA_ID, htonl(flow->id));
+	if (type == IPCTNL_MSG_CT_NEW)
+		mnl_attr_put_u32(message, CTA_MARK, 0);
 	return message->nlmsg_len;
 }
 
 struct answers {
-	size_t n, gone;
+	size_t n, done;
 	int error; /* the first that is not "no such entry" */
 };
 
@@ -610,26 +613,26 @@ static void take_answers(const struct seg_conntrack *ct, ssize_t len, uint32_t f
 	seg_message_each(message, left, ct->buffer, len) {
 		int error;
 
-		if (message->nlmsg_type != NLMSG_ERROR || message->nlmsg_seq - first >= DELETES)
+		if (message->nlmsg_type != NLMSG_ERROR || message->nlmsg_seq - first >= CHANGES)
 			continue;
 		error = seg_netlink_error(message);
 		answers->n++;
-		answers->gone += error == 0;
+		answers->done += error == 0;
 		if (error && error != -ENOENT && !answers->error)
 			answers->error = error;
 	}
 }
 
-/* At most DELETES in one send; the kernel has answered all of them when the send returns. */
-static int delete_some(struct seg_conntrack *ct, const struct seg_flow *flow, size_t n, size_t *gone)
+/* At most CHANGES in one send; the kernel has answered all of them when the send returns. */
+static int change_some(struct seg_conntrack *ct, uint16_t type, const struct seg_flow *flow, size_t n, size_t *done)
 {
 	struct answers answers = {0};
 	uint32_t first = ct->seq + 1;
 	size_t len = 0;
 
 	for (size_t i = 0; i < n; i++)
-		len += put_delete(ct->deletes + len, &flow[i], ++ct->seq);
-	if (mnl_socket_sendto(ct->request, ct->deletes, len) < 0)
+		len += put_change(ct->changes + len, type, &flow[i], ++ct->seq);
+	if (mnl_socket_sendto(ct->request, ct->changes, len) < 0)
 		return -errno;
 	while (answers.n < n) {
 		ssize_t got = seg_netlink_receive(ct->request, ct->buffer, sizeof(ct->buffer));
@@ -638,19 +641,31 @@ static int delete_some(struct seg_conntrack *ct, const struct seg_flow *flow, si
 			return got == -EAGAIN ? -EIO : (int)got;
 		take_answers(ct, got, first, &answers);
 	}
-	*gone += answers.gone;
+	*done += answers.done;
 	return answers.error;
 }
 
-int seg_conntrack_delete(struct seg_conntrack *ct, const struct seg_flow *flow, size_t n, size_t *gone)
+static int change(struct seg_conntrack *ct, uint16_t type, const struct seg_flow *flow, size_t n, size_t *done)
 {
 	int error = 0;
 
-	*gone = 0;
-	for (size_t at = 0; at < n; at += DELETES) {
-		int failed = delete_some(ct, flow + at, n - at < DELETES ? n - at : DELETES, gone);
+	*done = 0;
+	for (size_t at = 0; at < n; at += CHANGES) {
+		int failed = change_some(ct, type, flow + at, n - at < CHANGES ? n - at : CHANGES, done);
 
 		error = error ? error : failed;
 	}
 	return error;
+}
+
+int seg_conntrack_delete(struct seg_conntrack *ct, const struct seg_flow *flow, size_t n, size_t *gone)
+{
+	return change(ct, IPCTNL_MSG_CT_DELETE, flow, n, gone);
+}
+
+int seg_conntrack_unmark(struct seg_conntrack *ct, const struct seg_flow *flow, size_t n)
+{
+	size_t done;
+
+	return change(ct, IPCTNL_MSG_CT_NEW, flow, n, &done);
 }

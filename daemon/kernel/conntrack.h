@@ -46,6 +46,8 @@ int seg_conntrack_dump_read(struct seg_conntrack *ct, seg_flow_fn fn, void *cont
 /* Deletes entries (by tuple and id), batched and acknowledged; *gone counts those that existed. An entry
  * that is no longer there, or is another one with the same tuple by now, is no error. */
 int seg_conntrack_delete(struct seg_conntrack *ct, const struct seg_flow *flow, size_t n, size_t *gone);
+/* Takes the mark of entries away. One that has gone, or come anew with the same tuple, is no error. */
+int seg_conntrack_unmark(struct seg_conntrack *ct, const struct seg_flow *flow, size_t n);
 /* Entries in the table and its limit. */
 int seg_conntrack_fill(unsigned *count, unsigned *max);
 /* Decodes one ctnetlink message, aligned to 4 (exposed for the fuzzer). 0, -ENOMSG (not about an

@@ -103,13 +103,13 @@ static void go_prefix(struct build *b, struct seg_chain *in, enum seg_load load,
 	go(b, r, target);
 }
 
-static void judge_errors(struct build *b, int fi, struct seg_chain *in, const struct seg_chain *errors)
+static void judge_errors(struct build *b, int fi, enum road road, struct seg_chain *in)
 {
 	struct seg_rule *r = rule(b, in);
 
 	seg_rule_state(b->w, r, STATE_RELATED);
 	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, seg_families[fi].icmp);
-	go(b, r, errors);
+	go(b, r, b->family[fi].errors[road]);
 }
 
 /* The gateway's own addresses do not come in from outside; the kernel knows that of IPv4 alone. */
@@ -145,8 +145,8 @@ static struct seg_chain *write_forward(struct build *b, int fi, const struct kin
 	jump(b, rule(b, c), b->family[fi].origin);
 	refuse_mirrors(b, c);
 	refuse_own(b, fi, c);
-	judge_errors(b, fi, c, b->family[fi].errors);
-	jump(b, rule(b, c), b->family[fi].settle);
+	judge_errors(b, fi, THROUGH, c);
+	jump(b, rule(b, c), b->family[fi].settle[THROUGH]);
 	by_kind(b, f, c, kinds);
 	return c;
 }
@@ -166,15 +166,15 @@ static struct seg_chain *write_input(struct build *b, int fi, const struct kinds
 		go_prefix(b, c, f->saddr, "0.0.0.0", near);
 	}
 	refuse_mirrors(b, near);
-	judge_errors(b, fi, near, b->family[fi].errors_own);
+	judge_errors(b, fi, OWN, near);
 	jump(b, rule(b, near), b->family[fi].begin);
 	by_kind(b, f, near, link);
 	jump(b, rule(b, c), b->family[fi].origin);
 	if (f->family == SEG_IPV6)
 		accept_neighbours(b, c);
 	refuse_mirrors(b, c);
-	judge_errors(b, fi, c, b->family[fi].errors_own);
-	jump(b, rule(b, c), b->family[fi].settle);
+	judge_errors(b, fi, OWN, c);
+	jump(b, rule(b, c), b->family[fi].settle[OWN]);
 	by_kind(b, f, c, kinds);
 	return c;
 }
@@ -202,12 +202,15 @@ static void accept_rejections(struct build *b, int fi, struct seg_chain *in)
 static void accept_own_errors(struct build *b, int fi, struct seg_chain *in)
 {
 	const uint32_t none = 0;
-	struct seg_rule *r = rule(b, in);
+	struct seg_rule *r;
 
-	seg_rule_state(b->w, r, STATE_RELATED);
-	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, seg_families[fi].icmp);
-	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->live, false);
-	go(b, r, b->carry);
+	for (int road = 0; road < ROADS; road++) {
+		r = rule(b, in);
+		seg_rule_state(b->w, r, STATE_RELATED);
+		seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, seg_families[fi].icmp);
+		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->live[road], false);
+		go(b, r, b->carry);
+	}
 	if (!b->options->observe)
 		return;
 	/* Nothing was judged early: the flow's first packet met the error, and would either have got its
@@ -242,7 +245,7 @@ static struct seg_chain *write_output(struct build *b, int fi, const struct kind
 		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_FIB_DADDR_TYPE), b->group, false);
 		go(b, r, near);
 	}
-	jump(b, rule(b, c), b->family[fi].settle);
+	jump(b, rule(b, c), b->family[fi].settle[OWN]);
 	by_kind(b, f, c, kinds);
 	return c;
 }
@@ -304,7 +307,7 @@ static void write_base(struct build *b, enum seg_hook hook, struct seg_chain *co
 	r = rule(b, base);
 	seg_rule_state(b->w, r, STATE_ESTABLISHED);
 	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_DIRECTION, interface, SEG_L_CT_MARK),
-			hook == SEG_HOOK_FORWARD ? b->fast : b->fast_own, false);
+			b->fast[hook == SEG_HOOK_FORWARD ? THROUGH : OWN], false);
 	let_pass(b, r);
 	r = rule(b, base);
 	seg_rule_state(b->w, r, STATE_INVALID);

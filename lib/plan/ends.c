@@ -98,18 +98,19 @@ static void write_cross(struct build *b)
 
 /* A number that only drains must not stay in the mark of a flow that it was given just now: it would let the
  * next packet by. One that is closed stays: by it the flows that it cut are found and told. */
-static void forget_number(struct build *b, struct seg_chain *in)
+static void forget_number(struct build *b, struct seg_chain *in, enum road road)
 {
 	struct seg_rule *r = rule(b, in);
 
-	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->live, false);
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->live[road], false);
 	seg_rule_set_mark(b->w, r, 0);
 }
 
 /* Where the number in the mark is in a set, there it goes, by way of its MAC where it is bound to one;
  * otherwise back. The MAC must be seen to be right: a frame that has none finds no element. */
 static struct seg_chain *ask_number(struct build *b, const struct family *f, struct family_parts *p,
-				    const char *name, const struct seg_set *set, const struct seg_chain *then)
+				    const char *name, enum road road, const struct seg_set *set,
+				    const struct seg_chain *then)
 {
 	struct seg_chain *ask = chain(b, name, f->suffix);
 	bool just_given = set == b->open;
@@ -124,7 +125,7 @@ static struct seg_chain *ask_number(struct build *b, const struct family *f, str
 				false);
 		go(b, r, then);
 		if (just_given)
-			forget_number(b, with_mac);
+			forget_number(b, with_mac, road);
 		r = rule(b, ask);
 		seg_rule_cmp_u8(b->w, r, SEG_L_CT_DIRECTION, ORIGINAL);
 		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->macs, false);
@@ -134,7 +135,7 @@ static struct seg_chain *ask_number(struct build *b, const struct family *f, str
 	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), set, false);
 	go(b, r, then);
 	if (just_given)
-		forget_number(b, ask);
+		forget_number(b, ask, road);
 	return ask;
 }
 
@@ -197,22 +198,26 @@ static void write_refuse(struct build *b, const struct family *f, struct family_
  * ICMP errors belong to the flow they speak about, and come in where its packets do: nobody beside the way
  * has a say, or anything to tell. Where the mark cannot vouch for a MAC, it is looked at.
  */
-static struct seg_chain *write_errors(struct build *b, const struct family *f, struct family_parts *p,
-				      const char *name, const struct seg_set *fast)
+static void write_errors(struct build *b, const struct family *f, struct family_parts *p)
 {
-	struct seg_chain *errors = chain(b, name, f->suffix);
-	struct seg_rule *r = rule(b, errors);
+	static const char *const name[ROADS] = {"errors", "errors-own"};
 
-	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_DIRECTION, SEG_L_IIFNAME, SEG_L_CT_MARK), fast, false);
-	let_pass(b, r);
-	if (b->any_bound) {
-		r = rule(b, errors);
-		seg_rule_cmp_u8(b->w, r, SEG_L_CT_DIRECTION, ORIGINAL);
-		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->macs, false);
-		jump(b, r, p->carried);
+	for (int road = 0; road < ROADS; road++) {
+		struct seg_chain *errors = chain(b, name[road], f->suffix);
+		struct seg_rule *r = rule(b, errors);
+
+		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_DIRECTION, SEG_L_IIFNAME, SEG_L_CT_MARK),
+				b->fast[road], false);
+		let_pass(b, r);
+		if (b->any_bound) {
+			r = rule(b, errors);
+			seg_rule_cmp_u8(b->w, r, SEG_L_CT_DIRECTION, ORIGINAL);
+			seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->macs, false);
+			jump(b, r, p->carried[road]);
+		}
+		go(b, rule(b, errors), p->refuse);
+		p->errors[road] = errors;
 	}
-	go(b, rule(b, errors), p->refuse);
-	return errors;
 }
 
 /* By family, for chains that serve both. */
@@ -254,12 +259,13 @@ void seg_ruleset_ends(struct build *b)
 	write_admit(b);
 	write_cross(b);
 	for (int i = 0; i < 2; i++) {
+		const struct family *f = &seg_families[i];
 		struct family_parts *p = &b->family[i];
 
-		p->in_force = ask_number(b, &seg_families[i], p, "in-force", b->open, b->admit);
-		p->crossing = ask_number(b, &seg_families[i], p, "crossing", b->open, b->cross);
-		p->carried = ask_number(b, &seg_families[i], p, "carried", b->live, b->carry);
-		p->errors = write_errors(b, &seg_families[i], p, "errors", b->fast);
-		p->errors_own = write_errors(b, &seg_families[i], p, "errors-own", b->fast_own);
+		p->in_force = ask_number(b, f, p, "in-force", OWN, b->open, b->admit);
+		p->crossing = ask_number(b, f, p, "crossing", THROUGH, b->open, b->cross);
+		p->carried[THROUGH] = ask_number(b, f, p, "carried", THROUGH, b->live[THROUGH], b->carry);
+		p->carried[OWN] = ask_number(b, f, p, "carried-own", OWN, b->live[OWN], b->carry);
+		write_errors(b, f, p);
 	}
 }

@@ -70,15 +70,13 @@ static void describe(struct seg_elem *elem, const struct in_force *f, uint64_t t
 	elem->timeout_ms = timeout_ms;
 }
 
-/* A flow with the gateway is none that forward lets by: a source route would lead its packets on, past the
- * address that was judged. */
-static struct seg_set *fast_set(const struct build *b, const struct seg_number *number)
+static enum road road_of(const struct build *b, const struct seg_number *number)
 {
 	const struct seg_zone *gateway = b->policy->gateway_zone;
 
 	return number->permit && (from_side(number)->zone == gateway || to_side(number)->zone == gateway)
-		       ? b->fast_own
-		       : b->fast;
+		       ? OWN
+		       : THROUGH;
 }
 
 static void fast_elem(struct build *b, const struct in_force *f, uint8_t direction, const char *interface,
@@ -89,7 +87,7 @@ static void fast_elem(struct build *b, const struct in_force *f, uint8_t directi
 	seg_key_u8(&key, direction);
 	seg_key_ifname(&key, interface);
 	seg_key_u32(&key, number->number);
-	describe(seg_writer_elem(b->w, fast_set(b, number), &key, NULL), f, f->flow_timeout_ms);
+	describe(seg_writer_elem(b->w, b->fast[road_of(b, number)], &key, NULL), f, f->flow_timeout_ms);
 }
 
 /* Interface names of a number's flows in one direction, each once. */
@@ -170,7 +168,7 @@ static void write_number(struct build *b, const struct seg_number *number, struc
 	if (!f.carries)
 		return;
 	seg_key_u32(&live, number->number);
-	describe(seg_writer_elem(b->w, b->live, &live, NULL), &f, f.flow_timeout_ms);
+	describe(seg_writer_elem(b->w, b->live[road_of(b, number)], &live, NULL), &f, f.flow_timeout_ms);
 	for (uint8_t direction = ORIGINAL; direction <= REPLY; direction++) {
 		/* The mark cannot vouch for a MAC: such packets are judged one by one. */
 		if (number->bound && direction == ORIGINAL)
@@ -207,8 +205,8 @@ void seg_ruleset_numbers(struct build *b)
 	struct names names = {0};
 
 	seg_writer_expect(b->w, b->open, b->collection.numbers);
-	seg_writer_expect(b->w, b->live, b->collection.numbers);
-	seg_writer_expect(b->w, b->fast, 2 * b->collection.numbers);
+	seg_writer_expect(b->w, b->live[THROUGH], b->collection.numbers);
+	seg_writer_expect(b->w, b->fast[THROUGH], 2 * b->collection.numbers);
 	for (size_t i = 0; i < b->collection.numbers; i++) {
 		const struct seg_number *number = &b->collection.number[i];
 		struct seg_key key = {.len = 0};

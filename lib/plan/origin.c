@@ -116,13 +116,17 @@ static void write_begin(struct build *b, const struct family *f, struct family_p
  */
 static void write_settle(struct build *b, const struct family *f, struct family_parts *p)
 {
-	struct seg_rule *r;
+	static const char *const name[ROADS] = {"settle", "settle-own"};
 
-	p->settle = chain(b, "settle", f->suffix);
-	r = rule(b, p->settle);
-	seg_rule_confirmed(b->w, r);
-	jump(b, r, p->carried);
-	go(b, rule(b, p->settle), p->begin);
+	for (int road = 0; road < ROADS; road++) {
+		struct seg_chain *settle = chain(b, name[road], f->suffix);
+		struct seg_rule *r = rule(b, settle);
+
+		seg_rule_confirmed(b->w, r);
+		jump(b, r, p->carried[road]);
+		go(b, rule(b, settle), p->begin);
+		p->settle[road] = settle;
+	}
 }
 
 void seg_ruleset_origins(struct build *b)

@@ -35,12 +35,19 @@ struct family {
 };
 extern const struct family seg_families[2]; /* IPv4, IPv6 */
 
+/*
+ * Flows through the gateway, and those whose one end it is. Neither road knows the other's numbers: an address
+ * that the gateway gains or loses, or a packet that names its own way, would lead an open flow on to where
+ * nobody judged it.
+ */
+enum road { THROUGH, OWN, ROADS };
+
 /* The chains and sets of one family that others refer to. */
 struct family_parts {
 	struct seg_set *named, *exact, *bound, *denied, *spoofed, *limit, *reject;
 	struct seg_set *isolated; /* NULL: no address is isolated */
-	struct seg_chain *origin, *in_force, *crossing, *carried, *settle, *begin, *refuse, *spoof, *nobody,
-		*errors, *errors_own; /* about flows through the gateway; with it */
+	struct seg_chain *origin, *in_force, *crossing, *begin, *refuse, *spoof, *nobody;
+	struct seg_chain *carried[ROADS], *settle[ROADS], *errors[ROADS];
 };
 
 struct build {
@@ -49,8 +56,8 @@ struct build {
 	struct seg_writer *w;
 	struct seg_arena *arena;
 	struct seg_collection collection;
-	struct seg_set *fast, *fast_own; /* of flows through the gateway; to it and from it */
-	struct seg_set *live, *open, *admitted, *slow, *macs, *own, *group, *neighbour, *listener, *spoof_limit;
+	struct seg_set *fast[ROADS], *live[ROADS];
+	struct seg_set *open, *admitted, *slow, *macs, *own, *group, *neighbour, *listener, *spoof_limit;
 	struct seg_set *held; /* numbers of zones that begin nothing new */
 	struct seg_set *outgrown, *outgrown_spoofed; /* refused packets that the bounded tables have no room for */
 	struct seg_chain *admit, *cross, *carry, *invalid, *unwanted, *refuse, *spoofed;

@@ -123,9 +123,10 @@ void seg_ruleset_sets(struct build *b)
 	static const uint8_t listener[] = {MLD_LISTENER_QUERY, MLD_LISTENER_REPORT, MLD_LISTENER_REDUCTION,
 					   143};
 
-	b->fast = fast_set(b, "fast");
-	b->fast_own = fast_set(b, "fast-own");
-	b->live = number_set(b, "live", SEG_FIELDS(SEG_F_MARK));
+	b->fast[THROUGH] = fast_set(b, "fast");
+	b->fast[OWN] = fast_set(b, "fast-own");
+	b->live[THROUGH] = number_set(b, "live", SEG_FIELDS(SEG_F_MARK));
+	b->live[OWN] = number_set(b, "live-own", SEG_FIELDS(SEG_F_MARK));
 	b->open = number_set(b, "open", SEG_FIELDS(SEG_F_MARK));
 	b->held = kept_set(b, "held", "", SEG_FIELDS(SEG_F_MARK));
 	/* Counted as they come, because few numbers have any at a time: flows admitted, and packets that did

@@ -189,6 +189,25 @@ def test_an_open_flow_to_the_gateway_leads_nowhere_else():
         assert not arrived(wire, token, NEVER), "by way of the gateway's address to out"
 
 
+def segments_to(gateway, last, source, port, token):
+    """A UDP packet to the gateway that names its own way on to last: types 4 (SRv6) of RFC 8754. Its checksum is
+    right for the way to the gateway, or conntrack would not know it."""
+    way = struct.pack(">BBBBBBH", 17, 4, 4, 1, 1, 0, 0) + b"".join(ipaddress.ip_address(a).packed for a in (last, gateway))
+    return way + transport(source, gateway, "udp", 40000, port, "", token)
+
+
+def test_segments_lead_no_flow_of_the_gateways_on():
+    """A foreign hand has switched segment routing on: what input let by comes to forward with another address."""
+    with Town(hosts=("a", "b", "out")) as (lab, _):
+        lab.sysctl("gw", *(f"net.ipv6.conf.{i}.seg6_enabled=1" for i in ("all", "a0", "b0", "out0")))
+        gateway, me = "2001:db8:1::1", "2001:db8:1::20"
+        for host, last in (("out", "2001:db8:f::20"), ("b", "2001:db8:2::20")):
+            for port in (123, 123, 5005):
+                assert not passes(lab, host, "a", gateway, source=me, proto=43, around=lambda token:
+                                  segments_to(gateway, last, me, port, token)), f"udp/{port} by way of the gateway to {last}"
+        assert lab.probe("a", gateway, "udp/123") and lab.probe("a", "2001:db8:2::20", "udp/5005")
+
+
 def test_no_setting_routes_what_is_the_gateways_own():
     """A source route leads past the address that was judged, and a broadcast into every host of a link."""
     with Town(hosts=("a", "b", "out")) as (lab, segd):

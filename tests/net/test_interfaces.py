@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Interfaces that come late, change their name or match a pattern."""
-from lab import wait_for
+from lab import NEVER, arrived, receive, wait_for
 from town import Town, policy
 
 FEW = ("a", "b")
@@ -38,3 +38,30 @@ def test_gateway_address_that_comes_and_goes():
         lab._own("gw", ["10.1.0.9/24"])
         assert wait_for(lambda: lab.probe("a", "10.1.0.9", "tcp/22"), 3)
         assert not lab.probe("b", "10.1.0.9", "tcp/22", expect=False), "not on b's interface"
+
+
+def test_an_address_that_moves_takes_no_flow_with_it():
+    """As VRRP moves one: what was permitted with the gateway is not permitted with the host that has it now, nor the
+    other way round, and a flow that is open proves nothing."""
+    text = policy(BG="from: b, to: gateway, destination: [10.1.0.9], service: [udp/123]",
+                  BA="from: b, to: a, destination: [10.1.0.30], service: [udp/5005]")
+    with Town(text, FEW) as (lab, _):
+        lab.ip("gw", "addr add 10.1.0.9/24 dev a0")
+        lab.ip("a", "addr add 10.1.0.30/24 dev eth0")
+        lab._own("gw", ["10.1.0.9/24"])
+        lab._own("a", ["10.1.0.30/24"])
+        with_gateway, through = lab.stream("b", "10.1.0.9", "udp/123"), lab.stream("b", "10.1.0.30", "udp/5005")
+        assert with_gateway.both() and through.both()
+        lab.drop(with_gateway.peer)  # an open socket of the gateway's would hold its packets back
+        lab.ip("gw", "addr del 10.1.0.9/24 dev a0", "addr add 10.1.0.30/24 dev a0")
+        lab.ip("a", "addr del 10.1.0.30/24 dev eth0", "addr add 10.1.0.9/24 dev eth0")
+        wire, server = lab.wire("a"), lab.socket("gw", 2, 2, bind=("10.1.0.30", 5005))
+        for number in range(3):
+            token = b"moved %d" % number
+            for stream in (with_gateway, through):
+                try:
+                    stream.client.send(token)
+                except OSError:  # the refusal of the one before
+                    stream.client.send(token)
+            assert not arrived(wire, token, NEVER), "to the host that has the gateway's address now"
+            assert not receive(server, NEVER), "to the gateway, which has the host's address now"

@@ -124,3 +124,32 @@ def test_translated_while_the_rules_were_absent():
         assert not entries(lab, 80)
         assert entries(lab, 81), "what a permit explains stays, behind a translation too"
         assert len(segd.alerts("violation")) == 1
+
+
+def test_a_number_of_another_permit_is_taken_away():
+    """As conntrackd brings it from a peer whose numbers are others: the entry is a permitted one, and by which permit is
+    the kernel's to say. Else the end of that permit would not end the flow."""
+    text = {"SA": "from: [a, out], to: [b, den], service: [udp/7000]"}
+    with Town(policy(**text), FEW) as (lab, segd):
+        for name, proto, port, ends in (("another permit's", "tcp", 443, {"AB": None}),
+                                        ("the same permit's between other zones", "udp", 7000,
+                                         {"SA": "from: out, to: [b, den], service: [udp/7000]"})):
+            assert lab.probe("b", "192.0.2.20", "tcp/80") and lab.probe("out", "10.2.0.20", "udp/7000")
+            other = next(line for line in lab.conntrack() if f"dport={80 if proto == 'tcp' else 7000}" in line)
+            number = other.split("mark=")[1].split()[0]
+            stream = lab.stream("a", "10.2.0.20", f"{proto}/{port}", sport=42000)
+            assert stream.both()
+            lab.exec("gw", "conntrack", "-D", "-p", proto, "--orig-port-src", "42000")
+            lab.exec("gw", "conntrack", "-I", "-s", "10.1.0.20", "-d", "10.2.0.20", "-p", proto, "--sport", "42000", "--dport",
+                     str(port), "-t", "600", "-u", "SEEN_REPLY,ASSURED", "-m", number,
+                     *(("--state", "ESTABLISHED") if proto == "tcp" else ()))
+
+            def its_own():
+                line = next(one for one in lab.conntrack() if "sport=42000" in one)
+                return stream.both() and f"mark={number} " not in line and "mark=0 " not in line
+            assert wait_for(its_own, SOON), f"{name}: {[one for one in lab.conntrack() if 'sport=42000' in one]}"
+            segd.apply(policy(**{**text, **ends}))
+            assert stream.dead(), f"{name} number carries it on"
+            stream.close()
+            segd.apply(policy(**text))
+        assert not segd.alerts("violation")

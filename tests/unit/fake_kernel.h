@@ -473,6 +473,16 @@ static int fake_delete(void *kernel, const struct seg_flow *flow, size_t n, size
 	return 0;
 }
 
+static int fake_unmark(void *kernel, const struct seg_flow *flow, size_t n)
+{
+	struct fake_kernel *fake = kernel;
+
+	for (size_t i = 0; i < fake->flows; i++)
+		if (fake_is_among(flow, n, fake->flow[i].id))
+			fake->flow[i].mark = 0;
+	return 0;
+}
+
 static int fake_bypass(void *kernel, const char *const *interface, size_t interfaces,
 		       void (*each)(void *context, const char *text), void *context)
 {
@@ -502,20 +512,22 @@ static const struct seg_kernel_ops fake_ops = {
 	.come_round = fake_come_round,
 	.dump = fake_dump,
 	.delete = fake_delete,
+	.unmark = fake_unmark,
 	.bypass = fake_bypass,
 };
 
 /* The number of a permit, by the comment that its element bears. */
 static inline uint32_t fake_number(const struct fake_kernel *fake, const char *permit)
 {
-	const struct seg_set *set = seg_plan_set(fake->image, "live");
+	const struct seg_set *const set[] = {seg_plan_set(fake->image, "live"), seg_plan_set(fake->image, "live-own")};
 	uint32_t number;
 
-	for (size_t i = 0; set && i < set->elems; i++)
-		if (set->elem[i].comment && strcmp(set->elem[i].comment, permit) == 0) {
-			memcpy(&number, set->elem[i].key, sizeof(number));
-			return number;
-		}
+	for (int k = 0; k < 2; k++)
+		for (size_t i = 0; set[k] && i < set[k]->elems; i++)
+			if (set[k]->elem[i].comment && strcmp(set[k]->elem[i].comment, permit) == 0) {
+				memcpy(&number, set[k]->elem[i].key, sizeof(number));
+				return number;
+			}
 	return 0;
 }
 
