@@ -37,7 +37,6 @@ struct seg_usage {
 	struct seg_hash element; /* struct element_seen */
 	uint64_t silent;	 /* flows begun inside zones: the kernel is told to send no events of them */
 	bool adopted;		 /* the first reading goes against what was accounted before */
-	bool dirty;
 };
 
 /* watch.c */

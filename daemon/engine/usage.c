@@ -8,6 +8,8 @@
  * together with what the kernel's counters stood at, so that a daemon that finds its
  * table still there adds only the difference. What they stood at is the sum of what the
  * elements were last seen at, so that it fits the totals also in the middle of a reading.
+ * A commit takes counters away: they are kept before it and anew behind it, or a daemon that
+ * dies soon after would leave nothing of what went with them.
  */
 
 #include "state.h"
@@ -30,6 +32,7 @@ struct use {
 	struct seg_counts sum;	     /* scratch of summing */
 	struct seg_counts accounted; /* the same at the time of the last save, before this life */
 	time_t first, last;
+	bool dirty; /* since the last save */
 };
 struct element_key {
 	uint64_t hash[2];
@@ -123,6 +126,7 @@ static void used_now(struct use *use, time_t now)
 	if (!use->first)
 		use->first = now;
 	use->last = now;
+	use->dirty = true;
 }
 
 static struct element_seen *element_seen(struct seg_usage *usage, enum seg_counted which,
@@ -173,7 +177,6 @@ void seg_usage_take(struct seg_engine *engine, enum seg_counted which, const str
 	use = use_of(usage, id);
 	add(&use->total, seen->kind, more.packets, more.bytes);
 	used_now(use, now);
-	usage->dirty = true;
 }
 
 /* What the kernel's counters stand at, by permits: of every element that is not known to be gone. */
@@ -192,7 +195,7 @@ static void sum_standing(struct seg_engine *engine, time_t now)
 	}
 	cursor = 0;
 	while ((use = seg_hash_next(&usage->permit, &cursor))) {
-		usage->dirty |= memcmp(&use->sum, &use->standing, sizeof(use->sum)) != 0;
+		use->dirty |= memcmp(&use->sum, &use->standing, sizeof(use->sum)) != 0;
 		use->standing = use->sum;
 		memset(&use->sum, 0, sizeof(use->sum));
 	}
@@ -291,7 +294,6 @@ void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, 
 	while ((use = seg_hash_next(&usage->permit, &cursor)))
 		adopt(use, now);
 	usage->adopted = false;
-	usage->dirty = true;
 }
 
 void seg_usage_read(struct seg_engine *engine, time_t now)
@@ -384,28 +386,42 @@ void seg_usage_settle(struct seg_engine *engine)
 			continue;
 		used_now(use_of(&engine->usage, book->policy->permit[i].id), book->touched[i]);
 		book->touched[i] = 0;
-		engine->usage.dirty = true;
 	}
+}
+
+static bool any_dirty(const struct seg_usage *usage)
+{
+	const struct use *use;
+	size_t cursor = 0;
+
+	while ((use = seg_hash_next(&usage->permit, &cursor)))
+		if (use->dirty)
+			return true;
+	return false;
 }
 
 void seg_usage_save(struct seg_engine *engine, time_t now)
 {
 	struct use *use;
 	size_t cursor = 0;
-	bool failed;
+	bool failed = false;
 
+	if (engine->usage.adopted)
+		return;
 	seg_usage_settle(engine);
 	sum_standing(engine, now);
-	if (!engine->usage.dirty || seg_store_begin_usage(engine->store))
+	if (!any_dirty(&engine->usage) || seg_store_begin_usage(engine->store))
 		return;
-	failed = false;
 	while ((use = seg_hash_next(&engine->usage.permit, &cursor))) {
 		struct seg_usage_row row = {use->key.id, use->total, use->standing, use->first, use->last};
 
-		failed |= seg_store_put_usage(engine->store, &row) != 0;
+		failed |= use->dirty && seg_store_put_usage(engine->store, &row) != 0;
 	}
-	if (!seg_store_end_usage(engine->store) && !failed)
-		engine->usage.dirty = false;
+	if (seg_store_end_usage(engine->store) || failed)
+		return;
+	cursor = 0;
+	while ((use = seg_hash_next(&engine->usage.permit, &cursor)))
+		use->dirty = false;
 }
 
 struct seg_usage_row seg_usage_of(const struct seg_engine *engine, const char *permit)

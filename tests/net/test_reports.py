@@ -83,6 +83,27 @@ def test_a_changed_permit_keeps_what_it_counted():
         assert count() == (1, 55), count()
 
 
+def test_a_crash_behind_a_change_loses_no_count():
+    """What went with the change stands in the state directory, and what did not is not counted twice."""
+    with Town(hosts=("a", "b")) as (lab, segd):
+        def count():
+            ab = next(p for p in segd.segctl("permits")["permits"] if p["id"] == "AB")
+            return ab["flows"], ab["packets"]
+        sent = 0
+        for turn in range(4):
+            for number in range(10 + turn):
+                lab.frame("a", "10.2.0.20", source="10.1.0.20", sport=4000 + number % 2, dport=5005)
+            sent += 10 + turn
+            time.sleep(0.1)
+            if turn % 2 == 0:  # its number, or only another permit's
+                segd.apply(policy(AB=f"from: a, to: b, service: [udp/5000-{5010 + turn}]"))
+            else:
+                segd.apply(policy(AB=f"from: a, to: b, service: [udp/5000-{5009 + turn}]", NO="from: b, to: a, service: [tcp/9]"))
+            segd.kill()
+            segd.start()
+            assert wait_for(lambda: count() == (2, sent), 3), (turn, count(), sent)
+
+
 def test_control_survives_nonsense():
     with Town() as (lab, segd):
         import socket
