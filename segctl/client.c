@@ -138,12 +138,20 @@ static void print_lines(const char *text)
 	seg_strbuf_fini(&line);
 }
 
-/* A policy that has errors (not one that could not be read) is answered as `check` answers it: no. */
-static enum segctl_exit status_of(const char *error, const json_t *parameters)
+/* A policy that has errors (not one that could not be read) is answered as `check` answers it. And no is the
+ * answer where all is well and there is just nothing of the kind: nothing to confirm, no such version. */
+static bool is_no(const json_t *parameters)
 {
 	const json_t *first = json_array_get(json_object_get(parameters, "errors"), 0);
+	const char *code = segctl_text_of(parameters, "code");
 
-	if (!strcmp(segctl_text_of(parameters, "code"), "refused") && *segctl_text_of(first, "file"))
+	return !strcmp(code, "not-found") || !strcmp(code, "nothing-pending") ||
+	       (!strcmp(code, "refused") && *segctl_text_of(first, "file"));
+}
+
+static enum segctl_exit status_of(const char *error, const json_t *parameters)
+{
+	if (is_no(parameters))
 		return SEGCTL_NO;
 	if (!strcmp(error, SEG_ERROR_NOT_ALLOWED))
 		return SEGCTL_DENIED;

@@ -94,6 +94,8 @@ def test_changes():
         assert segd.segctl("history")["history"][0]["result"] == "pending"
         has(segd.segctl("confirm"), APPLIED)
         has(segd.segctl("rollback"), APPLIED)
+        for words in ["confirm"], ["rollback", "999"], ["release", "a"], ["isolate", "nobody", "--reason", "x"], ["stage", "--off"]:
+            has(segd.segctl(*words, ok=(1,))["error"], "code", "message")
         segd.policy.write_text(policy(AB="from: a, to: nowhere, service: [tcp/1]"))
         has(segd.segctl("apply", ok=(1,))["error"], "code", "message")
         for error in listed(segd.segctl("check", str(segd.policy), ok=(1,)), "errors", PLACE):

@@ -57,6 +57,16 @@ static int fake_apply(struct seg_engine *engine, const struct seg_request *reque
 		return -EIO;
 	if (within == 3)
 		return -EINVAL;
+	if (within == 4 || within == 5) {
+		*out = json_pack("{s:s, s:s}", "code", within == 4 ? "kernel" : "invalid-parameter",
+				 "message", "no");
+		return -EINVAL;
+	}
+	if (within == 6 || within == 7) {
+		*out = json_pack("{s:s, s:s}", "code", within == 6 ? "store" : "would-cut-session", "message",
+				 "no");
+		return -EPERM;
+	}
 	*out = json_pack("{s:I, s:b}", "version", within, "unchanged", 0);
 	return 0;
 }
@@ -252,8 +262,18 @@ static const struct {
 	 "{\"error\":\"org.segd.Refused\",\"parameters\":{\"code\":\"system\",\"message\":\"Input/output "
 	 "error\"}}\n"},
 	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":3}}",
-	 "{\"error\":\"org.segd.Invalid\",\"parameters\":{\"code\":\"system\",\"message\":\"Invalid "
+	 "{\"error\":\"org.segd.Refused\",\"parameters\":{\"code\":\"system\",\"message\":\"Invalid "
 	 "argument\"}}\n"},
+	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":4}}",
+	 "{\"error\":\"org.segd.Refused\",\"parameters\":{\"code\":\"kernel\",\"message\":\"no\"}}\n"},
+	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":5}}",
+	 "{\"error\":\"org.segd.Invalid\",\"parameters\":{\"code\":\"invalid-parameter\",\"message\":"
+	 "\"no\"}}\n"},
+	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":6}}",
+	 "{\"error\":\"org.segd.Refused\",\"parameters\":{\"code\":\"store\",\"message\":\"no\"}}\n"},
+	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":7}}",
+	 "{\"error\":\"org.segd.NotAllowed\",\"parameters\":{\"code\":\"would-cut-session\",\"message\":"
+	 "\"no\"}}\n"},
 	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":\"2m\"}}",
 	 "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"confirm_"
 	 "within\"}}"
