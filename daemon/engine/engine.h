@@ -186,7 +186,7 @@ typedef int (*seg_command_fn)(struct seg_engine *engine, const struct seg_reques
 
 /* No parameters unless named; durations in seconds, times and addresses as text. */
 int seg_engine_status(struct seg_engine *engine, const struct seg_request *request, json_t **out);
-/* {unused: days}. In pieces where the caller takes them */
+/* {unused: days, used-within: seconds}. In pieces where the caller takes them */
 int seg_engine_permits(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 /* {zone, busiest: n}: only so many, with {"pairs": [{from, to, flows, bytes}]} beside them. In pieces
  * where the caller takes them; else 10,000 flows at most */

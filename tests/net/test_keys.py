@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The documents of segctl --json: every key of the contract, in every command, from a daemon that has seen something of each."""
+import threading
+
 from lab import wait_for
 from town import PERMITS, Town, policy
 
@@ -63,6 +65,27 @@ def test_status_and_lists():
         answer = segd.segctl("explain", "10.1.0.20", "10.2.0.20", "tcp/444", ok=(1,))
         has(answer, "verdict", "reason", "permit", "nearest", "from", "to", "detail", "at")
         assert (answer["verdict"], answer["reason"], answer["nearest"], answer["permit"]) == ("deny", "port", "AB", None), answer
+
+
+def test_top_sees_what_is_busy():
+    with Town() as (lab, segd):
+        stream, over = lab.stream("a", "10.2.0.20", "udp/5005"), threading.Event()
+
+        def talk():
+            while not over.is_set():
+                assert stream.both()
+
+        talking = threading.Thread(target=talk)
+        talking.start()
+        answer = segd.segctl("top", "--interval", "1")
+        over.set()
+        talking.join()
+        use = {"flows", "bytes", "bytes-per-second"}
+        permits = listed(answer, "permits", {"id", "title"} | use)
+        assert permits[0]["id"] == "AB" and permits[0]["bytes-per-second"] > 0, permits
+        assert len(permits) == len(PERMITS) and not any(p["bytes-per-second"] for p in permits[1:]), permits
+        assert listed(answer, "flows", {"proto", "src", "dst", "permit"} | use)[0]["permit"] == "AB"
+        assert listed(answer, "pairs", {"from", "to"} | use)[0]["from"] == "a"
 
 
 def test_violations():
