@@ -111,26 +111,11 @@ static int take_sample(struct view *view)
 static void put(struct view *view, const char *text, int cells)
 {
 	struct seg_strbuf shown = {0};
-	int width = (int)seg_utf8_show(&shown, text, strlen(text));
-	const char *at = seg_strbuf_text(&shown);
-	int used = 0;
+	size_t used;
 
-	while (*at) {
-		uint32_t code = 0;
-		size_t len = seg_utf8_decode(at, strlen(at), &code);
-		int wide = (int)seg_utf8_cells(code);
-
-		if (used + wide > cells - (width > cells ? 1 : 0))
-			break;
-		seg_strbuf_add_n(&view->out, at, len);
-		used += wide;
-		at += len;
-	}
-	if (width > cells) {
-		seg_strbuf_add(&view->out, "…");
-		used++;
-	}
-	seg_strbuf_printf(&view->out, "%*s ", cells - used, "");
+	seg_utf8_show(&shown, text, strlen(text));
+	used = seg_utf8_cut(&view->out, seg_strbuf_text(&shown), (size_t)cells);
+	seg_strbuf_printf(&view->out, "%*s ", cells - (int)used, "");
 	seg_strbuf_fini(&shown);
 }
 
