@@ -14,7 +14,7 @@ static void show(const struct segctl *ctl, const json_t *answer)
 	segctl_versions(ctl, answer, "history", false);
 	if (json_array_size(json_object_get(answer, "actions"))) {
 		printf("\n%s\n", _("Emergency actions"));
-		segctl_incidents(ctl, answer, "actions");
+		segctl_incidents(ctl, answer, "actions", false);
 	}
 }
 

@@ -6,7 +6,7 @@
 
 #include "table.h"
 
-/* A table of the list under a key of an answer; nothing where it is empty. */
-void segctl_incidents(const struct segctl *ctl, const json_t *answer, const char *key);
+/* A table of the list under a key of an answer, whole or in what room there is; nothing where it is empty. */
+void segctl_incidents(const struct segctl *ctl, const json_t *answer, const char *key, bool whole);
 
 #endif

@@ -10,18 +10,23 @@
 
 static void show(const struct segctl *ctl, const json_t *answer)
 {
-	static const char *const headings[] = {N_("ISOLATED"), N_("SINCE"), N_("UNTIL"), N_(">UID"),
-					       N_("REASON")};
+	static const struct segctl_column columns[] = {
+		{.heading = N_("ISOLATED")},
+		{.heading = N_("SINCE")},
+		{.heading = N_("UNTIL")},
+		{.heading = N_(">UID"), .spared = 1},
+		{.heading = N_("REASON"), .least = 24},
+	};
 	struct segctl_table table;
 	const json_t *one;
 	size_t i;
 
-	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
+	segctl_table_init(&table, ctl, columns, sizeof(columns) / sizeof(*columns));
 	json_array_foreach(json_object_get(answer, "isolated"), i, one)
 	{
 		segctl_table_add_tone(&table, segctl_text_of(one, "target"), SEGCTL_BAD);
-		segctl_table_add_text(&table, one, "since");
-		segctl_table_add_text(&table, one, "until");
+		segctl_table_add_time(&table, one, "since");
+		segctl_table_add_time(&table, one, "until");
 		segctl_table_add_number(&table, one, "uid");
 		segctl_table_add_text(&table, one, "reason");
 	}

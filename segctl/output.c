@@ -2,14 +2,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
+#include "base/calendar.h"
 #include "base/i18n.h"
 #include "control/sentence.h"
 #include "output.h"
 
+#define HALF_A_YEAR (183LL * 86400)
+
 bool segctl_terminal(void)
 {
 	return isatty(STDOUT_FILENO);
+}
+
+size_t segctl_terminal_columns(void)
+{
+	struct winsize size;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
 }
 
 bool segctl_line(const json_t *document)
@@ -154,6 +166,22 @@ const char *segctl_size(long long bytes, char buf[static SEGCTL_SIZE_STRLEN])
 	for (; value >= 1024 && i + 1 < sizeof(unit) / sizeof(*unit); i++)
 		value /= 1024;
 	snprintf(buf, SEGCTL_SIZE_STRLEN, i ? "%.1f %s" : "%.0f %s", value, unit[i]);
+	return buf;
+}
+
+const char *segctl_time_brief(const char *text, char buf[static SEGCTL_BRIEF_STRLEN])
+{
+	size_t second = strlen("2026-11-24T20:00"), offset = strlen("2026-11-24T20:00:05");
+	char here[SEG_TIME_STRLEN];
+	time_t at;
+
+	if (strlen(text) <= offset || !seg_time_parse(text, NULL, &at))
+		return text;
+	if (llabs((long long)(at - time(NULL))) > HALF_A_YEAR)
+		snprintf(buf, SEGCTL_BRIEF_STRLEN, "%.10s", text);
+	else
+		snprintf(buf, SEGCTL_BRIEF_STRLEN, "%.5s %.5s%.8s", text + 5, text + second - 5,
+			 strcmp(seg_time_format(at, NULL, here), text) ? text + offset : "");
 	return buf;
 }
 

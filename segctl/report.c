@@ -56,15 +56,19 @@ static void add_permit(struct segctl_table *table, const json_t *permit)
 
 static void show_class(const struct segctl *ctl, const json_t *answer, const char *class)
 {
-	static const char *const headings[] = {
-		N_("PERMIT"),	N_("TITLE"),	N_("ZONES"), N_("STATE"),	N_("OWNER"),
-		N_("APPROVER"), N_("TICKET"),	N_("BASIS"), N_("VALID UNTIL"), N_("REVIEW"),
-		N_(">PACKETS"), N_("LAST USE"), N_("NOTE")};
+	static const struct segctl_column columns[] = {
+		{.heading = N_("PERMIT")}, {.heading = N_("TITLE")},	{.heading = N_("ZONES")},
+		{.heading = N_("STATE")},  {.heading = N_("OWNER")},	{.heading = N_("APPROVER")},
+		{.heading = N_("TICKET")}, {.heading = N_("BASIS")},	{.heading = N_("VALID UNTIL")},
+		{.heading = N_("REVIEW")}, {.heading = N_(">PACKETS")}, {.heading = N_("LAST USE")},
+		{.heading = N_("NOTE")},
+	};
 	struct segctl_table table;
 	const json_t *permit;
 	size_t i;
 
-	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
+	segctl_table_init(&table, ctl, columns, sizeof(columns) / sizeof(*columns));
+	table.whole = true;
 	json_array_foreach(json_object_get(answer, "permits"), i, permit)
 	{
 		if (!strcmp(segctl_text_of(permit, "class"), class))
@@ -96,7 +100,7 @@ static void show_list(const struct segctl *ctl, const json_t *answer, const char
 {
 	heading(ctl, title);
 	if (json_array_size(json_object_get(answer, key)))
-		segctl_incidents(ctl, answer, key);
+		segctl_incidents(ctl, answer, key, true);
 	else
 		puts(none);
 }

@@ -30,14 +30,19 @@ static void add_closes(struct seg_strbuf *out, const json_t *closes)
 
 static void show(const struct segctl *ctl, const json_t *answer)
 {
-	static const char *const headings[] = {N_("STAGE"), N_("NOW"), N_("SINCE"), N_("CLOSES"),
-					       N_("TITLE")};
+	static const struct segctl_column columns[] = {
+		{.heading = N_("STAGE")},
+		{.heading = N_("NOW")},
+		{.heading = N_("SINCE"), .spared = 1},
+		{.heading = N_("CLOSES"), .least = 24},
+		{.heading = N_("TITLE"), .least = 12},
+	};
 	struct seg_strbuf closes = {0};
 	struct segctl_table table;
 	const json_t *one;
 	size_t i;
 
-	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
+	segctl_table_init(&table, ctl, columns, sizeof(columns) / sizeof(*columns));
 	json_array_foreach(json_object_get(answer, "stages"), i, one)
 	{
 		segctl_table_add_text(&table, one, "stage");
@@ -45,7 +50,7 @@ static void show(const struct segctl *ctl, const json_t *answer)
 			segctl_table_add_tone(&table, _("active"), SEGCTL_WARN);
 		else
 			segctl_table_add(&table, "-");
-		segctl_table_add_text(&table, one, "since");
+		segctl_table_add_time(&table, one, "since");
 		add_closes(&closes, json_object_get(one, "closes"));
 		segctl_table_add(&table, seg_strbuf_text(&closes));
 		seg_strbuf_reset(&closes);

@@ -6,7 +6,8 @@
 
 #include "table.h"
 
-/* The list `key` of the answer; hashes whole, as evidence needs them, or their first twelve digits. */
-void segctl_versions(const struct segctl *ctl, const json_t *answer, const char *key, bool whole_hash);
+/* The list `key` of the answer; whole, as evidence has to be, or in what room there is, of hashes the first
+ * twelve digits. */
+void segctl_versions(const struct segctl *ctl, const json_t *answer, const char *key, bool whole);
 
 #endif
