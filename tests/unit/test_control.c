@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "server/control.h"
 #include "control/interface.h"
+#include "runner.h"
 
 #define BIG (1u << 20)
 
@@ -675,8 +676,6 @@ int main(void)
 {
 	Suite *suite = suite_create("control");
 	TCase *tcase = tcase_create("control");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, service_introduces_itself);
@@ -701,9 +700,5 @@ int main(void)
 	tcase_add_test(tcase, one_client_too_many_is_told_so);
 	tcase_add_test(tcase, socket_file_is_closed_to_others_and_stale_ones_are_replaced);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

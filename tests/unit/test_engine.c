@@ -13,6 +13,7 @@
 
 #include "fake_kernel.h"
 #include "store/store.h"
+#include "runner.h"
 
 /* 2026-11-24T10:00:00+09:00, a Tuesday */
 #define MORNING 1795482000
@@ -2306,8 +2307,6 @@ int main(void)
 {
 	Suite *suite = suite_create("engine");
 	TCase *tcase = tcase_create("life");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_seals_then_loads);
@@ -2388,9 +2387,5 @@ int main(void)
 	tcase_add_test(tcase, test_streams);
 	tcase_add_test(tcase, test_status_and_verify);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "base/sha256.h"
 #include "base/utf8.h"
+#include "runner.h"
 
 START_TEST(map_finds_what_was_put)
 {
@@ -214,8 +215,6 @@ int main(void)
 {
 	Suite *suite = suite_create("names");
 	TCase *tcase = tcase_create("names");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tcase, map_finds_what_was_put);
 	tcase_add_test(tcase, utf8_is_strict);
@@ -225,9 +224,5 @@ int main(void)
 	tcase_add_test(tcase, utf8_cuts);
 	tcase_add_test(tcase, sha256_as_published);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }
