@@ -2,7 +2,6 @@
 /* segctl denials, violations: what was refused, and what no permit explains. */
 #include "commands.h"
 
-#include <stdio.h>
 #include "base/i18n.h"
 #include "client.h"
 #include "ends.h"
@@ -38,6 +37,14 @@ static const struct segctl_listing denials = {
 	.add_row = add_row,
 };
 
+static void add_violation(struct segctl_table *table, const json_t *one)
+{
+	add_row(table, one);
+	segctl_table_add_text(table, one, "permit");
+	segctl_table_add_size(table, one, "bytes");
+	segctl_table_add_word(table, one, "action");
+}
+
 static void show_violations(const struct segctl *ctl, const json_t *answer)
 {
 	static const struct segctl_column more[] = {
@@ -46,24 +53,12 @@ static void show_violations(const struct segctl *ctl, const json_t *answer)
 		{.heading = N_("ACTION")},
 	};
 	struct segctl_table table;
-	const json_t *one;
-	size_t i;
 
 	segctl_table_init(&table, ctl, NULL, 0);
 	add_columns(&table);
 	segctl_table_add_columns(&table, more, sizeof(more) / sizeof(*more));
-	json_array_foreach(json_object_get(answer, "violations"), i, one)
-	{
-		add_row(&table, one);
-		segctl_table_add_text(&table, one, "permit");
-		segctl_table_add_size(&table, one, "bytes");
-		segctl_table_add_word(&table, one, "action");
-	}
-	if (segctl_table_rows(&table) || !segctl_terminal())
-		segctl_table_print(&table);
-	else
-		puts(_("no violation is known"));
-	segctl_table_fini(&table);
+	segctl_table_show(&table, json_object_get(answer, "violations"), add_violation,
+			  _("no violation is known"));
 }
 
 static int run_denials(const struct segctl *ctl, int argc, char **argv)

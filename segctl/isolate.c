@@ -2,11 +2,19 @@
 /* segctl isolate, release, isolated: hosts and zones cut off in an emergency. */
 #include "commands.h"
 
-#include <stdio.h>
 #include "base/i18n.h"
 #include "client.h"
 #include "options.h"
 #include "table.h"
+
+static void add_row(struct segctl_table *table, const json_t *one)
+{
+	segctl_table_add_tone(table, segctl_text_of(one, "target"), SEGCTL_BAD);
+	segctl_table_add_time(table, one, "since");
+	segctl_table_add_time(table, one, "until");
+	segctl_table_add_number(table, one, "uid");
+	segctl_table_add_text(table, one, "reason");
+}
 
 static void show(const struct segctl *ctl, const json_t *answer)
 {
@@ -18,26 +26,10 @@ static void show(const struct segctl *ctl, const json_t *answer)
 		{.heading = N_("REASON"), .least = 24},
 	};
 	struct segctl_table table;
-	const json_t *one;
-	size_t i;
 
 	segctl_table_init(&table, ctl, columns, sizeof(columns) / sizeof(*columns));
-	json_array_foreach(json_object_get(answer, "isolated"), i, one)
-	{
-		segctl_table_add_tone(&table, segctl_text_of(one, "target"), SEGCTL_BAD);
-		segctl_table_add_time(&table, one, "since");
-		segctl_table_add_time(&table, one, "until");
-		segctl_table_add_number(&table, one, "uid");
-		segctl_table_add_text(&table, one, "reason");
-	}
-	if (segctl_table_rows(&table) || !segctl_terminal())
-		segctl_table_print(&table);
-	else
-		puts(_("nobody is isolated"));
-	segctl_table_fini(&table);
-	if (segctl_number_of(json_object_get(answer, "revoked"), "flows"))
-		printf(_("open flows stopped: %lld\n"),
-		       segctl_number_of(json_object_get(answer, "revoked"), "flows"));
+	segctl_table_show(&table, json_object_get(answer, "isolated"), add_row, _("nobody is isolated"));
+	segctl_print_stopped(answer);
 }
 
 static int run_isolate(const struct segctl *ctl, int argc, char **argv)

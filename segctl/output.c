@@ -185,6 +185,14 @@ const char *segctl_time_brief(const char *text, char buf[static SEGCTL_BRIEF_STR
 	return buf;
 }
 
+void segctl_print_stopped(const json_t *answer)
+{
+	long long flows = segctl_number_of(json_object_get(answer, "revoked"), "flows");
+
+	if (flows)
+		printf(_("open flows stopped: %lld\n"), flows);
+}
+
 void segctl_endpoint_of(const json_t *object, const char *addr, const char *port, struct seg_strbuf *out)
 {
 	const char *text = json_string_value(json_object_get(object, addr));

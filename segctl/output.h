@@ -38,6 +38,8 @@ const char *segctl_size(long long bytes, char buf[static SEGCTL_SIZE_STRLEN]);
  * offset where the reader's is another; half a year away "2027-03-31". What is no time stays as it is. */
 #define SEGCTL_BRIEF_STRLEN 32
 const char *segctl_time_brief(const char *time, char buf[static SEGCTL_BRIEF_STRLEN]);
+/* How many open flows a change stopped, where it stopped any. */
+void segctl_print_stopped(const json_t *answer);
 /* "172.31.20.20:443", "[2001:db8::1]:443"; "10.0.0.1" without a port; "*" where null. */
 void segctl_endpoint_of(const json_t *object, const char *addr, const char *port, struct seg_strbuf *out);
 

@@ -95,14 +95,13 @@ static size_t count_marked(const json_t *answer, const char *mark)
 	return n;
 }
 
-static void show_list(const struct segctl *ctl, const json_t *answer, const char *key, const char *title,
-		      const char *none)
+static void show_incidents(const struct segctl *ctl, const json_t *list, const char *title)
 {
 	heading(ctl, title);
-	if (json_array_size(json_object_get(answer, key)))
-		segctl_incidents(ctl, answer, key, true);
+	if (json_array_size(list))
+		segctl_incidents(ctl, list, true);
 	else
-		puts(none);
+		puts(_("none"));
 }
 
 static void show(const struct segctl *ctl, const json_t *answer)
@@ -112,7 +111,7 @@ static void show(const struct segctl *ctl, const json_t *answer)
 	       segctl_text_of(answer, "made"));
 	printf("\n");
 	heading(ctl, _("Policies in force and changes"));
-	segctl_versions(ctl, answer, "policies", true);
+	segctl_versions(ctl, json_object_get(answer, "policies"), true);
 	heading(ctl, _("Permits now in force"));
 	printf(_("%zu permits, %zu of them unused in the period, %zu with a review due"),
 	       json_array_size(json_object_get(answer, "permits")), count_marked(answer, "unused"),
@@ -124,8 +123,9 @@ static void show(const struct segctl *ctl, const json_t *answer)
 	printf(_("%lld packets denied, %lld violations"), segctl_number_of(answer, "denied"),
 	       segctl_number_of(answer, "violations"));
 	printf("\n");
-	show_list(ctl, answer, "actions", _("Emergency actions"), _("none"));
-	show_list(ctl, answer, "incidents", _("Tampering, ways round and life of the daemon"), _("none"));
+	show_incidents(ctl, json_object_get(answer, "actions"), _("Emergency actions"));
+	show_incidents(ctl, json_object_get(answer, "incidents"),
+		       _("Tampering, ways round and life of the daemon"));
 }
 
 static int run(const struct segctl *ctl, int argc, char **argv)

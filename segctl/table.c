@@ -302,3 +302,17 @@ void segctl_table_print(struct segctl_table *table)
 		print(table, &table->cell[i]);
 	forget_rows(table);
 }
+
+void segctl_table_show(struct segctl_table *table, const json_t *list,
+		       void (*add_row)(struct segctl_table *table, const json_t *line), const char *none)
+{
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach(list, i, line) add_row(table, line);
+	if (none && table->terminal && !table->cells)
+		puts(none);
+	else
+		segctl_table_print(table);
+	segctl_table_fini(table);
+}

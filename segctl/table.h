@@ -61,5 +61,9 @@ size_t segctl_table_rows(const struct segctl_table *table);			  /* not printed y
 /* Prints the rows and forgets them. A table that comes in pieces is printed more than once, aligned by what
  * came so far. */
 void segctl_table_print(struct segctl_table *table);
+/* Adds a row for each of a list, prints and ends the table. An empty list is told a terminal as `none`; NULL:
+ * by the headings alone, as everywhere else. */
+void segctl_table_show(struct segctl_table *table, const json_t *list,
+		       void (*add_row)(struct segctl_table *table, const json_t *line), const char *none);
 
 #endif

@@ -25,13 +25,13 @@ static void add_result(struct segctl_table *table, const char *result)
 	segctl_table_add(table, result);
 }
 
-static void add_version(struct segctl_table *table, const json_t *one, bool whole)
+static void add_row(struct segctl_table *table, const json_t *one)
 {
 	const char *hash = segctl_text_of(one, "hash"), *comment = segctl_text_of(one, "comment");
 	struct seg_strbuf buf = {0};
 
 	segctl_table_add_number(table, one, "version");
-	seg_strbuf_printf(&buf, "%.*s", whole ? (int)strlen(hash) : 12, hash);
+	seg_strbuf_printf(&buf, "%.*s", table->whole ? (int)strlen(hash) : 12, hash);
 	segctl_table_add_strbuf(table, &buf);
 	segctl_table_add_time(table, one, "at");
 	if (*segctl_text_of(one, "user"))
@@ -44,7 +44,7 @@ static void add_version(struct segctl_table *table, const json_t *one, bool whol
 	seg_strbuf_fini(&buf);
 }
 
-void segctl_versions(const struct segctl *ctl, const json_t *answer, const char *key, bool whole)
+void segctl_versions(const struct segctl *ctl, const json_t *list, bool whole)
 {
 	static const struct segctl_column columns[] = {
 		{.heading = N_(">VERSION")},
@@ -56,15 +56,8 @@ void segctl_versions(const struct segctl *ctl, const json_t *answer, const char 
 		{.heading = N_("COMMENT"), .least = 24},
 	};
 	struct segctl_table table;
-	const json_t *one;
-	size_t i;
 
 	segctl_table_init(&table, ctl, columns, sizeof(columns) / sizeof(*columns));
 	table.whole = whole;
-	json_array_foreach(json_object_get(answer, key), i, one)
-	{
-		add_version(&table, one, whole);
-	}
-	segctl_table_print(&table);
-	segctl_table_fini(&table);
+	segctl_table_show(&table, list, add_row, NULL);
 }
