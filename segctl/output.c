@@ -76,57 +76,58 @@ static const char *in_words(const char *const *words, size_t n, const char *word
 	return word;
 }
 
+/* cli.md's */
+static const char *const contract_words[] = {
+	/* states */
+	N_("enforcing"),
+	N_("observing"),
+	N_("sealed"),
+	N_("disarmed"),
+	/* reasons */
+	N_("no-permit"),
+	N_("spoofed"),
+	N_("address"),
+	N_("port"),
+	N_("protocol"),
+	N_("mac"),
+	N_("hours"),
+	N_("dates"),
+	N_("direction"),
+	N_("isolated"),
+	N_("stage"),
+	N_("intra"),
+	N_("unknown-zone"),
+	N_("limit"),
+	/* actions */
+	N_("cut"),
+	N_("observed"),
+	N_("held"),
+	N_("released"),
+	/* findings */
+	N_("missing"),
+	N_("extra"),
+	N_("changed"),
+	N_("bypass"),
+	N_("unowned"),
+	N_("gateway-address"),
+	/* permits */
+	N_("active"),
+	N_("closed"),
+	N_("expired"),
+	N_("not-yet"),
+	N_("stopped"),
+	/* classes of permits; lib/ has their names for translators */
+	"specific",
+	"sanitised",
+	"breakout",
+	"maintenance",
+	"operations",
+	"internal",
+};
+
 const char *segctl_word(const char *word)
 {
-	static const char *const words[] = {
-		/* states */
-		N_("enforcing"),
-		N_("observing"),
-		N_("sealed"),
-		N_("disarmed"),
-		/* reasons */
-		N_("no-permit"),
-		N_("spoofed"),
-		N_("address"),
-		N_("port"),
-		N_("protocol"),
-		N_("mac"),
-		N_("hours"),
-		N_("dates"),
-		N_("direction"),
-		N_("isolated"),
-		N_("stage"),
-		N_("intra"),
-		N_("unknown-zone"),
-		N_("limit"),
-		/* actions */
-		N_("cut"),
-		N_("observed"),
-		N_("held"),
-		N_("released"),
-		/* findings */
-		N_("missing"),
-		N_("extra"),
-		N_("changed"),
-		N_("bypass"),
-		N_("unowned"),
-		N_("gateway-address"),
-		/* permits */
-		N_("active"),
-		N_("closed"),
-		N_("expired"),
-		N_("not-yet"),
-		N_("stopped"),
-		/* classes of permits; lib/ has their names for translators */
-		"specific",
-		"sanitised",
-		"breakout",
-		"maintenance",
-		"operations",
-		"internal",
-	};
-
-	return in_words(words, sizeof(words) / sizeof(*words), word);
+	return in_words(contract_words, sizeof(contract_words) / sizeof(*contract_words), word);
 }
 
 const char *segctl_remark(const char *remark)
