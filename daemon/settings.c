@@ -325,6 +325,41 @@ static const char usage[] =
 	"Usage: segd [--foreground] [--config FILE] [--policy FILE] [--state-dir DIR] [--socket PATH] [--observe]\n"
 	"Network segmentation daemon: keeps zones apart as a policy says. See segd(8), segctl(1).\n";
 
+/* 1: that was all there is to do; a negative errno: it is none. */
+static int take_option(struct seg_settings *settings, int option)
+{
+	switch (option) {
+	case 'f':
+		settings->foreground = true;
+		return 0;
+	case 'c':
+		settings->config = optarg;
+		settings->config_named = true;
+		return 0;
+	case 'p':
+		settings->policy = optarg;
+		return 0;
+	case 'd':
+		settings->state_dir = optarg;
+		return 0;
+	case 's':
+		settings->socket = optarg;
+		return 0;
+	case 'o':
+		settings->observe = true;
+		return 0;
+	case 'h':
+		fputs(usage, stdout);
+		return 1;
+	case 'V':
+		puts("segd " SEG_VERSION);
+		return 1;
+	default:
+		fputs(usage, stderr);
+		return -EINVAL;
+	}
+}
+
 static int read_options(struct seg_settings *settings, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -333,40 +368,13 @@ static int read_options(struct seg_settings *settings, int argc, char **argv)
 		{"socket", required_argument, NULL, 's'},     {"observe", no_argument, NULL, 'o'},
 		{"help", no_argument, NULL, 'h'},	      {"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0}};
-	int c;
+	int option, r;
 
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "fh", options, NULL)) != -1) {
-		switch (c) {
-		case 'f':
-			settings->foreground = true;
-			break;
-		case 'c':
-			settings->config = optarg;
-			settings->config_named = true;
-			break;
-		case 'p':
-			settings->policy = optarg;
-			break;
-		case 'd':
-			settings->state_dir = optarg;
-			break;
-		case 's':
-			settings->socket = optarg;
-			break;
-		case 'o':
-			settings->observe = true;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return 1;
-		case 'V':
-			puts("segd " SEG_VERSION);
-			return 1;
-		default:
-			fputs(usage, stderr);
-			return -EINVAL;
-		}
+	while ((option = getopt_long(argc, argv, "fh", options, NULL)) != -1) {
+		r = take_option(settings, option);
+		if (r)
+			return r;
 	}
 	if (optind < argc) {
 		fprintf(stderr, "segd: unexpected argument '%s'\n%s", argv[optind], usage);

@@ -138,12 +138,20 @@ static void print_lines(const char *text)
 	seg_strbuf_fini(&line);
 }
 
-/* A policy that has errors (not one that could not be read) is answered as `check` answers it: no. */
-static enum segctl_exit status_of(const char *error, const json_t *parameters)
+/* A policy that has errors (not one that could not be read) is answered as `check` answers it. And no is the
+ * answer where all is well and there is just nothing of the kind: nothing to confirm, no such version. */
+static bool is_no(const json_t *parameters)
 {
 	const json_t *first = json_array_get(json_object_get(parameters, "errors"), 0);
+	const char *code = segctl_text_of(parameters, "code");
 
-	if (!strcmp(segctl_text_of(parameters, "code"), "refused") && *segctl_text_of(first, "file"))
+	return !strcmp(code, "not-found") || !strcmp(code, "nothing-pending") ||
+	       (!strcmp(code, "refused") && *segctl_text_of(first, "file"));
+}
+
+static enum segctl_exit status_of(const char *error, const json_t *parameters)
+{
+	if (is_no(parameters))
 		return SEGCTL_NO;
 	if (!strcmp(error, SEG_ERROR_NOT_ALLOWED))
 		return SEGCTL_DENIED;
@@ -231,30 +239,37 @@ int segctl_call(const struct segctl *ctl, const char *method, json_t *parameters
 	return status;
 }
 
+int segctl_client_stream(struct segctl_client *client, const char *method, json_t *parameters,
+			 bool (*fn)(void *context, const json_t *answer), void *context)
+{
+	struct seg_varlink_reply reply;
+	int status = SEGCTL_YES;
+	bool more = true;
+
+	send_call(client, method, parameters, true);
+	while (more && !status) {
+		if (!receive(client, &reply))
+			return lost(client->ctl);
+		if (reply.error)
+			status = answer_failed(client->ctl, reply.error, reply.parameters);
+		else
+			more = fn(context, reply.parameters) && reply.continues;
+		seg_varlink_reply_fini(&reply);
+	}
+	return status;
+}
+
 int segctl_stream(const struct segctl *ctl, const char *method, json_t *parameters,
-		  bool (*fn)(void *context, const json_t *event), void *context)
+		  bool (*fn)(void *context, const json_t *answer), void *context)
 {
 	struct segctl_client *client;
-	struct seg_varlink_reply reply;
 	int status = segctl_client_open(ctl, &client);
-	bool more = true;
 
 	if (status) {
 		json_decref(parameters);
 		return status;
 	}
-	send_call(client, method, parameters, true);
-	while (more && !status) {
-		if (!receive(client, &reply)) {
-			status = lost(ctl);
-			break;
-		}
-		if (reply.error)
-			status = answer_failed(ctl, reply.error, reply.parameters);
-		else
-			more = fn(context, reply.parameters) && reply.continues;
-		seg_varlink_reply_fini(&reply);
-	}
+	status = segctl_client_stream(client, method, parameters, fn, context);
 	segctl_client_close(client);
 	return status;
 }

@@ -2,64 +2,63 @@
 /* segctl denials, violations: what was refused, and what no permit explains. */
 #include "commands.h"
 
-#include <stdio.h>
 #include "base/i18n.h"
 #include "client.h"
+#include "ends.h"
 #include "listing.h"
 #include "options.h"
 
-static void add_common(struct segctl_table *table, const json_t *one)
+static void add_columns(struct segctl_table *table)
 {
-	struct seg_strbuf buf = {0};
+	static const struct segctl_column columns[] = {
+		{.heading = N_("REASON"), .spared = 1},
+		{.heading = N_(">COUNT")},
+		{.heading = N_("FIRST"), .spared = 3},
+		{.heading = N_("LAST"), .spared = 2},
+	};
 
-	segctl_table_add_text(table, one, "from");
-	segctl_table_add_text(table, one, "to");
-	segctl_table_add_text(table, one, "proto");
-	segctl_endpoint_of(one, "src", "", &buf);
-	segctl_table_add_strbuf(table, &buf);
-	segctl_endpoint_of(one, "dst", "dport", &buf);
-	segctl_table_add_strbuf(table, &buf);
-	segctl_table_add_word(table, one, "reason");
-	segctl_table_add_number(table, one, "count");
-	segctl_table_add_text(table, one, "first");
-	segctl_table_add_text(table, one, "last");
-	seg_strbuf_fini(&buf);
+	segctl_ends_columns(table);
+	segctl_table_add_columns(table, columns, sizeof(columns) / sizeof(*columns));
 }
 
-static const char *const denial_headings[] = {N_("FROM"),   N_("TO"),	       N_("PROTO"),
-					      N_("SOURCE"), N_("DESTINATION"), N_("REASON"),
-					      N_(">COUNT"), N_("FIRST"),       N_("LAST")};
+static void add_row(struct segctl_table *table, const json_t *one)
+{
+	segctl_ends_add(table, one, "");
+	segctl_table_add_word(table, one, "reason");
+	segctl_table_add_number(table, one, "count");
+	segctl_table_add_time(table, one, "first");
+	segctl_table_add_time(table, one, "last");
+}
 
 static const struct segctl_listing denials = {
 	.method = "Denials",
 	.name = "denials",
-	.heading = denial_headings,
-	.columns = sizeof(denial_headings) / sizeof(*denial_headings),
-	.add_row = add_common,
+	.add_columns = add_columns,
+	.add_row = add_row,
 };
+
+static void add_violation(struct segctl_table *table, const json_t *one)
+{
+	add_row(table, one);
+	segctl_table_add_text(table, one, "permit");
+	segctl_table_add_size(table, one, "bytes");
+	segctl_table_add_word(table, one, "action");
+}
 
 static void show_violations(const struct segctl *ctl, const json_t *answer)
 {
-	static const char *const headings[] = {N_("FROM"),	  N_("TO"),	N_("PROTO"),  N_("SOURCE"),
-					       N_("DESTINATION"), N_("REASON"), N_(">COUNT"), N_("FIRST"),
-					       N_("LAST"),	  N_("PERMIT"), N_(">BYTES"), N_("ACTION")};
+	static const struct segctl_column more[] = {
+		{.heading = N_("PERMIT"), .spared = 5},
+		{.heading = N_(">BYTES"), .spared = 4},
+		{.heading = N_("ACTION")},
+	};
 	struct segctl_table table;
-	const json_t *one;
-	size_t i;
 
-	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
-	json_array_foreach(json_object_get(answer, "violations"), i, one)
-	{
-		add_common(&table, one);
-		segctl_table_add_text(&table, one, "permit");
-		segctl_table_add_size(&table, one, "bytes");
-		segctl_table_add_word(&table, one, "action");
-	}
-	if (segctl_table_rows(&table) || !segctl_terminal())
-		segctl_table_print(&table);
-	else
-		puts(_("no violation is known"));
-	segctl_table_fini(&table);
+	segctl_table_init(&table, ctl, NULL, 0);
+	add_columns(&table);
+	segctl_table_add_columns(&table, more, sizeof(more) / sizeof(*more));
+	segctl_table_show(&table, json_object_get(answer, "violations"), add_violation,
+			  _("no violation is known"));
 }
 
 static int run_denials(const struct segctl *ctl, int argc, char **argv)

@@ -3,37 +3,38 @@
 #include "commands.h"
 
 #include "base/i18n.h"
+#include "ends.h"
 #include "listing.h"
 #include "options.h"
 
+static void add_columns(struct segctl_table *table)
+{
+	static const struct segctl_column columns[] = {
+		{.heading = N_("PERMIT")},
+		{.heading = N_(">BYTES"), .spared = 2},
+		{.heading = N_(">REPLY"), .spared = 3},
+		{.heading = N_("STATE"), .spared = 4},
+		{.heading = N_("SINCE"), .spared = 1},
+	};
+
+	segctl_ends_columns(table);
+	segctl_table_add_columns(table, columns, sizeof(columns) / sizeof(*columns));
+}
+
 static void add_row(struct segctl_table *table, const json_t *one)
 {
-	struct seg_strbuf buf = {0};
-
-	segctl_table_add_text(table, one, "from");
-	segctl_table_add_text(table, one, "to");
-	segctl_table_add_text(table, one, "proto");
-	segctl_endpoint_of(one, "src", "sport", &buf);
-	segctl_table_add_strbuf(table, &buf);
-	segctl_endpoint_of(one, "dst", "dport", &buf);
-	segctl_table_add_strbuf(table, &buf);
+	segctl_ends_add(table, one, "sport");
 	segctl_table_add_text(table, one, "permit");
 	segctl_table_add_size(table, one, "bytes");
 	segctl_table_add_size(table, one, "reply-bytes");
 	segctl_table_add_text(table, one, "state");
-	segctl_table_add_text(table, one, "since");
-	seg_strbuf_fini(&buf);
+	segctl_table_add_time(table, one, "since");
 }
-
-static const char *const headings[] = {N_("FROM"),	  N_("TO"),	N_("PROTO"),  N_("SOURCE"),
-				       N_("DESTINATION"), N_("PERMIT"), N_(">BYTES"), N_(">REPLY"),
-				       N_("STATE"),	  N_("SINCE")};
 
 static const struct segctl_listing listing = {
 	.method = "Flows",
 	.name = "flows",
-	.heading = headings,
-	.columns = sizeof(headings) / sizeof(*headings),
+	.add_columns = add_columns,
 	.add_row = add_row,
 };
 

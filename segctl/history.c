@@ -11,10 +11,12 @@
 
 static void show(const struct segctl *ctl, const json_t *answer)
 {
-	segctl_versions(ctl, answer, "history", false);
-	if (json_array_size(json_object_get(answer, "actions"))) {
+	const json_t *actions = json_object_get(answer, "actions");
+
+	segctl_versions(ctl, json_object_get(answer, "history"), false);
+	if (json_array_size(actions)) {
 		printf("\n%s\n", _("Emergency actions"));
-		segctl_incidents(ctl, answer, "actions");
+		segctl_incidents(ctl, actions, false);
 	}
 }
 

@@ -33,25 +33,29 @@ static void add_subject(struct segctl_table *table, const json_t *one)
 	segctl_table_add(table, "-");
 }
 
-void segctl_incidents(const struct segctl *ctl, const json_t *answer, const char *key)
+static void add_row(struct segctl_table *table, const json_t *one)
 {
-	static const char *const headings[] = {N_("AT"), N_("EVENT"), N_("WHAT"), N_(">UID"), N_("REASON")};
+	const char *reason = segctl_text_of(one, "reason");
+
+	segctl_table_add_time(table, one, "at");
+	add_event(table, one);
+	add_subject(table, one);
+	segctl_table_add_number(table, one, "uid");
+	segctl_table_add(table, *reason ? segctl_remark(reason) : "-");
+}
+
+void segctl_incidents(const struct segctl *ctl, const json_t *list, bool whole)
+{
+	static const struct segctl_column columns[] = {
+		{.heading = N_("AT")},
+		{.heading = N_("EVENT")},
+		{.heading = N_("WHAT"), .least = 16},
+		{.heading = N_(">UID"), .spared = 1},
+		{.heading = N_("REASON"), .least = 24},
+	};
 	struct segctl_table table;
-	const json_t *one;
-	size_t i;
 
-	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
-	json_array_foreach(json_object_get(answer, key), i, one)
-	{
-		const char *reason = segctl_text_of(one, "reason");
-
-		segctl_table_add_text(&table, one, "at");
-		add_event(&table, one);
-		add_subject(&table, one);
-		segctl_table_add_number(&table, one, "uid");
-		segctl_table_add(&table, *reason ? segctl_remark(reason) : "-");
-	}
-	if (segctl_table_rows(&table))
-		segctl_table_print(&table);
-	segctl_table_fini(&table);
+	segctl_table_init(&table, ctl, columns, sizeof(columns) / sizeof(*columns));
+	table.whole = whole;
+	segctl_table_show(&table, list, add_row, NULL);
 }

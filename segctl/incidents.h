@@ -6,7 +6,7 @@
 
 #include "table.h"
 
-/* A table of the list under a key of an answer; nothing where it is empty. */
-void segctl_incidents(const struct segctl *ctl, const json_t *answer, const char *key);
+/* whole, as evidence has to be, or in what room there is. */
+void segctl_incidents(const struct segctl *ctl, const json_t *list, bool whole);
 
 #endif

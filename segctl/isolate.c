@@ -2,37 +2,34 @@
 /* segctl isolate, release, isolated: hosts and zones cut off in an emergency. */
 #include "commands.h"
 
-#include <stdio.h>
 #include "base/i18n.h"
 #include "client.h"
 #include "options.h"
 #include "table.h"
 
+static void add_row(struct segctl_table *table, const json_t *one)
+{
+	segctl_table_add_tone(table, segctl_text_of(one, "target"), SEGCTL_BAD);
+	segctl_table_add_time(table, one, "since");
+	segctl_table_add_time(table, one, "until");
+	segctl_table_add_number(table, one, "uid");
+	segctl_table_add_text(table, one, "reason");
+}
+
 static void show(const struct segctl *ctl, const json_t *answer)
 {
-	static const char *const headings[] = {N_("ISOLATED"), N_("SINCE"), N_("UNTIL"), N_(">UID"),
-					       N_("REASON")};
+	static const struct segctl_column columns[] = {
+		{.heading = N_("ISOLATED")},
+		{.heading = N_("SINCE")},
+		{.heading = N_("UNTIL")},
+		{.heading = N_(">UID"), .spared = 1},
+		{.heading = N_("REASON"), .least = 24},
+	};
 	struct segctl_table table;
-	const json_t *one;
-	size_t i;
 
-	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
-	json_array_foreach(json_object_get(answer, "isolated"), i, one)
-	{
-		segctl_table_add_tone(&table, segctl_text_of(one, "target"), SEGCTL_BAD);
-		segctl_table_add_text(&table, one, "since");
-		segctl_table_add_text(&table, one, "until");
-		segctl_table_add_number(&table, one, "uid");
-		segctl_table_add_text(&table, one, "reason");
-	}
-	if (segctl_table_rows(&table) || !segctl_terminal())
-		segctl_table_print(&table);
-	else
-		puts(_("nobody is isolated"));
-	segctl_table_fini(&table);
-	if (segctl_number_of(json_object_get(answer, "revoked"), "flows"))
-		printf(_("open flows stopped: %lld\n"),
-		       segctl_number_of(json_object_get(answer, "revoked"), "flows"));
+	segctl_table_init(&table, ctl, columns, sizeof(columns) / sizeof(*columns));
+	segctl_table_show(&table, json_object_get(answer, "isolated"), add_row, _("nobody is isolated"));
+	segctl_print_stopped(answer);
 }
 
 static int run_isolate(const struct segctl *ctl, int argc, char **argv)

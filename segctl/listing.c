@@ -45,7 +45,8 @@ int segctl_list(const struct segctl *ctl, const struct segctl_listing *listing, 
 	struct showing showing = {.ctl = *ctl, .listing = listing};
 	int status;
 
-	segctl_table_init(&showing.table, &showing.ctl, listing->columns, listing->heading);
+	segctl_table_init(&showing.table, &showing.ctl, NULL, 0);
+	listing->add_columns(&showing.table);
 	status = segctl_stream(&showing.ctl, listing->method, parameters, show_piece, &showing);
 	if (!status && ctl->json && showing.any)
 		puts("]}");

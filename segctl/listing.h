@@ -7,10 +7,9 @@
 #include "table.h"
 
 struct segctl_listing {
-	const char *method;	    /* "Flows" */
-	const char *name;	    /* of the list in the answer */
-	const char *const *heading; /* as of segctl_table_init() */
-	unsigned columns;
+	const char *method; /* "Flows" */
+	const char *name;   /* of the list in the answer */
+	void (*add_columns)(struct segctl_table *table);
 	void (*add_row)(struct segctl_table *table, const json_t *line);
 };
 

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/i18n.h"
 #include "client.h"
@@ -17,8 +15,6 @@
 #include "offline.h"
 #include "options.h"
 #include "output.h"
-
-#define NARROW 80
 
 struct table {
 	size_t zones;
@@ -134,16 +130,9 @@ static size_t block_end(const struct table *table, size_t first, int columns)
 	return to > first ? to : first + 1;
 }
 
-static int terminal_columns(void)
-{
-	struct winsize size;
-
-	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : NARROW;
-}
-
 static void print_table(const json_t *doc)
 {
-	int columns = terminal_columns();
+	int columns = (int)segctl_terminal_columns();
 	struct table table;
 	size_t end;
 

@@ -2,14 +2,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
+#include "base/calendar.h"
 #include "base/i18n.h"
 #include "control/sentence.h"
 #include "output.h"
 
+#define HALF_A_YEAR (183LL * 86400)
+
 bool segctl_terminal(void)
 {
 	return isatty(STDOUT_FILENO);
+}
+
+size_t segctl_terminal_columns(void)
+{
+	struct winsize size;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
 }
 
 bool segctl_line(const json_t *document)
@@ -64,57 +76,58 @@ static const char *in_words(const char *const *words, size_t n, const char *word
 	return word;
 }
 
+/* cli.md's */
+static const char *const contract_words[] = {
+	/* states */
+	N_("enforcing"),
+	N_("observing"),
+	N_("sealed"),
+	N_("disarmed"),
+	/* reasons */
+	N_("no-permit"),
+	N_("spoofed"),
+	N_("address"),
+	N_("port"),
+	N_("protocol"),
+	N_("mac"),
+	N_("hours"),
+	N_("dates"),
+	N_("direction"),
+	N_("isolated"),
+	N_("stage"),
+	N_("intra"),
+	N_("unknown-zone"),
+	N_("limit"),
+	/* actions */
+	N_("cut"),
+	N_("observed"),
+	N_("held"),
+	N_("released"),
+	/* findings */
+	N_("missing"),
+	N_("extra"),
+	N_("changed"),
+	N_("bypass"),
+	N_("unowned"),
+	N_("gateway-address"),
+	/* permits */
+	N_("active"),
+	N_("closed"),
+	N_("expired"),
+	N_("not-yet"),
+	N_("stopped"),
+	/* classes of permits; lib/ has their names for translators */
+	"specific",
+	"sanitised",
+	"breakout",
+	"maintenance",
+	"operations",
+	"internal",
+};
+
 const char *segctl_word(const char *word)
 {
-	static const char *const words[] = {
-		/* states */
-		N_("enforcing"),
-		N_("observing"),
-		N_("sealed"),
-		N_("disarmed"),
-		/* reasons */
-		N_("no-permit"),
-		N_("spoofed"),
-		N_("address"),
-		N_("port"),
-		N_("protocol"),
-		N_("mac"),
-		N_("hours"),
-		N_("dates"),
-		N_("direction"),
-		N_("isolated"),
-		N_("stage"),
-		N_("intra"),
-		N_("unknown-zone"),
-		N_("limit"),
-		/* actions */
-		N_("cut"),
-		N_("observed"),
-		N_("held"),
-		N_("released"),
-		/* findings */
-		N_("missing"),
-		N_("extra"),
-		N_("changed"),
-		N_("bypass"),
-		N_("unowned"),
-		N_("gateway-address"),
-		/* permits */
-		N_("active"),
-		N_("closed"),
-		N_("expired"),
-		N_("not-yet"),
-		N_("stopped"),
-		/* classes of permits; lib/ has their names for translators */
-		"specific",
-		"sanitised",
-		"breakout",
-		"maintenance",
-		"operations",
-		"internal",
-	};
-
-	return in_words(words, sizeof(words) / sizeof(*words), word);
+	return in_words(contract_words, sizeof(contract_words) / sizeof(*contract_words), word);
 }
 
 const char *segctl_remark(const char *remark)
@@ -155,6 +168,30 @@ const char *segctl_size(long long bytes, char buf[static SEGCTL_SIZE_STRLEN])
 		value /= 1024;
 	snprintf(buf, SEGCTL_SIZE_STRLEN, i ? "%.1f %s" : "%.0f %s", value, unit[i]);
 	return buf;
+}
+
+const char *segctl_time_brief(const char *text, char buf[static SEGCTL_BRIEF_STRLEN])
+{
+	size_t second = strlen("2026-11-24T20:00"), offset = strlen("2026-11-24T20:00:05");
+	char here[SEG_TIME_STRLEN];
+	time_t at;
+
+	if (strlen(text) <= offset || !seg_time_parse(text, NULL, &at))
+		return text;
+	if (llabs((long long)(at - time(NULL))) > HALF_A_YEAR)
+		snprintf(buf, SEGCTL_BRIEF_STRLEN, "%.10s", text);
+	else
+		snprintf(buf, SEGCTL_BRIEF_STRLEN, "%.5s %.5s%.8s", text + 5, text + second - 5,
+			 strcmp(seg_time_format(at, NULL, here), text) ? text + offset : "");
+	return buf;
+}
+
+void segctl_print_stopped(const json_t *answer)
+{
+	long long flows = segctl_number_of(json_object_get(answer, "revoked"), "flows");
+
+	if (flows)
+		printf(_("open flows stopped: %lld\n"), flows);
 }
 
 void segctl_endpoint_of(const json_t *object, const char *addr, const char *port, struct seg_strbuf *out)

@@ -10,6 +10,8 @@
 
 /* Is stdout one? Then tables are aligned and sizes rounded. */
 bool segctl_terminal(void);
+/* How wide it is; 80 where it does not say. */
+size_t segctl_terminal_columns(void);
 /* One line of a stream, on its way at once; false where nobody takes it. */
 bool segctl_line(const json_t *document);
 
@@ -32,6 +34,12 @@ char *segctl_said(const json_t *answer, const char *text);
 /* "12.3 MiB" for a terminal, "12897484" elsewhere. */
 #define SEGCTL_SIZE_STRLEN 32
 const char *segctl_size(long long bytes, char buf[static SEGCTL_SIZE_STRLEN]);
+/* "2026-11-24T20:00:05+09:00" as briefly as it says the same to a reader of today: "11-24 20:00", with the
+ * offset where the reader's is another; half a year away "2027-03-31". What is no time stays as it is. */
+#define SEGCTL_BRIEF_STRLEN 32
+const char *segctl_time_brief(const char *time, char buf[static SEGCTL_BRIEF_STRLEN]);
+/* How many open flows a change stopped, where it stopped any. */
+void segctl_print_stopped(const json_t *answer);
 /* "172.31.20.20:443", "[2001:db8::1]:443"; "10.0.0.1" without a port; "*" where null. */
 void segctl_endpoint_of(const json_t *object, const char *addr, const char *port, struct seg_strbuf *out);
 

@@ -51,21 +51,34 @@ static void add_row(struct segctl_table *table, const json_t *one)
 	segctl_table_add_number(table, one, "flows");
 	segctl_table_add_number(table, one, "packets");
 	segctl_table_add_size(table, one, "bytes");
-	segctl_table_add_text(table, one, "last");
-	segctl_table_add_text(table, one, "next-change");
+	segctl_table_add_time(table, one, "last");
+	segctl_table_add_time(table, one, "next-change");
 	segctl_table_add_text(table, one, "title");
 	seg_strbuf_fini(&buf);
 }
 
-static const char *const headings[] = {N_("PERMIT"),  N_("STATE"),    N_("FROM"),   N_("TO"),
-				       N_(">FLOWS"),  N_(">PACKETS"), N_(">BYTES"), N_("LAST USE"),
-				       N_("CHANGES"), N_("TITLE")};
+static void add_columns(struct segctl_table *table)
+{
+	static const struct segctl_column columns[] = {
+		{.heading = N_("PERMIT")},
+		{.heading = N_("STATE")},
+		{.heading = N_("FROM"), .least = 8},
+		{.heading = N_("TO"), .least = 8},
+		{.heading = N_(">FLOWS"), .spared = 3},
+		{.heading = N_(">PACKETS"), .spared = 4},
+		{.heading = N_(">BYTES"), .spared = 2},
+		{.heading = N_("LAST USE")},
+		{.heading = N_("CHANGES"), .spared = 1},
+		{.heading = N_("TITLE"), .least = 12},
+	};
+
+	segctl_table_add_columns(table, columns, sizeof(columns) / sizeof(*columns));
+}
 
 static const struct segctl_listing listing = {
 	.method = "Permits",
 	.name = "permits",
-	.heading = headings,
-	.columns = sizeof(headings) / sizeof(*headings),
+	.add_columns = add_columns,
 	.add_row = add_row,
 };
 

@@ -56,15 +56,19 @@ static void add_permit(struct segctl_table *table, const json_t *permit)
 
 static void show_class(const struct segctl *ctl, const json_t *answer, const char *class)
 {
-	static const char *const headings[] = {
-		N_("PERMIT"),	N_("TITLE"),	N_("ZONES"), N_("STATE"),	N_("OWNER"),
-		N_("APPROVER"), N_("TICKET"),	N_("BASIS"), N_("VALID UNTIL"), N_("REVIEW"),
-		N_(">PACKETS"), N_("LAST USE"), N_("NOTE")};
+	static const struct segctl_column columns[] = {
+		{.heading = N_("PERMIT")}, {.heading = N_("TITLE")},	{.heading = N_("ZONES")},
+		{.heading = N_("STATE")},  {.heading = N_("OWNER")},	{.heading = N_("APPROVER")},
+		{.heading = N_("TICKET")}, {.heading = N_("BASIS")},	{.heading = N_("VALID UNTIL")},
+		{.heading = N_("REVIEW")}, {.heading = N_(">PACKETS")}, {.heading = N_("LAST USE")},
+		{.heading = N_("NOTE")},
+	};
 	struct segctl_table table;
 	const json_t *permit;
 	size_t i;
 
-	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
+	segctl_table_init(&table, ctl, columns, sizeof(columns) / sizeof(*columns));
+	table.whole = true;
 	json_array_foreach(json_object_get(answer, "permits"), i, permit)
 	{
 		if (!strcmp(segctl_text_of(permit, "class"), class))
@@ -91,14 +95,13 @@ static size_t count_marked(const json_t *answer, const char *mark)
 	return n;
 }
 
-static void show_list(const struct segctl *ctl, const json_t *answer, const char *key, const char *title,
-		      const char *none)
+static void show_incidents(const struct segctl *ctl, const json_t *list, const char *title)
 {
 	heading(ctl, title);
-	if (json_array_size(json_object_get(answer, key)))
-		segctl_incidents(ctl, answer, key);
+	if (json_array_size(list))
+		segctl_incidents(ctl, list, true);
 	else
-		puts(none);
+		puts(_("none"));
 }
 
 static void show(const struct segctl *ctl, const json_t *answer)
@@ -108,7 +111,7 @@ static void show(const struct segctl *ctl, const json_t *answer)
 	       segctl_text_of(answer, "made"));
 	printf("\n");
 	heading(ctl, _("Policies in force and changes"));
-	segctl_versions(ctl, answer, "policies", true);
+	segctl_versions(ctl, json_object_get(answer, "policies"), true);
 	heading(ctl, _("Permits now in force"));
 	printf(_("%zu permits, %zu of them unused in the period, %zu with a review due"),
 	       json_array_size(json_object_get(answer, "permits")), count_marked(answer, "unused"),
@@ -120,8 +123,9 @@ static void show(const struct segctl *ctl, const json_t *answer)
 	printf(_("%lld packets denied, %lld violations"), segctl_number_of(answer, "denied"),
 	       segctl_number_of(answer, "violations"));
 	printf("\n");
-	show_list(ctl, answer, "actions", _("Emergency actions"), _("none"));
-	show_list(ctl, answer, "incidents", _("Tampering, ways round and life of the daemon"), _("none"));
+	show_incidents(ctl, json_object_get(answer, "actions"), _("Emergency actions"));
+	show_incidents(ctl, json_object_get(answer, "incidents"),
+		       _("Tampering, ways round and life of the daemon"));
 }
 
 static int run(const struct segctl *ctl, int argc, char **argv)

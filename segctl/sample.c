@@ -6,14 +6,18 @@
 #include "base/strbuf.h"
 #include "output.h"
 
+static void item_fini(struct segctl_item *item)
+{
+	free(item->first);
+	free(item->second);
+	free(item->third);
+	free(item->permit);
+}
+
 static void items_fini(struct segctl_items *items)
 {
-	for (size_t i = 0; i < items->n; i++) {
-		free(items->item[i].first);
-		free(items->item[i].second);
-		free(items->item[i].third);
-		free(items->item[i].permit);
-	}
+	for (size_t i = 0; i < items->n; i++)
+		item_fini(&items->item[i]);
 	free(items->item);
 	*items = (struct segctl_items){0};
 }
@@ -59,10 +63,17 @@ static int by_rate(const void *a, const void *b)
 	return strcmp(one->first, other->first);
 }
 
-static void sort(struct segctl_items *items)
+static int by_name(const void *a, const void *b)
+{
+	const struct segctl_item *one = a, *other = b;
+
+	return strcmp(one->first, other->first);
+}
+
+static void sort(struct segctl_items *items, int (*compare)(const void *a, const void *b))
 {
 	if (items->n)
-		qsort(items->item, items->n, sizeof(*items->item), by_rate);
+		qsort(items->item, items->n, sizeof(*items->item), compare);
 }
 
 /* Notes the bytes under the key for the next time. What was not there before is new as a whole;
@@ -83,25 +94,65 @@ static long long both_ways(const json_t *object)
 	return segctl_number_of(object, "bytes") + segctl_number_of(object, "reply-bytes");
 }
 
-static void take_permits(struct segctl_sample *sample, const json_t *list, json_t *now, double seconds)
+void segctl_sample_begin(struct segctl_sample *sample, bool all)
 {
-	struct seg_strbuf key = {0};
+	sort(&sample->permits, by_name);
+	sample->known = sample->permits.n;
+	for (size_t i = 0; i < sample->known; i++) {
+		sample->permits.item[i].grown = 0;
+		sample->permits.item[i].stays = !all;
+	}
+}
+
+static struct segctl_item *permit_of(struct segctl_sample *sample, const char *id)
+{
+	const struct segctl_item key = {.first = (char *)id};
+	struct segctl_item *item = NULL;
+
+	if (sample->known)
+		item = bsearch(&key, sample->permits.item, sample->known, sizeof(key), by_name);
+	if (item)
+		return item;
+	item = add(&sample->permits);
+	item->first = copy(id);
+	item->grown = -1;
+	return item;
+}
+
+void segctl_sample_add_permits(struct segctl_sample *sample, const json_t *permits)
+{
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach(list, i, one)
+	json_array_foreach(json_object_get(permits, "permits"), i, one)
 	{
-		struct segctl_item *item = add(&sample->permits);
+		struct segctl_item *item = permit_of(sample, segctl_text_of(one, "id"));
+		long long bytes = both_ways(one);
 
-		item->first = copy(segctl_text_of(one, "id"));
+		free(item->second);
 		item->second = copy(segctl_text_of(one, "title"));
 		item->flows = segctl_number_of(one, "flows");
-		item->bytes = both_ways(one);
-		seg_strbuf_reset(&key);
-		seg_strbuf_printf(&key, "permit %s", item->first);
-		item->rate = rate_since(sample, now, seg_strbuf_text(&key), item->bytes, seconds);
+		if (item->grown >= 0 && bytes > item->bytes)
+			item->grown = bytes - item->bytes;
+		item->bytes = bytes;
+		item->stays = true;
 	}
-	seg_strbuf_fini(&key);
+}
+
+static void take_permits(struct segctl_items *permits, double seconds)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < permits->n; i++) {
+		struct segctl_item *item = &permits->item[i];
+
+		item->rate = item->grown < 0 || seconds <= 0 ? -1 : (double)item->grown / seconds;
+		if (item->stays)
+			permits->item[n++] = *item;
+		else
+			item_fini(item);
+	}
+	permits->n = n;
 }
 
 static const char *pair_name(const json_t *object, struct seg_strbuf *name)
@@ -195,24 +246,22 @@ static void raise_pairs(struct segctl_sample *sample, const json_t *flows, const
 	free(sum);
 }
 
-void segctl_sample_take(struct segctl_sample *sample, const json_t *permits, const json_t *flows,
-			double seconds)
+void segctl_sample_end(struct segctl_sample *sample, const json_t *flows, double seconds)
 {
 	json_t *now = json_object(), *index = json_object(), *list = json_object_get(flows, "flows");
 
 	items_fini(&sample->pairs);
-	items_fini(&sample->permits);
 	items_fini(&sample->flows);
-	take_permits(sample, json_object_get(permits, "permits"), now, seconds);
+	take_permits(&sample->permits, seconds);
 	take_pairs(sample, json_object_get(flows, "pairs"), index, now, seconds);
 	take_flows(sample, list, now, seconds);
 	raise_pairs(sample, list, index);
 	json_decref(index);
 	json_decref(sample->before);
 	sample->before = now;
-	sort(&sample->pairs);
-	sort(&sample->permits);
-	sort(&sample->flows);
+	sort(&sample->pairs, by_rate);
+	sort(&sample->permits, by_rate);
+	sort(&sample->flows, by_rate);
 }
 
 static json_t *list_json(const struct segctl_items *items, const char *first, const char *second,

@@ -2,7 +2,6 @@
 /* segctl stage: the emergency stages a policy declares. */
 #include "commands.h"
 
-#include <stdio.h>
 #include "base/i18n.h"
 #include "client.h"
 #include "options.h"
@@ -28,38 +27,37 @@ static void add_closes(struct seg_strbuf *out, const json_t *closes)
 	}
 }
 
+static void add_row(struct segctl_table *table, const json_t *one)
+{
+	struct seg_strbuf closes = {0};
+
+	segctl_table_add_text(table, one, "stage");
+	if (json_is_true(json_object_get(one, "active")))
+		segctl_table_add_tone(table, _("active"), SEGCTL_WARN);
+	else
+		segctl_table_add(table, "-");
+	segctl_table_add_time(table, one, "since");
+	add_closes(&closes, json_object_get(one, "closes"));
+	segctl_table_add(table, seg_strbuf_text(&closes));
+	segctl_table_add_text(table, one, "title");
+	seg_strbuf_fini(&closes);
+}
+
 static void show(const struct segctl *ctl, const json_t *answer)
 {
-	static const char *const headings[] = {N_("STAGE"), N_("NOW"), N_("SINCE"), N_("CLOSES"),
-					       N_("TITLE")};
-	struct seg_strbuf closes = {0};
+	static const struct segctl_column columns[] = {
+		{.heading = N_("STAGE")},
+		{.heading = N_("NOW")},
+		{.heading = N_("SINCE"), .spared = 1},
+		{.heading = N_("CLOSES"), .least = 24},
+		{.heading = N_("TITLE"), .least = 12},
+	};
 	struct segctl_table table;
-	const json_t *one;
-	size_t i;
 
-	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
-	json_array_foreach(json_object_get(answer, "stages"), i, one)
-	{
-		segctl_table_add_text(&table, one, "stage");
-		if (json_is_true(json_object_get(one, "active")))
-			segctl_table_add_tone(&table, _("active"), SEGCTL_WARN);
-		else
-			segctl_table_add(&table, "-");
-		segctl_table_add_text(&table, one, "since");
-		add_closes(&closes, json_object_get(one, "closes"));
-		segctl_table_add(&table, seg_strbuf_text(&closes));
-		seg_strbuf_reset(&closes);
-		segctl_table_add_text(&table, one, "title");
-	}
-	if (segctl_table_rows(&table) || !segctl_terminal())
-		segctl_table_print(&table);
-	else
-		puts(_("the policy declares no stages"));
-	segctl_table_fini(&table);
-	seg_strbuf_fini(&closes);
-	if (segctl_number_of(json_object_get(answer, "revoked"), "flows"))
-		printf(_("open flows stopped: %lld\n"),
-		       segctl_number_of(json_object_get(answer, "revoked"), "flows"));
+	segctl_table_init(&table, ctl, columns, sizeof(columns) / sizeof(*columns));
+	segctl_table_show(&table, json_object_get(answer, "stages"), add_row,
+			  _("the policy declares no stages"));
+	segctl_print_stopped(answer);
 }
 
 static int run(const struct segctl *ctl, int argc, char **argv)

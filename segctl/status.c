@@ -216,7 +216,7 @@ static void show(const struct segctl *ctl, const json_t *answer)
 	struct segctl_table table;
 	struct seg_strbuf buf = {0};
 
-	segctl_table_init_headless(&table, ctl, 2);
+	segctl_table_init_headless(&table, ctl);
 	show_state(&table, answer);
 	show_policy(&table, json_object_get(answer, "policy"), &buf);
 	show_table(&table, answer);

@@ -26,6 +26,7 @@
 #define INTERVAL_MAX 3600
 #define LISTED 20   /* of each, with --json */
 #define BUSIEST 200 /* flows asked for: more than a screen shows, since their order changes */
+#define SLACK 60    /* seconds by which permits are asked for too early: a missed one would miss its bytes */
 #define COUNT_CELLS 8
 #define RATE_CELLS 13
 #define SHARE 4 /* the daemon works at most a fourth of the time for us */
@@ -44,6 +45,7 @@ struct view {
 	struct segctl_client *client;
 	struct segctl_sample sample;
 	json_t *status;
+	long long version;  /* of the policy whose permits the sample knows; 0: none yet */
 	double taken, cost; /* when the sample was taken, and how long that took */
 	int rows, columns;
 	struct seg_strbuf out;
@@ -58,28 +60,49 @@ static double now(void)
 	return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
 }
 
+static bool take_piece(void *context, const json_t *piece)
+{
+	struct view *view = context;
+
+	segctl_sample_add_permits(&view->sample, piece);
+	return true;
+}
+
+/* All permits at first and behind another policy; then those used since the sample before. */
+static int ask_permits(struct view *view, const json_t *status)
+{
+	long long version = segctl_number_of(json_object_get(status, "policy"), "version");
+	bool all = !view->version || version != view->version;
+	json_t *parameters = NULL;
+
+	if (!all)
+		parameters = json_pack("{s:I}", "used-within",
+				       (json_int_t)(now() - view->taken + view->cost) + SLACK);
+	view->version = version;
+	segctl_sample_begin(&view->sample, all);
+	return segctl_client_stream(view->client, "Permits", parameters, take_piece, view);
+}
+
 static int take_sample(struct view *view)
 {
-	json_t *status = NULL, *permits = NULL, *flows = NULL;
-	double began = now();
+	json_t *status = NULL, *flows = NULL;
+	double began = now(), at;
 	int result = segctl_client_call(view->client, "Status", NULL, &status);
 
 	if (!result)
-		result = segctl_client_call(view->client, "Permits", NULL, &permits);
+		result = ask_permits(view, status);
 	if (!result)
 		result = segctl_client_call(view->client, "Flows", json_pack("{s:i}", "busiest", BUSIEST),
 					    &flows);
 	if (!result) {
-		double at = now();
-
-		segctl_sample_take(&view->sample, permits, flows, at - view->taken);
+		at = now();
+		segctl_sample_end(&view->sample, flows, at - view->taken);
 		view->taken = at;
 		view->cost = at - began;
 		json_decref(view->status);
 		view->status = json_incref(status);
 	}
 	json_decref(status);
-	json_decref(permits);
 	json_decref(flows);
 	return result;
 }
@@ -88,26 +111,11 @@ static int take_sample(struct view *view)
 static void put(struct view *view, const char *text, int cells)
 {
 	struct seg_strbuf shown = {0};
-	int width = (int)seg_utf8_show(&shown, text, strlen(text));
-	const char *at = seg_strbuf_text(&shown);
-	int used = 0;
+	size_t used;
 
-	while (*at) {
-		uint32_t code = 0;
-		size_t len = seg_utf8_decode(at, strlen(at), &code);
-		int wide = (int)seg_utf8_cells(code);
-
-		if (used + wide > cells - (width > cells ? 1 : 0))
-			break;
-		seg_strbuf_add_n(&view->out, at, len);
-		used += wide;
-		at += len;
-	}
-	if (width > cells) {
-		seg_strbuf_add(&view->out, "…");
-		used++;
-	}
-	seg_strbuf_printf(&view->out, "%*s ", cells - used, "");
+	seg_utf8_show(&shown, text, strlen(text));
+	used = seg_utf8_cut(&view->out, seg_strbuf_text(&shown), (size_t)cells);
+	seg_strbuf_printf(&view->out, "%*s ", cells - (int)used, "");
 	seg_strbuf_fini(&shown);
 }
 

@@ -59,7 +59,11 @@ static const char *verdict(bool equal, bool bypass, bool observing)
 
 static void show(const struct segctl *ctl, const json_t *answer, bool equal)
 {
-	static const char *const headings[] = {N_("FINDING"), N_("OBJECT"), N_("DETAIL")};
+	static const struct segctl_column columns[] = {
+		{.heading = N_("FINDING")},
+		{.heading = N_("OBJECT")},
+		{.heading = N_("DETAIL")},
+	};
 	const json_t *findings = json_object_get(answer, "findings"), *one;
 	bool bypass = has_bypass(answer), observing = json_is_true(json_object_get(answer, "observing"));
 	enum segctl_tone tone = !equal || bypass ? SEGCTL_BAD : observing ? SEGCTL_WARN : SEGCTL_GOOD;
@@ -70,7 +74,7 @@ static void show(const struct segctl *ctl, const json_t *answer, bool equal)
 	printf("%s%s%s\n", segctl_tone_begin(ctl, tone), verdict(equal, bypass, observing),
 	       segctl_tone_end(ctl, tone));
 	show_checked(json_object_get(answer, "checked"));
-	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
+	segctl_table_init(&table, ctl, columns, sizeof(columns) / sizeof(*columns));
 	json_array_foreach(findings, i, one)
 	{
 		segctl_table_add_tone(&table, segctl_word(segctl_text_of(one, "kind")), SEGCTL_BAD);

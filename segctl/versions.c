@@ -25,15 +25,15 @@ static void add_result(struct segctl_table *table, const char *result)
 	segctl_table_add(table, result);
 }
 
-static void add_version(struct segctl_table *table, const json_t *one, bool whole_hash)
+static void add_row(struct segctl_table *table, const json_t *one)
 {
 	const char *hash = segctl_text_of(one, "hash"), *comment = segctl_text_of(one, "comment");
 	struct seg_strbuf buf = {0};
 
 	segctl_table_add_number(table, one, "version");
-	seg_strbuf_printf(&buf, "%.*s", whole_hash ? (int)strlen(hash) : 12, hash);
+	seg_strbuf_printf(&buf, "%.*s", table->whole ? (int)strlen(hash) : 12, hash);
 	segctl_table_add_strbuf(table, &buf);
-	segctl_table_add_text(table, one, "at");
+	segctl_table_add_time(table, one, "at");
 	if (*segctl_text_of(one, "user"))
 		segctl_table_add_text(table, one, "user");
 	else
@@ -44,19 +44,20 @@ static void add_version(struct segctl_table *table, const json_t *one, bool whol
 	seg_strbuf_fini(&buf);
 }
 
-void segctl_versions(const struct segctl *ctl, const json_t *answer, const char *key, bool whole_hash)
+void segctl_versions(const struct segctl *ctl, const json_t *list, bool whole)
 {
-	static const char *const headings[] = {N_(">VERSION"), N_("HASH"),   N_("AT"),	   N_("BY"),
-					       N_("RESULT"),   N_("TICKET"), N_("COMMENT")};
+	static const struct segctl_column columns[] = {
+		{.heading = N_(">VERSION")},
+		{.heading = N_("HASH"), .spared = 1},
+		{.heading = N_("AT")},
+		{.heading = N_("BY"), .least = 8},
+		{.heading = N_("RESULT")},
+		{.heading = N_("TICKET"), .least = 10},
+		{.heading = N_("COMMENT"), .least = 24},
+	};
 	struct segctl_table table;
-	const json_t *one;
-	size_t i;
 
-	segctl_table_init(&table, ctl, sizeof(headings) / sizeof(*headings), headings);
-	json_array_foreach(json_object_get(answer, key), i, one)
-	{
-		add_version(&table, one, whole_hash);
-	}
-	segctl_table_print(&table);
-	segctl_table_fini(&table);
+	segctl_table_init(&table, ctl, columns, sizeof(columns) / sizeof(*columns));
+	table.whole = whole;
+	segctl_table_show(&table, list, add_row, NULL);
 }

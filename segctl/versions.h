@@ -6,7 +6,7 @@
 
 #include "table.h"
 
-/* The list `key` of the answer; hashes whole, as evidence needs them, or their first twelve digits. */
-void segctl_versions(const struct segctl *ctl, const json_t *answer, const char *key, bool whole_hash);
+/* whole, as evidence has to be, or in what room there is, with the first twelve digits of a hash. */
+void segctl_versions(const struct segctl *ctl, const json_t *list, bool whole);
 
 #endif

@@ -164,10 +164,12 @@ void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_tran
  * request->piece before that, where the caller takes pieces.
  * The caller of a method frees *out.
  *
- * errno -> exit status of segctl: EPERM, EACCES 4; EINVAL 2; every other 5.
- * Codes: invalid-parameter, refused (the policy has errors: "errors" and "warnings" as of `check`
- * stand beside the message), kernel, not-found, not-allowed, nothing-pending, would-cut-session,
- * no-policy, disarmed, store, confirmation-missing, too-many.
+ * The code is what segctl's exit status goes by; the errno may be the kernel's or the disk's:
+ * 1  not-found, nothing-pending; refused (the policy has errors: "errors" and "warnings" as of
+ *    `check` stand beside the message)
+ * 2  invalid-parameter, confirmation-missing
+ * 4  would-cut-session
+ * 5  kernel, store, no-policy, too-many
  */
 #define SEG_LATER 1
 struct seg_request {
@@ -186,7 +188,7 @@ typedef int (*seg_command_fn)(struct seg_engine *engine, const struct seg_reques
 
 /* No parameters unless named; durations in seconds, times and addresses as text. */
 int seg_engine_status(struct seg_engine *engine, const struct seg_request *request, json_t **out);
-/* {unused: days}. In pieces where the caller takes them */
+/* {unused: days, used-within: seconds}. In pieces where the caller takes them */
 int seg_engine_permits(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 /* {zone, busiest: n}: only so many, with {"pairs": [{from, to, flows, bytes}]} beside them. In pieces
  * where the caller takes them; else 10,000 flows at most */

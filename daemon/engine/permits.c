@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define DAY 86400LL
 #define DAYS_MAX 36500
 
 struct permits {
@@ -57,33 +58,63 @@ static json_t *next(void *context)
 
 static const struct seg_lister lister = {.name = "permits", .next = next, .free = permits_free};
 
-static void keep_ids(struct permits *permits, const struct seg_policy *policy, time_t not_since)
+/* By their last use; 0: whenever that was. */
+struct wanted {
+	json_int_t unused; /* days */
+	json_int_t within; /* seconds */
+};
+
+static int read_wanted(const struct seg_request *request, struct wanted *wanted, json_t **out)
+{
+	*wanted = (struct wanted){
+		.unused = json_integer_value(json_object_get(request->params, "unused")),
+		.within = json_integer_value(json_object_get(request->params, "used-within")),
+	};
+	if (wanted->unused < 0 || wanted->unused > DAYS_MAX)
+		return seg_answer_error(out, -EINVAL, "invalid-parameter", "unused is a number of days");
+	if (wanted->within < 0 || wanted->within > DAYS_MAX * DAY)
+		return seg_answer_error(out, -EINVAL, "invalid-parameter",
+					"used_within is a number of seconds");
+	return 0;
+}
+
+static bool is_wanted(const struct wanted *wanted, time_t last, time_t now)
+{
+	if (wanted->unused && last >= now - wanted->unused * DAY)
+		return false;
+	return !wanted->within || (last && last >= now - wanted->within);
+}
+
+static void keep_ids(struct permits *permits, const struct seg_policy *policy, const struct wanted *wanted,
+		     time_t now)
 {
 	permits->id = SEG_NEW_N(permits->names, const char *, policy->permits + 1);
 	for (size_t i = 0; i < policy->permits; i++) {
 		const char *id = policy->permit[i].id;
 
-		if (!not_since || seg_usage_of(permits->engine, id).last < not_since)
+		if (is_wanted(wanted, seg_usage_of(permits->engine, id).last, now))
 			permits->id[permits->ids++] = seg_arena_strdup(permits->names, id);
 	}
 }
 
 static int tell(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
-	json_int_t unused = json_integer_value(json_object_get(request->params, "unused"));
 	struct permits *permits;
+	struct wanted wanted;
+	int r;
 
 	if (!engine->running)
 		return seg_answer_no_policy(engine, out);
-	if (unused < 0 || unused > DAYS_MAX)
-		return seg_answer_error(out, -EINVAL, "invalid-parameter", "unused is a number of days");
+	r = read_wanted(request, &wanted, out);
+	if (r)
+		return r;
 	permits = calloc(1, sizeof(*permits));
 	if (!permits)
 		abort();
 	seg_usage_settle(engine);
 	permits->engine = engine;
 	permits->names = seg_arena_new();
-	keep_ids(permits, engine->running->policy, unused ? request->now - unused * 86400 : 0);
+	keep_ids(permits, engine->running->policy, &wanted, request->now);
 	permits->listing = seg_listing_new(engine, request, &lister, permits);
 	return SEG_LATER;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -59,28 +58,32 @@ static void send_error(struct seg_session *session, const char *error, json_t *p
 		session->send(session, seg_varlink_error_new(error, parameters));
 }
 
-static const char *error_of(int result)
+/* By the code, not by errno: the kernel's EINVAL or the disk's EACCES is no fault of who asks. */
+static const char *error_of(const json_t *out)
 {
-	switch (result) {
-	case -EPERM:
-	case -EACCES:
-		return SEG_ERROR_NOT_ALLOWED;
-	case -EINVAL:
-		return SEG_ERROR_INVALID;
-	default:
-		return SEG_ERROR_REFUSED;
+	static const struct {
+		const char *code, *error;
+	} faults[] = {{"invalid-parameter", SEG_ERROR_INVALID},
+		      {"confirmation-missing", SEG_ERROR_INVALID},
+		      {"would-cut-session", SEG_ERROR_NOT_ALLOWED}};
+	const char *code = json_string_value(json_object_get(out, "code"));
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
+		if (code && !strcmp(faults[i].code, code))
+			return faults[i].error;
 	}
+	return SEG_ERROR_REFUSED;
 }
 
 static void send_result(struct seg_session *session, int result, json_t *out)
 {
-	if (result >= 0)
+	if (result >= 0) {
 		send_reply(session, out);
-	else if (out)
-		send_error(session, error_of(result), out);
-	else
-		send_error(session, error_of(result),
-			   json_pack("{s:s, s:s}", "code", "system", "message", strerror(-result)));
+		return;
+	}
+	if (!out)
+		out = json_pack("{s:s, s:s}", "code", "system", "message", strerror(-result));
+	send_error(session, error_of(out), out);
 }
 
 static void late_answer(void *context, int result, json_t *out)

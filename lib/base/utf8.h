@@ -30,5 +30,8 @@ bool seg_utf8_narrow(struct seg_strbuf *out, const char *text, size_t len);
 
 /* Appends text with control characters and broken bytes as \xNN. Returns the cells. */
 size_t seg_utf8_show(struct seg_strbuf *out, const char *text, size_t len);
+/* Appends as much of a text that can be shown as so many cells hold; where that is not all, it ends in "…".
+ * Returns the cells: one less where half of a wide character would be left. */
+size_t seg_utf8_cut(struct seg_strbuf *out, const char *text, size_t cells);
 
 #endif

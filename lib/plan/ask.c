@@ -285,54 +285,86 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/* Into the rooms of the zones that own an interface: names through a hash, wildcards one by one. */
-static void enter_by_interface(struct build *b, struct hall *hall, enum seg_load load, struct seg_chain *in)
+/* The rooms of the zones that own an interface of a full name, by these names. */
+static struct named_room *named_rooms(struct build *b, const struct hall *hall, size_t *n)
 {
-	struct named_room *exact = NULL;
-	size_t n = 0, cap = 0, shared = 0;
-	struct seg_set *map;
+	struct named_room *named = NULL;
+	size_t cap = 0;
 
-	if (hall->open == 0)
-		return;
-	for (size_t z = 0; z < b->policy->zones; z++)
-		for (size_t i = 0; hall->room[ORIGINAL][z] && i < b->policy->zone[z].interfaces; i++)
-			if (!b->policy->zone[z].interface[i].prefix)
-				SEG_PUSH(b->arena, exact, n, cap) = (struct named_room){
-				    b->policy->zone[z].interface[i].name, hall->room[ORIGINAL][z]};
-	if (n > 0)
-		qsort(exact, n, sizeof(*exact), by_name);
-	map = seg_writer_set(b->w, in->name, SEG_FIELDS(SEG_F_IFNAME));
+	*n = 0;
+	for (size_t z = 0; z < b->policy->zones; z++) {
+		const struct seg_zone *zone = &b->policy->zone[z];
+
+		for (size_t i = 0; hall->room[ORIGINAL][z] && i < zone->interfaces; i++)
+			if (!zone->interface[i].prefix)
+				SEG_PUSH(b->arena, named, *n, cap) =
+					(struct named_room){zone->interface[i].name, hall->room[ORIGINAL][z]};
+	}
+	if (*n > 0)
+		qsort(named, *n, sizeof(*named), by_name);
+	return named;
+}
+
+/* Where several zones share an interface, their rooms are asked one after another. */
+static const struct seg_chain *shared_room(struct build *b, const struct named_room *named, size_t n,
+					   const char *name)
+{
+	struct seg_chain *all = seg_writer_chain(b->w, name);
+
+	for (size_t i = 0; i < n; i++)
+		jump(b, rule(b, all), named[i].room);
+	return all;
+}
+
+static void enter_by_name(struct build *b, const struct hall *hall, enum seg_load load, struct seg_chain *in)
+{
+	size_t n, shared = 0;
+	struct named_room *named = named_rooms(b, hall, &n);
+	struct seg_set *map = seg_writer_set(b->w, in->name, SEG_FIELDS(SEG_F_IFNAME));
+
 	map->data = SEG_DATA_VERDICT;
 	for (size_t i = 0, same; i < n; i += same) {
-		const struct seg_chain *target = exact[i].room;
+		const struct seg_chain *target = named[i].room;
 		struct seg_key key = {.len = 0};
 
-		for (same = 1; i + same < n && strcmp(exact[i].name, exact[i + same].name) == 0; same++)
+		for (same = 1; i + same < n && strcmp(named[i].name, named[i + same].name) == 0; same++)
 			;
-		if (same > 1) {
-			struct seg_chain *all = seg_writer_chain(
-			    b->w, seg_arena_printf(b->arena, "%s.shared%zu", in->name, ++shared));
-
-			for (size_t j = 0; j < same; j++)
-				jump(b, rule(b, all), exact[i + j].room);
-			target = all;
-		}
-		seg_key_ifname(&key, exact[i].name);
+		if (same > 1)
+			target = shared_room(b, &named[i], same,
+					     seg_arena_printf(b->arena, "%s.shared%zu", in->name, ++shared));
+		seg_key_ifname(&key, named[i].name);
 		seg_writer_elem(b->w, map, &key, NULL)->action = (struct seg_action){SEG_V_JUMP, target};
 	}
 	seg_rule_vmap(b->w, rule(b, in), SEG_LOADS(load), map);
-	for (size_t z = 0; z < b->policy->zones; z++)
-		for (size_t i = 0; hall->room[ORIGINAL][z] && i < b->policy->zone[z].interfaces; i++) {
-			const struct seg_interface *interface = &b->policy->zone[z].interface[i];
+}
+
+static void enter_by_wildcard(struct build *b, const struct hall *hall, enum seg_load load,
+			      struct seg_chain *in)
+{
+	for (size_t z = 0; z < b->policy->zones; z++) {
+		const struct seg_zone *zone = &b->policy->zone[z];
+
+		for (size_t i = 0; hall->room[ORIGINAL][z] && i < zone->interfaces; i++) {
 			struct seg_rule *r;
 
-			if (!interface->prefix)
+			if (!zone->interface[i].prefix)
 				continue;
 			r = rule(b, in);
-			if (*interface->name)
-				seg_rule_cmp_ifname(b->w, r, load, interface->name, true);
+			if (*zone->interface[i].name)
+				seg_rule_cmp_ifname(b->w, r, load, zone->interface[i].name, true);
 			jump(b, r, hall->room[ORIGINAL][z]);
 		}
+	}
+}
+
+/* Into the rooms of the zones that own an interface: names through a hash, wildcards one by one. */
+static void enter_by_interface(struct build *b, const struct hall *hall, enum seg_load load,
+			       struct seg_chain *in)
+{
+	if (hall->open == 0)
+		return;
+	enter_by_name(b, hall, load, in);
+	enter_by_wildcard(b, hall, load, in);
 }
 
 static void forward_hall(struct build *b, int fi, enum seg_kind kind, struct kinds *out)

@@ -54,9 +54,9 @@ static const char *const fib_types[] = {"unspec",    "unicast",	  "local",	 "bro
 static const char *const tcp_flags[] = {"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"};
 static const char *const event_names[] = {"new", "related", "destroy"};
 /* By bit, as the kernel numbers them (NF_CT_STATE_BIT). */
+static const char *const state_names[] = {"invalid", "established", "related", "new"};
 /* IPS_*, linux/netfilter/nf_conntrack_common.h. */
 static const char *const status_names[] = {"expected", "seen-reply", "assured", "confirmed", "snat", "dnat"};
-static const char *const state_names[] = {"invalid", "established", "related", "new"};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -109,37 +109,17 @@ static void print_ether_type(struct seg_strbuf *out, uint16_t value)
 	print_named(out, value == ETHERTYPE_IP ? "ip" : value == ETHERTYPE_IPV6 ? "ip6" : NULL, value);
 }
 
-static void print_value(struct seg_strbuf *out, enum seg_field field, const uint8_t *bytes)
+static void print_fib_type(struct seg_strbuf *out, uint32_t value)
+{
+	print_named(out, value < COUNT(fib_types) ? fib_types[value] : NULL, value);
+}
+
+/* Fields whose values nft knows by names: those that print_value() hands on. */
+static void print_word(struct seg_strbuf *out, enum seg_field field, const uint8_t *bytes)
 {
 	switch (field) {
-	case SEG_F_IPV4_ADDR:
-		print_addr(out, SEG_IPV4, bytes);
-		break;
-	case SEG_F_IPV6_ADDR:
-		print_addr(out, SEG_IPV6, bytes);
-		break;
 	case SEG_F_INET_PROTO:
 		print_named(out, proto_name(bytes[0]), bytes[0]);
-		break;
-	case SEG_F_INET_SERVICE:
-		seg_strbuf_printf(out, "%u", ntohs(read_u16(bytes)));
-		break;
-	case SEG_F_ICMP_TYPE:
-	case SEG_F_ICMPV6_TYPE:
-	case SEG_F_INTEGER:
-		seg_strbuf_printf(out, "%u", bytes[0]);
-		break;
-	case SEG_F_LENGTH:
-		seg_strbuf_printf(out, "%" PRIu32, read_u32(bytes));
-		break;
-	case SEG_F_ETHER_ADDR:
-		print_mac(out, bytes);
-		break;
-	case SEG_F_IFNAME:
-		seg_strbuf_printf(out, "\"%.16s\"", (const char *)bytes);
-		break;
-	case SEG_F_MARK:
-		seg_strbuf_printf(out, "0x%08" PRIx32, read_u32(bytes));
 		break;
 	case SEG_F_CT_DIR:
 		seg_strbuf_add(out, bytes[0] ? "reply" : "original");
@@ -147,12 +127,9 @@ static void print_value(struct seg_strbuf *out, enum seg_field field, const uint
 	case SEG_F_NFPROTO:
 		print_nfproto(out, bytes[0]);
 		break;
-	case SEG_F_FIB_TYPE: {
-		uint32_t type = read_u32(bytes);
-
-		print_named(out, type < COUNT(fib_types) ? fib_types[type] : NULL, type);
+	case SEG_F_FIB_TYPE:
+		print_fib_type(out, read_u32(bytes));
 		break;
-	}
 	case SEG_F_CT_STATE:
 		print_bits(out, read_u32(bytes), state_names, COUNT(state_names), ",");
 		break;
@@ -167,6 +144,51 @@ static void print_value(struct seg_strbuf *out, enum seg_field field, const uint
 		break;
 	case SEG_F_ETHER_TYPE:
 		print_ether_type(out, ntohs(read_u16(bytes)));
+		break;
+	default:
+		break;
+	}
+}
+
+static void print_value(struct seg_strbuf *out, enum seg_field field, const uint8_t *bytes)
+{
+	switch (field) {
+	case SEG_F_IPV4_ADDR:
+		print_addr(out, SEG_IPV4, bytes);
+		break;
+	case SEG_F_IPV6_ADDR:
+		print_addr(out, SEG_IPV6, bytes);
+		break;
+	case SEG_F_ETHER_ADDR:
+		print_mac(out, bytes);
+		break;
+	case SEG_F_INET_SERVICE:
+		seg_strbuf_printf(out, "%u", ntohs(read_u16(bytes)));
+		break;
+	case SEG_F_ICMP_TYPE:
+	case SEG_F_ICMPV6_TYPE:
+	case SEG_F_INTEGER:
+		seg_strbuf_printf(out, "%u", bytes[0]);
+		break;
+	case SEG_F_LENGTH:
+		seg_strbuf_printf(out, "%" PRIu32, read_u32(bytes));
+		break;
+	case SEG_F_IFNAME:
+		seg_strbuf_printf(out, "\"%.16s\"", (const char *)bytes);
+		break;
+	case SEG_F_MARK:
+		seg_strbuf_printf(out, "0x%08" PRIx32, read_u32(bytes));
+		break;
+	case SEG_F_INET_PROTO:
+	case SEG_F_CT_DIR:
+	case SEG_F_NFPROTO:
+	case SEG_F_FIB_TYPE:
+	case SEG_F_CT_STATE:
+	case SEG_F_CT_STATUS:
+	case SEG_F_TCP_FLAGS:
+	case SEG_F_IFACE_TYPE:
+	case SEG_F_ETHER_TYPE:
+		print_word(out, field, bytes);
 		break;
 	}
 }

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The documents of segctl --json: every key of the contract, in every command, from a daemon that has seen something of each."""
+import threading
+
 from lab import wait_for
 from town import PERMITS, Town, policy
 
@@ -65,6 +67,27 @@ def test_status_and_lists():
         assert (answer["verdict"], answer["reason"], answer["nearest"], answer["permit"]) == ("deny", "port", "AB", None), answer
 
 
+def test_top_sees_what_is_busy():
+    with Town() as (lab, segd):
+        stream, over = lab.stream("a", "10.2.0.20", "udp/5005"), threading.Event()
+
+        def talk():
+            while not over.is_set():
+                assert stream.both()
+
+        talking = threading.Thread(target=talk)
+        talking.start()
+        answer = segd.segctl("top", "--interval", "1")
+        over.set()
+        talking.join()
+        use = {"flows", "bytes", "bytes-per-second"}
+        permits = listed(answer, "permits", {"id", "title"} | use)
+        assert permits[0]["id"] == "AB" and permits[0]["bytes-per-second"] > 0, permits
+        assert len(permits) == len(PERMITS) and not any(p["bytes-per-second"] for p in permits[1:]), permits
+        assert listed(answer, "flows", {"proto", "src", "dst", "permit"} | use)[0]["permit"] == "AB"
+        assert listed(answer, "pairs", {"from", "to"} | use)[0]["from"] == "a"
+
+
 def test_violations():
     with Town() as (lab, segd):
         segd.kill()
@@ -94,6 +117,8 @@ def test_changes():
         assert segd.segctl("history")["history"][0]["result"] == "pending"
         has(segd.segctl("confirm"), APPLIED)
         has(segd.segctl("rollback"), APPLIED)
+        for words in ["confirm"], ["rollback", "999"], ["release", "a"], ["isolate", "nobody", "--reason", "x"], ["stage", "--off"]:
+            has(segd.segctl(*words, ok=(1,))["error"], "code", "message")
         segd.policy.write_text(policy(AB="from: a, to: nowhere, service: [tcp/1]"))
         has(segd.segctl("apply", ok=(1,))["error"], "code", "message")
         for error in listed(segd.segctl("check", str(segd.policy), ok=(1,)), "errors", PLACE):

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "runner.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -221,8 +222,6 @@ int main(void)
 {
 	Suite *suite = suite_create("addr");
 	TCase *tcase = tcase_create("addr");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, parse_and_format, 0, COUNT(good));
@@ -233,8 +232,5 @@ int main(void)
 	tcase_add_loop_test(tcase, kind, 0, COUNT(kinds));
 	tcase_add_test(tcase, mac);
 	tcase_add_loop_test(tcase, mac_refused, 0, COUNT(bad_macs));
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include "fixture.h"
 #include "policy/advice.h"
 #include "policy/shadow.h"
+#include "runner.h"
 
 /* One permit P-1 that is wide in every respect, and P-2 written in many ways: covered or not. */
 static const char head[] =
@@ -224,8 +225,6 @@ int main(void)
 {
 	Suite *suite = suite_create("advice");
 	TCase *advice = tcase_create("advice");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(advice, test_shadow, 0, (int)(sizeof(pairs) / sizeof(pairs[0])));
 	tcase_add_loop_test(advice, test_shadows_random, 0, 8);
@@ -233,8 +232,5 @@ int main(void)
 	tcase_add_test(advice, test_unused);
 	tcase_add_test(advice, test_outside);
 	suite_add_tcase(suite, advice);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "flow/aggregate.h"
+#include "runner.h"
 
 #define WINDOW 60
 #define START 1000000
@@ -337,8 +338,6 @@ int main(void)
 {
 	Suite *suite = suite_create("aggregate");
 	TCase *tcase = tcase_create("aggregate");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tcase, first_at_once_then_one_a_window);
 	tcase_add_test(tcase, a_late_tick_loses_nothing);
@@ -353,9 +352,5 @@ int main(void)
 	tcase_add_test(tcase, walks_from_the_most_recent);
 	tcase_add_test(tcase, a_clock_that_steps_back_closes_the_windows);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -16,6 +16,7 @@
 #include "flow/classify.h"
 #include "plan/build.h"
 #include "policy/load.h"
+#include "runner.h"
 
 #define ZONES_MAX 6
 #define STATE_NEW 8u
@@ -467,15 +468,9 @@ int main(void)
 {
 	Suite *suite = suite_create("agree");
 	TCase *tc = tcase_create("agree");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 600);
 	tcase_add_test(tc, plan_and_classify_agree);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

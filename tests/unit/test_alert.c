@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "flow/alert.h"
+#include "runner.h"
 
 #define AT 1763946000 /* 2025-11-24T10:00:00+09:00 */
 
@@ -186,8 +187,6 @@ int main(void)
 {
 	Suite *suite = suite_create("alert");
 	TCase *tcase = tcase_create("alert");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tcase, one_line_in_order);
 	tcase_add_test(tcase, a_key_twice_takes_the_later);
@@ -197,9 +196,5 @@ int main(void)
 	tcase_add_test(tcase, cef_form);
 	tcase_add_test(tcase, cef_has_other_keys_for_ipv6);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

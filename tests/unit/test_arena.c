@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "runner.h"
 
 static struct seg_arena *arena;
 
@@ -155,8 +156,6 @@ int main(void)
 {
 	Suite *suite = suite_create("arena");
 	TCase *tcase = tcase_create("arena");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tcase);
 	tcase_add_checked_fixture(tcase, setup, teardown);
@@ -170,8 +169,5 @@ int main(void)
 	tcase_add_test_raise_signal(tcase, more_than_there_is_aborts, SIGABRT);
 	tcase_add_test_raise_signal(tcase, vector_overflow_aborts, SIGABRT);
 	tcase_add_test(tcase, no_arena_is_freed);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include "plan/build.h"
 #include "plan/diff.h"
 #include "policy/load.h"
+#include "runner.h"
 
 #define HEAD                                                                                       \
 	"segd: 1\nguard: none\ntimezone: Asia/Tokyo\n"                                              \
@@ -399,8 +400,6 @@ int main(void)
 {
 	Suite *suite = suite_create("build");
 	TCase *tc = tcase_create("build");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_number_stays_while_the_meaning_does);
@@ -417,9 +416,5 @@ int main(void)
 	tcase_add_test(tc, a_held_zone_begins_nothing_new);
 	tcase_add_test(tc, a_rate_is_asked_of_its_own_zone);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

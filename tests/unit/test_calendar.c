@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/calendar.h"
+#include "runner.h"
 
 #define MINUTE 60
 #define HOUR 3600
@@ -624,8 +625,6 @@ int main(void)
 {
 	Suite *suite = suite_create("calendar");
 	TCase *tcase = tcase_create("calendar");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tcase);
 	tcase_set_timeout(tcase, 120);
@@ -648,8 +647,5 @@ int main(void)
 	tcase_add_loop_test(tcase, schedule_subset, 0, COUNT(inclusions));
 	tcase_add_test(tcase, subset_is_what_brute_force_finds);
 	tcase_add_test(tcase, schedule_equal);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 
 #include "fixture.h"
 #include "flow/answer.h"
+#include "runner.h"
 
 /*
  * Packets one step outside a permit in every dimension, and what the contract
@@ -498,8 +499,6 @@ int main(void)
 {
 	Suite *suite = suite_create("classify");
 	TCase *verdicts = tcase_create("verdicts");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(verdicts, setup, teardown);
 	tcase_add_loop_test(verdicts, test_packet, 0, (int)(sizeof(cases) / sizeof(cases[0])));
@@ -513,8 +512,5 @@ int main(void)
 	tcase_add_test(verdicts, test_proto_name);
 	tcase_add_loop_test(verdicts, test_index_changes_nothing, 0, 12);
 	suite_add_tcase(suite, verdicts);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

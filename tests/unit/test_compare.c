@@ -5,6 +5,7 @@
 #include "fixture.h"
 #include "flow/classify.h"
 #include "flow/compare.h"
+#include "runner.h"
 
 /* A policy and one change to it: what opens, what closes, what moves no packet. */
 static const char base[] =
@@ -226,14 +227,9 @@ int main(void)
 {
 	Suite *suite = suite_create("compare");
 	TCase *compare = tcase_create("compare");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(compare, test_change, 0, (int)(sizeof(changes) / sizeof(changes[0])));
 	tcase_add_loop_test(compare, test_agrees_with_classify, 0, 40);
 	suite_add_tcase(suite, compare);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -21,6 +21,7 @@
 
 #include "kernel/conntrack.h"
 #include "kernel/sysctl.h"
+#include "runner.h"
 
 /* ---- Synthetic messages ---------------------------------------------------------------- */
 
@@ -484,12 +485,23 @@ START_TEST(losses_are_told_and_delivered_again)
 }
 END_TEST
 
+/* Each enters a namespace of its own, in the process that check forks for it. */
+static TCase *real_flows(void)
+{
+	TCase *real = tcase_create("kernel");
+
+	tcase_add_test(real, a_real_flow_begins_is_dumped_and_deleted);
+	tcase_add_test(real, other_protocols_are_deleted_too);
+	tcase_add_test(real, dumps_by_mark_and_deletes_in_batches);
+	tcase_add_test(real, losses_are_told_and_delivered_again);
+	tcase_set_timeout(real, 30);
+	return real;
+}
+
 int main(void)
 {
 	Suite *suite = suite_create("conntrack");
-	TCase *decoding = tcase_create("decode"), *real = tcase_create("kernel");
-	SRunner *runner;
-	int failed;
+	TCase *decoding = tcase_create("decode");
 
 	tcase_add_test(decoding, true_endpoints_and_every_field);
 	tcase_add_test(decoding, the_library_reads_the_same);
@@ -498,21 +510,9 @@ int main(void)
 	tcase_add_test(decoding, what_is_no_flow);
 	tcase_add_test(decoding, cut_off_anywhere);
 	suite_add_tcase(suite, decoding);
-	tcase_add_test(real, a_real_flow_begins_is_dumped_and_deleted);
-	tcase_add_test(real, other_protocols_are_deleted_too);
-	tcase_add_test(real, dumps_by_mark_and_deletes_in_batches);
-	tcase_add_test(real, losses_are_told_and_delivered_again);
-	tcase_set_timeout(real, 30);
-	suite_add_tcase(suite, real);
-	runner = srunner_create(suite);
-	/* Each real test enters a namespace of its own, in the process that check forks for it. */
-	if (geteuid() == 0) {
-		srunner_run_all(runner, CK_NORMAL);
-	} else {
+	if (geteuid() == 0)
+		suite_add_tcase(suite, real_flows());
+	else
 		puts("conntrack: not root, real flows are skipped");
-		srunner_run(runner, "conntrack", "decode", CK_NORMAL);
-	}
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

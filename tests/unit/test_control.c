@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "server/control.h"
 #include "control/interface.h"
+#include "runner.h"
 
 #define BIG (1u << 20)
 
@@ -57,6 +58,16 @@ static int fake_apply(struct seg_engine *engine, const struct seg_request *reque
 		return -EIO;
 	if (within == 3)
 		return -EINVAL;
+	if (within == 4 || within == 5) {
+		*out = json_pack("{s:s, s:s}", "code", within == 4 ? "kernel" : "invalid-parameter",
+				 "message", "no");
+		return -EINVAL;
+	}
+	if (within == 6 || within == 7) {
+		*out = json_pack("{s:s, s:s}", "code", within == 6 ? "store" : "would-cut-session", "message",
+				 "no");
+		return -EPERM;
+	}
 	*out = json_pack("{s:I, s:b}", "version", within, "unchanged", 0);
 	return 0;
 }
@@ -252,8 +263,18 @@ static const struct {
 	 "{\"error\":\"org.segd.Refused\",\"parameters\":{\"code\":\"system\",\"message\":\"Input/output "
 	 "error\"}}\n"},
 	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":3}}",
-	 "{\"error\":\"org.segd.Invalid\",\"parameters\":{\"code\":\"system\",\"message\":\"Invalid "
+	 "{\"error\":\"org.segd.Refused\",\"parameters\":{\"code\":\"system\",\"message\":\"Invalid "
 	 "argument\"}}\n"},
+	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":4}}",
+	 "{\"error\":\"org.segd.Refused\",\"parameters\":{\"code\":\"kernel\",\"message\":\"no\"}}\n"},
+	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":5}}",
+	 "{\"error\":\"org.segd.Invalid\",\"parameters\":{\"code\":\"invalid-parameter\",\"message\":"
+	 "\"no\"}}\n"},
+	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":6}}",
+	 "{\"error\":\"org.segd.Refused\",\"parameters\":{\"code\":\"store\",\"message\":\"no\"}}\n"},
+	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":7}}",
+	 "{\"error\":\"org.segd.NotAllowed\",\"parameters\":{\"code\":\"would-cut-session\",\"message\":"
+	 "\"no\"}}\n"},
 	{"{\"method\":\"org.segd.Apply\",\"parameters\":{\"confirm_within\":\"2m\"}}",
 	 "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"confirm_"
 	 "within\"}}"
@@ -655,8 +676,6 @@ int main(void)
 {
 	Suite *suite = suite_create("control");
 	TCase *tcase = tcase_create("control");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, service_introduces_itself);
@@ -681,9 +700,5 @@ int main(void)
 	tcase_add_test(tcase, one_client_too_many_is_told_so);
 	tcase_add_test(tcase, socket_file_is_closed_to_others_and_stale_ones_are_replaced);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/diag.h"
+#include "runner.h"
 
 static struct seg_diags diags;
 
@@ -260,8 +261,6 @@ int main(void)
 {
 	Suite *suite = suite_create("diag");
 	TCase *tcase = tcase_create("diag");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, places_count_characters);
@@ -280,9 +279,5 @@ int main(void)
 	tcase_add_test(tcase, nearest_prefers_the_closest);
 	tcase_add_test(tcase, codes_have_names);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "fake_kernel.h"
 #include "store/store.h"
+#include "runner.h"
 
 /* 2026-11-24T10:00:00+09:00, a Tuesday */
 #define MORNING 1795482000
@@ -1592,6 +1594,43 @@ START_TEST(test_permits_come_when_the_loop_comes_round)
 }
 END_TEST
 
+/* The ids of those that are told, in the policy's order. */
+static void check_permits(json_t *params, const char *wanted)
+{
+	json_t *out = call(seg_engine_permits, params, NULL), *list = json_object_get(out, "permits"), *one;
+	char ids[64] = "";
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		strcat(ids, json_string_value(json_object_get(one, "id")));
+		strcat(ids, " ");
+	}
+	ck_assert_str_eq(ids, wanted);
+	json_decref(out);
+}
+
+START_TEST(test_permits_by_their_use)
+{
+	const char *code;
+
+	begin();
+	fake_count(&w.kernel, "slow", "WEB", 0, 10, 1000);
+	check_permits(json_pack("{s:i}", "used-within", 1), "WEB ");
+	w.kernel.now += 100;
+	fake_count(&w.kernel, "slow", "DNS", 0, 10, 1000);
+	check_permits(json_pack("{s:i}", "used-within", 99), "DNS ");
+	check_permits(json_pack("{s:i}", "used-within", 100), "WEB DNS ");
+	check_permits(json_pack("{s:i}", "used-within", INT_MAX), "WEB DNS ");
+	check_permits(json_pack("{s:n}", "used-within"), "WEB DNS OFFICE ");
+	w.kernel.now += 86400;
+	check_permits(json_pack("{s:i}", "unused", 1), "WEB OFFICE ");
+	check_permits(json_pack("{s:i, s:i}", "unused", 1, "used-within", 90000), "WEB ");
+	ck_assert_ptr_null(call(seg_engine_permits, json_pack("{s:i}", "used-within", -1), &code));
+	ck_assert_str_eq(code, "invalid-parameter");
+}
+END_TEST
+
 START_TEST(test_denials_at_once_are_bounded)
 {
 	struct late late;
@@ -2268,8 +2307,6 @@ int main(void)
 {
 	Suite *suite = suite_create("engine");
 	TCase *tcase = tcase_create("life");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_seals_then_loads);
@@ -2335,6 +2372,7 @@ int main(void)
 	tcase_add_test(tcase, test_the_policy_changes_under_denials);
 	tcase_add_test(tcase, test_denials_at_once_are_bounded);
 	tcase_add_test(tcase, test_permits_come_when_the_loop_comes_round);
+	tcase_add_test(tcase, test_permits_by_their_use);
 	tcase_add_test(tcase, test_elements_end_while_they_are_read);
 	tcase_add_test(tcase, test_flushed_while_it_is_read);
 	tcase_add_test(tcase, test_saved_while_it_is_read);
@@ -2349,9 +2387,5 @@ int main(void)
 	tcase_add_test(tcase, test_streams);
 	tcase_add_test(tcase, test_status_and_verify);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

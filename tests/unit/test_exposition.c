@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/exposition.h"
+#include "runner.h"
 
 static struct seg_strbuf out;
 
@@ -70,8 +71,6 @@ int main(void)
 {
 	Suite *suite = suite_create("exposition");
 	TCase *tcase = tcase_create("text");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, NULL, teardown);
 	tcase_add_test(tcase, test_one);
@@ -79,9 +78,5 @@ int main(void)
 	tcase_add_test(tcase, test_escaping);
 	tcase_add_test(tcase, test_histogram);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

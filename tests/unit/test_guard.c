@@ -3,6 +3,7 @@
 
 #include "fixture.h"
 #include "policy/guard.h"
+#include "runner.h"
 
 /*
  * One policy that obeys every rule, and copies with one thing changed: on this
@@ -284,16 +285,11 @@ int main(void)
 {
 	Suite *suite = suite_create("guard");
 	TCase *edges = tcase_create("edges");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(edges, test_edge, 0, (int)(sizeof(changes) / sizeof(changes[0])));
 	tcase_add_test(edges, test_none);
 	tcase_add_test(edges, test_bars);
 	tcase_add_test(edges, test_related);
 	suite_add_tcase(suite, edges);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -13,6 +13,7 @@
 
 #include "fake_kernel.h"
 #include "store/store.h"
+#include "runner.h"
 
 #define MORNING 1795482000 /* 2026-11-24T10:00:00+09:00, a Tuesday */
 #define TABLE 1000	   /* entries of conntrack's table */
@@ -908,8 +909,6 @@ int main(void)
 {
 	Suite *suite = suite_create("limits");
 	TCase *tcase = tcase_create("zones");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_held_at_the_limit);
@@ -947,9 +946,5 @@ int main(void)
 	tcase_add_test(tcase, test_metrics);
 	tcase_add_test(tcase, test_why_it_was_refused);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -22,6 +22,7 @@
 #include "kernel/links.h"
 #include "kernel/netlink.h"
 #include "kernel/sysctl.h"
+#include "runner.h"
 
 static struct seg_strbuf told; /* one word a change */
 
@@ -327,8 +328,6 @@ int main(void)
 {
 	Suite *suite = suite_create("links");
 	TCase *links = tcase_create("links"), *bypass = tcase_create("bypass");
-	SRunner *runner;
-	int failed;
 
 	if (geteuid() != 0) {
 		puts("links: not root, skipped");
@@ -346,9 +345,5 @@ int main(void)
 	tcase_add_test(bypass, an_empty_tc_hook_is_no_way_round);
 	tcase_set_timeout(bypass, 30);
 	suite_add_tcase(suite, bypass);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -11,6 +11,7 @@
 
 #include "fixture.h"
 #include "policy/load.h"
+#include "runner.h"
 
 static const char town[] =
 	"segd: 1\n"
@@ -508,8 +509,6 @@ int main(void)
 {
 	Suite *suite = suite_create("load");
 	TCase *model = tcase_create("model"), *other = tcase_create("other");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(model, setup, teardown);
 	tcase_add_test(model, top);
@@ -533,9 +532,5 @@ int main(void)
 	tcase_add_test(other, a_pipe_is_for_those_who_can_wait);
 	suite_add_tcase(suite, model);
 	suite_add_tcase(suite, other);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

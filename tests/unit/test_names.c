@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "base/sha256.h"
 #include "base/utf8.h"
+#include "runner.h"
 
 START_TEST(map_finds_what_was_put)
 {
@@ -116,6 +117,55 @@ START_TEST(utf8_controls)
 }
 END_TEST
 
+/* Unicode's East Asian Width: W and F take two cells, ambiguous ones (A) one. */
+START_TEST(utf8_cells)
+{
+	static const uint32_t wide[] = {0x1100, 0x231a,	 0x26a1,  0x2b50,  0x3000, 0x3012,
+					0x3042, 0x3231,	 0x4e00,  0x9fff,  0xac00, 0xf900,
+					0xff21, 0x1f202, 0x1f600, 0x1f6d5, 0x20b9f};
+	static const uint32_t narrow[] = {'a',	  0xb1,	  0x2026, 0x2192, 0x2460,  0x2605,
+					  0x27a1, 0x303f, 0x3248, 0xff71, 0x1f321, 0x1f6e0};
+	static const uint32_t none[] = {0x301, 0x3099, 0xfe0f, 0x200d};
+
+	for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++)
+		ck_assert_uint_eq(seg_utf8_cells(wide[i]), 2);
+	for (size_t i = 0; i < sizeof(narrow) / sizeof(narrow[0]); i++)
+		ck_assert_uint_eq(seg_utf8_cells(narrow[i]), 1);
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		ck_assert_uint_eq(seg_utf8_cells(none[i]), 0);
+}
+END_TEST
+
+START_TEST(utf8_cuts)
+{
+	static const struct {
+		const char *text;
+		size_t cells, used;
+		const char *cut;
+	} cases[] = {
+		{"eLTAX", 5, 5, "eLTAX"},
+		{"eLTAX", 4, 4, "eLT…"},
+		{"eLTAX", 1, 1, "…"},
+		{"eLTAX", 0, 0, ""},
+		{"", 3, 0, ""},
+		{"申告データ", 10, 10, "申告データ"},
+		{"申告データ", 9, 9, "申告デー…"},
+		{"申告データ", 8, 7, "申告デ…"}, /* no half of a character */
+		{"申告", 1, 1, "…"},
+		{"か\xe3\x82\x99く", 4, 4, "か\xe3\x82\x99く"}, /* with a combining mark */
+		{"か\xe3\x82\x99く", 3, 3, "か\xe3\x82\x99…"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct seg_strbuf out = {0};
+
+		ck_assert_uint_eq(seg_utf8_cut(&out, cases[i].text, cases[i].cells), cases[i].used);
+		ck_assert_str_eq(seg_strbuf_text(&out), cases[i].cut);
+		seg_strbuf_fini(&out);
+	}
+}
+END_TEST
+
 /* FIPS 180-4's own examples and the lengths around a block's padding. */
 START_TEST(sha256_as_published)
 {
@@ -165,18 +215,14 @@ int main(void)
 {
 	Suite *suite = suite_create("names");
 	TCase *tcase = tcase_create("names");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tcase, map_finds_what_was_put);
 	tcase_add_test(tcase, utf8_is_strict);
 	tcase_add_test(tcase, utf8_narrows);
 	tcase_add_test(tcase, utf8_controls);
+	tcase_add_test(tcase, utf8_cells);
+	tcase_add_test(tcase, utf8_cuts);
 	tcase_add_test(tcase, sha256_as_published);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -16,6 +16,7 @@
 #include "plan/build.h"
 #include "policy/load.h"
 #include "sample_plan.h"
+#include "runner.h"
 
 static struct seg_nft *nft;
 static struct sample *plan;
@@ -618,13 +619,9 @@ int main(void)
 {
 	Suite *suite = suite_create("nft");
 	TCase *tcase = tcase_create("kernel");
-	SRunner *runner;
-	int failed;
 
-	if (geteuid() != 0 || system("unshare -n nft list ruleset") != 0) {
-		puts("nft: skipped: needs root, nft and network namespaces");
+	if (!can_have_nft("nft"))
 		return EXIT_SUCCESS;
-	}
 	tcase_set_timeout(tcase, 30);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_like_nft);
@@ -649,10 +646,6 @@ int main(void)
 	tcase_add_test(tcase, test_leftovers);
 	tcase_add_test(tcase, test_read_elements);
 	tcase_add_loop_test(tcase, test_policy, 0, (int)(sizeof(policies) / sizeof(policies[0])));
-	runner = srunner_create(suite);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

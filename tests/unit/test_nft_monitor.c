@@ -19,6 +19,7 @@
 #include "kernel/nft_monitor.h"
 #include "kernel/nft_wire.h"
 #include "sample_plan.h"
+#include "runner.h"
 
 static struct seg_nft_monitor *monitor;
 static struct seg_nft_transaction seen[16];
@@ -333,13 +334,9 @@ int main(void)
 {
 	Suite *suite = suite_create("nft_monitor");
 	TCase *tcase = tcase_create("kernel");
-	SRunner *runner;
-	int failed;
 
-	if (geteuid() != 0 || system("unshare -n nft list ruleset") != 0) {
-		puts("nft_monitor: skipped: needs root, nft and network namespaces");
+	if (!can_have_nft("nft_monitor"))
 		return EXIT_SUCCESS;
-	}
 	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_who);
@@ -351,10 +348,6 @@ int main(void)
 	tcase_add_test(tcase, test_no_bypass);
 	tcase_add_test(tcase, test_pause);
 	tcase_add_test(tcase, test_lost);
-	runner = srunner_create(suite);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

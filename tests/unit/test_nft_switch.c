@@ -22,6 +22,7 @@
 
 #include "kernel/nft.h"
 #include "sample_plan.h"
+#include "runner.h"
 
 #define PERMITTED 5000
 #define REFUSED 6000
@@ -239,19 +240,11 @@ int main(void)
 {
 	Suite *suite = suite_create("nft_switch");
 	TCase *tcase = tcase_create("traffic");
-	SRunner *runner;
-	int failed;
 
-	if (geteuid() != 0 || system("unshare -n nft list ruleset") != 0) {
-		puts("nft_switch: skipped: needs root, nft and network namespaces");
+	if (!can_have_nft("nft_switch"))
 		return EXIT_SUCCESS;
-	}
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, test_nothing_lost_nothing_leaked);
-	runner = srunner_create(suite);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

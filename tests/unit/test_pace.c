@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "pace.h"
+#include "runner.h"
 
 /* A reader of a socket pair: takes at most `bound` messages a read. */
 struct reader {
@@ -123,16 +124,11 @@ int main(void)
 {
 	Suite *suite = suite_create("pace");
 	TCase *tc = tcase_create("pace");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, the_first_message_is_read_by_being_woken);
 	tcase_add_test(tc, what_follows_wakes_nobody_and_is_read_together);
 	tcase_add_test(tc, after_quiet_it_is_woken_again);
 	tcase_add_test(tc, a_bounded_read_goes_on_and_lets_others_in_between);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "kernel/nflog.h"
+#include "runner.h"
 
 /* ---- Packets built by hand ------------------------------------------------------------- */
 
@@ -383,12 +384,22 @@ START_TEST(forwarded_frames_have_both_interfaces_and_a_mac)
 }
 END_TEST
 
+/* Each enters a namespace of its own, in the process that check forks for it. */
+static TCase *real_packets(void)
+{
+	TCase *real = tcase_create("kernel");
+
+	tcase_add_test(real, both_groups_on_one_socket);
+	tcase_add_test(real, a_second_reader_is_told_which_group);
+	tcase_add_test(real, forwarded_frames_have_both_interfaces_and_a_mac);
+	tcase_set_timeout(real, 30);
+	return real;
+}
+
 int main(void)
 {
 	Suite *suite = suite_create("packet");
-	TCase *parsing = tcase_create("parse"), *real = tcase_create("kernel");
-	SRunner *runner;
-	int failed;
+	TCase *parsing = tcase_create("parse");
 
 	tcase_add_loop_test(parsing, ipv4_with_and_without_options, 0, 2);
 	tcase_add_test(parsing, ipv4_fragments);
@@ -402,20 +413,9 @@ int main(void)
 	tcase_add_test(parsing, what_is_no_packet);
 	tcase_add_test(parsing, cut_off_anywhere);
 	suite_add_tcase(suite, parsing);
-	tcase_add_test(real, both_groups_on_one_socket);
-	tcase_add_test(real, a_second_reader_is_told_which_group);
-	tcase_add_test(real, forwarded_frames_have_both_interfaces_and_a_mac);
-	tcase_set_timeout(real, 30);
-	suite_add_tcase(suite, real);
-	runner = srunner_create(suite);
-	/* Each real test enters a namespace of its own, in the process that check forks for it. */
-	if (geteuid() == 0) {
-		srunner_run_all(runner, CK_NORMAL);
-	} else {
+	if (geteuid() == 0)
+		suite_add_tcase(suite, real_packets());
+	else
 		puts("packet: not root, real packets are skipped");
-		srunner_run(runner, "packet", "parse", CK_NORMAL);
-	}
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

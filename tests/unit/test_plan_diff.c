@@ -5,6 +5,7 @@
 #include "plan/diff.h"
 #include "plan/rule.h"
 #include "sample_plan.h"
+#include "runner.h"
 
 static struct sample *old, *new;
 static struct seg_arena *arena;
@@ -323,8 +324,6 @@ int main(void)
 {
 	Suite *suite = suite_create("plan_diff");
 	TCase *tcase = tcase_create("diff");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_equal);
@@ -345,8 +344,5 @@ int main(void)
 	tcase_add_test(tcase, test_common_ends);
 	tcase_add_test(tcase, test_complete);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "sample_plan.h"
+#include "runner.h"
 
 static struct seg_strbuf text;
 
@@ -98,15 +99,10 @@ int main(void)
 {
 	Suite *suite = suite_create("plan_print");
 	TCase *tcase = tcase_create("text");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, test_lines, 0, (int)(sizeof(lines) / sizeof(lines[0])));
 	tcase_add_test(tcase, test_timeout);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

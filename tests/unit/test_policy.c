@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "policy/policy.h"
+#include "runner.h"
 
 START_TEST(names_of_the_contract)
 {
@@ -157,8 +158,6 @@ int main(void)
 {
 	Suite *suite = suite_create("policy");
 	TCase *tcase = tcase_create("policy");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tcase, names_of_the_contract);
 	tcase_add_test(tcase, services_read_and_written);
@@ -167,9 +166,5 @@ int main(void)
 	tcase_add_test(tcase, interfaces);
 	tcase_add_test(tcase, sides);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/ranges.h"
+#include "runner.h"
 
 /*
  * The reference is a bitmap over a universe of a few hundred addresses that lie
@@ -306,8 +307,6 @@ int main(void)
 {
 	Suite *suite = suite_create("ranges");
 	TCase *tcase = tcase_create("ranges");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tcase);
 	tcase_set_timeout(tcase, 60);
@@ -320,8 +319,5 @@ int main(void)
 	tcase_add_loop_test(tcase, parse_and_format, 0, sizeof(good) / sizeof(*good));
 	tcase_add_loop_test(tcase, refuse_with_reason, 0, sizeof(bad) / sizeof(*bad));
 	tcase_add_test(tcase, hundred_thousand_ranges);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

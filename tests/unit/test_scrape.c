@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "server/scrape.h"
+#include "runner.h"
 
 #define PATIENCE 20000 /* ms */
 
@@ -256,8 +257,6 @@ int main(void)
 {
 	Suite *suite = suite_create("scrape");
 	TCase *tcase = tcase_create("scrape");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 60);
@@ -269,9 +268,5 @@ int main(void)
 	tcase_add_test(tcase, test_end_with_clients);
 	tcase_add_test(tcase, test_port);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

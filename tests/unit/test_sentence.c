@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "control/sentence.h"
+#include "runner.h"
 
 static void ck_text(json_t *sentence, const char *expected)
 {
@@ -103,8 +104,6 @@ int main(void)
 {
 	Suite *suite = suite_create("sentence");
 	TCase *all = tcase_create("sentence");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, all);
 	tcase_add_test(all, test_values);
@@ -112,8 +111,5 @@ int main(void)
 	tcase_add_test(all, test_strange);
 	tcase_add_test(all, test_several);
 	tcase_add_test(all, test_found_by_its_english);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "settings.h"
+#include "runner.h"
 
 static struct seg_settings settings;
 static struct seg_diags diags;
@@ -227,8 +228,6 @@ int main(void)
 {
 	Suite *suite = suite_create("settings");
 	TCase *tcase = tcase_create("settings");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_defaults);
@@ -243,9 +242,5 @@ int main(void)
 	tcase_add_test(tcase, test_named_file_must_exist);
 	tcase_add_test(tcase, test_the_file_we_ship);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

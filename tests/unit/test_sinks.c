@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "sinks/sink.h"
+#include "runner.h"
 
 #define AT 1765238405 /* 2025-12-09T09:00:05+09:00 */
 
@@ -289,8 +290,6 @@ int main(void)
 {
 	Suite *suite = suite_create("sinks");
 	TCase *tcase = tcase_create("sinks");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, make_directory, remove_directory);
 	tcase_add_test(tcase, each_line_once_and_in_order);
@@ -303,9 +302,5 @@ int main(void)
 	tcase_add_loop_test(tcase, syslog_forms, 0, 3);
 	tcase_add_test(tcase, journal_fields);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -14,6 +14,7 @@
 
 #include "policy/load.h"
 #include "store/store.h"
+#include "runner.h"
 
 static char dir[64];
 static struct seg_store *store;
@@ -331,8 +332,6 @@ int main(void)
 {
 	Suite *suite = suite_create("store");
 	TCase *tcase = tcase_create("store");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_one_daemon);
@@ -346,9 +345,5 @@ int main(void)
 	tcase_add_test(tcase, test_broken_audit_is_put_aside);
 	tcase_add_test(tcase, test_unwritable_keeps_the_old);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "runner.h"
 
 START_TEST(empty)
 {
@@ -105,8 +106,6 @@ int main(void)
 {
 	Suite *suite = suite_create("strbuf");
 	TCase *tcase = tcase_create("strbuf");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tcase);
 	tcase_add_test(tcase, empty);
@@ -115,8 +114,5 @@ int main(void)
 	tcase_add_test(tcase, reset_keeps_memory);
 	tcase_add_test(tcase, take_hands_over);
 	tcase_add_test_raise_signal(tcase, more_than_there_is_aborts, SIGABRT);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include "control/idl.h"
 #include "control/interface.h"
 #include "control/varlink.h"
+#include "runner.h"
 
 static int parse_call(const char *json, struct seg_varlink_call *call)
 {
@@ -246,8 +247,6 @@ int main(void)
 {
 	Suite *suite = suite_create("varlink");
 	TCase *tcase = tcase_create("varlink");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tcase, messages_are_cut_at_every_split);
 	tcase_add_test(tcase, message_of_the_cap_passes_and_one_byte_more_does_not);
@@ -262,9 +261,5 @@ int main(void)
 	tcase_add_loop_test(tcase, values_are_held_against_their_types, 0,
 			    (int)(sizeof(values) / sizeof(*values)));
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

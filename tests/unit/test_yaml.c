@@ -7,6 +7,7 @@
 
 #include "policy/yaml_plain.h"
 #include "same_tree.h"
+#include "runner.h"
 
 static const char town[] = "# 町\n"
 			   "segd: 1\n"
@@ -184,26 +185,15 @@ START_TEST(edited_texts_read_the_same)
 }
 END_TEST
 
-static Suite *suite(void)
-{
-	Suite *s = suite_create("yaml");
-	TCase *tc = tcase_create("readers");
-
-	tcase_add_test(tc, plain_lines_need_no_libfyaml);
-	tcase_add_loop_test(tc, special_is_left_to_libfyaml, 0, sizeof(special) / sizeof(*special));
-	tcase_add_test(tc, edited_texts_read_the_same);
-	tcase_set_timeout(tc, 60);
-	suite_add_tcase(s, tc);
-	return s;
-}
-
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
+	Suite *suite = suite_create("yaml");
+	TCase *tcase = tcase_create("readers");
 
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	tcase_add_test(tcase, plain_lines_need_no_libfyaml);
+	tcase_add_loop_test(tcase, special_is_left_to_libfyaml, 0, sizeof(special) / sizeof(*special));
+	tcase_add_test(tcase, edited_texts_read_the_same);
+	tcase_set_timeout(tcase, 60);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
 }
