@@ -36,7 +36,7 @@ static void show_applied(const struct segctl *ctl, const json_t *answer)
 
 static int run_apply(const struct segctl *ctl, int argc, char **argv)
 {
-	const char *within = NULL, *comment = NULL, *ticket = NULL;
+	const char *within = NULL, *comment = NULL, *ticket = NULL, *file;
 	bool force = false;
 	const struct segctl_option options[] = {{"confirm-within", &within, NULL},
 						{"comment", &comment, NULL},
@@ -46,9 +46,15 @@ static int run_apply(const struct segctl *ctl, int argc, char **argv)
 	char session[SEGCTL_SESSION_STRLEN];
 	long long seconds;
 	json_t *parameters;
+	int n = segctl_options(ctl, &command_apply, argc, argv, options, &file, 0, 1);
 
-	if (segctl_options(ctl, &command_apply, argc, argv, options, NULL, 0, 0) < 0)
+	if (n < 0)
 		return SEGCTL_USAGE;
+	if (n > 0) /* check and diff take one, so that many a hand writes it here */
+		return segctl_usage(ctl, &command_apply,
+				    _("apply takes no file: the one that segd reads (`segctl status` names it) is put "
+				      "in force; copy %s there"),
+				    file);
 	if (within && !segctl_duration(within, &seconds))
 		return segctl_usage(ctl, &command_apply, _("'%s' is no duration; write 90s, 2m or 1h30m"),
 				    within);

@@ -135,6 +135,10 @@ static char ascii_of(uint32_t code)
 		return ' ';
 	if (code == 0x3001)
 		return ',';
+	if (code == 0x201c || code == 0x201d) /* what word processors make of quotation marks */
+		return '"';
+	if (code == 0x2018 || code == 0x2019)
+		return '\'';
 	/* Dashes, the minus sign, and the wave that Japanese writes between two ends. */
 	if ((code >= 0x2010 && code <= 0x2015) || code == 0x2212 || code == 0x301c || code == 0xff5e)
 		return '-';

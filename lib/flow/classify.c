@@ -290,22 +290,27 @@ static unsigned count(unsigned failed)
 	return (unsigned)__builtin_popcount(failed);
 }
 
-/* Would admit the packet but for the emergency: the reason, whatever else comes as near. */
-static bool is_stopped_alone(unsigned failed)
+/*
+ * How far a permit is from admitting the packet: by the parts that fail; of as many, those are nearer that fail
+ * in time, for such a permit is about this packet, and another about another host or service; and nearest is what
+ * only an emergency stopped.
+ */
+static unsigned distance(unsigned failed)
 {
-	return failed == BIT(SEG_REASON_STAGE);
+	const unsigned times = BIT(SEG_REASON_DATES) | BIT(SEG_REASON_HOURS) | BIT(SEG_REASON_STAGE);
+
+	return count(failed) * 16 + count(failed & ~times) * 2 + (failed != BIT(SEG_REASON_STAGE));
 }
 
-/* True: the pair admits the packet. Otherwise the nearest one is remembered; in a tie the first. */
+/* True: the pair admits the packet. Otherwise the nearest one is remembered; of equals the first. */
 static bool try_pair(const struct question *q, const struct seg_pair *pair, struct seg_verdict *verdict)
 {
 	unsigned failed = failures_but_time(q, pair);
 
-	if (verdict->nearest && count(failed) >= count(verdict->failed))
-		return false;
+	if (verdict->nearest && distance(failed) >= distance(verdict->failed))
+		return false; /* what fails in time as well only brings it further away */
 	failed |= time_failure(q, pair->permit);
-	if (failed && verdict->nearest && count(failed) >= count(verdict->failed) &&
-	    (!is_stopped_alone(failed) || is_stopped_alone(verdict->failed)))
+	if (failed && verdict->nearest && distance(failed) >= distance(verdict->failed))
 		return false;
 	verdict->failed = failed;
 	if (failed) {

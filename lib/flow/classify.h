@@ -50,7 +50,7 @@ struct seg_verdict {
 	bool permit;                 /* may it begin? */
 	enum seg_reason reason;
 	const struct seg_permit *by;      /* the permit that admits it; NULL */
-	const struct seg_permit *nearest; /* denied: the permit that fails in the fewest parts; NULL */
+	const struct seg_permit *nearest; /* denied: the permit that fails in the fewest parts, time the least of them; NULL */
 	unsigned failed;             /* denied by nearest: bit mask of SEG_REASON_ADDRESS..DATES and STAGE, 1u << reason */
 	const struct seg_zone *from, *to; /* NULL: in no zone */
 	const struct seg_zone *claimed;   /* spoofed: the zone whose address it bears; NULL: none */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "policy/loader.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,19 +219,36 @@ static void load_hosts(struct loader *ld, const struct field *field)
 	}
 }
 
-/* "22/tcp", as much other equipment writes it. */
-static void hint_item(struct loader *ld, struct seg_diag *diag, const char *text, size_t len)
+static bool is_item(const char *text)
 {
-	const char *slash = strchr(text, '/'), *reason;
 	struct seg_service_item item;
 	enum seg_diag_code code;
-	char *turned;
+	const char *reason;
 
-	if (!diag || hint_narrow(ld, diag, text, len) || !slash)
+	return seg_service_item_parse(text, strlen(text), &item, &code, &reason);
+}
+
+/* "TCP/22", "tcp:22", "22/tcp" and "22", as other equipment and its lists write it. */
+static void hint_item(struct loader *ld, struct seg_diag *diag, const char *text, size_t len)
+{
+	char *plain, *turned, *slash;
+
+	if (!diag || hint_narrow(ld, diag, text, len))
 		return;
+	if (hint_number(ld, diag, text))
+		return;
+	plain = seg_arena_strndup(ld->scratch, text, len);
+	for (char *c = plain; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	slash = plain + strcspn(plain, "/: ");
+	if (!*slash)
+		return;
+	*slash = '/';
 	turned = seg_arena_alloc(ld->scratch, len + 1);
-	snprintf(turned, len + 1, "%s/%.*s", slash + 1, (int)(slash - text), text);
-	if (seg_service_item_parse(turned, len, &item, &code, &reason))
+	snprintf(turned, len + 1, "%s/%.*s", slash + 1, (int)(slash - plain), plain);
+	if (is_item(plain))
+		seg_diag_hint(ld->diags, diag, _("did you mean '%s'?"), plain);
+	else if (is_item(turned))
 		seg_diag_hint(ld->diags, diag, _("did you mean '%s'?"), turned);
 }
 

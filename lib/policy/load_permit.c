@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "policy/loader.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/i18n.h"
@@ -282,10 +283,8 @@ static void hint_services(struct loader *ld, struct seg_diag *diag, const char *
 
 	if (hint_narrow(ld, diag, word, strlen(word)))
 		return;
-	if (strspn(word, "0123456789-") == strlen(word)) {
-		seg_diag_hint(ld->diags, diag, _("write tcp/%s or udp/%s"), word, word);
+	if (hint_number(ld, diag, word))
 		return;
-	}
 	if (!policy->services) {
 		seg_diag_hint(ld->diags, diag,
 			      _("declare it under 'services', or write it out, such as tcp/443"));
@@ -360,6 +359,37 @@ static bool is_shaped_hours(const struct yaml_node *node)
 	       blank[end] == '\0';
 }
 
+/* Hours with one digit, as a clock shows them, with two. */
+static const char *padded_hours(struct loader *ld, const char *text)
+{
+	char *padded = seg_arena_alloc(ld->scratch, 2 * strlen(text) + 1), *out = padded;
+
+	for (const char *c = text; *c; c++) {
+		if (c > text && isdigit((unsigned char)*c) && c[1] == ':' && !isdigit((unsigned char)c[-1]))
+			*out++ = '0';
+		*out++ = *c;
+	}
+	*out = '\0';
+	return padded;
+}
+
+/* A hint is written as it says: one that is wrong again is worse than an example. */
+static void hint_hours(struct loader *ld, struct seg_diag *diag, const struct yaml_node *node)
+{
+	const char *narrow = narrowed(ld, node->text, node->len), *reason,
+		   *padded = padded_hours(ld, narrow ? narrow : node->text);
+	struct seg_hours hours;
+
+	if (!seg_hours_parse(padded, strlen(padded), &hours, &reason))
+		padded = narrow;
+	if (!padded)
+		seg_diag_hint(ld->diags, diag, _("such as %s"), "mon-fri 08:00-20:00, sat 22:00-05:00");
+	else if (narrow)
+		seg_diag_hint(ld->diags, diag, _("write '%s', in half-width characters"), padded);
+	else
+		seg_diag_hint(ld->diags, diag, _("did you mean '%s'?"), padded);
+}
+
 static void read_hours(struct loader *ld, const struct field *field, struct seg_schedule *schedule)
 {
 	const struct yaml_node **items;
@@ -378,8 +408,8 @@ static void read_hours(struct loader *ld, const struct field *field, struct seg_
 		diag = seg_error(ld->diags, is_shaped_hours(items[i]) ? SEG_RANGE : SEG_TYPE, items[i]->place,
 				 _("%s: '%s' in 'hours': %s"), subject_text(ld, field->of), items[i]->text,
 				 _(reason));
-		if (!hint_narrow(ld, diag, items[i]->text, items[i]->len))
-			seg_diag_hint(ld->diags, diag, _("such as %s"), "mon-fri 08:00-20:00, sat 22:00-05:00");
+		if (diag)
+			hint_hours(ld, diag, items[i]);
 	}
 	schedule->hours = hours;
 	schedule->n_hours = taken;

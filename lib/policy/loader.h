@@ -85,6 +85,10 @@ bool check_id(struct loader *ld, const struct subject *of, const struct yaml_nod
 /* A hint with the nearest of the names, or all of them where none is near and they are few. */
 void hint_names(struct loader *ld, struct seg_diag *diag, const char *word, const char *const *names,
 		size_t n);
+/* The word as a keyboard of half width had written it; NULL where it is written so. */
+const char *narrowed(struct loader *ld, const char *text, size_t len);
+/* A hint that a number is no service yet, where it is one. */
+bool hint_number(struct loader *ld, struct seg_diag *diag, const char *word);
 /* A hint with the text in half width, where it has characters in full width. */
 bool hint_narrow(struct loader *ld, struct seg_diag *diag, const char *text, size_t len);
 /* Where a key stands, for a field that is there. */

@@ -28,8 +28,7 @@ struct seg_place field_place(const struct field *field)
 #define NAMES_SHOWN 14 /* the words for a tier, in both languages */
 #define FEW 16 /* items that are faster compared than hashed */
 
-/* The word as a keyboard of half width had written it; NULL where it is written so. */
-static const char *narrowed(struct loader *ld, const char *text, size_t len)
+const char *narrowed(struct loader *ld, const char *text, size_t len)
 {
 	struct seg_strbuf narrow = {0};
 	const char *word = NULL;
@@ -55,6 +54,15 @@ bool hint_narrow(struct loader *ld, struct seg_diag *diag, const char *text, siz
 	if (narrow)
 		seg_diag_hint(ld->diags, diag, _("write '%s', in half-width characters"), narrow);
 	return narrow;
+}
+
+bool hint_number(struct loader *ld, struct seg_diag *diag, const char *word)
+{
+	bool number = *word && strspn(word, "0123456789-") == strlen(word);
+
+	if (number)
+		seg_diag_hint(ld->diags, diag, _("write tcp/%s or udp/%s"), word, word);
+	return number;
 }
 
 /* Hints at the nearest name and returns it; NULL where none is near. */

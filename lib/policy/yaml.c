@@ -323,6 +323,7 @@ static const char *const known_message[] = {
 	N_("tab character may not be used as indentation"),
 	N_("invalid scalar at the end of block sequence"),
 	N_("invalid tab used as indentation"),
+	N_("invalid alias detected"),
 };
 
 static const char *message_of(const char *message)
@@ -346,6 +347,15 @@ static void hint_syntax(struct yaml_tree *tree, struct seg_diag *found, const ch
 	else if (strcmp(message, "invalid scalar at the end of block sequence") == 0)
 		seg_diag_hint(tree->diags, found,
 			      _("a blank stands behind the hyphen of an entry: '- id: SC-13'"));
+	else if (strcmp(message, "invalid alias detected") == 0)
+		seg_diag_hint(tree->diags, found,
+			      _("'*' alone stands for nothing: leave 'source' or 'destination' out where a whole "
+				"zone is meant"));
+	else if (strcmp(message, "did not find expected '-' indicator") == 0 ||
+		 strcmp(message, "did not find expected key") == 0 ||
+		 strcmp(message, "invalid indentation in mapping") == 0)
+		seg_diag_hint(tree->diags, found,
+			      _("begin this line in the same column as the keys it belongs to"));
 }
 
 /*

@@ -81,16 +81,17 @@ static const struct packet_case {
 	{NULL, NULL, "2026-11-24T21:00", "10.1.0.20", "172.30.5.10", "tcp/444", "deny", "address", "X-1", "; protocol tcp/444, X-1 permits udp/161"},
 	{NULL, NULL, "2026-11-24T21:00", "10.1.0.20", "172.30.5.10", "tcp/443", "deny", "mac", "S-1", "; outside the hours of S-1, mon-fri 08:00-20:00"},
 	{NULL, NULL, NOON, "10.1.0.40", "172.30.9.9", "udp/162", "deny", "port", "X-1", NULL},
-	/* The nearest is the one that fails in fewer parts; the first of equals. */
+	/* The nearest is the one that fails in fewer parts; of equals the one that fails in time; then the first. */
 	{NULL, NULL, NOON, "10.1.0.40", "172.30.9.9", "tcp/22", "deny", "protocol", "X-1", NULL},
 	{NULL, NULL, NOON, "10.1.0.40", "172.30.9.9", "tcp/443", "deny", "address", "S-1", NULL},
 	{NULL, NULL, NOON, "10.2.1.9", "10.9.0.3", "tcp/23", "deny", "port", "W-2", NULL},
-	{NULL, NULL, NOON, "10.2.0.9", "10.9.0.3", "tcp/22", "deny", "address", "W-2", NULL},
-	{NULL, NULL, NOON, "10.2.1.200", "10.9.0.3", "tcp/22", "deny", "address", "W-2", NULL},
+	{NULL, NULL, NOON, "10.2.0.9", "10.9.0.3", "tcp/22", "deny", "hours", "W-3", NULL},
+	{NULL, NULL, NOON, "10.2.1.200", "10.9.0.3", "tcp/22", "deny", "hours", "W-3", NULL},
 	{NULL, NULL, NOON, "10.2.1.199", "10.9.0.3", "tcp/22", "permit", "permit", "W-2", NULL},
 	{NULL, NULL, "2026-11-28T23:00", "10.2.1.200", "10.9.0.3", "tcp/22", "permit", "permit", "W-3", "until 2026-11-29T05:00:00+09:00"},
 	{NULL, NULL, "2026-11-29T04:59:59", "10.2.1.200", "10.9.0.3", "tcp/22", "permit", "permit", "W-3", NULL},
-	{NULL, NULL, "2026-11-29T05:00", "10.2.1.200", "10.9.0.3", "tcp/22", "deny", "address", "W-2", NULL},
+	{NULL, NULL, "2026-11-29T05:00", "10.2.1.200", "10.9.0.3", "tcp/22", "deny", "hours", "W-3", "opens 2026-12-05T22:00:00+09:00"},
+	{NULL, NULL, "2026-11-29T05:00", "10.2.1.200", "10.9.0.3", "tcp/23", "deny", "port", "W-3", NULL},
 	/* Several zones: a listed address counts in its own zone. */
 	{NULL, NULL, NOON, "10.5.0.9", "10.9.0.15", "udp/161", "permit", "permit", "X-1", NULL},
 	{NULL, NULL, NOON, "10.5.0.10", "10.9.0.15", "udp/161", "deny", "address", "X-1", NULL},
