@@ -19,7 +19,7 @@ def test_removed_permit_stops_open_flows():
         assert answer["revoked"]["flows"] == 4, answer
         assert answer["revoked"]["permits"] == 1, answer
         assert segd.alert("revoked", permit="AB")
-        assert wait_for(lambda: not [line for line in lab.conntrack() if "dport=443" in line], 3)
+        assert wait_for(lambda: not [line for line in lab.conntrack() if "dport=443 " in line], 3)
         segd.apply(WIDE)
         assert lab.probe("a", "10.2.0.20", "tcp/443"), "permitted anew"
 

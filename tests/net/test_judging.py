@@ -77,7 +77,7 @@ def test_injected_entries():
     """As conntrackd brings them from a peer: with that peer's marks, without any, the wrong way round."""
     with Town(policy(), FEW) as (lab, segd):
         assert lab.probe("a", "10.2.0.20", "tcp/443")
-        number = next(line for line in lab.conntrack() if "dport=443" in line).split("mark=")[1].split()[0]
+        number = next(line for line in lab.conntrack() if "dport=443 " in line).split("mark=")[1].split()[0]
         inject(lab, "10.1.0.20", "10.2.0.20", 41000, 443)
         inject(lab, "10.1.0.20", "10.2.0.20", 41001, 443, "-m", number)
         inject(lab, "10.1.0.20", "10.2.0.20", 41002, 444)

@@ -109,7 +109,7 @@ def test_entries_of_others_under_loss():
     """conntrackd's, of a peer that had no rules; without a mark, and with a number that is in force here."""
     with Town(policy(), FEW, settings=TINY) as (lab, segd):
         assert lab.probe("a", "10.2.0.20", "tcp/443")
-        number = next(line for line in lab.conntrack() if "dport=443" in line).split("mark=")[1].split()[0]
+        number = next(line for line in lab.conntrack() if "dport=443 " in line).split("mark=")[1].split()[0]
         with Blast(lab, PACE) as blast:
             load(blast)
             blast.run()
