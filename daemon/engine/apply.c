@@ -111,7 +111,7 @@ static int commit_beside(struct seg_engine *engine, const struct seg_rulebook *b
 	*plan = build_beside(engine, book, there, now);
 	if (there && there == engine->plan)
 		seg_usage_read_leaving(engine, *plan, now);
-	seg_usage_save(engine, now);
+	seg_usage_save(engine);
 	r = engine->ops->commit(engine->kernel, there, *plan, diags);
 	if (r) {
 		seg_plan_free(*plan);
@@ -149,7 +149,7 @@ static int bring(struct seg_engine *engine, const struct seg_rulebook *book, tim
 	*old = engine->plan;
 	engine->plan = plan;
 	engine->disarmed = false;
-	seg_usage_save(engine, now);
+	seg_usage_save(engine);
 	return 0;
 }
 

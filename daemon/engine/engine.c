@@ -332,7 +332,7 @@ void seg_engine_stop(struct seg_engine *engine, time_t now)
 	struct seg_alert alert;
 
 	seg_usage_read(engine, now);
-	seg_usage_save(engine, now);
+	seg_usage_save(engine);
 	seg_refusals_read(engine, now);
 	seg_evidence_count(engine, now);
 	seg_say_begin(engine, &alert, "stopped", SEG_NOTICE, now);
@@ -602,7 +602,7 @@ static void tick_counters(struct seg_engine *engine, time_t now)
 		engine->next_usage = now + SEG_USAGE_EVERY;
 	}
 	if (is_due(&engine->next_save, now)) {
-		seg_usage_save(engine, now);
+		seg_usage_save(engine);
 		seg_evidence_count(engine, now);
 		seg_say_store(engine, now);
 		engine->next_save = now + SEG_SAVE_EVERY;

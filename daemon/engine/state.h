@@ -35,8 +35,10 @@ struct seg_own {
 struct seg_usage {
 	struct seg_hash permit;	 /* struct use, by a hash of the id */
 	struct seg_hash element; /* struct element_seen */
+	struct seg_hash gone;	 /* struct gone */
 	uint64_t silent;	 /* flows begun inside zones: the kernel is told to send no events of them */
-	bool adopted;		 /* the first reading goes against what was accounted before */
+	bool adopted;		 /* what an earlier life left has not been read yet */
+	bool dirty;		 /* something to save */
 };
 
 /* watch.c */
@@ -325,7 +327,7 @@ void seg_usage_forget_table(struct seg_engine *engine);
 void seg_usage_committed(struct seg_engine *engine, const struct seg_plan *from, const struct seg_plan *to);
 /* Before next takes the place of the plan in force: what leaves with it takes its counters along. */
 void seg_usage_read_leaving(struct seg_engine *engine, const struct seg_plan *next, time_t now);
-void seg_usage_save(struct seg_engine *engine, time_t now);
+void seg_usage_save(struct seg_engine *engine);
 /* Takes the touched of the running rule book into the totals. */
 void seg_usage_settle(struct seg_engine *engine);
 struct seg_usage_row seg_usage_of(const struct seg_engine *engine, const char *permit);

@@ -5,11 +5,11 @@
  * reboots, made from counters that live and die with elements of the kernel's sets.
  *
  * Totals grow element by element (readings.h). They are kept in the state directory
- * together with what the kernel's counters stood at, so that a daemon that finds its
- * table still there adds only the difference. What they stood at is the sum of what the
- * elements were last seen at, so that it fits the totals also in the middle of a reading.
- * A commit takes counters away: they are kept before it and anew behind it, or a daemon that
- * dies soon after would leave nothing of what went with them.
+ * together with what each element was last seen at, so that a daemon that finds its
+ * table still there goes on where the earlier life ended, whichever elements have come and
+ * gone meanwhile. Both are saved as they stand in memory, so that they fit each other also in
+ * the middle of a reading. A commit takes counters away: they are saved before it, or a daemon
+ * that dies soon after would leave nothing of what went with them.
  */
 
 #include "state.h"
@@ -28,9 +28,6 @@ struct id_key {
 struct use {
 	struct id_key key;
 	struct seg_counts total;
-	struct seg_counts standing;  /* of the kernel's counters, as last summed */
-	struct seg_counts sum;	     /* scratch of summing */
-	struct seg_counts accounted; /* the same at the time of the last save, before this life */
 	time_t first, last;
 	bool dirty; /* since the last save */
 };
@@ -44,6 +41,11 @@ struct element_seen {
 	uint32_t number;
 	enum kind kind;
 	enum seg_counted set;
+	bool dirty, stored; /* since the last save; in the state directory */
+};
+/* One that is gone, and still in the state directory. */
+struct gone {
+	struct element_key key;
 };
 
 static struct id_key id_key(const char *id)
@@ -72,22 +74,38 @@ static void load_row(void *context, const struct seg_usage_row *row)
 		return;
 	use = use_of(&engine->usage, row->permit);
 	use->total = row->total;
-	use->accounted = row->accounted;
 	use->first = row->first;
 	use->last = row->last;
+}
+
+/* Whose it is, and of which set, is known when it is shown. */
+static void load_counter(void *context, const struct seg_counter_row *row)
+{
+	struct seg_engine *engine = context;
+	struct element_key key = {{row->key[0], row->key[1]}};
+	bool made;
+	struct element_seen *seen = seg_hash_put(&engine->usage.element, &key, &made);
+
+	seen->counter.packets = row->packets;
+	seen->counter.bytes = row->bytes;
+	seen->counter.until = row->until;
+	seen->stored = true;
 }
 
 void seg_usage_init(struct seg_engine *engine)
 {
 	seg_hash_init(&engine->usage.permit, sizeof(struct id_key), sizeof(struct use));
 	seg_hash_init(&engine->usage.element, sizeof(struct element_key), sizeof(struct element_seen));
+	seg_hash_init(&engine->usage.gone, sizeof(struct element_key), sizeof(struct gone));
 	seg_store_load_usage(engine->store, load_row, engine);
+	seg_store_load_counters(engine->store, load_counter, engine);
 }
 
 void seg_usage_fini(struct seg_usage *usage)
 {
 	seg_hash_fini(&usage->permit);
 	seg_hash_fini(&usage->element);
+	seg_hash_fini(&usage->gone);
 }
 
 static struct element_key element_key(const struct seg_set *set, const struct seg_elem *elem)
@@ -167,9 +185,10 @@ void seg_usage_take(struct seg_engine *engine, enum seg_counted which, const str
 	const char *id;
 	struct use *use;
 
-	if (usage->adopted || !more.packets)
+	if (!more.packets)
 		return;
-	if ((seen->number & SEG_NUMBER_INTRA) && seen->kind == FLOWS)
+	seen->dirty = usage->dirty = true;
+	if ((seen->number & SEG_NUMBER_INTRA) && seen->kind == FLOWS && !usage->adopted)
 		usage->silent += more.packets;
 	id = permit_of(engine, seen->number);
 	if (!id)
@@ -179,49 +198,14 @@ void seg_usage_take(struct seg_engine *engine, enum seg_counted which, const str
 	used_now(use, now);
 }
 
-/* What the kernel's counters stand at, by permits: of every element that is not known to be gone. */
-static void sum_standing(struct seg_engine *engine, time_t now)
+static void forget(struct seg_usage *usage, const struct element_seen *seen)
 {
-	struct seg_usage *usage = &engine->usage;
-	const struct element_seen *seen;
-	struct use *use;
-	size_t cursor = 0;
+	bool made;
 
-	while ((seen = seg_hash_next(&usage->element, &cursor))) {
-		const char *id = permit_of(engine, seen->number);
-
-		if (id && seg_counter_stands(engine, seen->set, &seen->counter, now))
-			add(&use_of(usage, id)->sum, seen->kind, seen->counter.packets, seen->counter.bytes);
-	}
-	cursor = 0;
-	while ((use = seg_hash_next(&usage->permit, &cursor))) {
-		use->dirty |= memcmp(&use->sum, &use->standing, sizeof(use->sum)) != 0;
-		use->standing = use->sum;
-		memset(&use->sum, 0, sizeof(use->sum));
-	}
-}
-
-static uint64_t since(uint64_t standing, uint64_t accounted)
-{
-	return standing >= accounted ? standing - accounted : standing;
-}
-
-/* First reading of a table that an earlier life left: what it counted while nobody looked. */
-static void adopt(struct use *use, time_t now)
-{
-	struct seg_counts more = {
-		.flows = since(use->standing.flows, use->accounted.flows),
-		.packets = since(use->standing.packets, use->accounted.packets),
-		.bytes = since(use->standing.bytes, use->accounted.bytes),
-		.reply_packets = since(use->standing.reply_packets, use->accounted.reply_packets),
-		.reply_bytes = since(use->standing.reply_bytes, use->accounted.reply_bytes),
-	};
-
-	add(&use->total, FLOWS, more.flows, 0);
-	add(&use->total, ORIGINAL, more.packets, more.bytes);
-	add(&use->total, REPLY, more.reply_packets, more.reply_bytes);
-	if (more.flows || more.packets || more.reply_packets)
-		used_now(use, now);
+	if (!seen->stored)
+		return;
+	seg_hash_put(&usage->gone, &seen->key, &made);
+	usage->dirty = true;
 }
 
 /* Now and then, when half of what is remembered is not there any more. */
@@ -233,6 +217,8 @@ void seg_usage_forget_gone(struct seg_engine *engine, time_t now)
 	size_t cursor = 0, gone = 0;
 	bool made;
 
+	if (usage->adopted) /* those of the sets that come later have not been shown */
+		return;
 	while ((seen = seg_hash_next(&usage->element, &cursor)))
 		gone += !seg_counter_stands(engine, seen->set, &seen->counter, now);
 	if (!gone || gone * 2 < usage->element.n)
@@ -242,12 +228,19 @@ void seg_usage_forget_gone(struct seg_engine *engine, time_t now)
 	while ((seen = seg_hash_next(&usage->element, &cursor)))
 		if (seg_counter_stands(engine, seen->set, &seen->counter, now))
 			*(struct element_seen *)seg_hash_put(&standing, &seen->key, &made) = *seen;
+		else
+			forget(usage, seen);
 	seg_hash_fini(&usage->element);
 	usage->element = standing;
 }
 
 void seg_usage_forget_table(struct seg_engine *engine)
 {
+	const struct element_seen *seen;
+	size_t cursor = 0;
+
+	while ((seen = seg_hash_next(&engine->usage.element, &cursor)))
+		forget(&engine->usage, seen);
 	seg_hash_fini(&engine->usage.element);
 	seg_hash_init(&engine->usage.element, sizeof(struct element_key), sizeof(struct element_seen));
 }
@@ -266,12 +259,18 @@ static void set_committed(struct seg_engine *engine, enum seg_counted set, const
 		struct element_key key = element_key(was, change.del[i]);
 		struct element_seen *seen = seg_hash_find(&usage->element, &key);
 
-		if (seen)
-			seg_hash_remove(&usage->element, seen);
+		if (!seen)
+			continue;
+		forget(usage, seen);
+		seg_hash_remove(&usage->element, seen);
 	}
-	for (size_t i = 0; i < change.adds; i++)
-		seg_counter_place(engine, set, &element_seen(usage, set, is, change.add[i])->counter,
-				  change.add[i], to->at);
+	for (size_t i = 0; i < change.adds; i++) {
+		struct element_seen *seen = element_seen(usage, set, is, change.add[i]);
+
+		seg_counter_place(engine, set, &seen->counter, change.add[i], to->at);
+		seen->dirty = seen->stored;
+		usage->dirty |= seen->dirty;
+	}
 	seg_arena_free(scratch);
 }
 
@@ -283,17 +282,8 @@ void seg_usage_committed(struct seg_engine *engine, const struct seg_plan *from,
 
 void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, time_t now)
 {
-	struct seg_usage *usage = &engine->usage;
-	struct use *use;
-	size_t cursor = 0;
-
 	seg_readings_now(engine, image, SEG_READ_USAGE, now);
-	if (!usage->adopted)
-		return;
-	sum_standing(engine, now);
-	while ((use = seg_hash_next(&usage->permit, &cursor)))
-		adopt(use, now);
-	usage->adopted = false;
+	engine->usage.adopted = false;
 }
 
 void seg_usage_read(struct seg_engine *engine, time_t now)
@@ -386,42 +376,77 @@ void seg_usage_settle(struct seg_engine *engine)
 			continue;
 		used_now(use_of(&engine->usage, book->policy->permit[i].id), book->touched[i]);
 		book->touched[i] = 0;
+		engine->usage.dirty = true;
 	}
 }
 
-static bool any_dirty(const struct seg_usage *usage)
+/* Elements that have counted, and those that have gone; true: all are in the transaction. */
+static bool put_counters(struct seg_engine *engine)
+{
+	struct seg_usage *usage = &engine->usage;
+	const struct element_seen *seen;
+	const struct gone *gone;
+	size_t cursor = 0;
+	bool done = true;
+
+	while ((gone = seg_hash_next(&usage->gone, &cursor)))
+		done &= !seg_store_drop_counter(engine->store, gone->key.hash);
+	cursor = 0;
+	while ((seen = seg_hash_next(&usage->element, &cursor))) {
+		const struct seg_counter *counter = &seen->counter;
+		struct seg_counter_row row = {{seen->key.hash[0], seen->key.hash[1]},
+					      counter->packets,
+					      counter->bytes,
+					      counter->until};
+
+		done &= !seen->dirty || !seg_store_put_counter(engine->store, &row);
+	}
+	return done;
+}
+
+static bool put_uses(struct seg_engine *engine)
 {
 	const struct use *use;
 	size_t cursor = 0;
+	bool done = true;
 
-	while ((use = seg_hash_next(&usage->permit, &cursor)))
-		if (use->dirty)
-			return true;
-	return false;
+	while ((use = seg_hash_next(&engine->usage.permit, &cursor))) {
+		struct seg_usage_row row = {use->key.id, use->total, use->first, use->last};
+
+		done &= !use->dirty || !seg_store_put_usage(engine->store, &row);
+	}
+	return done;
 }
 
-void seg_usage_save(struct seg_engine *engine, time_t now)
+/* All of it is in the state directory. */
+static void saved(struct seg_usage *usage)
 {
+	struct element_seen *seen;
 	struct use *use;
 	size_t cursor = 0;
-	bool failed = false;
 
-	if (engine->usage.adopted)
-		return;
-	seg_usage_settle(engine);
-	sum_standing(engine, now);
-	if (!any_dirty(&engine->usage) || seg_store_begin_usage(engine->store))
-		return;
-	while ((use = seg_hash_next(&engine->usage.permit, &cursor))) {
-		struct seg_usage_row row = {use->key.id, use->total, use->standing, use->first, use->last};
-
-		failed |= use->dirty && seg_store_put_usage(engine->store, &row) != 0;
-	}
-	if (seg_store_end_usage(engine->store) || failed)
-		return;
-	cursor = 0;
-	while ((use = seg_hash_next(&engine->usage.permit, &cursor)))
+	while ((use = seg_hash_next(&usage->permit, &cursor)))
 		use->dirty = false;
+	cursor = 0;
+	while ((seen = seg_hash_next(&usage->element, &cursor))) {
+		seen->stored |= seen->dirty;
+		seen->dirty = false;
+	}
+	seg_hash_fini(&usage->gone);
+	seg_hash_init(&usage->gone, sizeof(struct element_key), sizeof(struct gone));
+	usage->dirty = false;
+}
+
+void seg_usage_save(struct seg_engine *engine)
+{
+	bool done;
+
+	seg_usage_settle(engine);
+	if (!engine->usage.dirty || seg_store_begin_usage(engine->store))
+		return;
+	done = put_counters(engine) & put_uses(engine);
+	if (!seg_store_end_usage(engine->store) && done)
+		saved(&engine->usage);
 }
 
 struct seg_usage_row seg_usage_of(const struct seg_engine *engine, const char *permit)
@@ -431,5 +456,5 @@ struct seg_usage_row seg_usage_of(const struct seg_engine *engine, const char *p
 
 	if (!use)
 		return (struct seg_usage_row){.permit = permit};
-	return (struct seg_usage_row){permit, use->total, use->standing, use->first, use->last};
+	return (struct seg_usage_row){permit, use->total, use->first, use->last};
 }

@@ -10,7 +10,7 @@
 
 struct seg_audit {
 	sqlite3 *db;
-	sqlite3_stmt *put_usage; /* while a usage transaction is open */
+	sqlite3_stmt *put_usage, *put_counter, *drop_counter; /* while a usage transaction is open */
 	char problem[160];
 };
 
@@ -18,7 +18,7 @@ static const char schema[] =
 	"PRAGMA journal_mode=WAL;"
 	"PRAGMA synchronous=NORMAL;"
 	"PRAGMA cache_size=-256;"
-	"PRAGMA user_version=1;"
+	"PRAGMA user_version=2;"
 	"CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY, version INTEGER, hash TEXT, at INTEGER NOT NULL,"
 	" uid INTEGER NOT NULL, user TEXT, comment TEXT, ticket TEXT, result INTEGER NOT NULL);"
 	"CREATE INDEX IF NOT EXISTS history_hash ON history (hash);"
@@ -28,8 +28,9 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS totals (day INTEGER PRIMARY KEY, denied INTEGER NOT NULL,"
 	" violations INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS usage (permit TEXT PRIMARY KEY, flows INTEGER, packets INTEGER, bytes INTEGER,"
-	" reply_packets INTEGER, reply_bytes INTEGER, a_flows INTEGER, a_packets INTEGER, a_bytes INTEGER,"
-	" a_reply_packets INTEGER, a_reply_bytes INTEGER, first INTEGER, last INTEGER) WITHOUT ROWID;";
+	" reply_packets INTEGER, reply_bytes INTEGER, first INTEGER, last INTEGER) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS counters (key BLOB PRIMARY KEY, packets INTEGER, bytes INTEGER, until INTEGER)"
+	" WITHOUT ROWID;";
 
 static int audit_failed(struct seg_audit *audit)
 {
@@ -93,11 +94,19 @@ struct seg_audit *seg_audit_open(const char *path, char **problem)
 	return audit;
 }
 
+static void finalize_usage(struct seg_audit *audit)
+{
+	sqlite3_finalize(audit->put_usage);
+	sqlite3_finalize(audit->put_counter);
+	sqlite3_finalize(audit->drop_counter);
+	audit->put_usage = audit->put_counter = audit->drop_counter = NULL;
+}
+
 void seg_audit_close(struct seg_audit *audit)
 {
 	if (!audit)
 		return;
-	sqlite3_finalize(audit->put_usage);
+	finalize_usage(audit);
 	sqlite3_close(audit->db);
 	free(audit);
 }
@@ -288,8 +297,8 @@ int seg_audit_load_usage(struct seg_audit *audit, void (*each)(void *context, co
 {
 	sqlite3_stmt *stmt;
 	int step, r = audit_prepare(audit,
-				    "SELECT permit, flows, packets, bytes, reply_packets, reply_bytes, a_flows, a_packets,"
-				    " a_bytes, a_reply_packets, a_reply_bytes, first, last FROM usage",
+				    "SELECT permit, flows, packets, bytes, reply_packets, reply_bytes, first, last"
+				    " FROM usage",
 				    &stmt);
 
 	if (r)
@@ -298,9 +307,8 @@ int seg_audit_load_usage(struct seg_audit *audit, void (*each)(void *context, co
 		struct seg_usage_row row = {
 			.permit = (const char *)sqlite3_column_text(stmt, 0),
 			.total = audit_counts(stmt, 1),
-			.accounted = audit_counts(stmt, 6),
-			.first = sqlite3_column_int64(stmt, 11),
-			.last = sqlite3_column_int64(stmt, 12),
+			.first = sqlite3_column_int64(stmt, 6),
+			.last = sqlite3_column_int64(stmt, 7),
 		};
 
 		each(context, &row);
@@ -310,12 +318,56 @@ int seg_audit_load_usage(struct seg_audit *audit, void (*each)(void *context, co
 	return r;
 }
 
+int seg_audit_load_counters(struct seg_audit *audit,
+			    void (*each)(void *context, const struct seg_counter_row *row), void *context)
+{
+	sqlite3_stmt *stmt;
+	int step, r = audit_prepare(audit, "SELECT key, packets, bytes, until FROM counters", &stmt);
+
+	if (r)
+		return r;
+	while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct seg_counter_row row = {
+			.packets = (uint64_t)sqlite3_column_int64(stmt, 1),
+			.bytes = (uint64_t)sqlite3_column_int64(stmt, 2),
+			.until = sqlite3_column_int64(stmt, 3),
+		};
+
+		if (sqlite3_column_bytes(stmt, 0) != sizeof(row.key))
+			continue;
+		memcpy(row.key, sqlite3_column_blob(stmt, 0), sizeof(row.key));
+		each(context, &row);
+	}
+	r = step == SQLITE_DONE ? 0 : audit_failed(audit);
+	sqlite3_finalize(stmt);
+	return r;
+}
+
 int seg_audit_begin(struct seg_audit *audit)
 {
+	int r;
+
 	if (!audit->db || sqlite3_exec(audit->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
 		return audit_failed(audit);
-	return audit_prepare(audit, "INSERT OR REPLACE INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			     &audit->put_usage);
+	r = audit_prepare(audit,
+			  "INSERT OR REPLACE INTO usage (permit, flows, packets, bytes, reply_packets, reply_bytes,"
+			  " first, last) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			  &audit->put_usage);
+	if (!r)
+		r = audit_prepare(audit, "INSERT OR REPLACE INTO counters VALUES (?, ?, ?, ?)", &audit->put_counter);
+	if (!r)
+		r = audit_prepare(audit, "DELETE FROM counters WHERE key = ?", &audit->drop_counter);
+	if (r)
+		seg_audit_end(audit);
+	return r;
+}
+
+static int audit_once_more(struct seg_audit *audit, sqlite3_stmt *stmt)
+{
+	int r = sqlite3_step(stmt) == SQLITE_DONE ? 0 : audit_failed(audit);
+
+	sqlite3_reset(stmt);
+	return r;
 }
 
 static void audit_bind_counts(sqlite3_stmt *stmt, int column, const struct seg_counts *counts)
@@ -335,18 +387,37 @@ int seg_audit_put_usage(struct seg_audit *audit, const struct seg_usage_row *row
 		return -EIO;
 	sqlite3_bind_text(stmt, 1, row->permit, -1, SQLITE_STATIC);
 	audit_bind_counts(stmt, 2, &row->total);
-	audit_bind_counts(stmt, 7, &row->accounted);
-	sqlite3_bind_int64(stmt, 12, row->first);
-	sqlite3_bind_int64(stmt, 13, row->last);
-	int r = sqlite3_step(stmt) == SQLITE_DONE ? 0 : audit_failed(audit);
-	sqlite3_reset(stmt);
-	return r;
+	sqlite3_bind_int64(stmt, 7, row->first);
+	sqlite3_bind_int64(stmt, 8, row->last);
+	return audit_once_more(audit, stmt);
+}
+
+int seg_audit_put_counter(struct seg_audit *audit, const struct seg_counter_row *row)
+{
+	sqlite3_stmt *stmt = audit->put_counter;
+
+	if (!stmt)
+		return -EIO;
+	sqlite3_bind_blob(stmt, 1, row->key, sizeof(row->key), SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)row->packets);
+	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)row->bytes);
+	sqlite3_bind_int64(stmt, 4, row->until);
+	return audit_once_more(audit, stmt);
+}
+
+int seg_audit_drop_counter(struct seg_audit *audit, const uint64_t key[2])
+{
+	sqlite3_stmt *stmt = audit->drop_counter;
+
+	if (!stmt)
+		return -EIO;
+	sqlite3_bind_blob(stmt, 1, key, 2 * sizeof(key[0]), SQLITE_STATIC);
+	return audit_once_more(audit, stmt);
 }
 
 int seg_audit_end(struct seg_audit *audit)
 {
-	sqlite3_finalize(audit->put_usage);
-	audit->put_usage = NULL;
+	finalize_usage(audit);
 	if (!audit->db)
 		return -EIO;
 	if (sqlite3_exec(audit->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)

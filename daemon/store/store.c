@@ -648,6 +648,12 @@ int seg_store_load_usage(struct seg_store *store, void (*each)(void *context, co
 	return store_evidence(store, seg_audit_load_usage(store->audit, each, context));
 }
 
+int seg_store_load_counters(struct seg_store *store,
+			    void (*each)(void *context, const struct seg_counter_row *row), void *context)
+{
+	return store_evidence(store, seg_audit_load_counters(store->audit, each, context));
+}
+
 int seg_store_begin_usage(struct seg_store *store)
 {
 	return store_evidence(store, seg_audit_begin(store->audit));
@@ -656,6 +662,16 @@ int seg_store_begin_usage(struct seg_store *store)
 int seg_store_put_usage(struct seg_store *store, const struct seg_usage_row *row)
 {
 	return store_evidence(store, seg_audit_put_usage(store->audit, row));
+}
+
+int seg_store_put_counter(struct seg_store *store, const struct seg_counter_row *row)
+{
+	return store_evidence(store, seg_audit_put_counter(store->audit, row));
+}
+
+int seg_store_drop_counter(struct seg_store *store, const uint64_t key[2])
+{
+	return store_evidence(store, seg_audit_drop_counter(store->audit, key));
 }
 
 int seg_store_end_usage(struct seg_store *store)

@@ -110,19 +110,29 @@ int seg_store_add_totals(struct seg_store *store, seg_date day, uint64_t denied,
 int seg_store_sum_totals(struct seg_store *store, seg_date from, seg_date until, uint64_t *denied,
 			 uint64_t *violations);
 
-/* Use of permits. `accounted` is what the kernel's counters stood at when the totals were taken. */
+/* Use of permits, and what each of the kernel's counters stood at when the totals were taken. */
 struct seg_counts {
 	uint64_t flows, packets, bytes, reply_packets, reply_bytes;
 };
 struct seg_usage_row {
 	const char *permit;
-	struct seg_counts total, accounted;
+	struct seg_counts total;
 	time_t first, last;          /* 0: never used */
+};
+struct seg_counter_row {
+	uint64_t key[2];
+	uint64_t packets, bytes;
+	int64_t until; /* it cannot have ended before */
 };
 int seg_store_load_usage(struct seg_store *store, void (*each)(void *context, const struct seg_usage_row *row),
 			 void *context);
+int seg_store_load_counters(struct seg_store *store,
+			    void (*each)(void *context, const struct seg_counter_row *row), void *context);
+/* One transaction. */
 int seg_store_begin_usage(struct seg_store *store);
 int seg_store_put_usage(struct seg_store *store, const struct seg_usage_row *row);
+int seg_store_put_counter(struct seg_store *store, const struct seg_counter_row *row);
+int seg_store_drop_counter(struct seg_store *store, const uint64_t key[2]);
 int seg_store_end_usage(struct seg_store *store);
 
 #endif

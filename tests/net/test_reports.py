@@ -104,6 +104,27 @@ def test_a_crash_behind_a_change_loses_no_count():
             assert wait_for(lambda: count() == (2, sent), 3), (turn, count(), sent)
 
 
+def test_counters_end_while_nobody_looks():
+    """What packets have made goes an hour after the last of them; here it is taken away, while the daemon is down."""
+    with Town(hosts=("a", "b")) as (lab, segd):
+        def count():
+            ab = next(p for p in segd.segctl("permits")["permits"] if p["id"] == "AB")
+            return ab["flows"], ab["packets"], ab["reply-packets"]
+        stream = lab.stream("a", "10.2.0.20", "udp/5005")
+        assert all(stream.both() for _ in range(20))
+        assert count() == (1, 21, 21)
+        for stop in (segd.stop, segd.kill):
+            counted = count()
+            if stop == segd.kill:
+                segd.apply(policy(NO="from: b, to: a, service: [tcp/9]"))  # at the latest now they are kept
+            stop()
+            for name in ("slow", "admitted"):
+                lab.exec("gw", "nft", "flush", "set", "inet", "segd", name)
+            assert stream.both()
+            segd.start()
+            assert count() == (1, counted[1] + 1, counted[2] + 1), (count(), counted)
+
+
 def test_control_survives_nonsense():
     with Town() as (lab, segd):
         import socket

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,10 +272,18 @@ static void take_usage(void *context, const struct seg_usage_row *row)
 	ck_assert_str_eq(row->permit, "WEB");
 }
 
+static struct seg_counter_row counter;
+static void take_counter(void *context, const struct seg_counter_row *row)
+{
+	size_t *shown = context;
+
+	counter = *row;
+	(*shown)++;
+}
+
 START_TEST(test_usage)
 {
-	struct seg_usage_row row = {.permit = "WEB", .total = {1, 2, 3, 4, 5}, .accounted = {6, 7, 8, 9, 10},
-				    .first = 11, .last = 12};
+	struct seg_usage_row row = {.permit = "WEB", .total = {1, 2, 3, 4, 5}, .first = 11, .last = 12};
 
 	ck_assert_int_eq(seg_store_begin_usage(store), 0);
 	ck_assert_int_eq(seg_store_put_usage(store, &row), 0);
@@ -282,8 +291,27 @@ START_TEST(test_usage)
 	again();
 	ck_assert_int_eq(seg_store_load_usage(store, take_usage, NULL), 0);
 	ck_assert_uint_eq(usage.total.reply_bytes, 5);
-	ck_assert_uint_eq(usage.accounted.flows, 6);
 	ck_assert_int_eq(usage.last, 12);
+}
+END_TEST
+
+START_TEST(test_counters)
+{
+	const struct seg_counter_row one = {{1, UINT64_MAX}, 7, 8, LONG_MAX}, other = {{1, 2}, 5, 6, 9};
+	size_t shown = 0;
+
+	ck_assert_int_eq(seg_store_put_counter(store, &one), -EIO); /* no transaction */
+	ck_assert_int_eq(seg_store_begin_usage(store), 0);
+	ck_assert_int_eq(seg_store_put_counter(store, &other), 0);
+	ck_assert_int_eq(seg_store_put_counter(store, &one), 0);
+	ck_assert_int_eq(seg_store_put_counter(store, &one), 0);
+	ck_assert_int_eq(seg_store_drop_counter(store, other.key), 0);
+	ck_assert_int_eq(seg_store_drop_counter(store, other.key), 0);
+	ck_assert_int_eq(seg_store_end_usage(store), 0);
+	again();
+	ck_assert_int_eq(seg_store_load_counters(store, take_counter, &shown), 0);
+	ck_assert_uint_eq(shown, 1);
+	ck_assert_mem_eq(&counter, &one, sizeof(one));
 }
 END_TEST
 
@@ -342,6 +370,7 @@ int main(void)
 	tcase_add_test(tcase, test_registry);
 	tcase_add_test(tcase, test_history);
 	tcase_add_test(tcase, test_usage);
+	tcase_add_test(tcase, test_counters);
 	tcase_add_test(tcase, test_broken_audit_is_put_aside);
 	tcase_add_test(tcase, test_unwritable_keeps_the_old);
 	suite_add_tcase(suite, tcase);
