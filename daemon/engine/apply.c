@@ -193,6 +193,9 @@ int seg_apply_install(struct seg_engine *engine, struct seg_rulebook *book, time
 	struct seg_plan *old = NULL;
 	int r = book ? seg_numbers_assign(engine, book->policy) : 0;
 
+	if (r)
+		seg_error(diags, SEG_KERNEL, (struct seg_place){0},
+			  "the numbers of its permits cannot be stored: %s", strerror(-r));
 	if (!r) {
 		seg_emergency_resolve(engine, book ? book->policy : NULL);
 		r = commit(engine, book, now, diags, &old);

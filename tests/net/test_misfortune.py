@@ -113,3 +113,16 @@ def test_names_that_change_under_a_flow():
         assert wait_for(lambda: segd.segctl("status")["state"] == "enforcing")
         assert segd.segctl("verify")["equal"] is True
         assert lab.probe("a", "10.1.0.1", "udp/123")
+
+
+def test_numbers_that_cannot_be_stored_are_the_reason():
+    """What was good stays in force, and nobody looks for a fault of the kernel's."""
+    with Town(policy(), FEW) as (lab, segd):
+        segd.kill()
+        (segd.state / "registry").unlink()
+        (segd.state / "registry").mkdir()
+        segd.policy.write_text(policy(AB=None))
+        segd.start()
+        reason = segd.segctl("status")["reason"]
+        assert "cannot be stored" in reason and "kernel" not in reason, reason
+        assert not lab.probe("a", "192.0.2.20", "udp/53", expect=False)
