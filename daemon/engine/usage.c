@@ -439,13 +439,14 @@ static void saved(struct seg_usage *usage)
 
 void seg_usage_save(struct seg_engine *engine)
 {
-	bool done;
+	bool counters, uses;
 
 	seg_usage_settle(engine);
 	if (!engine->usage.dirty || seg_store_begin_usage(engine->store))
 		return;
-	done = put_counters(engine) & put_uses(engine);
-	if (!seg_store_end_usage(engine->store) && done)
+	counters = put_counters(engine);
+	uses = put_uses(engine);
+	if (!seg_store_end_usage(engine->store) && counters && uses)
 		saved(&engine->usage);
 }
 
