@@ -334,7 +334,8 @@ static const char *message_of(const char *message)
 	return message;
 }
 
-static void hint_syntax(struct yaml_tree *tree, struct seg_diag *found, const char *message)
+/* wide: a character in full width is at fault, and told. */
+static void hint_syntax(struct yaml_tree *tree, struct seg_diag *found, const char *message, bool wide)
 {
 	/* What is never closed is noticed only lines later. */
 	if (strncmp(message, "wrongly indented", 16) == 0)
@@ -351,9 +352,9 @@ static void hint_syntax(struct yaml_tree *tree, struct seg_diag *found, const ch
 		seg_diag_hint(tree->diags, found,
 			      _("'*' alone stands for nothing: leave 'source' or 'destination' out where a whole "
 				"zone is meant"));
-	else if (strcmp(message, "did not find expected '-' indicator") == 0 ||
-		 strcmp(message, "did not find expected key") == 0 ||
-		 strcmp(message, "invalid indentation in mapping") == 0)
+	else if (!wide && (strcmp(message, "did not find expected '-' indicator") == 0 ||
+			   strcmp(message, "did not find expected key") == 0 ||
+			   strcmp(message, "invalid indentation in mapping") == 0))
 		seg_diag_hint(tree->diags, found,
 			      _("begin this line in the same column as the keys it belongs to"));
 }
@@ -407,6 +408,7 @@ static void report(struct yaml_tree *tree, struct fy_diag *diag)
 	struct seg_place place = yaml_tree_place(tree, tree->source->len, tree->source->len);
 	struct seg_diag *found;
 	unsigned line;
+	bool wide;
 
 	if (error && error->line > 0 && (size_t)error->line <= tree->source->lines)
 		place = seg_source_position(tree->source, (unsigned)error->line,
@@ -415,10 +417,9 @@ static void report(struct yaml_tree *tree, struct fy_diag *diag)
 			  error && error->msg ? message_of(error->msg) : _("the file ends too early"));
 	if (!error || !error->msg)
 		return;
-	hint_syntax(tree, found, error->msg);
 	line = seg_place_position(&place).line;
-	if (!relate_wide(tree, found, line) && line > 1)
-		relate_wide(tree, found, line - 1);
+	wide = relate_wide(tree, found, line) || (line > 1 && relate_wide(tree, found, line - 1));
+	hint_syntax(tree, found, error->msg, wide);
 }
 
 static struct fy_diag *quiet_diag(void)
