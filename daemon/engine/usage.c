@@ -250,10 +250,13 @@ static void set_committed(struct seg_engine *engine, enum seg_counted set, const
 {
 	const struct seg_set *was = seg_plan_set(from, seg_counted_name[set]),
 			     *is = seg_plan_set(to, seg_counted_name[set]);
-	struct seg_arena *scratch = seg_arena_new();
 	struct seg_usage *usage = &engine->usage;
 	struct seg_set_change change = {0};
+	struct seg_arena *scratch;
 
+	if (!was || !is) /* the table of an older segd has not all of them */
+		return;
+	scratch = seg_arena_new();
 	seg_set_diff(was, is, seg_plan_later_ms(from, to), scratch, &change);
 	for (size_t i = 0; i < change.dels; i++) {
 		struct element_key key = element_key(was, change.del[i]);
@@ -268,7 +271,8 @@ static void set_committed(struct seg_engine *engine, enum seg_counted set, const
 		struct element_seen *seen = element_seen(usage, set, is, change.add[i]);
 
 		seg_counter_place(engine, set, &seen->counter, change.add[i], to->at);
-		seen->dirty = seen->stored;
+		/* One that was only changed goes on counting, and its row has just been given up. */
+		seen->dirty = seen->stored || seen->counter.packets || seen->counter.bytes;
 		usage->dirty |= seen->dirty;
 	}
 	seg_arena_free(scratch);
@@ -389,17 +393,17 @@ static bool put_counters(struct seg_engine *engine)
 	size_t cursor = 0;
 	bool done = true;
 
-	while ((gone = seg_hash_next(&usage->gone, &cursor)))
-		done &= !seg_store_drop_counter(engine->store, gone->key.hash);
+	while (done && (gone = seg_hash_next(&usage->gone, &cursor)))
+		done = !seg_store_drop_counter(engine->store, gone->key.hash);
 	cursor = 0;
-	while ((seen = seg_hash_next(&usage->element, &cursor))) {
+	while (done && (seen = seg_hash_next(&usage->element, &cursor))) {
 		const struct seg_counter *counter = &seen->counter;
 		struct seg_counter_row row = {{seen->key.hash[0], seen->key.hash[1]},
 					      counter->packets,
 					      counter->bytes,
 					      counter->until};
 
-		done &= !seen->dirty || !seg_store_put_counter(engine->store, &row);
+		done = !seen->dirty || !seg_store_put_counter(engine->store, &row);
 	}
 	return done;
 }
@@ -410,10 +414,10 @@ static bool put_uses(struct seg_engine *engine)
 	size_t cursor = 0;
 	bool done = true;
 
-	while ((use = seg_hash_next(&engine->usage.permit, &cursor))) {
+	while (done && (use = seg_hash_next(&engine->usage.permit, &cursor))) {
 		struct seg_usage_row row = {use->key.id, use->total, use->first, use->last};
 
-		done &= !use->dirty || !seg_store_put_usage(engine->store, &row);
+		done = !use->dirty || !seg_store_put_usage(engine->store, &row);
 	}
 	return done;
 }
@@ -439,14 +443,14 @@ static void saved(struct seg_usage *usage)
 
 void seg_usage_save(struct seg_engine *engine)
 {
-	bool counters, uses;
+	bool done;
 
 	seg_usage_settle(engine);
 	if (!engine->usage.dirty || seg_store_begin_usage(engine->store))
 		return;
-	counters = put_counters(engine);
-	uses = put_uses(engine);
-	if (!seg_store_end_usage(engine->store) && counters && uses)
+	/* All or nothing: they fit each other. The first failure is the last: each may have waited for a lock. */
+	done = put_counters(engine) && put_uses(engine);
+	if (!seg_store_end_usage(engine->store, done))
 		saved(&engine->usage);
 }
 

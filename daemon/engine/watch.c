@@ -217,7 +217,16 @@ static bool is_lie(const struct seg_engine *engine, enum seg_flow_event event,
  * next packet replaces. An entry has it from somebody else, as from a peer whose numbers are others. */
 static bool is_another_ones(const struct seg_engine *engine, uint32_t mark)
 {
-	return mark && ((engine->plan && seg_plan_number(engine->plan, mark)) || !seg_watch_was_given(engine, mark));
+	const struct seg_number *number = engine->plan ? seg_plan_number(engine->plan, mark) : NULL;
+	const struct seg_zone *gateway = engine->running->policy->gateway_zone;
+
+	if (!mark)
+		return false;
+	if (!number)
+		return !seg_watch_was_given(engine, mark);
+	/* The gateway's addresses come and go, and the kernel knows of it first. */
+	return !number->permit || (!has_gateway(number->permit->from, number->permit->n_from, gateway) &&
+				   !has_gateway(number->permit->to, number->permit->n_to, gateway));
 }
 
 /* A TCP flow that conntrack picked up in the middle, and whose opposite is permitted: a reply. */
@@ -272,6 +281,8 @@ struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_fl
 		judged.permit = verdict.permit ? verdict.by : NULL;
 	judged.verdict = verdict;
 	judged.misnumbered = verdict.permit && is_another_ones(engine, flow->mark);
+	if (judged.misnumbered)
+		judged.permit = verdict.by;
 	if (verdict.permit)
 		judged.kind = SEG_LEGITIMATE;
 	else if (seg_watch_was_given(engine, flow->mark) && !engine->options.observe)

@@ -347,7 +347,7 @@ int seg_audit_begin(struct seg_audit *audit)
 {
 	int r;
 
-	if (!audit->db || sqlite3_exec(audit->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
+	if (!audit->db || sqlite3_exec(audit->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
 		return audit_failed(audit);
 	r = audit_prepare(audit,
 			  "INSERT OR REPLACE INTO usage (permit, flows, packets, bytes, reply_packets, reply_bytes,"
@@ -358,7 +358,7 @@ int seg_audit_begin(struct seg_audit *audit)
 	if (!r)
 		r = audit_prepare(audit, "DELETE FROM counters WHERE key = ?", &audit->drop_counter);
 	if (r)
-		seg_audit_end(audit);
+		seg_audit_end(audit, false);
 	return r;
 }
 
@@ -415,14 +415,15 @@ int seg_audit_drop_counter(struct seg_audit *audit, const uint64_t key[2])
 	return audit_once_more(audit, stmt);
 }
 
-int seg_audit_end(struct seg_audit *audit)
+int seg_audit_end(struct seg_audit *audit, bool keep)
 {
 	finalize_usage(audit);
 	if (!audit->db)
 		return -EIO;
-	if (sqlite3_exec(audit->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+	if (keep && sqlite3_exec(audit->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
 		return 0;
-	audit_failed(audit);
+	if (keep)
+		audit_failed(audit);
 	sqlite3_exec(audit->db, "ROLLBACK", NULL, NULL, NULL);
 	return -EIO;
 }

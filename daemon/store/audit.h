@@ -34,7 +34,7 @@ int seg_audit_begin(struct seg_audit *audit);
 int seg_audit_put_usage(struct seg_audit *audit, const struct seg_usage_row *row);
 int seg_audit_put_counter(struct seg_audit *audit, const struct seg_counter_row *row);
 int seg_audit_drop_counter(struct seg_audit *audit, const uint64_t key[2]);
-int seg_audit_end(struct seg_audit *audit);
+int seg_audit_end(struct seg_audit *audit, bool keep);
 /* SQLite's words for the last failure. */
 const char *seg_audit_problem(const struct seg_audit *audit);
 

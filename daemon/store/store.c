@@ -674,9 +674,9 @@ int seg_store_drop_counter(struct seg_store *store, const uint64_t key[2])
 	return store_evidence(store, seg_audit_drop_counter(store->audit, key));
 }
 
-int seg_store_end_usage(struct seg_store *store)
+int seg_store_end_usage(struct seg_store *store, bool keep)
 {
-	return store_evidence(store, seg_audit_end(store->audit));
+	return store_evidence(store, seg_audit_end(store->audit, keep));
 }
 
 int seg_store_add_event(struct seg_store *store, time_t at, const char *event, const char *fields)

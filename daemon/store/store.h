@@ -128,11 +128,11 @@ int seg_store_load_usage(struct seg_store *store, void (*each)(void *context, co
 			 void *context);
 int seg_store_load_counters(struct seg_store *store,
 			    void (*each)(void *context, const struct seg_counter_row *row), void *context);
-/* One transaction. */
+/* One transaction; keep: false undoes it, with -EIO. */
 int seg_store_begin_usage(struct seg_store *store);
 int seg_store_put_usage(struct seg_store *store, const struct seg_usage_row *row);
 int seg_store_put_counter(struct seg_store *store, const struct seg_counter_row *row);
 int seg_store_drop_counter(struct seg_store *store, const uint64_t key[2]);
-int seg_store_end_usage(struct seg_store *store);
+int seg_store_end_usage(struct seg_store *store, bool keep);
 
 #endif

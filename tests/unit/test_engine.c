@@ -1316,6 +1316,47 @@ START_TEST(test_usage_of_what_comes_back)
 }
 END_TEST
 
+/* Somebody has committed, so that the kernel is read: an element that only gets another end goes on counting, and the
+ * next life from there. */
+START_TEST(test_usage_of_what_gets_another_end)
+{
+	begin();
+	count_fast("OFFICE", 100);
+	pass(120);
+	ck_assert_int_eq(used("OFFICE", "packets"), 100);
+	w.kernel.touched = true;
+	write_policy(web, dns,
+		     "  - {id: OFFICE, class: operations, from: lg, to: mn, service: [tcp/80],"
+		     " hours: [mon-fri 08:00-18:00]}\n");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	die();
+	begin();
+	ck_assert_int_eq(used("OFFICE", "packets"), 100);
+}
+END_TEST
+
+/* The table of an older segd has no sets of its own for flows with the gateway. */
+START_TEST(test_upgrade_of_a_table_without_roads)
+{
+	struct seg_plan *image;
+	size_t n = 0;
+
+	begin();
+	die();
+	image = w.kernel.image;
+	for (size_t i = 0; i < image->sets; i++) {
+		const struct seg_set *set = image->set[i];
+
+		if (strcmp(set->name, "fast-own") && strcmp(set->name, "live-own"))
+			((const struct seg_set **)image->set)[n++] = set;
+	}
+	ck_assert_uint_eq(image->sets, n + 2);
+	image->sets = n;
+	begin();
+	ck_assert_ptr_nonnull(seg_plan_set(w.kernel.image, "fast-own"));
+}
+END_TEST
+
 /* What leaves with a small change takes its counters along: they are read before, and nothing else is. */
 START_TEST(test_usage_of_what_leaves)
 {
@@ -2376,6 +2417,8 @@ int main(void)
 	tcase_add_test(tcase, test_elements_end_while_they_are_read);
 	tcase_add_test(tcase, test_flushed_while_it_is_read);
 	tcase_add_test(tcase, test_saved_while_it_is_read);
+	tcase_add_test(tcase, test_usage_of_what_gets_another_end);
+	tcase_add_test(tcase, test_upgrade_of_a_table_without_roads);
 	tcase_add_test(tcase, test_usage_of_what_leaves);
 	tcase_add_test(tcase, test_usage_of_what_comes_back);
 	tcase_add_test(tcase, test_isolate);

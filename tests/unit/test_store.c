@@ -287,7 +287,7 @@ START_TEST(test_usage)
 
 	ck_assert_int_eq(seg_store_begin_usage(store), 0);
 	ck_assert_int_eq(seg_store_put_usage(store, &row), 0);
-	ck_assert_int_eq(seg_store_end_usage(store), 0);
+	ck_assert_int_eq(seg_store_end_usage(store, true), 0);
 	again();
 	ck_assert_int_eq(seg_store_load_usage(store, take_usage, NULL), 0);
 	ck_assert_uint_eq(usage.total.reply_bytes, 5);
@@ -307,7 +307,7 @@ START_TEST(test_counters)
 	ck_assert_int_eq(seg_store_put_counter(store, &one), 0);
 	ck_assert_int_eq(seg_store_drop_counter(store, other.key), 0);
 	ck_assert_int_eq(seg_store_drop_counter(store, other.key), 0);
-	ck_assert_int_eq(seg_store_end_usage(store), 0);
+	ck_assert_int_eq(seg_store_end_usage(store, true), 0);
 	again();
 	ck_assert_int_eq(seg_store_load_counters(store, take_counter, &shown), 0);
 	ck_assert_uint_eq(shown, 1);
