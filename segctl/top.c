@@ -74,13 +74,15 @@ static int ask_permits(struct view *view, const json_t *status)
 	long long version = segctl_number_of(json_object_get(status, "policy"), "version");
 	bool all = !view->version || version != view->version;
 	json_t *parameters = NULL;
+	int result;
 
 	if (!all)
 		parameters = json_pack("{s:I}", "used-within",
 				       (json_int_t)(now() - view->taken + view->cost) + SLACK);
-	view->version = version;
 	segctl_sample_begin(&view->sample, all);
-	return segctl_client_stream(view->client, "Permits", parameters, take_piece, view);
+	result = segctl_client_stream(view->client, "Permits", parameters, take_piece, view);
+	view->version = result ? 0 : version; /* half a list is none */
+	return result;
 }
 
 static int take_sample(struct view *view)
