@@ -252,6 +252,8 @@ static int tell_status(struct seg_engine *engine, const struct seg_request *requ
 	json_object_set_new(document, "bypass", status_bypass(engine, request->now));
 	gateway = gateway_differences(engine);
 	json_object_set_new(document, "gateway", texts_of(gateway));
+	if (engine->said)
+		json_array_append(gateway, engine->said);
 	json_object_set_new(document, "sentences", gateway);
 	json_object_set_new(document, "isolated", seg_json_isolated(engine));
 	json_object_set_new(document, "limits", seg_json_limits(engine));

@@ -175,6 +175,8 @@ static void put_in_place(struct seg_engine *engine, struct seg_rulebook *book, s
 	if (book) {
 		free(engine->why);
 		engine->why = NULL;
+		json_decref(engine->said);
+		engine->said = NULL;
 		seg_windows_begin(engine, now);
 		seg_limits_begin(engine);
 	}

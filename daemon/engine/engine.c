@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "control/sentence.h"
 
 /* Streams and alerts. */
 
@@ -147,21 +148,24 @@ void seg_say_status(struct seg_engine *engine)
 	seg_strbuf_fini(&text);
 }
 
-void seg_engine_sealed_because(struct seg_engine *engine, const char *format, ...)
+void seg_engine_because(struct seg_engine *engine, json_t *said)
 {
-	struct seg_strbuf text = {0};
-	char line[512];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	seg_strbuf_add(&text, line);
+	json_decref(engine->said);
+	engine->said = said;
 	free(engine->why);
-	engine->why = seg_strbuf_take(&text);
+	engine->why = seg_sentence_text(said);
 	for (char *c = engine->why; *c; c++) /* STATUS= is one line */
 		if (*c == '\n' || *c == '\r')
 			*c = ' ';
+}
+
+void seg_engine_sealed_because(struct seg_engine *engine, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	seg_engine_because(engine, seg_sentence_vnew(format, args));
+	va_end(args);
 }
 
 /* Life. */
@@ -210,6 +214,7 @@ void seg_engine_free(struct seg_engine *engine)
 	json_decref(engine->bypass);
 	json_decref(engine->evidence.pending);
 	free(engine->why);
+	json_decref(engine->said);
 	free(engine);
 }
 

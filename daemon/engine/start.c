@@ -103,7 +103,7 @@ static bool start_from_file(struct seg_engine *engine, time_t now)
 
 static bool start_from_store(struct seg_engine *engine, unsigned version, time_t now)
 {
-	char *why = engine->why ? strdup(engine->why) : NULL;
+	json_t *said = json_incref(engine->said);
 	struct seg_diags failed;
 	struct seg_rulebook *book;
 	bool done = false;
@@ -115,9 +115,10 @@ static bool start_from_store(struct seg_engine *engine, unsigned version, time_t
 		else
 			done = start_with(engine, book, now);
 	}
-	if (done && why)
-		seg_engine_sealed_because(engine, "%s", why);
-	free(why);
+	if (done && said)
+		seg_engine_because(engine, said);
+	else
+		json_decref(said);
 	return done;
 }
 

@@ -99,7 +99,8 @@ struct seg_engine {
 
 	time_t started;
 	bool disarmed;
-	char *why;		      /* sealed: the reason, one line */
+	char *why;		      /* sealed, or not the file's policy: the reason, one line */
+	json_t *said;		      /* the same as a sentence (control/sentence.h) */
 	struct seg_rulebook *running; /* NULL: sealed */
 	struct seg_plan *plan;	      /* what the kernel holds; NULL: disarmed, or nothing yet */
 	struct seg_arena *numbers;    /* of registry */
@@ -139,6 +140,7 @@ void seg_say_store(struct seg_engine *engine, time_t now);
 bool seg_engine_watched(const struct seg_engine *engine, enum seg_stream stream);
 void seg_engine_publish(struct seg_engine *engine, enum seg_stream stream, const json_t *event);
 const char *seg_engine_zone_name(const struct seg_engine *engine); /* the policy's timezone, or NULL */
+void seg_engine_because(struct seg_engine *engine, json_t *said); /* a sentence; takes it */
 void seg_engine_sealed_because(struct seg_engine *engine, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

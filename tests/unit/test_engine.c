@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "control/sentence.h"
 #include "fake_kernel.h"
 #include "store/store.h"
 #include "runner.h"
@@ -616,6 +617,9 @@ END_TEST
 
 START_TEST(test_unconfirmed_never_boots)
 {
+	json_t *out;
+	char *said;
+
 	apply_pending();
 	die();
 	fake_flush(&w.kernel); /* a reboot, within the deadline */
@@ -628,6 +632,12 @@ START_TEST(test_unconfirmed_never_boots)
 	begin();
 	ck_assert_uint_ne(mark_of("DNS"), 0);
 	ck_assert_ptr_nonnull(strstr(w.status, "never confirmed"));
+	/* status says so, in words that can be translated. */
+	out = call(seg_engine_status, NULL, NULL);
+	said = seg_sentences_find(json_object_get(out, "sentences"), json_string_value(json_object_get(out, "reason")));
+	ck_assert_ptr_nonnull(said);
+	free(said);
+	json_decref(out);
 	/* Until somebody applies it. */
 	json_decref(call(seg_engine_apply, NULL, NULL));
 	die();
