@@ -74,7 +74,7 @@ static int read_wanted(const struct seg_request *request, struct wanted *wanted,
 		return seg_answer_error(out, -EINVAL, "invalid-parameter", "unused is a number of days");
 	if (wanted->within < 0 || wanted->within > DAYS_MAX * DAY)
 		return seg_answer_error(out, -EINVAL, "invalid-parameter",
-					"used-within is a number of seconds");
+					"used_within is a number of seconds");
 	return 0;
 }
 
