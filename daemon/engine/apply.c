@@ -92,10 +92,10 @@ static bool has_counters(const struct seg_plan *plan)
 
 /* What the commit made anew counts from where it was made. */
 static void account_commit(struct seg_engine *engine, const struct seg_plan *there,
-			   const struct seg_plan *plan)
+			   const struct seg_plan *plan, const struct seg_usage_change *change)
 {
 	if (has_counters(there) && has_counters(plan)) {
-		seg_usage_committed(engine, there, plan);
+		seg_usage_committed(engine, change);
 		return;
 	}
 	seg_usage_forget_table(engine);
@@ -106,19 +106,22 @@ static int commit_beside(struct seg_engine *engine, const struct seg_rulebook *b
 			 const struct seg_plan *there, time_t now, struct seg_diags *diags,
 			 struct seg_plan **plan)
 {
+	struct seg_usage_change *change;
 	int r;
 
 	*plan = build_beside(engine, book, there, now);
-	if (there && there == engine->plan)
-		seg_usage_read_leaving(engine, *plan, now);
+	change = there ? seg_usage_compare(there, *plan) : NULL;
+	if (change && there == engine->plan)
+		seg_usage_read_leaving(engine, change, now);
 	seg_usage_save(engine);
 	r = engine->ops->commit(engine->kernel, there, *plan, diags);
 	if (r) {
 		seg_plan_free(*plan);
 		*plan = NULL;
 	} else {
-		account_commit(engine, there, *plan);
+		account_commit(engine, there, *plan, change);
 	}
+	seg_usage_change_free(change);
 	return r;
 }
 

@@ -245,21 +245,45 @@ void seg_usage_forget_table(struct seg_engine *engine)
 	seg_hash_init(&engine->usage.element, sizeof(struct element_key), sizeof(struct element_seen));
 }
 
-static void set_committed(struct seg_engine *engine, enum seg_counted set, const struct seg_plan *from,
-			  const struct seg_plan *to)
-{
-	const struct seg_set *was = seg_plan_set(from, seg_counted_name[set]),
-			     *is = seg_plan_set(to, seg_counted_name[set]);
-	struct seg_usage *usage = &engine->usage;
-	struct seg_set_change change = {0};
-	struct seg_arena *scratch;
+/* What a commit changes in the sets whose elements it makes itself. */
+struct seg_usage_change {
+	struct seg_arena *arena;
+	const struct seg_plan *from, *to;
+	struct seg_set_change set[SEG_FAST_OWN + 1]; /* empty: of those that packets fill, and of missing ones */
+};
 
-	if (!was || !is) /* the table of an older segd has not all of them */
-		return;
-	scratch = seg_arena_new();
-	seg_set_diff(was, is, seg_plan_later_ms(from, to), scratch, &change);
-	for (size_t i = 0; i < change.dels; i++) {
-		struct element_key key = element_key(was, change.del[i]);
+struct seg_usage_change *seg_usage_compare(const struct seg_plan *from, const struct seg_plan *to)
+{
+	struct seg_arena *arena = seg_arena_new();
+	struct seg_usage_change *change = SEG_NEW(arena, struct seg_usage_change);
+
+	*change = (struct seg_usage_change){.arena = arena, .from = from, .to = to};
+	for (enum seg_counted set = SEG_FAST; set <= SEG_FAST_OWN; set++) {
+		const struct seg_set *was = seg_plan_set(from, seg_counted_name[set]),
+				     *is = seg_plan_set(to, seg_counted_name[set]);
+
+		if (was && is) /* the table of an older segd has not all of them */
+			seg_set_diff(was, is, seg_plan_later_ms(from, to), arena, &change->set[set]);
+	}
+	return change;
+}
+
+void seg_usage_change_free(struct seg_usage_change *change)
+{
+	if (change)
+		seg_arena_free(change->arena);
+}
+
+static void set_committed(struct seg_engine *engine, enum seg_counted set,
+			  const struct seg_usage_change *of)
+{
+	const struct seg_set_change *change = &of->set[set];
+	const struct seg_set *was = seg_plan_set(of->from, seg_counted_name[set]),
+			     *is = seg_plan_set(of->to, seg_counted_name[set]);
+	struct seg_usage *usage = &engine->usage;
+
+	for (size_t i = 0; i < change->dels; i++) {
+		struct element_key key = element_key(was, change->del[i]);
 		struct element_seen *seen = seg_hash_find(&usage->element, &key);
 
 		if (!seen)
@@ -267,21 +291,20 @@ static void set_committed(struct seg_engine *engine, enum seg_counted set, const
 		forget(usage, seen);
 		seg_hash_remove(&usage->element, seen);
 	}
-	for (size_t i = 0; i < change.adds; i++) {
-		struct element_seen *seen = element_seen(usage, set, is, change.add[i]);
+	for (size_t i = 0; i < change->adds; i++) {
+		struct element_seen *seen = element_seen(usage, set, is, change->add[i]);
 
-		seg_counter_place(engine, set, &seen->counter, change.add[i], to->at);
+		seg_counter_place(engine, set, &seen->counter, change->add[i], of->to->at);
 		/* One that was only changed goes on counting, and its row has just been given up. */
 		seen->dirty = seen->stored || seen->counter.packets || seen->counter.bytes;
 		usage->dirty |= seen->dirty;
 	}
-	seg_arena_free(scratch);
 }
 
-void seg_usage_committed(struct seg_engine *engine, const struct seg_plan *from, const struct seg_plan *to)
+void seg_usage_committed(struct seg_engine *engine, const struct seg_usage_change *change)
 {
 	for (enum seg_counted set = SEG_FAST; set <= SEG_FAST_OWN; set++)
-		set_committed(engine, set, from, to);
+		set_committed(engine, set, change);
 }
 
 void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, time_t now)
@@ -332,43 +355,30 @@ static void leave_number(struct leaving *leaving, const struct seg_plan *plan, u
 	}
 }
 
-static void find_leaving_of(enum seg_counted which, const struct seg_plan *plan, const struct seg_plan *next,
-			    struct seg_arena *arena, struct leaving *leaving)
+static void find_leaving(const struct seg_usage_change *change, struct leaving *leaving)
 {
-	const struct seg_set *set = seg_plan_set(plan, seg_counted_name[which]);
-	const struct seg_set *then = seg_plan_set(next, seg_counted_name[which]);
-	struct seg_set_change change = {0};
+	const struct seg_plan *plan = change->from;
 
-	if (set && then)
-		seg_set_diff(set, then, seg_plan_later_ms(plan, next), arena, &change);
-	for (size_t k = 0; k < change.dels && !leaving->many; k++)
-		leave(leaving, which, change.del[k]->key);
-}
-
-static void find_leaving(const struct seg_plan *plan, const struct seg_plan *next, struct seg_arena *arena,
-			 struct leaving *leaving)
-{
 	for (enum seg_counted set = SEG_FAST; set <= SEG_FAST_OWN; set++)
-		find_leaving_of(set, plan, next, arena, leaving);
+		for (size_t k = 0; k < change->set[set].dels && !leaving->many; k++)
+			leave(leaving, set, change->set[set].del[k]->key);
 	for (size_t i = 0; i < plan->numbers && !leaving->many; i++)
-		if (!seg_plan_number(next, plan->number[i].number))
-			leave_number(leaving, plan, plan->number[i].number, arena);
+		if (!seg_plan_number(change->to, plan->number[i].number))
+			leave_number(leaving, plan, plan->number[i].number, change->arena);
 }
 
-void seg_usage_read_leaving(struct seg_engine *engine, const struct seg_plan *next, time_t now)
+void seg_usage_read_leaving(struct seg_engine *engine, const struct seg_usage_change *change, time_t now)
 {
-	struct leaving leaving = {.many = next->generation != engine->plan->generation};
-	struct seg_arena *arena = seg_arena_new();
+	struct leaving leaving = {.many = change->to->generation != change->from->generation};
 
 	if (!leaving.many)
-		find_leaving(engine->plan, next, arena, &leaving);
+		find_leaving(change, &leaving);
 	if (leaving.many) {
 		seg_usage_read(engine, now);
 		leaving.n = 0;
 	}
 	for (size_t i = 0; i < leaving.n; i++)
 		seg_readings_one(engine, leaving.set[i], leaving.key[i], now);
-	seg_arena_free(arena);
 }
 
 void seg_usage_settle(struct seg_engine *engine)
