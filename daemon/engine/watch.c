@@ -191,26 +191,24 @@ bool seg_watch_was_given(const struct seg_engine *engine, uint32_t mark)
 	return number && number < engine->registry.next;
 }
 
-static bool has_gateway(const struct seg_side *side, size_t n, const struct seg_zone *gateway)
+/* The gateway's addresses come and go, and the kernel knows of it first. */
+static bool has_gateway(const struct seg_engine *engine, const struct seg_permit *permit)
 {
-	for (size_t i = 0; i < n; i++)
-		if (side[i].zone == gateway)
-			return true;
-	return false;
+	const struct seg_zone *gateway = engine->running->policy->gateway_zone;
+
+	return seg_side_in(permit->from, permit->n_from, gateway) || seg_side_in(permit->to, permit->n_to, gateway);
 }
 
 /* A number that is in force and never stood for the flow: an expected one has it from its master, an injected
- * one from somewhere. But the gateway's addresses come and go, and leave flows behind. */
+ * one from somewhere. But an address of the gateway that goes leaves flows behind. */
 static bool is_lie(const struct seg_engine *engine, enum seg_flow_event event,
 		   const struct seg_judged *by_number)
 {
-	const struct seg_zone *gateway = engine->running->policy->gateway_zone;
 	const struct seg_permit *permit = by_number->permit;
 
 	if (!permit || by_number->kind == SEG_REVOKED || !is_open(engine, permit))
 		return false;
-	return event == SEG_FLOW_NEW || (!has_gateway(permit->from, permit->n_from, gateway) &&
-					 !has_gateway(permit->to, permit->n_to, gateway));
+	return event == SEG_FLOW_NEW || !has_gateway(engine, permit);
 }
 
 /* A number that is in force, or will be one day, and stands for other flows: not one that has died, which the
@@ -218,15 +216,12 @@ static bool is_lie(const struct seg_engine *engine, enum seg_flow_event event,
 static bool is_another_ones(const struct seg_engine *engine, uint32_t mark)
 {
 	const struct seg_number *number = engine->plan ? seg_plan_number(engine->plan, mark) : NULL;
-	const struct seg_zone *gateway = engine->running->policy->gateway_zone;
 
 	if (!mark)
 		return false;
 	if (!number)
 		return !seg_watch_was_given(engine, mark);
-	/* The gateway's addresses come and go, and the kernel knows of it first. */
-	return !number->permit || (!has_gateway(number->permit->from, number->permit->n_from, gateway) &&
-				   !has_gateway(number->permit->to, number->permit->n_to, gateway));
+	return !number->permit || !has_gateway(engine, number->permit);
 }
 
 /* A TCP flow that conntrack picked up in the middle, and whose opposite is permitted: a reply. */
