@@ -473,7 +473,7 @@ void seg_loop_free(struct seg_loop *loop)
 		event_free(loop->round_event);
 	if (loop->nflog_event)
 		event_free(loop->nflog_event);
-	seg_loop_stop_counting(loop);
+	seg_loop_operations.count_stop(loop);
 	seg_engine_free(loop->engine);
 	seg_walks_free(loop->walks);
 	seg_store_close(loop->store);

@@ -59,7 +59,6 @@ struct seg_loop {
 
 /* operations.c */
 extern const struct seg_kernel_ops seg_loop_operations; /* on a struct seg_loop */
-void seg_loop_stop_counting(struct seg_loop *loop);	/* the reading under way, if there is one */
 
 /* alerts.c */
 void seg_alerts_open(struct seg_loop *loop);

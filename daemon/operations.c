@@ -76,18 +76,15 @@ static void take_counted(void *context, const struct seg_elem *elem)
 	seg_engine_counted(loop->engine, elem, seg_wall());
 }
 
-void seg_loop_stop_counting(struct seg_loop *loop)
+static void kernel_count_stop(void *kernel)
 {
+	struct seg_loop *loop = kernel;
+
 	if (loop->count_event)
 		event_free(loop->count_event);
 	seg_nft_walk_close(loop->count);
 	loop->count_event = NULL;
 	loop->count = NULL;
-}
-
-static void kernel_count_stop(void *kernel)
-{
-	seg_loop_stop_counting(kernel);
 }
 
 /*
@@ -109,7 +106,7 @@ static void on_count(evutil_socket_t fd, short what, void *context)
 			return;
 		if (!r)
 			continue;
-		seg_loop_stop_counting(loop);
+		kernel_count_stop(loop);
 		seg_engine_counted_all(loop->engine, r < 0 ? r : 0, seg_wall());
 	} while (loop->count && seg_monotonic_us() < end);
 }
@@ -125,7 +122,7 @@ static int kernel_count(void *kernel, const struct seg_set *set)
 		event_new(loop->base, seg_nft_walk_fd(loop->count), EV_READ | EV_PERSIST, on_count, loop);
 	if (loop->count_event && !event_add(loop->count_event, NULL))
 		return 0;
-	seg_loop_stop_counting(loop);
+	kernel_count_stop(loop);
 	return -ENOMEM;
 }
 

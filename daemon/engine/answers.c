@@ -226,7 +226,7 @@ static json_t *status_sinks(const struct seg_kernel_facts *facts)
 static int tell_status(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	struct seg_kernel_facts facts = {0};
-	json_t *document = json_object(), *gateway;
+	json_t *document = json_object(), *sentences;
 
 	engine->ops->facts(engine->kernel, &facts);
 	json_object_set_new(document, "state", json_string(seg_engine_state(engine)));
@@ -250,11 +250,11 @@ static int tell_status(struct seg_engine *engine, const struct seg_request *requ
 				      (int)facts.watchers, "refused", (json_int_t)facts.clients_refused, "dropped",
 				      (json_int_t)facts.clients_dropped));
 	json_object_set_new(document, "bypass", status_bypass(engine, request->now));
-	gateway = gateway_differences(engine);
-	json_object_set_new(document, "gateway", texts_of(gateway));
+	sentences = gateway_differences(engine);
+	json_object_set_new(document, "gateway", texts_of(sentences));
 	if (engine->said)
-		json_array_append(gateway, engine->said);
-	json_object_set_new(document, "sentences", gateway);
+		json_array_append(sentences, engine->said);
+	json_object_set_new(document, "sentences", sentences);
 	json_object_set_new(document, "isolated", seg_json_isolated(engine));
 	json_object_set_new(document, "limits", seg_json_limits(engine));
 	json_object_set_new(document, "ending", status_ending(engine, request->now));

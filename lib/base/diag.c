@@ -331,10 +331,9 @@ struct colours {
 };
 
 /* The source line, shortened around the place where it is long, and carets below. */
-static void render_line(struct seg_strbuf *out, const struct seg_place *place, const struct colours *c)
+static void render_line(struct seg_strbuf *out, const struct seg_source *source, struct seg_position at,
+			const struct colours *c)
 {
-	const struct seg_position at = seg_place_position(place);
-	const struct seg_source *source = place->source;
 	const char *line = source->text + source->line[at.line - 1];
 	size_t len = line_end(source, at.line - 1) - source->line[at.line - 1];
 	size_t start = offset_of(line, len, at.column), end = offset_of(line, len, at.end_column);
@@ -367,9 +366,9 @@ static void render_line(struct seg_strbuf *out, const struct seg_place *place, c
 static void render_one(struct seg_strbuf *out, const struct seg_place *place, const char *colour,
 		       const char *kind, const char *message, const struct colours *c)
 {
-	if (place->source) {
-		const struct seg_position at = seg_place_position(place);
+	const struct seg_position at = seg_place_position(place);
 
+	if (place->source) {
 		seg_strbuf_add(out, c->bold);
 		seg_utf8_show(out, place->source->name, strlen(place->source->name));
 		seg_strbuf_printf(out, ":%u:%u: %s", at.line, at.column, c->off);
@@ -377,7 +376,7 @@ static void render_one(struct seg_strbuf *out, const struct seg_place *place, co
 	seg_strbuf_printf(out, "%s%s: %s", colour, kind, c->off);
 	seg_strbuf_printf(out, "%s\n", message);
 	if (place->source)
-		render_line(out, place, c);
+		render_line(out, place->source, at, c);
 }
 
 void seg_diags_render(const struct seg_diags *diags, bool colour, struct seg_strbuf *out)
