@@ -1345,6 +1345,29 @@ START_TEST(test_usage_of_what_gets_another_end)
 }
 END_TEST
 
+/* A number that is another permit's is taken from the flow; one of a permit with the gateway is not, whose addresses
+ * the kernel knows better. Only the permit that covers the flow was used. */
+START_TEST(test_numbers_that_are_anothers)
+{
+	const char *ssh = "  - {id: SSH, class: operations, from: lg, to: gateway, service: [tcp/22]}\n";
+	json_t *out;
+
+	write_policy(web, dns, ssh);
+	begin();
+	event_of(flow("10.2.0.5", "198.51.100.7", 6, 443, "DNS"));
+	ck_assert_uint_eq(w.kernel.flow[0].mark, 0);
+	out = call(seg_engine_permits, NULL, NULL);
+	ck_assert(json_is_string(json_object_get(find(out, "permits", "id", "WEB"), "last")));
+	ck_assert(json_is_null(json_object_get(find(out, "permits", "id", "DNS"), "last")));
+	json_decref(out);
+	event_of(flow("10.2.0.5", "198.51.100.7", 6, 443, "SSH"));
+	ck_assert_uint_eq(w.kernel.flow[1].mark, mark_of("SSH"));
+	event_of(flow("10.2.0.5", "198.51.100.7", 6, 443, "WEB"));
+	ck_assert_uint_eq(w.kernel.flow[2].mark, mark_of("WEB"));
+	ck_assert_uint_eq(said("violation"), 0);
+}
+END_TEST
+
 /* The table of an older segd has no sets of its own for flows with the gateway. */
 START_TEST(test_upgrade_of_a_table_without_roads)
 {
@@ -2428,6 +2451,7 @@ int main(void)
 	tcase_add_test(tcase, test_flushed_while_it_is_read);
 	tcase_add_test(tcase, test_saved_while_it_is_read);
 	tcase_add_test(tcase, test_usage_of_what_gets_another_end);
+	tcase_add_test(tcase, test_numbers_that_are_anothers);
 	tcase_add_test(tcase, test_upgrade_of_a_table_without_roads);
 	tcase_add_test(tcase, test_usage_of_what_leaves);
 	tcase_add_test(tcase, test_usage_of_what_comes_back);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,6 +316,31 @@ START_TEST(test_counters)
 }
 END_TEST
 
+/* A save is whole or it is not: nothing of one that was given up, and none while somebody writes to the file; who
+ * saves learns that at the beginning, not once a row. */
+START_TEST(test_saves_are_whole)
+{
+	const struct seg_counter_row one = {{1, 2}, 7, 8, 9};
+	char path[128];
+	sqlite3 *somebody;
+	size_t shown = 0;
+
+	ck_assert_int_eq(seg_store_begin_usage(store), 0);
+	ck_assert_int_eq(seg_store_put_counter(store, &one), 0);
+	ck_assert_int_eq(seg_store_end_usage(store, false), -EIO);
+	snprintf(path, sizeof(path), "%s/audit.db", dir);
+	ck_assert_int_eq(sqlite3_open(path, &somebody), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(somebody, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	ck_assert_int_lt(seg_store_begin_usage(store), 0);
+	ck_assert_int_eq(seg_store_put_counter(store, &one), -EIO);
+	sqlite3_close(somebody);
+	ck_assert_int_eq(seg_store_load_counters(store, take_counter, &shown), 0);
+	ck_assert_uint_eq(shown, 0);
+	ck_assert_int_eq(seg_store_begin_usage(store), 0);
+	ck_assert_int_eq(seg_store_end_usage(store, true), 0);
+}
+END_TEST
+
 START_TEST(test_broken_audit_is_put_aside)
 {
 	struct seg_record record = {.version = 1, .result = SEG_CONFIRMED};
@@ -371,6 +397,7 @@ int main(void)
 	tcase_add_test(tcase, test_history);
 	tcase_add_test(tcase, test_usage);
 	tcase_add_test(tcase, test_counters);
+	tcase_add_test(tcase, test_saves_are_whole);
 	tcase_add_test(tcase, test_broken_audit_is_put_aside);
 	tcase_add_test(tcase, test_unwritable_keeps_the_old);
 	suite_add_tcase(suite, tcase);
