@@ -313,7 +313,7 @@ void seg_settings_read(struct seg_settings *settings, const char *name, const ch
 		{"syslog", key_syslog},	      {"journal", key_journal},	    {"denied-window", key_denied_window},
 		{"receive-buffer", key_receive_buffer}, {"metrics", key_metrics}};
 	struct reading r = {settings, diags};
-	struct yaml_node *root = yaml_parse(seg_source_new(diags, name, text, len), settings->arena, diags);
+	struct yaml_node *root = yaml_parse(seg_source_new(diags, name, text, len), NULL, settings->arena, diags);
 
 	if (root)
 		read_mapping(&r, root, "segd.yaml", keys, sizeof(keys) / sizeof(*keys));

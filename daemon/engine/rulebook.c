@@ -57,11 +57,12 @@ static struct seg_rulebook *rulebook_judge(struct seg_policy *policy, struct seg
 
 struct seg_rulebook *seg_rulebook_from_file(struct seg_engine *engine, struct seg_diags *failed)
 {
+	const struct seg_policy *before = engine->running ? engine->running->policy : NULL;
 	struct seg_diags diags;
 	struct seg_policy *policy;
 
 	seg_diags_init(&diags);
-	policy = seg_policy_load_file(engine->options.policy_file, &diags);
+	policy = seg_policy_load_file(before, engine->options.policy_file, &diags);
 	return rulebook_judge(policy, &diags, failed);
 }
 

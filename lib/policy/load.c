@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "policy/loader.h"
+#include "policy/unchanged.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -366,6 +366,8 @@ static void load_top(struct loader *ld, const struct yaml_node *root)
 	load_hosts(ld, &field[TOP_HOSTS]);
 	load_services(ld, &field[TOP_SERVICES]);
 	load_permits(ld, &field[TOP_PERMITS]);
+	if (ld->outdated)
+		return;
 	ld->permits_known = !field[TOP_PERMITS].misspelt &&
 			    (!field[TOP_PERMITS].value || field[TOP_PERMITS].value->kind == YAML_SEQUENCE);
 	load_stages(ld, &field[TOP_STAGES]);
@@ -390,27 +392,52 @@ static void compute_hash(struct seg_policy *policy)
 	seg_sha256_hex(&sha, policy->hash);
 }
 
-struct seg_policy *seg_policy_load(const char *name, const char *text, size_t len,
-				   const struct seg_reader *reader, struct seg_diags *diags)
+/* NULL after an error, or where nothing can be taken over from before; before: may be NULL. */
+static struct seg_policy *load_after(const struct seg_policy *before, const char *name, const char *text,
+				     size_t len, const struct seg_reader *reader, struct seg_diags *diags)
 {
-	struct loader ld = {
-		.arena = seg_arena_new(), .scratch = seg_arena_new(), .diags = diags, .reader = reader};
+	struct unchanged unchanged;
+	struct loader ld = {.arena = seg_arena_new(),
+			    .scratch = seg_arena_new(),
+			    .diags = diags,
+			    .reader = reader,
+			    .unchanged = &unchanged};
 	size_t errors = diags->errors;
 	const struct yaml_node *root;
 
 	ld.policy = SEG_NEW(ld.arena, struct seg_policy);
 	ld.policy->arena = ld.arena;
 	SEG_PUSH(ld.arena, ld.source, ld.sources, ld.source_cap) = seg_source_new(diags, name, text, len);
-	root = yaml_parse(ld.source[0], ld.scratch, diags);
+	unchanged_find(&unchanged, before, ld.source[0], ld.scratch);
+	root = yaml_parse(ld.source[0], &unchanged.known, ld.scratch, diags);
 	if (root)
 		load_top(&ld, root);
 	ld.policy->source = ld.source;
 	ld.policy->sources = ld.sources;
 	seg_arena_free(ld.scratch);
-	if (diags->errors > errors) {
+	if (diags->errors > errors || ld.outdated) {
 		seg_policy_free(ld.policy);
 		return NULL;
 	}
 	compute_hash(ld.policy);
 	return ld.policy;
+}
+
+struct seg_policy *seg_policy_load(const char *name, const char *text, size_t len,
+				   const struct seg_reader *reader, struct seg_diags *diags)
+{
+	return load_after(NULL, name, text, len, reader, diags);
+}
+
+struct seg_policy *seg_policy_reload(const struct seg_policy *before, const char *name, const char *text,
+				     size_t len, const struct seg_reader *reader, struct seg_diags *diags)
+{
+	struct seg_policy *policy = before ? load_after(before, name, text, len, reader, diags) : NULL;
+
+	if (policy)
+		return policy;
+	/* What is wrong is said by a reading of the whole. */
+	seg_diags_fini(diags);
+	seg_diags_init(diags);
+	return load_after(NULL, name, text, len, reader, diags);
 }

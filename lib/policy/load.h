@@ -27,9 +27,17 @@ struct seg_reader {
 /* name: as shown in diagnostics. */
 struct seg_policy *seg_policy_load(const char *name, const char *text, size_t len,
 				   const struct seg_reader *reader, struct seg_diags *diags);
+/*
+ * The same policy, at less cost where the text is mostly that of an earlier one: permits whose text has not
+ * changed are copied from there (policy/unchanged.h). before: with its sources; NULL: none. diags:
+ * begun, and still empty.
+ */
+struct seg_policy *seg_policy_reload(const struct seg_policy *before, const char *name, const char *text,
+				     size_t len, const struct seg_reader *reader, struct seg_diags *diags);
 /* Reads the file and its lists from disk: regular files alone, so that no pipe without a writer holds a
- * daemon up. */
-struct seg_policy *seg_policy_load_file(const char *path, struct seg_diags *diags);
+ * daemon up. before and diags: as above. */
+struct seg_policy *seg_policy_load_file(const struct seg_policy *before, const char *path,
+					struct seg_diags *diags);
 /* The same for a person who can wait: a pipe or a terminal will do for the policy, "-" is standard input. */
 struct seg_policy *seg_policy_load_stream(const char *path, struct seg_diags *diags);
 

@@ -90,8 +90,8 @@ static char *read_list(void *context, const char *path, size_t *len, const char 
 	return text;
 }
 
-static struct seg_policy *load(const char *path, const char *name, char *text, size_t len, const char *error,
-			       struct seg_diags *diags)
+static struct seg_policy *load(const struct seg_policy *before, const char *path, const char *name,
+			       char *text, size_t len, const char *error, struct seg_diags *diags)
 {
 	struct seg_reader reader = {.read = read_list, .context = (void *)path};
 	struct seg_policy *policy;
@@ -101,18 +101,19 @@ static struct seg_policy *load(const char *path, const char *name, char *text, s
 			  _(error));
 		return NULL;
 	}
-	policy = seg_policy_load(name, text, len, &reader, diags);
+	policy = seg_policy_reload(before, name, text, len, &reader, diags);
 	free(text);
 	return policy;
 }
 
-struct seg_policy *seg_policy_load_file(const char *path, struct seg_diags *diags)
+struct seg_policy *seg_policy_load_file(const struct seg_policy *before, const char *path,
+					struct seg_diags *diags)
 {
 	const char *error = NULL;
 	size_t len = 0;
 	char *text = read_path(path, true, &len, &error);
 
-	return load(path, path, text, len, error, diags);
+	return load(before, path, path, text, len, error, diags);
 }
 
 struct seg_policy *seg_policy_load_stream(const char *path, struct seg_diags *diags)
@@ -123,5 +124,5 @@ struct seg_policy *seg_policy_load_stream(const char *path, struct seg_diags *di
 	char *text = standard_input ? read_all(STDIN_FILENO, 0, &len, &error)
 				    : read_path(path, false, &len, &error);
 
-	return load(path, standard_input ? "<stdin>" : path, text, len, error, diags);
+	return load(NULL, path, standard_input ? "<stdin>" : path, text, len, error, diags);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "policy/loader.h"
+#include "policy/unchanged.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -91,7 +91,8 @@ static void hint_zones(struct loader *ld, struct seg_diag *diag, const char *wor
 	hint_names(ld, diag, word, names, n);
 }
 
-const struct seg_zone *read_zone_name(struct loader *ld, const struct field *field, const struct yaml_node *node)
+const struct seg_zone *read_zone_name(struct loader *ld, const struct field *field,
+				      const struct yaml_node *node)
 {
 	const struct seg_zone *zone = seg_policy_zone(ld->policy, node->text);
 
@@ -317,26 +318,18 @@ static bool read_service_ref(struct loader *ld, const struct field *field, const
 	return false;
 }
 
-static void read_services(struct loader *ld, const struct field *field, struct seg_permit *permit)
+static void flatten_services(struct loader *ld, struct seg_permit *permit)
 {
-	const struct yaml_node **items;
-	struct seg_service_ref *ref;
+	const struct seg_service_ref *ref = permit->service;
 	struct seg_service_item *item;
-	size_t n = read_list(ld, field, &items, NULL), taken = 0, n_items = 0;
+	size_t n = 0;
 
-	ref = SEG_NEW_N(ld->arena, struct seg_service_ref, n);
-	for (size_t i = 0; i < n; i++) {
-		if (!read_service_ref(ld, field, items[i], &ref[taken]))
-			continue;
-		n_items += ref[taken].service ? ref[taken].service->n : 1;
-		taken++;
-	}
-	permit->service = ref;
-	permit->n_service = taken;
-	item = SEG_NEW_N(ld->arena, struct seg_service_item, n_items);
+	for (size_t i = 0; i < permit->n_service; i++)
+		n += ref[i].service ? ref[i].service->n : 1;
+	item = SEG_NEW_N(ld->arena, struct seg_service_item, n);
 	permit->item = item;
-	permit->n_items = n_items;
-	for (size_t i = 0; i < taken; i++) {
+	permit->n_items = n;
+	for (size_t i = 0; i < permit->n_service; i++) {
 		if (!ref[i].service) {
 			*item++ = ref[i].item;
 			continue;
@@ -344,6 +337,21 @@ static void read_services(struct loader *ld, const struct field *field, struct s
 		for (size_t k = 0; k < ref[i].service->n; k++)
 			*item++ = ref[i].service->item[k];
 	}
+}
+
+static void read_services(struct loader *ld, const struct field *field, struct seg_permit *permit)
+{
+	const struct yaml_node **items;
+	struct seg_service_ref *ref;
+	size_t n = read_list(ld, field, &items, NULL), taken = 0;
+
+	ref = SEG_NEW_N(ld->arena, struct seg_service_ref, n);
+	for (size_t i = 0; i < n; i++)
+		if (read_service_ref(ld, field, items[i], &ref[taken]))
+			taken++;
+	permit->service = ref;
+	permit->n_service = taken;
+	flatten_services(ld, permit);
 }
 
 /* Days, and times written HH:MM-HH:MM: the form is right, so a value is out of bounds. */
@@ -538,18 +546,30 @@ static void name_permit(struct loader *ld, const struct yaml_node *node, struct 
 	permit->id = permit->title = seg_arena_strdup(ld->arena, of->id);
 }
 
-static void read_id(struct loader *ld, const struct field *field, struct seg_permit *permit)
+static void take_id(struct loader *ld, struct seg_permit *permit)
 {
 	void *first = NULL;
 
-	require(ld, field, N_("id: a stable name such as SC-13: counters and history follow it"));
-	if (!field->value || !check_id(ld, field->of, field->value) ||
-	    seg_map_add(&ld->policy->permit_by_id, ld->arena, permit->id, permit, &first))
+	if (seg_map_add(&ld->policy->permit_by_id, ld->arena, permit->id, permit, &first))
 		return;
 	seg_diag_relate(ld->diags,
 			seg_error(ld->diags, SEG_DUPLICATE, permit->place.id,
 				  _("permit '%s': this id is taken already"), permit->id),
 			((const struct seg_permit *)first)->place.id, _("first here"));
+}
+
+static void read_id(struct loader *ld, const struct field *field, struct seg_permit *permit)
+{
+	require(ld, field, N_("id: a stable name such as SC-13: counters and history follow it"));
+	if (field->value && check_id(ld, field->of, field->value))
+		take_id(ld, permit);
+}
+
+static void take_over(struct loader *ld, const struct yaml_node *node, struct seg_permit *permit)
+{
+	unchanged_copy(ld, node, permit);
+	take_id(ld, permit);
+	flatten_services(ld, permit);
 }
 
 static void load_permit(struct loader *ld, const struct yaml_node *node, struct seg_permit *permit)
@@ -583,6 +603,7 @@ void load_permits(struct loader *ld, const struct field *field)
 {
 	const struct yaml_node *list = field->value;
 	struct seg_permit *permit;
+	bool same;
 
 	if (!list || list->kind == YAML_BROKEN || yaml_is_empty(list))
 		return;
@@ -593,10 +614,16 @@ void load_permits(struct loader *ld, const struct field *field)
 			_("begin each permit with '  - id: ...'"));
 		return;
 	}
+	same = ld->unchanged->known.n && unchanged_surroundings(ld);
 	permit = SEG_NEW_N(ld->arena, struct seg_permit, list->n);
 	ld->policy->permit = permit;
-	for (const struct yaml_node *node = list->first; node; node = node->next, permit++) {
+	for (const struct yaml_node *node = list->first; node && !ld->outdated; node = node->next, permit++) {
 		permit->index = (unsigned)ld->policy->permits++;
-		load_permit(ld, node, permit);
+		if (node->kind != YAML_KNOWN)
+			load_permit(ld, node, permit);
+		else if (same)
+			take_over(ld, node, permit);
+		else
+			ld->outdated = true;
 	}
 }

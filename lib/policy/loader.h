@@ -12,6 +12,7 @@
  *   load_zone.c      zones, and that they do not overlap (G10)
  *   load_limit.c     how much of conntrack's table a zone may hold
  *   load_permit.c    permits, and what addresses each means in each of its zones
+ *   unchanged.c      permits taken over from an earlier policy
  *   load_stage.c     emergency stages
  *   load_file.c      from disk
  *
@@ -35,6 +36,8 @@ struct loader {
 	struct seg_arena *scratch; /* nodes and the like, gone after loading */
 	struct seg_diags *diags;
 	const struct seg_reader *reader;
+	const struct unchanged *unchanged; /* where permits can be taken over from */
+	bool outdated;                     /* it turned out that they cannot: all is read again */
 	struct seg_map host_by_id, service_by_id, list_by_path;
 	const struct seg_source **source; /* everything read */
 	size_t sources, source_cap;

@@ -495,8 +495,8 @@ struct yaml_node *yaml_parse_libfyaml(const struct seg_source *source, struct se
 	return read_with_libfyaml(source, arena, diags);
 }
 
-struct yaml_node *yaml_parse(const struct seg_source *source, struct seg_arena *arena,
-			     struct seg_diags *diags)
+struct yaml_node *yaml_parse(const struct seg_source *source, const struct yaml_known *known,
+			     struct seg_arena *arena, struct seg_diags *diags)
 {
 	struct yaml_tree tree;
 	bool plain = true;
@@ -505,6 +505,7 @@ struct yaml_node *yaml_parse(const struct seg_source *source, struct seg_arena *
 		return NULL;
 	if (plain) {
 		begin(&tree, source, arena, diags);
+		tree.known = known;
 		if (yaml_plain_read(&tree))
 			return tree.root;
 	}

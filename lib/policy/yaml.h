@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include "base/diag.h"
 
-enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING, YAML_BROKEN };
+enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING, YAML_BROKEN, YAML_KNOWN };
 
 struct yaml_node { /* small: a policy has a million of them */
 	union {
@@ -30,7 +30,7 @@ struct yaml_node { /* small: a policy has a million of them */
 	struct seg_place place;
 	union {
 		uint32_t len;    /* of a scalar's text */
-		uint32_t n;      /* items of a sequence, values of a mapping */
+		uint32_t n;      /* items of a sequence, values of a mapping; YAML_KNOWN: which */
 	};
 	uint8_t kind;            /* enum yaml_kind */
 	bool quoted;
@@ -41,9 +41,26 @@ struct yaml_node { /* small: a policy has a million of them */
  * one does not know, and for all mistakes.
  */
 
-/* The root, an empty mapping for an empty file; NULL after an error that left nothing to read. */
-struct yaml_node *yaml_parse(const struct seg_source *source, struct seg_arena *arena,
-			     struct seg_diags *diags);
+/*
+ * Items of one list at the top of the file that the caller has read before: where such a one is met, a
+ * node without content stands for it (YAML_KNOWN). The caller vouches for it that whole lines, from the item's hyphen to
+ * the next, mean the same as when they were read, and that the file keeps the bound on its entries.
+ */
+struct yaml_known_item {
+	size_t start, end;       /* lines: of the hyphen, of what follows */
+	struct seg_place place;  /* the node's */
+	uint32_t which;
+};
+struct yaml_known {
+	const char *key; /* of the list */
+	const struct yaml_known_item *item; /* in the order of the text */
+	size_t n;
+};
+#define YAML_KNOWN_MAX (2u << 20) /* bytes: a shorter text has no more entries than are allowed */
+
+/* The root, an empty mapping for an empty file; NULL after an error that left nothing to read. known: may be NULL. */
+struct yaml_node *yaml_parse(const struct seg_source *source, const struct yaml_known *known,
+			     struct seg_arena *arena, struct seg_diags *diags);
 
 /* The same with libfyaml alone, for tests that hold the two against each other. */
 struct yaml_node *yaml_parse_libfyaml(const struct seg_source *source, struct seg_arena *arena,

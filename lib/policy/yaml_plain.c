@@ -13,6 +13,7 @@ struct reader {
 	const char *text; /* NUL-ended, which no text contains */
 	size_t at, line;  /* the line's beginning */
 	long column;	  /* of the token that is next, where it begins a line; or END */
+	size_t known;	  /* of the known items, those that may still come */
 };
 
 enum { NOT_FIRST = 1, ENDS_BLOCK = 2, ENDS_FLOW = 4, INDICATOR = 8 };
@@ -286,12 +287,44 @@ static bool read_item(struct reader *r, long indent)
 	return read_inline(r, indent);
 }
 
+/* Is the sequence that was opened last the one that known items belong to? */
+static bool is_known_list(const struct yaml_tree *tree)
+{
+	const struct yaml_node *key = tree->depth == 2 ? tree->level[1].node->key : NULL;
+
+	return tree->known && key && strcmp(key->text, tree->known->key) == 0;
+}
+
+/* Over an item that begins on this line, if it is known. */
+static bool skip_known(struct reader *r)
+{
+	const struct yaml_known *known = r->tree->known;
+	const struct yaml_known_item *item;
+	struct yaml_node *node;
+
+	while (r->known < known->n && known->item[r->known].start < r->line)
+		r->known++;
+	if (r->known == known->n || known->item[r->known].start != r->line)
+		return false;
+	item = &known->item[r->known];
+	node = yaml_tree_node(r->tree, YAML_KNOWN);
+	node->n = item->which;
+	node->place = item->place;
+	yaml_tree_add(r->tree, node);
+	r->at = item->end;
+	find_token(r);
+	return true;
+}
+
 static bool read_sequence(struct reader *r, long indent)
 {
+	bool known;
+
 	if (!open_collection(r, YAML_SEQUENCE, YAML_NOWHERE))
 		return false;
+	known = is_known_list(r->tree);
 	do {
-		if (!read_item(r, indent))
+		if (!(known && skip_known(r)) && !read_item(r, indent))
 			return false;
 	} while (r->column == indent && is_hyphen(r));
 	yaml_tree_close(r->tree, YAML_NOWHERE);

@@ -23,6 +23,7 @@ struct yaml_tree {
 	char *copy; /* of the source's text: the texts of most scalars */
 	struct yaml_node *root;
 	size_t nodes;
+	const struct yaml_known *known; /* NULL */
 	size_t offset; /* where the last place began, or a bracket was closed */
 	bool stop; /* what was reported leaves nothing to read */
 	struct yaml_level {
@@ -47,7 +48,7 @@ struct yaml_node *yaml_tree_node(struct yaml_tree *tree, enum yaml_kind kind);
 void yaml_tree_borrow(struct yaml_tree *tree, struct yaml_node *node, size_t from, size_t to, bool quoted);
 /* A scalar of which nothing stands in the text, as behind "key:". */
 void yaml_tree_vacant(struct yaml_tree *tree, struct yaml_node *node);
-/* Hangs a finished scalar where it belongs: root, item, key or value. */
+/* Hangs a finished scalar, or a known item, where it belongs: root, item, key or value. */
 void yaml_tree_add(struct yaml_tree *tree, struct yaml_node *node);
 
 /* A sequence or mapping begins; at: of its bracket. */

@@ -45,7 +45,7 @@ static inline bool same_reading(const char *text, size_t len)
 
 		seg_diags_init(&diags[i]);
 		source = seg_source_new(&diags[i], "text.yaml", text, len);
-		root[i] = i ? yaml_parse(source, arena, &diags[i])
+		root[i] = i ? yaml_parse(source, NULL, arena, &diags[i])
 			    : yaml_parse_libfyaml(source, arena, &diags[i]);
 		seg_diags_render(&diags[i], false, &said[i]);
 	}

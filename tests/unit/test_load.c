@@ -465,8 +465,8 @@ START_TEST(files_that_cannot_be_read)
 	struct seg_diags diags;
 
 	seg_diags_init(&diags);
-	ck_assert_ptr_null(seg_policy_load_file("/nonexistent/policy.yaml", &diags));
-	ck_assert_ptr_null(seg_policy_load_file("/", &diags));
+	ck_assert_ptr_null(seg_policy_load_file(NULL, "/nonexistent/policy.yaml", &diags));
+	ck_assert_ptr_null(seg_policy_load_file(NULL, "/", &diags));
 	ck_assert_uint_eq(diags.errors, 2);
 	ck_assert_ptr_null(diags.first->place.source);
 	seg_diags_fini(&diags);
@@ -485,11 +485,11 @@ START_TEST(a_pipe_is_for_those_who_can_wait)
 	ck_assert_int_ge(close(mkstemp(path)), 0);
 	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
-	ck_assert_ptr_null(seg_policy_load_file(path, &diags));
+	ck_assert_ptr_null(seg_policy_load_file(NULL, path, &diags));
 	ck_assert_uint_eq(diags.errors, 1);
 	writer = open(path, O_RDWR);
 	ck_assert_int_eq(write(writer, town, sizeof(town) - 1), sizeof(town) - 1);
-	ck_assert_ptr_null(seg_policy_load_file(path, &diags));
+	ck_assert_ptr_null(seg_policy_load_file(NULL, path, &diags));
 	if (fork() == 0) {
 		struct timespec moment = {.tv_nsec = 20000000};
 

@@ -584,7 +584,7 @@ START_TEST(test_policy)
 	struct seg_plan *built, *image;
 	char *text;
 
-	policy = seg_policy_load_file(policies[_i], &diags);
+	policy = seg_policy_load_file(NULL, policies[_i], &diags);
 	ck_assert_msg(policy, "%s: %s", policies[_i], diags.first ? diags.first->message : "?");
 	registry = seg_registry_update(NULL, policy, plan->arena);
 	built = seg_plan_build(policy, &registry, &options);
