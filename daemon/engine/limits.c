@@ -324,8 +324,11 @@ time_t seg_limits_tick(struct seg_engine *engine, time_t now)
 
 /* Zones come and go. */
 
-static const struct seg_holding *find(const struct seg_limits *limits, const char *zone)
+/* likely: its index, if it stands where it stood. */
+static const struct seg_holding *find(const struct seg_limits *limits, const char *zone, size_t likely)
 {
+	if (likely < limits->zones && !strcmp(limits->zone[likely].zone, zone))
+		return &limits->zone[likely];
 	for (size_t i = 0; i < limits->zones; i++)
 		if (!strcmp(limits->zone[i].zone, zone))
 			return &limits->zone[i];
@@ -347,7 +350,7 @@ void seg_limits_begin(struct seg_engine *engine)
 	struct seg_holding *holding = make_holdings(policy->zones);
 
 	for (size_t i = 0; i < policy->zones; i++) {
-		const struct seg_holding *before = find(&engine->limits, policy->zone[i].id);
+		const struct seg_holding *before = find(&engine->limits, policy->zone[i].id, i);
 
 		if (before)
 			holding[i] = *before;
@@ -371,7 +374,7 @@ void seg_limits_adopt(struct seg_engine *engine, const struct seg_plan *image)
 		const char *zone = held->elem[i].comment;
 		struct seg_holding *one = &limits->zone[limits->zones];
 
-		if (!zone || find(limits, zone))
+		if (!zone || find(limits, zone, 0))
 			continue;
 		snprintf(one->zone, sizeof(one->zone), "%s", zone);
 		one->held = true;
@@ -406,7 +409,7 @@ bool *seg_limits_held(const struct seg_engine *engine, const struct seg_policy *
 	if (!held)
 		abort();
 	for (size_t i = 0; i < policy->zones && !engine->options.observe; i++) {
-		const struct seg_holding *holding = find(&engine->limits, policy->zone[i].id);
+		const struct seg_holding *holding = find(&engine->limits, policy->zone[i].id, i);
 
 		held[i] = holding && holding->held;
 	}

@@ -6,18 +6,15 @@
 
 #include "state.h"
 
-#include <string.h>
-
 #include "plan/build.h"
 
+/* A number stands for one id, one pair of its zones and one meaning for ever. */
 static bool registry_equal(const struct seg_registry *a, const struct seg_registry *b)
 {
 	if (a->n != b->n || a->next != b->next)
 		return false;
 	for (size_t i = 0; i < a->n; i++)
-		if (a->entry[i].number != b->entry[i].number || a->entry[i].pair != b->entry[i].pair ||
-		    a->entry[i].bound != b->entry[i].bound ||
-		    strcmp(a->entry[i].id, b->entry[i].id) || strcmp(a->entry[i].digest, b->entry[i].digest))
+		if (a->entry[i].number != b->entry[i].number)
 			return false;
 	return true;
 }

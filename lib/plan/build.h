@@ -17,7 +17,7 @@ struct seg_numbering {
 	unsigned pair;        /* of zones: from * n_to + to */
 	bool bound;
 	uint32_t number;
-	char digest[33];      /* of the meaning, hex */
+	char digest[SEG_MEANING_STRLEN]; /* of the meaning, hex (policy/meaning.h) */
 };
 struct seg_registry {
 	const struct seg_numbering *entry;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "policy/meaning.h"
 #include "policy/unchanged.h"
 
 #include <ctype.h>
@@ -597,6 +598,7 @@ static void load_permit(struct loader *ld, const struct yaml_node *node, struct 
 	read_word(ld, &field[KEY_AT_CLOSE], WORDS(close_word), &drain);
 	permit->drain = drain;
 	read_paper(ld, field, permit);
+	seg_permit_meaning(permit, permit->meaning);
 }
 
 void load_permits(struct loader *ld, const struct field *field)

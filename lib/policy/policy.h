@@ -137,8 +137,10 @@ struct seg_side {
 	struct seg_place place;      /* of the zone's name in from or to */
 };
 
+#define SEG_MEANING_STRLEN 33
 struct seg_permit {
 	unsigned index;              /* its order in the file */
+	char meaning[SEG_MEANING_STRLEN]; /* policy/meaning.h */
 	const char *id, *title;
 	enum seg_class class;
 	enum seg_method method;

@@ -85,8 +85,8 @@ static inline void tell_services(struct seg_strbuf *out, const struct seg_policy
 static inline void tell_permit(struct seg_strbuf *out, const struct seg_policy *policy,
 			       const struct seg_permit *permit)
 {
-	const char *const text[] = {permit->id,	    permit->title, permit->owner,	  permit->approver,
-				    permit->ticket, permit->basis, permit->external_audit};
+	const char *const text[] = {permit->id,	      permit->meaning, permit->title, permit->owner,
+				    permit->approver, permit->ticket,  permit->basis, permit->external_audit};
 	const struct seg_place *place = (const struct seg_place *)&permit->place;
 
 	seg_strbuf_printf(out, "permit %u class %d method %d drain %d valid %d review %ld %ld-%ld",
