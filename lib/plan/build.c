@@ -382,6 +382,7 @@ struct seg_plan *seg_plan_build(const struct seg_policy *policy, const struct se
 	write_base(&b, SEG_HOOK_FORWARD, forward);
 	write_base(&b, SEG_HOOK_OUTPUT, output);
 	write_early(&b, forward);
+	seg_writer_numbered(b.w);
 	plan = seg_writer_finish(b.w);
 	plan->at = options->now;
 	plan->number = b.collection.number;

@@ -292,6 +292,28 @@ static int by_number(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
+/* By number. New ones stand somewhere between the others, which are in order already. */
+static void sort_numbers(struct seg_number *number, size_t n)
+{
+	size_t moves = 0;
+
+	for (size_t i = 1; i < n; i++) {
+		struct seg_number moving = number[i];
+		size_t to = i;
+
+		while (to > 0 && number[to - 1].number > moving.number) {
+			number[to] = number[to - 1];
+			to--;
+		}
+		number[to] = moving;
+		moves += i - to;
+		if (moves > 4 * n) {
+			qsort(number, n, sizeof(*number), by_number);
+			return;
+		}
+	}
+}
+
 /* The registry's entries stand in the order of seg_registry_update(): permits, then intra zones. */
 struct cursor {
 	const struct seg_registry *registry;
@@ -346,7 +368,7 @@ void seg_collect(const struct seg_policy *policy, const struct seg_registry *reg
 			put_intra(policy, arena, collection, &policy->zone[z],
 				  take(&cursor, seg_arena_printf(arena, "intra:%s", policy->zone[z].id),
 				       0, false, NULL, &policy->zone[z]));
-	qsort(cursor.number, cursor.numbers, sizeof(*cursor.number), by_number);
+	sort_numbers(cursor.number, cursor.numbers);
 	collection->number = cursor.number;
 	collection->numbers = cursor.numbers;
 }

@@ -83,13 +83,18 @@ static bool same_end(uint64_t a, uint64_t b, int64_t later_ms)
 	return apart <= TIMEOUT_SLACK_MS && apart >= -TIMEOUT_SLACK_MS;
 }
 
-/* Same key, data, comment and (nearly) the same end; counters do not matter. */
-static bool elem_equal(const struct seg_set *set, const struct seg_elem *a, const struct seg_elem *b,
-		       int64_t later_ms)
+static bool same_comment(const struct seg_elem *a, const struct seg_elem *b)
+{
+	return a->comment && b->comment ? strcmp(a->comment, b->comment) == 0 : a->comment == b->comment;
+}
+
+/* Same key, data, comment and (nearly) the same end; counters do not matter. a: of the set that was. */
+static bool elem_equal(const struct seg_set *was, const struct seg_set *set, const struct seg_elem *a,
+		       const struct seg_elem *b, int64_t later_ms)
 {
 	if (!seg_elem_same_key(set, a, b) || !same_end(a->timeout_ms, b->timeout_ms, later_ms))
 		return false;
-	if (!!a->comment != !!b->comment || (a->comment && strcmp(a->comment, b->comment) != 0))
+	if (!(was->numbered && set->numbered) && !same_comment(a, b))
 		return false;
 	if (set->data == SEG_DATA_MARK)
 		return a->mark == b->mark;
@@ -112,15 +117,17 @@ static const struct seg_elem *with_counters(const struct seg_elem *new, const st
 
 /* After a small change nearly all elements stand where they stood, at the beginning or at the end: how many
  * there are the same. */
-static size_t count_same(const struct seg_set *old, const struct seg_set *new, int64_t later_ms, size_t *behind)
+static size_t count_same(const struct seg_set *old, const struct seg_set *new, int64_t later_ms,
+			 size_t *behind)
 {
 	size_t least = old->elems < new->elems ? old->elems : new->elems, n = 0;
 	const struct seg_elem *old_end = old->elem + old->elems, *new_end = new->elem + new->elems;
 
-	while (n < least && elem_equal(new, &old->elem[n], &new->elem[n], later_ms))
+	while (n < least && elem_equal(old, new, &old->elem[n], &new->elem[n], later_ms))
 		n++;
 	*behind = 0;
-	while (*behind < least - n && elem_equal(new, old_end - *behind - 1, new_end - *behind - 1, later_ms))
+	while (*behind < least - n &&
+	       elem_equal(old, new, old_end - *behind - 1, new_end - *behind - 1, later_ms))
 		++*behind;
 	return n;
 }
@@ -147,7 +154,7 @@ bool seg_set_diff(const struct seg_set *old, const struct seg_set *new, int64_t 
 		size_t at = find_slot(&index, elem);
 		const struct seg_elem *was = index.slot[at];
 
-		if (was && elem_equal(new, was, elem, later_ms)) {
+		if (was && elem_equal(old, new, was, elem, later_ms)) {
 			kept[at] = 1;
 			continue;
 		}
@@ -168,40 +175,58 @@ int64_t seg_plan_later_ms(const struct seg_plan *old, const struct seg_plan *new
 
 /* -- objects ----------------------------------------------------------- */
 
-/* The objects of a plan by the name they have in the kernel. */
+/* The objects of a plan by the name they have in the kernel, filled where one is not found at its place. */
 struct object_index {
+	const struct seg_plan *plan;
+	struct seg_arena *arena;
+	bool filled;
 	struct seg_map sets, chains;
 };
 
-static void index_objects(const struct seg_plan *plan, struct seg_arena *arena, struct object_index *index)
+static void fill(struct object_index *index)
 {
+	const struct seg_plan *plan = index->plan;
 	char name[SEG_NAME_MAX];
 
-	*index = (struct object_index){0};
 	for (size_t i = 0; i < plan->sets; i++) {
 		seg_set_kernel_name(plan->set[i], plan->generation, name);
-		seg_map_add(&index->sets, arena, seg_arena_strdup(arena, name), (void *)plan->set[i], NULL);
+		seg_map_add(&index->sets, index->arena, seg_arena_strdup(index->arena, name),
+			    (void *)plan->set[i], NULL);
 	}
 	for (size_t i = 0; i < plan->chains; i++) {
 		seg_chain_kernel_name(plan->chain[i], plan->generation, name);
-		seg_map_add(&index->chains, arena, seg_arena_strdup(arena, name), (void *)plan->chain[i],
-			    NULL);
+		seg_map_add(&index->chains, index->arena, seg_arena_strdup(index->arena, name),
+			    (void *)plan->chain[i], NULL);
 	}
+	index->filled = true;
 }
 
-static const struct seg_set *find_set(const struct object_index *index, const struct seg_set *set,
+/* Plans of one structure have their objects in the same order: `at` is where the other stands in its own. */
+static const struct seg_set *find_set(struct object_index *index, const struct seg_set *set, size_t at,
 				      uint32_t generation)
 {
+	const struct seg_plan *plan = index->plan;
 	char name[SEG_NAME_MAX];
 
+	if (plan->generation == generation && at < plan->sets && plan->set[at]->kept == set->kept &&
+	    strcmp(plan->set[at]->name, set->name) == 0)
+		return plan->set[at];
+	if (!index->filled)
+		fill(index);
 	return seg_map_get(&index->sets, seg_set_kernel_name(set, generation, name));
 }
 
-static const struct seg_chain *find_chain(const struct object_index *index, const struct seg_chain *chain,
-					  uint32_t generation)
+static const struct seg_chain *find_chain(struct object_index *index, const struct seg_chain *chain,
+					  size_t at, uint32_t generation)
 {
+	const struct seg_plan *plan = index->plan;
 	char name[SEG_NAME_MAX];
 
+	if (plan->generation == generation && at < plan->chains && plan->chain[at]->kept == chain->kept &&
+	    strcmp(plan->chain[at]->name, chain->name) == 0)
+		return plan->chain[at];
+	if (!index->filled)
+		fill(index);
 	return seg_map_get(&index->chains, seg_chain_kernel_name(chain, generation, name));
 }
 
@@ -220,7 +245,7 @@ static void diff_sets(struct differ *d)
 
 	for (size_t i = 0; i < d->new->sets; i++) {
 		const struct seg_set *set = d->new->set[i];
-		const struct seg_set *was = find_set(&d->was, set, d->new->generation);
+		const struct seg_set *was = find_set(&d->was, set, i, d->new->generation);
 
 		if (!was)
 			added[d->change.new_sets++] = set;
@@ -231,7 +256,7 @@ static void diff_sets(struct differ *d)
 			d->change.sets++;
 	}
 	for (size_t i = 0; i < d->old->sets; i++)
-		if (!find_set(&d->is, d->old->set[i], d->old->generation))
+		if (!find_set(&d->is, d->old->set[i], i, d->old->generation))
 			gone[d->change.old_sets++] = d->old->set[i];
 	d->change.new_set = added;
 	d->change.old_set = gone;
@@ -253,7 +278,7 @@ static void diff_chains(struct differ *d)
 
 	for (size_t i = 0; i < d->new->chains; i++) {
 		const struct seg_chain *chain = d->new->chain[i];
-		const struct seg_chain *was = find_chain(&d->was, chain, d->new->generation);
+		const struct seg_chain *was = find_chain(&d->was, chain, i, d->new->generation);
 
 		if (!was && chain->hook == SEG_HOOK_NONE)
 			added[d->change.new_chains++] = chain;
@@ -263,7 +288,7 @@ static void diff_chains(struct differ *d)
 			refilled[d->change.bases++] = chain;
 	}
 	for (size_t i = 0; i < d->old->chains; i++)
-		if (!find_chain(&d->is, d->old->chain[i], d->old->generation))
+		if (!find_chain(&d->is, d->old->chain[i], i, d->old->generation))
 			gone[d->change.old_chains++] = d->old->chain[i];
 	d->change.new_chain = added;
 	d->change.old_chain = gone;
@@ -277,8 +302,8 @@ struct seg_change seg_plan_diff(const struct seg_plan *old, const struct seg_pla
 	struct differ d = {.old = old ? old : &nothing, .new = new, .arena = arena};
 	struct seg_change *c = &d.change;
 
-	index_objects(d.old, arena, &d.was);
-	index_objects(new, arena, &d.is);
+	d.was = (struct object_index){.plan = d.old, .arena = arena};
+	d.is = (struct object_index){.plan = new, .arena = arena};
 	diff_sets(&d);
 	diff_chains(&d);
 	if (c->replace) {
@@ -297,22 +322,21 @@ struct seg_change seg_plan_diff(const struct seg_plan *old, const struct seg_pla
 bool seg_plan_same_structure(const struct seg_plan *old, const struct seg_plan *new)
 {
 	struct seg_arena *scratch = seg_arena_new();
-	struct seg_map sets = {0}, chains = {0};
+	/* By name alone, whatever generation they are of. */
+	const struct seg_plan was = {
+		.set = old->set, .sets = old->sets, .chain = old->chain, .chains = old->chains};
+	struct object_index index = {.plan = &was, .arena = scratch};
 	bool same = old->sets == new->sets && old->chains == new->chains;
 
-	for (size_t i = 0; i < old->sets; i++)
-		seg_map_add(&sets, scratch, old->set[i]->name, (void *)old->set[i], NULL);
-	for (size_t i = 0; i < old->chains; i++)
-		seg_map_add(&chains, scratch, old->chain[i]->name, (void *)old->chain[i], NULL);
 	for (size_t i = 0; same && i < new->sets; i++) {
-		const struct seg_set *was = seg_map_get(&sets, new->set[i]->name);
+		const struct seg_set *set = find_set(&index, new->set[i], i, 0);
 
-		same = was && was->kept == new->set[i]->kept &&seg_set_same_definition(was, new->set[i]);
+		same = set && set->kept == new->set[i]->kept &&seg_set_same_definition(set, new->set[i]);
 	}
 	for (size_t i = 0; same && i < new->chains; i++) {
-		const struct seg_chain *was = seg_map_get(&chains, new->chain[i]->name);
+		const struct seg_chain *chain = find_chain(&index, new->chain[i], i, 0);
 
-		same = was && seg_chain_equal(was, new->chain[i], scratch);
+		same = chain && seg_chain_equal(chain, new->chain[i], scratch);
 	}
 	seg_arena_free(scratch);
 	return same;

@@ -110,6 +110,7 @@ struct seg_set {
 	bool timeout;
 	bool dynamic;            /* filled by packets: elements are not the plan's and never compared */
 	bool counter;            /* every element carries a counter */
+	bool numbered;           /* made from numbers, that each stand for one id: comments need no comparing */
 	uint32_t size;           /* 0: no bound */
 	uint64_t timeout_ms;     /* default for elements added by packets */
 	const struct seg_elem *elem;

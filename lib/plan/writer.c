@@ -77,6 +77,12 @@ struct seg_plan *seg_writer_finish(struct seg_writer *writer)
 	return plan;
 }
 
+void seg_writer_numbered(struct seg_writer *writer)
+{
+	for (size_t i = 0; i < writer->sets; i++)
+		writer->set[i]->out.numbered = true;
+}
+
 struct seg_set *seg_writer_set(struct seg_writer *writer, const char *name, const int *fields)
 {
 	struct set_draft *draft = SEG_NEW(writer->arena, struct set_draft);

@@ -18,6 +18,8 @@ struct seg_writer;
 struct seg_writer *seg_writer_new(uint32_t generation);
 struct seg_arena *seg_writer_arena(struct seg_writer *writer);
 struct seg_plan *seg_writer_finish(struct seg_writer *writer);
+/* Whatever wears a comment has a number in its key or its data. */
+void seg_writer_numbered(struct seg_writer *writer);
 
 /* Sets and maps. The name is copied; fields end with the first -1. */
 struct seg_set *seg_writer_set(struct seg_writer *writer, const char *name, const int *fields);
