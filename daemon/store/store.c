@@ -594,8 +594,14 @@ int seg_store_save_registry(struct seg_store *store, const struct seg_registry *
 	for (size_t i = 0; i < registry->n; i++) {
 		const struct seg_numbering *entry = &registry->entry[i];
 
-		seg_strbuf_printf(&buf, "%u %u %s %s\n", entry->number, entry->pair * 2 + entry->bound,
-				  entry->digest, entry->id);
+		seg_strbuf_addu(&buf, entry->number);
+		seg_strbuf_addc(&buf, ' ');
+		seg_strbuf_addu(&buf, entry->pair * 2 + entry->bound);
+		seg_strbuf_addc(&buf, ' ');
+		seg_strbuf_add(&buf, entry->digest);
+		seg_strbuf_addc(&buf, ' ');
+		seg_strbuf_add(&buf, entry->id);
+		seg_strbuf_addc(&buf, '\n');
 	}
 	r = replace_file(store, "registry", seg_strbuf_text(&buf), buf.len);
 	seg_strbuf_fini(&buf);

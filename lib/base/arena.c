@@ -147,19 +147,38 @@ char *seg_arena_strndup(struct seg_arena *arena, const char *text, size_t len)
 
 char *seg_arena_printf(struct seg_arena *arena, const char *format, ...)
 {
+	struct chunk *chunk = arena->chunks;
+	size_t room = chunk ? left(chunk) : 0;
+	char *end = chunk ? (char *)chunk->bytes + chunk->used : NULL, *text;
 	va_list args, again;
-	char *text;
 	int len;
 
 	va_start(args, format);
 	va_copy(again, args);
-	len = vsnprintf(NULL, 0, format, args);
+	len = vsnprintf(end, room, format, args); /* it may fit into what is left */
 	va_end(args);
 	if (len < 0)
 		abort();
 	text = seg_arena_alloc(arena, (size_t)len + 1);
-	vsnprintf(text, (size_t)len + 1, format, again);
+	if (text != end) {
+		if (room)
+			memset(end, 0, room);
+		vsnprintf(text, (size_t)len + 1, format, again);
+	}
 	va_end(again);
+	return text;
+}
+
+char *seg_arena_join(struct seg_arena *arena, const char *const *part)
+{
+	size_t len = 0;
+	char *text, *end;
+
+	for (const char *const *p = part; *p; p++)
+		len += strlen(*p);
+	text = end = seg_arena_alloc(arena, len + 1);
+	for (; *part; part++)
+		end = stpcpy(end, *part);
 	return text;
 }
 

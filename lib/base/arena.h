@@ -25,6 +25,9 @@ char *seg_arena_strdup(struct seg_arena *arena, const char *text); /* NULL stays
 char *seg_arena_strndup(struct seg_arena *arena, const char *text, size_t len);
 char *seg_arena_printf(struct seg_arena *arena, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The same for texts that only follow one another: SEG_JOIN(arena, "from-", id). parts end with NULL. */
+char *seg_arena_join(struct seg_arena *arena, const char *const *parts);
+#define SEG_JOIN(arena, ...) seg_arena_join((arena), (const char *const[]){__VA_ARGS__, NULL})
 /* Bytes taken so far, for the memory figures in the benchmarks. */
 size_t seg_arena_size(const struct seg_arena *arena);
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/strbuf.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +56,17 @@ void seg_strbuf_add_n(struct seg_strbuf *buf, const char *text, size_t len)
 void seg_strbuf_addc(struct seg_strbuf *buf, char c)
 {
 	seg_strbuf_add_n(buf, &c, 1);
+}
+
+void seg_strbuf_addu(struct seg_strbuf *buf, uint64_t number)
+{
+	char digit[20];
+	size_t at = sizeof(digit);
+
+	do
+		digit[--at] = (char)('0' + number % 10);
+	while (number /= 10);
+	seg_strbuf_add_n(buf, digit + at, sizeof(digit) - at);
 }
 
 void seg_strbuf_printf(struct seg_strbuf *buf, const char *format, ...)

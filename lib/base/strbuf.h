@@ -9,6 +9,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct seg_strbuf {
 	char *text;
@@ -20,6 +21,7 @@ void seg_strbuf_reset(struct seg_strbuf *buf); /* empty, keeps its memory */
 void seg_strbuf_add(struct seg_strbuf *buf, const char *text);
 void seg_strbuf_add_n(struct seg_strbuf *buf, const char *text, size_t len);
 void seg_strbuf_addc(struct seg_strbuf *buf, char c);
+void seg_strbuf_addu(struct seg_strbuf *buf, uint64_t number); /* in decimal */
 void seg_strbuf_printf(struct seg_strbuf *buf, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 const char *seg_strbuf_text(const struct seg_strbuf *buf); /* "" when empty */

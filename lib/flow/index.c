@@ -7,7 +7,7 @@
 #define WIDE 64
 
 struct narrow {
-	unsigned from, to;
+	unsigned to;
 	struct seg_pair pair;
 };
 struct wide {
@@ -16,7 +16,7 @@ struct wide {
 };
 struct seg_index {
 	struct seg_arena *arena;
-	const struct narrow *narrow; /* sorted by from, to, file order */
+	const struct narrow *narrow; /* by from, then sorted by to and file order */
 	const size_t *first;	     /* by from: where its narrow ones begin; one more at the end */
 	const struct wide *wide;     /* in file order */
 	size_t wides;
@@ -35,12 +35,10 @@ static bool is_wide(const struct seg_permit *permit)
 	return permit->n_from * permit->n_to > WIDE;
 }
 
-static int by_zones_then_order(const void *left, const void *right)
+static int by_zone_then_order(const void *left, const void *right)
 {
 	const struct narrow *a = left, *b = right;
 
-	if (a->from != b->from)
-		return a->from < b->from ? -1 : 1;
 	if (a->to != b->to)
 		return a->to < b->to ? -1 : 1;
 	return a->pair.permit->index < b->pair.permit->index ? -1 : 1;
@@ -75,30 +73,39 @@ static void index_wide(struct seg_index *index, const struct seg_policy *policy,
 	index->wide = wide;
 }
 
-static void index_narrow(struct seg_index *index, const struct seg_policy *policy, size_t zones, size_t pairs)
+/* Where each zone's begin, by the zones that they are from; returns how many there are. */
+static size_t count_narrow(const struct seg_policy *policy, size_t *first, size_t zones)
 {
-	struct narrow *narrow = SEG_NEW_N(index->arena, struct narrow, pairs + 1);
-	size_t *first = SEG_NEW_N(index->arena, size_t, zones + 1), n = 0;
+	for (size_t i = 0; i < policy->permits; i++) {
+		const struct seg_permit *permit = &policy->permit[i];
+
+		for (size_t f = 0; !is_wide(permit) && f < permit->n_from; f++)
+			first[permit->from[f].zone->index + 1] += permit->n_to;
+	}
+	for (size_t i = 1; i <= zones; i++)
+		first[i] += first[i - 1];
+	return first[zones];
+}
+
+static void index_narrow(struct seg_index *index, const struct seg_policy *policy, size_t zones)
+{
+	size_t *first = SEG_NEW_N(index->arena, size_t, zones + 1);
+	struct narrow *narrow = SEG_NEW_N(index->arena, struct narrow, count_narrow(policy, first, zones) + 1);
+	size_t *next = seg_arena_copy(index->arena, first, zones * sizeof(*first));
 
 	for (size_t i = 0; i < policy->permits; i++) {
 		const struct seg_permit *permit = &policy->permit[i];
 
-		if (is_wide(permit))
-			continue;
-		for (size_t f = 0; f < permit->n_from; f++)
+		for (size_t f = 0; !is_wide(permit) && f < permit->n_from; f++)
 			for (size_t t = 0; t < permit->n_to; t++)
-				narrow[n++] = (struct narrow){
-				    .from = permit->from[f].zone->index,
+				narrow[next[permit->from[f].zone->index]++] = (struct narrow){
 				    .to = permit->to[t].zone->index,
 				    .pair = {permit, &permit->from[f], &permit->to[t]},
 				};
 	}
-	qsort(narrow, n, sizeof(*narrow), by_zones_then_order);
-	for (size_t i = 0; i < n; i++)
-		first[narrow[i].from + 1] = i + 1;
-	for (size_t i = 1; i <= zones; i++)
-		if (first[i] < first[i - 1])
-			first[i] = first[i - 1];
+	for (size_t z = 0; z < zones; z++)
+		if (first[z + 1] > first[z])
+			qsort(narrow + first[z], first[z + 1] - first[z], sizeof(*narrow), by_zone_then_order);
 	index->narrow = narrow;
 	index->first = first;
 }
@@ -107,17 +114,13 @@ struct seg_index *seg_index_new(const struct seg_policy *policy)
 {
 	struct seg_arena *arena = seg_arena_new();
 	struct seg_index *index = SEG_NEW(arena, struct seg_index);
-	size_t zones = policy->zones + 1, pairs = 0; /* and the gateway's */
+	size_t zones = policy->zones + 1; /* and the gateway's */
 
 	index->arena = arena;
-	for (size_t i = 0; i < policy->permits; i++) {
-		if (is_wide(&policy->permit[i]))
-			index->wides++;
-		else
-			pairs += policy->permit[i].n_from * policy->permit[i].n_to;
-	}
+	for (size_t i = 0; i < policy->permits; i++)
+		index->wides += is_wide(&policy->permit[i]);
 	index_wide(index, policy, zones);
-	index_narrow(index, policy, zones, pairs);
+	index_narrow(index, policy, zones);
 	return index;
 }
 

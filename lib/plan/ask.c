@@ -139,7 +139,7 @@ static void write_parts(struct build *b, const struct asking *a, const struct se
 
 		if (!a->chain[direction])
 			continue;
-		map = seg_writer_set(b->w, seg_arena_printf(b->arena, "%s.parts", a->chain[direction]->name),
+		map = seg_writer_set(b->w, SEG_JOIN(b->arena, a->chain[direction]->name, ".parts"),
 				     SEG_FIELDS((int)a->f->addr_field));
 		map->interval = true;
 		map->data = SEG_DATA_VERDICT;
@@ -211,8 +211,7 @@ static bool open_room(struct build *b, struct asking *a, const struct seg_zone *
 	for (uint8_t direction = ORIGINAL; direction <= REPLY; direction++)
 		if (way_name[a->way][direction])
 			a->chain[direction] = seg_writer_chain(
-			    b->w, seg_arena_printf(b->arena, "%s%s-%s%s", way_name[a->way][direction],
-						   zone->id, kind_name[a->kind], a->f->suffix));
+			    b->w, SEG_JOIN(b->arena, way_name[a->way][direction], zone->id, "-", kind_name[a->kind], a->f->suffix));
 	write_room(b, a, room);
 	return true;
 }
@@ -244,7 +243,7 @@ static struct hall open_hall(struct build *b, enum seg_way way, int fi, enum seg
 static struct seg_chain *hall_chain(struct build *b, const struct hall *hall, const char *name)
 {
 	return seg_writer_chain(
-	    b->w, seg_arena_printf(b->arena, "%s-%s%s", name, kind_name[hall->a.kind], hall->a.f->suffix));
+	    b->w, SEG_JOIN(b->arena, name, "-", kind_name[hall->a.kind], hall->a.f->suffix));
 }
 
 /* Into the room of the initiator's zone, by the initiator's address. */

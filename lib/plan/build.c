@@ -40,7 +40,7 @@ static void kind_elem(struct build *b, struct seg_set *map, uint8_t direction, u
 /* The last rules of a family's chain: to each kind its own. */
 static void by_kind(struct build *b, const struct family *f, struct seg_chain *in, const struct kinds *kinds)
 {
-	struct seg_set *map = seg_writer_set(b->w, seg_arena_printf(b->arena, "%s.kinds", in->name),
+	struct seg_set *map = seg_writer_set(b->w, SEG_JOIN(b->arena, in->name, ".kinds"),
 					     SEG_FIELDS(SEG_F_CT_DIR, SEG_F_INET_PROTO));
 
 	map->data = SEG_DATA_VERDICT;

@@ -47,7 +47,7 @@ static void merge_ports(struct spans *ports)
 {
 	size_t n = 0;
 
-	if (ports->n > 0)
+	if (ports->n > 1)
 		qsort(ports->span, ports->n, sizeof(*ports->span), by_port);
 	for (size_t i = 0; i < ports->n; i++) {
 		struct span *last = n > 0 ? &ports->span[n - 1] : NULL, *next = &ports->span[i];
@@ -91,18 +91,34 @@ static void add_answers(bool bit[static 256], const uint8_t (*pair)[2], size_t n
 			bit[pair[i][1]] = true;
 }
 
+/* What most permits consist of; false: there are others. */
+static bool flatten_ports(const struct seg_permit *permit, struct seg_arena *arena, struct spans *ports)
+{
+	for (size_t i = 0; i < permit->n_items; i++) {
+		const struct seg_service_item *item = &permit->item[i];
+
+		if (item->any || (item->proto != IPPROTO_TCP && item->proto != IPPROTO_UDP))
+			return false;
+	}
+	ports->span = SEG_NEW_N(arena, struct span, permit->n_items);
+	for (; ports->n < permit->n_items; ports->n++) {
+		const struct seg_service_item *item = &permit->item[ports->n];
+
+		ports->span[ports->n] = (struct span){item->proto, item->proto, item->lo, item->hi};
+	}
+	merge_ports(ports);
+	return true;
+}
+
 static void flatten(const struct seg_permit *permit, struct seg_arena *arena, struct services *out)
 {
 	static const uint8_t answers4[][2] = {{8, 0}, {13, 14}, {15, 16}, {17, 18}};
 	static const uint8_t answers6[][2] = {{128, 129}};
 	bool types4[256] = {false}, types6[256] = {false}, protos[256] = {false}, any = false;
-	bool ports_alone = true;
 
 	for (size_t i = 0; i < permit->n_items; i++) {
 		const struct seg_service_item *item = &permit->item[i];
 
-		ports_alone = ports_alone && !item->any &&
-			      (item->proto == IPPROTO_TCP || item->proto == IPPROTO_UDP);
 		if (item->any)
 			any = true;
 		else if (item->proto == IPPROTO_TCP || item->proto == IPPROTO_UDP)
@@ -123,8 +139,6 @@ static void flatten(const struct seg_permit *permit, struct seg_arena *arena, st
 		    (struct span){0, 255, 0, 65535};
 	}
 	merge_ports(&out->ports);
-	if (ports_alone)
-		return;
 	add_answers(types4, answers4, sizeof(answers4) / sizeof(*answers4));
 	add_answers(types6, answers6, sizeof(answers6) / sizeof(*answers6));
 	add_bits(arena, types4, false, &out->types4);
@@ -217,8 +231,11 @@ struct permit_numbers {
 /* Bound sources that an unbound entry covers as well need no MAC. */
 static struct seg_ranges bound_ranges(const struct seg_side *side, struct seg_arena *arena)
 {
-	struct seg_range *list = SEG_NEW_N(arena, struct seg_range, side->n_bound + 1);
+	struct seg_range *list;
 
+	if (!side->n_bound)
+		return (struct seg_ranges){0};
+	list = SEG_NEW_N(arena, struct seg_range, side->n_bound);
 	for (size_t i = 0; i < side->n_bound; i++)
 		list[i] = side->bound[i].range;
 	return seg_ranges_subtract(arena, seg_ranges_from(arena, list, side->n_bound), side->ranges);
@@ -277,7 +294,7 @@ static void put_intra(const struct seg_policy *policy, struct seg_arena *arena,
 	    .arena = arena,
 	    .collection = collection,
 	    .services = &services,
-	    .comment = seg_arena_printf(arena, "intra:%s", zone->id),
+	    .comment = SEG_JOIN(arena, "intra:", zone->id),
 	    .place = &zone->place,
 	};
 
@@ -353,7 +370,8 @@ void seg_collect(const struct seg_policy *policy, const struct seg_registry *reg
 		struct job job = {arena, collection, &services, permit->id, &permit->place.id};
 		unsigned pair = 0;
 
-		flatten(permit, arena, &services);
+		if (!flatten_ports(permit, arena, &services.ports))
+			flatten(permit, arena, &services);
 		for (size_t i = 0; i < permit->n_from; i++)
 			for (size_t j = 0; j < permit->n_to; j++, pair++) {
 				struct permit_numbers numbers;
@@ -366,7 +384,7 @@ void seg_collect(const struct seg_policy *policy, const struct seg_registry *reg
 	for (size_t z = 0; z < policy->zones; z++)
 		if (policy->zone[z].intra_allow)
 			put_intra(policy, arena, collection, &policy->zone[z],
-				  take(&cursor, seg_arena_printf(arena, "intra:%s", policy->zone[z].id),
+				  take(&cursor, SEG_JOIN(arena, "intra:", policy->zone[z].id),
 				       0, false, NULL, &policy->zone[z]));
 	sort_numbers(cursor.number, cursor.numbers);
 	collection->number = cursor.number;

@@ -117,7 +117,7 @@ static struct seg_chain *ask_number(struct build *b, const struct family *f, str
 	struct seg_rule *r;
 
 	if (b->any_bound) {
-		struct seg_chain *with_mac = chain(b, seg_arena_printf(b->arena, "%s-mac", name), f->suffix);
+		struct seg_chain *with_mac = chain(b, SEG_JOIN(b->arena, name, "-mac"), f->suffix);
 
 		r = rule(b, with_mac);
 		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), set, false);

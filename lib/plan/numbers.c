@@ -45,7 +45,7 @@ static struct in_force judge_number(struct build *b, const struct seg_number *nu
 	time_t now = b->options->now, next;
 
 	if (!permit) {
-		f.comment = seg_arena_printf(b->arena, "intra:%s", number->zone->id);
+		f.comment = SEG_JOIN(b->arena, "intra:", number->zone->id);
 		f.place = &number->zone->place;
 		return f;
 	}

@@ -16,7 +16,7 @@ static void write_at(struct build *b, const struct seg_zone *zone)
 	if (exact > 4) {
 		struct seg_rule *r = rule(b, at);
 
-		names = seg_writer_set(b->w, seg_arena_printf(b->arena, "at-%s", zone->id),
+		names = seg_writer_set(b->w, SEG_JOIN(b->arena, "at-", zone->id),
 				       SEG_FIELDS(SEG_F_IFNAME));
 		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_IIFNAME), names, false);
 		seg_rule_verdict(b->w, r, SEG_V_RETURN, NULL);
@@ -70,7 +70,7 @@ static struct seg_ranges never_sources(struct build *b)
 
 static void write_origin(struct build *b, const struct family *f, struct family_parts *p)
 {
-	struct seg_set *map = seg_writer_set(b->w, seg_arena_printf(b->arena, "origin%s", f->suffix),
+	struct seg_set *map = seg_writer_set(b->w, SEG_JOIN(b->arena, "origin", f->suffix),
 					     SEG_FIELDS((int)f->addr_field));
 	const struct seg_zone *rest = seg_ruleset_any_zone(b->policy);
 	struct seg_rule *r;

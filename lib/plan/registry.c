@@ -103,7 +103,7 @@ struct seg_registry seg_registry_update(const struct seg_registry *old, const st
 		if (!zone->intra_allow)
 			continue;
 		seg_zone_meaning(zone, hex);
-		assign(&draft, seg_arena_printf(arena, "intra:%s", zone->id), 0, false, hex, SEG_NUMBER_INTRA);
+		assign(&draft, SEG_JOIN(arena, "intra:", zone->id), 0, false, hex, SEG_NUMBER_INTRA);
 	}
 	return (struct seg_registry){.entry = draft.entry, .n = draft.n, .next = draft.next};
 }

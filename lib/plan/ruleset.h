@@ -94,7 +94,7 @@ static inline void refuse(struct build *b, struct seg_rule *r)
 
 static inline struct seg_chain *chain(struct build *b, const char *format, const char *suffix)
 {
-	return seg_writer_chain(b->w, seg_arena_printf(b->arena, "%s%s", format, suffix));
+	return seg_writer_chain(b->w, SEG_JOIN(b->arena, format, suffix));
 }
 
 /* sets.c */

@@ -14,7 +14,7 @@ const uint8_t seg_neighbour_types[4] = {ND_ROUTER_SOLICIT, ND_ROUTER_ADVERT, ND_
 
 static struct seg_set *kept_set(struct build *b, const char *name, const char *suffix, const int *fields)
 {
-	struct seg_set *set = seg_writer_set(b->w, seg_arena_printf(b->arena, "%s%s", name, suffix), fields);
+	struct seg_set *set = seg_writer_set(b->w, SEG_JOIN(b->arena, name, suffix), fields);
 
 	set->kept = true;
 	return set;
@@ -41,7 +41,7 @@ void seg_ruleset_intervals(struct build *b, struct seg_set *set, struct seg_rang
 static struct seg_set *addr_set(struct build *b, const struct family *f, const char *name,
 				struct seg_ranges ranges)
 {
-	struct seg_set *set = seg_writer_set(b->w, seg_arena_printf(b->arena, "%s%s", name, f->suffix),
+	struct seg_set *set = seg_writer_set(b->w, SEG_JOIN(b->arena, name, f->suffix),
 					     SEG_FIELDS((int)f->addr_field));
 
 	set->interval = true;

@@ -9,6 +9,8 @@ struct set_draft {
 	struct seg_set out;
 	struct seg_elem *elem;
 	size_t n, cap;
+	uint8_t *keys; /* room for the keys of elements that are expected, */
+	size_t room;   /* of so many */
 };
 struct rule_draft {
 	struct seg_rule out;
@@ -153,7 +155,20 @@ void seg_writer_expect(struct seg_writer *writer, struct seg_set *set, size_t n)
 	if (draft->n || !n)
 		return;
 	draft->elem = SEG_NEW_N(writer->arena, struct seg_elem, n);
-	draft->cap = n;
+	draft->keys = seg_arena_alloc(writer->arena, n * set->key_len);
+	draft->cap = draft->room = n;
+}
+
+static const uint8_t *keep_key(struct seg_writer *writer, struct set_draft *draft, const struct seg_key *key)
+{
+	uint8_t *kept;
+
+	if (!draft->room || key->len != draft->out.key_len)
+		return seg_arena_copy(writer->arena, key->bytes, key->len);
+	kept = draft->keys;
+	draft->keys += key->len;
+	draft->room--;
+	return memcpy(kept, key->bytes, key->len);
 }
 
 struct seg_elem *seg_writer_elem(struct seg_writer *writer, struct seg_set *set, const struct seg_key *key,
@@ -162,7 +177,7 @@ struct seg_elem *seg_writer_elem(struct seg_writer *writer, struct seg_set *set,
 	struct set_draft *draft = (struct set_draft *)set;
 	struct seg_elem *elem = &SEG_PUSH(writer->arena, draft->elem, draft->n, draft->cap);
 
-	*elem = (struct seg_elem){.key = seg_arena_copy(writer->arena, key->bytes, key->len)};
+	*elem = (struct seg_elem){.key = keep_key(writer, draft, key)};
 	if (end && memcmp(end->bytes, key->bytes, key->len) != 0)
 		elem->end = seg_arena_copy(writer->arena, end->bytes, end->len);
 	return elem;
