@@ -79,7 +79,7 @@ static int read_image(struct seg_engine *engine, time_t now, struct seg_plan **i
  * ended an element since (clocks may err by a little). */
 static bool holds_plan(struct seg_engine *engine, time_t now)
 {
-	time_t first_end = engine->plan ? seg_plan_first_end(engine->plan) : 0;
+	time_t first_end = engine->plan ? engine->plan->first_end : 0;
 
 	return engine->plan && engine->running && !engine->usage.adopted && now >= engine->plan->at &&
 	       (!first_end || now + 2 < first_end) && engine->ops->untouched(engine->kernel);
@@ -181,7 +181,7 @@ static void put_in_place(struct seg_engine *engine, struct seg_rulebook *book, s
 		json_decref(engine->said);
 		engine->said = NULL;
 		seg_windows_begin(engine, now);
-		seg_limits_begin(engine);
+		seg_limits_begin(engine, before ? before->policy : NULL);
 	}
 	*revoked = seg_revoke(engine, old, engine->closure.isolated.n > 0, reason, now);
 	seg_plan_free(old);

@@ -344,7 +344,19 @@ static struct seg_holding *make_holdings(size_t n)
 	return holding;
 }
 
-void seg_limits_begin(struct seg_engine *engine)
+static bool same_zones(const struct seg_policy *a, const struct seg_policy *b)
+{
+	if (a->zones != b->zones)
+		return false;
+	for (size_t i = 0; i < a->zones; i++)
+		if (strcmp(a->zone[i].id, b->zone[i].id) ||
+		    a->zone[i].intra_allow != b->zone[i].intra_allow ||
+		    !seg_ranges_equal(a->zone[i].nets, b->zone[i].nets))
+			return false;
+	return true;
+}
+
+void seg_limits_begin(struct seg_engine *engine, const struct seg_policy *old)
 {
 	const struct seg_policy *policy = engine->running->policy;
 	struct seg_holding *holding = make_holdings(policy->zones);
@@ -356,7 +368,8 @@ void seg_limits_begin(struct seg_engine *engine)
 			holding[i] = *before;
 		snprintf(holding[i].zone, sizeof(holding[i].zone), "%s", policy->zone[i].id);
 	}
-	engine->limits.wanted = true; /* networks may have moved from one zone to another */
+	/* Networks may have moved from one zone to another. */
+	engine->limits.wanted |= !old || !same_zones(old, policy);
 	free(engine->limits.zone);
 	engine->limits.zone = holding;
 	engine->limits.zones = policy->zones;
@@ -393,6 +406,7 @@ void seg_limits_let_go(struct seg_engine *engine, time_t now)
 			holding->since = now;
 		holding->held = false;
 	}
+	engine->limits.wanted = true; /* what begins from now on, nobody counts */
 }
 
 void seg_limits_fini(struct seg_limits *limits)

@@ -257,7 +257,8 @@ void seg_listing_fini(struct seg_engine *engine);
 /* limits.c: what each zone may hold of conntrack's table. */
 void seg_limits_fini(struct seg_limits *limits);
 void seg_limits_adopt(struct seg_engine *engine, const struct seg_plan *image); /* who is held, of an earlier life */
-void seg_limits_begin(struct seg_engine *engine);                               /* a new policy is in force */
+/* A new policy is in force. old: the one before; NULL. */
+void seg_limits_begin(struct seg_engine *engine, const struct seg_policy *old);
 void seg_limits_let_go(struct seg_engine *engine, time_t now);			/* everybody: disarmed */
 /* Every event and every entry of a dump. True: the entry has to make room. */
 bool seg_limits_flow(struct seg_engine *engine, enum seg_flow_event event, const struct seg_flow *flow);

@@ -385,6 +385,7 @@ struct seg_plan *seg_plan_build(const struct seg_policy *policy, const struct se
 	seg_writer_numbered(b.w);
 	plan = seg_writer_finish(b.w);
 	plan->at = options->now;
+	plan->first_end = b.first_end;
 	plan->number = b.collection.number;
 	plan->numbers = b.collection.numbers;
 	return plan;

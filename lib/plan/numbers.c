@@ -59,6 +59,8 @@ static struct in_force judge_number(struct build *b, const struct seg_number *nu
 	if (next > now) {
 		f.timeout_ms = (uint64_t)(next - now) * 1000;
 		f.flow_timeout_ms = permit->drain ? 0 : f.timeout_ms;
+		if (!b->first_end || next < b->first_end)
+			b->first_end = next;
 	}
 	return f;
 }

@@ -113,20 +113,6 @@ const struct seg_chain *seg_plan_chain(const struct seg_plan *plan, const char *
 	return NULL;
 }
 
-time_t seg_plan_first_end(const struct seg_plan *plan)
-{
-	uint64_t first = 0;
-
-	for (size_t i = 0; i < plan->sets; i++)
-		for (size_t j = 0; plan->set[i]->timeout && j < plan->set[i]->elems; j++) {
-			uint64_t timeout = plan->set[i]->elem[j].timeout_ms;
-
-			if (timeout && (!first || timeout < first))
-				first = timeout;
-		}
-	return first ? plan->at + (time_t)(first / 1000) : 0;
-}
-
 const struct seg_number *seg_plan_number(const struct seg_plan *plan, uint32_t number)
 {
 	size_t lo = 0, hi = plan->numbers;

@@ -184,6 +184,7 @@ struct seg_plan {
 	struct seg_arena *arena;
 	uint32_t generation;
 	time_t at;                            /* when its elements' timeouts began to run; 0: just now */
+	time_t first_end;                     /* when the first of them ends by its timeout; 0: none does */
 	const struct seg_set *const *set;     /* in the order of creation; names unique */
 	size_t sets;
 	const struct seg_chain *const *chain; /* in an order in which targets precede their users */
@@ -200,8 +201,6 @@ struct seg_plan {
 void seg_plan_free(struct seg_plan *plan); /* NULL allowed */
 const struct seg_set *seg_plan_set(const struct seg_plan *plan, const char *name);       /* NULL */
 const struct seg_chain *seg_plan_chain(const struct seg_plan *plan, const char *name);   /* NULL */
-/* When the first of its elements ends by its timeout; 0: none does. */
-time_t seg_plan_first_end(const struct seg_plan *plan);
 const struct seg_number *seg_plan_number(const struct seg_plan *plan, uint32_t number);  /* NULL */
 
 /* Field and load properties shared by the printer, the encoder and the reader. */

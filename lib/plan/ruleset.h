@@ -64,6 +64,7 @@ struct build {
 	struct seg_chain **at; /* by zone */
 	struct family_parts family[2];
 	bool any_bound;
+	time_t first_end; /* of the permits in force; 0: none ends */
 };
 
 static inline struct seg_rule *rule(struct build *b, struct seg_chain *chain)

@@ -463,6 +463,21 @@ START_TEST(test_a_policy_that_comes_while_a_dump_runs)
 }
 END_TEST
 
+/* A table of a million entries is not read for each permit that changes. */
+START_TEST(test_a_policy_of_the_same_zones)
+{
+	unsigned dumps = w.kernel.dumps;
+
+	begin_flows("10.1.0.20", "A", 10);
+	w.kernel.entries = 10;
+	write_policy(zone_a, "  - {id: N, class: internal, from: a, to: b, service: [tcp/80]}\n");
+	json_decref(call(seg_engine_apply, NULL));
+	pass(100);
+	ck_assert_uint_eq(w.kernel.dumps, dumps);
+	ck_assert_int_eq(counted("a"), 10);
+}
+END_TEST
+
 /* The same zones, and a network has moved from one to the other with its flows. */
 START_TEST(test_a_policy_that_moves_a_network)
 {
@@ -923,6 +938,7 @@ int main(void)
 	tcase_add_test(tcase, test_a_dump_that_fails_counts_nothing);
 	tcase_add_test(tcase, test_events_while_a_dump_runs);
 	tcase_add_test(tcase, test_a_policy_that_comes_while_a_dump_runs);
+	tcase_add_test(tcase, test_a_policy_of_the_same_zones);
 	tcase_add_test(tcase, test_a_policy_that_moves_a_network);
 	tcase_add_test(tcase, test_a_flood_without_events);
 	tcase_add_test(tcase, test_counts_that_are_far_from_the_total);
