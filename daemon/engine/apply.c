@@ -192,11 +192,10 @@ static void put_in_place(struct seg_engine *engine, struct seg_rulebook *book, s
 int seg_apply_install(struct seg_engine *engine, struct seg_rulebook *book, time_t now, const char *reason,
 		      struct seg_diags *diags, struct seg_revocation **revoked)
 {
-	struct seg_arena *kept = seg_arena_new();
-	struct seg_registry before = seg_numbers_copy(&engine->registry, kept);
+	struct seg_numbers before = {.arena = NULL};
 	struct seg_revocation *counted = NULL;
 	struct seg_plan *old = NULL;
-	int r = book ? seg_numbers_assign(engine, book->policy) : 0;
+	int r = book ? seg_numbers_assign(engine, book->policy, &before) : 0;
 
 	if (r)
 		seg_error(diags, SEG_KERNEL, (struct seg_place){0},
@@ -211,7 +210,7 @@ int seg_apply_install(struct seg_engine *engine, struct seg_rulebook *book, time
 		seg_emergency_resolve(engine, engine->running ? engine->running->policy : NULL);
 	else
 		put_in_place(engine, book, old, now, reason, &counted);
-	seg_arena_free(kept);
+	seg_arena_free(before.arena);
 	if (revoked)
 		*revoked = counted;
 	return r;

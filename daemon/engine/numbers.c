@@ -19,50 +19,35 @@ static bool registry_equal(const struct seg_registry *a, const struct seg_regist
 	return true;
 }
 
-/* A copy that points at nothing of a policy. */
-struct seg_registry seg_numbers_copy(const struct seg_registry *from, struct seg_arena *arena)
+static void use(struct seg_engine *engine, struct seg_numbers numbers)
 {
-	struct seg_numbering *entry = SEG_NEW_N(arena, struct seg_numbering, from->n + 1);
-
-	for (size_t i = 0; i < from->n; i++) {
-		entry[i] = from->entry[i];
-		entry[i].id = seg_arena_strdup(arena, from->entry[i].id);
-	}
-	return (struct seg_registry){entry, from->n, from->next};
+	engine->registry = numbers.registry;
+	engine->numbers = numbers.arena;
 }
 
-/* Takes a registry over as the one in use. */
-static void use_registry(struct seg_engine *engine, const struct seg_registry *registry)
+int seg_numbers_assign(struct seg_engine *engine, const struct seg_policy *policy, struct seg_numbers *before)
 {
-	struct seg_arena *arena = seg_arena_new();
-
-	engine->registry = seg_numbers_copy(registry, arena);
-	seg_arena_free(engine->numbers);
-	engine->numbers = arena;
-}
-
-/* Numbers for a policy, on disk before they are used. */
-int seg_numbers_assign(struct seg_engine *engine, const struct seg_policy *policy)
-{
-	struct seg_arena *scratch = seg_arena_new();
-	struct seg_registry updated = seg_registry_update(&engine->registry, policy, scratch);
+	struct seg_numbers updated = {.arena = seg_arena_new()};
 	int r = 0;
 
-	if (!registry_equal(&updated, &engine->registry))
-		r = seg_store_save_registry(engine->store, &updated);
-	if (!r)
-		use_registry(engine, &updated);
-	seg_arena_free(scratch);
-	return r;
+	updated.registry = seg_registry_update(&engine->registry, policy, updated.arena);
+	if (!registry_equal(&updated.registry, &engine->registry))
+		r = seg_store_save_registry(engine->store, &updated.registry);
+	if (r) {
+		seg_arena_free(updated.arena);
+		return r;
+	}
+	*before = (struct seg_numbers){engine->registry, engine->numbers};
+	use(engine, updated);
+	return 0;
 }
 
-/* The policy that the numbers were for did not come into force: those of the running one come back,
- * and none that was given is given again. */
-void seg_numbers_return(struct seg_engine *engine, struct seg_registry *before)
+void seg_numbers_return(struct seg_engine *engine, struct seg_numbers *before)
 {
-	before->next = engine->registry.next;
-	if (registry_equal(before, &engine->registry))
-		return;
-	use_registry(engine, before);
-	seg_store_save_registry(engine->store, before);
+	before->registry.next = engine->registry.next;
+	if (!registry_equal(&before->registry, &engine->registry))
+		seg_store_save_registry(engine->store, &before->registry);
+	seg_arena_free(engine->numbers);
+	use(engine, *before);
+	before->arena = NULL;
 }

@@ -177,10 +177,16 @@ int seg_apply_start(struct seg_engine *engine, bool found, time_t now);
 void seg_apply_reload(struct seg_engine *engine, time_t now);
 
 /* numbers.c */
-int seg_numbers_assign(struct seg_engine *engine, const struct seg_policy *policy); /* on disk when 0 */
-/* The policy that the numbers were for did not come into force. */
-void seg_numbers_return(struct seg_engine *engine, struct seg_registry *before);
-struct seg_registry seg_numbers_copy(const struct seg_registry *from, struct seg_arena *arena);
+struct seg_numbers {
+	struct seg_registry registry;
+	struct seg_arena *arena; /* of the registry; NULL: nothing is kept */
+};
+/* Numbers for a policy, on disk when 0 comes back. before: those of the policy in force, whose arena the caller
+ * frees, or gives back: */
+int seg_numbers_assign(struct seg_engine *engine, const struct seg_policy *policy, struct seg_numbers *before);
+/* The policy that the numbers were for did not come into force: the ones before are those in use again, and none
+ * that was given is given again. */
+void seg_numbers_return(struct seg_engine *engine, struct seg_numbers *before);
 
 /* change.c: what was done to the policy, told and recorded. */
 struct seg_deed {

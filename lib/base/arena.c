@@ -10,6 +10,7 @@
 
 #define FIRST_CHUNK ((size_t)4096)
 #define GROWTH 8
+#define FEW_ABOVE ((size_t)64) /* a vector of larger items begins with two */
 #define LARGE ((size_t)256 << 10) /* and more comes in huge pages */
 
 /* Chunks come zeroed, and are never handed out twice. */
@@ -194,7 +195,7 @@ void *seg_arena_grow(struct seg_arena *arena, void *items, size_t n, size_t *cap
 
 	if (n < *cap)
 		return items;
-	*cap = n ? n * 2 : 8;
+	*cap = n ? n * 2 : item > FEW_ABOVE ? 2 : 8;
 	if (__builtin_mul_overflow(*cap, item, &bytes))
 		abort();
 	grown = seg_arena_alloc(arena, bytes);

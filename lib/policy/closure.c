@@ -48,8 +48,18 @@ static uint8_t side_closed(const struct seg_closure *closure, const struct seg_s
 	return why;
 }
 
+static bool any_zone(const struct seg_closure *closure, const struct seg_policy *policy)
+{
+	for (size_t i = 0; i < policy->zones; i++)
+		if (closure->zone[i])
+			return true;
+	return false;
+}
+
 void seg_closure_finish(struct seg_closure *closure, const struct seg_policy *policy)
 {
+	if (!any_zone(closure, policy))
+		return;
 	for (size_t i = 0; i < policy->permits; i++) {
 		const struct seg_permit *permit = &policy->permit[i];
 
