@@ -92,7 +92,7 @@ static void fast_elem(struct build *b, const struct in_force *f, uint8_t directi
 	describe(seg_writer_elem(b->w, b->fast[road_of(b, number)], &key, NULL), f, f->flow_timeout_ms);
 }
 
-/* Interface names of a number's flows in one direction, each once. */
+/* Interface names of a zone, each once. */
 struct names {
 	const char **name;
 	size_t n, cap;
@@ -122,23 +122,19 @@ static void add_zone_names(struct build *b, struct names *names, const struct se
 }
 
 /*
- * The interfaces over which a flow's packets may come (or, to and from the gateway, the one they
- * cross on the other side): in the original direction the initiator's, in the reply direction the
- * responder's.
+ * The zone over whose interfaces a flow's packets may come (or, to and from the gateway, that they cross on the
+ * other side): in the original direction the initiator's, in the reply direction the responder's.
  */
-static void flow_names(struct build *b, const struct seg_number *number, uint8_t direction,
-		       struct names *names)
+static const struct seg_zone *flow_zone(const struct build *b, const struct seg_number *number, uint8_t direction)
 {
 	const struct seg_zone *gateway = b->policy->gateway_zone, *from, *to, *near;
 
-	if (!number->permit) {
-		add_zone_names(b, names, number->zone);
-		return;
-	}
+	if (!number->permit)
+		return number->zone;
 	from = from_side(number)->zone;
 	to = to_side(number)->zone;
 	near = direction == ORIGINAL ? from : to;
-	add_zone_names(b, names, near != gateway ? near : near == from ? to : from);
+	return near != gateway ? near : near == from ? to : from;
 }
 
 static void hold_number(struct build *b, const struct seg_number *number)
@@ -152,8 +148,8 @@ static void hold_number(struct build *b, const struct seg_number *number)
 	seg_writer_elem(b->w, b->held, &key, NULL)->comment = zone->id;
 }
 
-/* names: room that is used for one number after another. */
-static void write_number(struct build *b, const struct seg_number *number, struct names *names)
+/* names: by zone. */
+static void write_number(struct build *b, const struct seg_number *number, const struct names *names)
 {
 	struct seg_key live = {.len = 0};
 	struct in_force f;
@@ -172,13 +168,13 @@ static void write_number(struct build *b, const struct seg_number *number, struc
 	seg_key_u32(&live, number->number);
 	describe(seg_writer_elem(b->w, b->live[road_of(b, number)], &live, NULL), &f, f.flow_timeout_ms);
 	for (uint8_t direction = ORIGINAL; direction <= REPLY; direction++) {
+		const struct names *near = &names[flow_zone(b, number, direction)->index];
+
 		/* The mark cannot vouch for a MAC: such packets are judged one by one. */
 		if (number->bound && direction == ORIGINAL)
 			continue;
-		names->n = 0;
-		flow_names(b, number, direction, names);
-		for (size_t i = 0; i < names->n; i++)
-			fast_elem(b, &f, direction, names->name[i], number);
+		for (size_t i = 0; i < near->n; i++)
+			fast_elem(b, &f, direction, near->name[i], number);
 	}
 }
 
@@ -204,8 +200,10 @@ static void bound_elems(struct build *b, const struct seg_permit *permit, const 
 
 void seg_ruleset_numbers(struct build *b)
 {
-	struct names names = {0};
+	struct names *names = SEG_NEW_N(b->arena, struct names, b->policy->zones + 1);
 
+	for (size_t i = 0; i < b->policy->zones; i++)
+		add_zone_names(b, &names[i], &b->policy->zone[i]);
 	seg_writer_expect(b->w, b->open, b->collection.numbers);
 	seg_writer_expect(b->w, b->live[THROUGH], b->collection.numbers);
 	seg_writer_expect(b->w, b->fast[THROUGH], 2 * b->collection.numbers);
@@ -213,7 +211,7 @@ void seg_ruleset_numbers(struct build *b)
 		const struct seg_number *number = &b->collection.number[i];
 		struct seg_key key = {.len = 0};
 
-		write_number(b, number, &names);
+		write_number(b, number, names);
 		hold_number(b, number);
 		if (!number->bound)
 			continue;
