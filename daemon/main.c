@@ -151,7 +151,7 @@ static void seal_without_settings(void)
 	if (!r)
 		r = seg_nft_read(nft, &image);
 	if (!r && !image)
-		r = seg_nft_commit(nft, NULL, sealed, &diags);
+		r = seg_nft_commit(nft, NULL, sealed, NULL, &diags);
 	if (!r)
 		fprintf(stderr, "segd: the gateway has its rules or is sealed\n");
 	if (nft)

@@ -32,14 +32,14 @@ static void on_missed(evutil_socket_t fd, short what, void *context)
 }
 
 static int kernel_commit(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
-			 struct seg_diags *diags)
+			 const struct seg_nft_left *left, struct seg_diags *diags)
 {
 	struct seg_loop *loop = kernel;
 	const struct timeval now = {0};
 	int r;
 
 	(void)seg_nft_monitor_pause(loop->monitor, true);
-	r = seg_nft_commit(loop->nft, old, new, diags);
+	r = seg_nft_commit(loop->nft, old, new, left, diags);
 	if (seg_nft_monitor_pause(loop->monitor, false) || seg_nft_disturbed(loop->nft))
 		event_base_once(loop->base, -1, EV_TIMEOUT, on_missed, loop, &now);
 

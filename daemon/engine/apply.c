@@ -95,7 +95,7 @@ static void account_commit(struct seg_engine *engine, const struct seg_plan *the
 			   const struct seg_plan *plan, const struct seg_usage_change *change)
 {
 	if (has_counters(there) && has_counters(plan)) {
-		seg_usage_committed(engine, change);
+		seg_usage_committed(change);
 		return;
 	}
 	seg_usage_forget_table(engine);
@@ -107,14 +107,16 @@ static int commit_beside(struct seg_engine *engine, const struct seg_rulebook *b
 			 struct seg_plan **plan)
 {
 	struct seg_usage_change *change;
+	struct seg_nft_left left;
 	int r;
 
 	*plan = build_beside(engine, book, there, now);
-	change = there ? seg_usage_compare(there, *plan) : NULL;
+	change = there ? seg_usage_compare(engine, there, *plan, now) : NULL;
+	left = (struct seg_nft_left){seg_usage_left, change};
 	if (change && there == engine->plan)
-		seg_usage_read_leaving(engine, change, now);
+		seg_usage_read_leaving(change);
 	seg_usage_save(engine);
-	r = engine->ops->commit(engine->kernel, there, *plan, diags);
+	r = engine->ops->commit(engine->kernel, there, *plan, change ? &left : NULL, diags);
 	if (r) {
 		seg_plan_free(*plan);
 		*plan = NULL;

@@ -266,7 +266,7 @@ static int seal_an_empty_kernel(struct seg_engine *engine)
 	int r;
 
 	seg_diags_init(&diags);
-	r = engine->ops->commit(engine->kernel, NULL, sealed, &diags);
+	r = engine->ops->commit(engine->kernel, NULL, sealed, NULL, &diags);
 	seg_diags_fini(&diags);
 	if (r) {
 		seg_plan_free(sealed);

@@ -331,15 +331,18 @@ void seg_usage_take(struct seg_engine *engine, enum seg_counted which, const str
 		    const struct seg_elem *elem, time_t now);
 void seg_usage_forget_gone(struct seg_engine *engine, time_t now);
 void seg_usage_forget_table(struct seg_engine *engine);
-/* From one plan to another: what must be read before the commit, and what is to be noted behind it. Borrows both
- * plans. */
+/* From one plan to another: what is read before, in and behind the commit. Borrows both plans. */
 struct seg_usage_change;
-struct seg_usage_change *seg_usage_compare(const struct seg_plan *from, const struct seg_plan *to);
+struct seg_usage_change *seg_usage_compare(struct seg_engine *engine, const struct seg_plan *from,
+					   const struct seg_plan *to, time_t now);
 void seg_usage_change_free(struct seg_usage_change *change); /* NULL allowed */
-/* Before another takes the place of the plan in force: what leaves with it takes its counters along. */
-void seg_usage_read_leaving(struct seg_engine *engine, const struct seg_usage_change *change, time_t now);
-/* Behind the commit: what it made anew counts from where it was made. */
-void seg_usage_committed(struct seg_engine *engine, const struct seg_usage_change *change);
+/* Before another takes the place of the plan in force: what leaves with it takes its counters along. Who dies
+ * in the commit, or is not told what left, has counted until here. */
+void seg_usage_read_leaving(const struct seg_usage_change *change);
+/* In the commit: an element as it left (seg_nft_left; context: the change). */
+void seg_usage_left(void *context, const struct seg_set *set, const struct seg_elem *elem);
+/* Behind the commit, before the new plan is the engine's: what it made anew counts from where it was made. */
+void seg_usage_committed(const struct seg_usage_change *change);
 void seg_usage_save(struct seg_engine *engine);
 /* Takes the touched of the running rule book into the totals. */
 void seg_usage_settle(struct seg_engine *engine);

@@ -247,17 +247,21 @@ void seg_usage_forget_table(struct seg_engine *engine)
 
 /* What a commit changes in the sets whose elements it makes itself. */
 struct seg_usage_change {
+	struct seg_engine *engine;
 	struct seg_arena *arena;
 	const struct seg_plan *from, *to;
+	time_t now;
 	struct seg_set_change set[SEG_FAST_OWN + 1]; /* empty: of those that packets fill, and of missing ones */
 };
 
-struct seg_usage_change *seg_usage_compare(const struct seg_plan *from, const struct seg_plan *to)
+struct seg_usage_change *seg_usage_compare(struct seg_engine *engine, const struct seg_plan *from,
+					   const struct seg_plan *to, time_t now)
 {
 	struct seg_arena *arena = seg_arena_new();
 	struct seg_usage_change *change = SEG_NEW(arena, struct seg_usage_change);
 
-	*change = (struct seg_usage_change){.arena = arena, .from = from, .to = to};
+	*change = (struct seg_usage_change){
+		.engine = engine, .arena = arena, .from = from, .to = to, .now = now};
 	for (enum seg_counted set = SEG_FAST; set <= SEG_FAST_OWN; set++) {
 		const struct seg_set *was = seg_plan_set(from, seg_counted_name[set]),
 				     *is = seg_plan_set(to, seg_counted_name[set]);
@@ -274,37 +278,13 @@ void seg_usage_change_free(struct seg_usage_change *change)
 		seg_arena_free(change->arena);
 }
 
-static void set_committed(struct seg_engine *engine, enum seg_counted set,
-			  const struct seg_usage_change *of)
+void seg_usage_left(void *context, const struct seg_set *set, const struct seg_elem *elem)
 {
-	const struct seg_set_change *change = &of->set[set];
-	const struct seg_set *was = seg_plan_set(of->from, seg_counted_name[set]),
-			     *is = seg_plan_set(of->to, seg_counted_name[set]);
-	struct seg_usage *usage = &engine->usage;
+	const struct seg_usage_change *change = context;
 
-	for (size_t i = 0; i < change->dels; i++) {
-		struct element_key key = element_key(was, change->del[i]);
-		struct element_seen *seen = seg_hash_find(&usage->element, &key);
-
-		if (!seen)
-			continue;
-		forget(usage, seen);
-		seg_hash_remove(&usage->element, seen);
-	}
-	for (size_t i = 0; i < change->adds; i++) {
-		struct element_seen *seen = element_seen(usage, set, is, change->add[i]);
-
-		seg_counter_place(engine, set, &seen->counter, change->add[i], of->to->at);
-		/* One that was only changed goes on counting, and its row has just been given up. */
-		seen->dirty = seen->stored || seen->counter.packets || seen->counter.bytes;
-		usage->dirty |= seen->dirty;
-	}
-}
-
-void seg_usage_committed(struct seg_engine *engine, const struct seg_usage_change *change)
-{
-	for (enum seg_counted set = SEG_FAST; set <= SEG_FAST_OWN; set++)
-		set_committed(engine, set, change);
+	for (enum seg_counted i = SEG_FAST; i <= SEG_FAST_OWN; i++)
+		if (strcmp(seg_counted_name[i], set->name) == 0)
+			seg_usage_take(change->engine, i, set, elem, change->now);
 }
 
 void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, time_t now)
@@ -355,30 +335,103 @@ static void leave_number(struct leaving *leaving, const struct seg_plan *plan, u
 	}
 }
 
-static void find_leaving(const struct seg_usage_change *change, struct leaving *leaving)
+static void leave_numbers(const struct seg_usage_change *change, struct leaving *leaving)
 {
-	const struct seg_plan *plan = change->from;
+	const struct seg_plan *plan = change->engine->plan;
 
-	for (enum seg_counted set = SEG_FAST; set <= SEG_FAST_OWN; set++)
-		for (size_t k = 0; k < change->set[set].dels && !leaving->many; k++)
-			leave(leaving, set, change->set[set].del[k]->key);
 	for (size_t i = 0; i < plan->numbers && !leaving->many; i++)
 		if (!seg_plan_number(change->to, plan->number[i].number))
 			leave_number(leaving, plan, plan->number[i].number, change->arena);
 }
 
-void seg_usage_read_leaving(struct seg_engine *engine, const struct seg_usage_change *change, time_t now)
+static void read_one_by_one(const struct seg_usage_change *change, const struct leaving *leaving)
+{
+	for (size_t i = 0; i < leaving->n; i++)
+		seg_readings_one(change->engine, leaving->set[i], leaving->key[i], change->now);
+}
+
+void seg_usage_read_leaving(const struct seg_usage_change *change)
 {
 	struct leaving leaving = {.many = change->to->generation != change->from->generation};
 
+	for (enum seg_counted set = SEG_FAST; set <= SEG_FAST_OWN; set++)
+		for (size_t k = 0; k < change->set[set].dels && !leaving.many; k++)
+			leave(&leaving, set, change->set[set].del[k]->key);
+	leave_numbers(change, &leaving);
+	if (leaving.many)
+		seg_usage_read(change->engine, change->now);
+	else
+		read_one_by_one(change, &leaving);
+}
+
+struct sweep {
+	const struct seg_usage_change *change;
+	enum seg_counted set;
+	const struct seg_set *of;
+};
+
+static void take_what_stays(void *context, const struct seg_elem *elem)
+{
+	const struct sweep *sweep = context;
+	const struct seg_usage_change *change = sweep->change;
+	uint32_t number;
+
+	memcpy(&number, elem->key + sweep->of->key_len - sizeof(number), sizeof(number));
+	if (!seg_plan_number(change->to, number))
+		seg_usage_take(change->engine, sweep->set, sweep->of, elem, change->now);
+}
+
+/* What packets have made of the numbers that left has counted until the commit: once more, while it is known
+ * whose it was. Of the other numbers some are new, and not known yet. */
+static void read_what_stays(const struct seg_usage_change *change)
+{
+	struct seg_engine *engine = change->engine;
+	struct leaving leaving = {0};
+
+	if (engine->plan)
+		leave_numbers(change, &leaving);
 	if (!leaving.many)
-		find_leaving(change, &leaving);
-	if (leaving.many) {
-		seg_usage_read(engine, now);
-		leaving.n = 0;
+		read_one_by_one(change, &leaving);
+	for (enum seg_counted i = SEG_ADMITTED; leaving.many && i <= SEG_SLOW; i++) {
+		struct sweep sweep = {change, i, seg_plan_set(engine->plan, seg_counted_name[i])};
+
+		if (sweep.of)
+			engine->ops->elements(engine->kernel, sweep.of, take_what_stays, &sweep);
 	}
-	for (size_t i = 0; i < leaving.n; i++)
-		seg_readings_one(engine, leaving.set[i], leaving.key[i], now);
+}
+
+static void set_committed(enum seg_counted set, const struct seg_usage_change *of)
+{
+	struct seg_engine *engine = of->engine;
+	const struct seg_set_change *change = &of->set[set];
+	const struct seg_set *was = seg_plan_set(of->from, seg_counted_name[set]),
+			     *is = seg_plan_set(of->to, seg_counted_name[set]);
+	struct seg_usage *usage = &engine->usage;
+
+	for (size_t i = 0; i < change->dels; i++) {
+		struct element_key key = element_key(was, change->del[i]);
+		struct element_seen *seen = seg_hash_find(&usage->element, &key);
+
+		if (!seen)
+			continue;
+		forget(usage, seen);
+		seg_hash_remove(&usage->element, seen);
+	}
+	for (size_t i = 0; i < change->adds; i++) {
+		struct element_seen *seen = element_seen(usage, set, is, change->add[i]);
+
+		seg_counter_place(engine, set, &seen->counter, change->add[i], of->to->at);
+		/* One that was only changed goes on counting, and its row has just been given up. */
+		seen->dirty = seen->stored || seen->counter.packets || seen->counter.bytes;
+		usage->dirty |= seen->dirty;
+	}
+}
+
+void seg_usage_committed(const struct seg_usage_change *change)
+{
+	read_what_stays(change);
+	for (enum seg_counted set = SEG_FAST; set <= SEG_FAST_OWN; set++)
+		set_committed(set, change);
 }
 
 void seg_usage_settle(struct seg_engine *engine)

@@ -20,6 +20,13 @@
 
 struct seg_nft;
 
+/* Who hears of what a commit takes away from sets that count: each element, with its counter as it stood when packets
+ * no longer found it. Within the commit, and only of one that succeeds. */
+struct seg_nft_left {
+	void (*each)(void *context, const struct seg_set *set, const struct seg_elem *elem);
+	void *context;
+};
+
 enum seg_ownership { SEG_UNOWNED, SEG_OWNED, SEG_OWNED_PERSIST };
 
 /* fd: a socket kept from an earlier life, or -1. Probes what the kernel offers. */
@@ -34,9 +41,12 @@ enum seg_ownership seg_nft_ownership(const struct seg_nft *nft);
  * with the generation check (-ERESTART is retried a few times, then returned). With owner and persist
  * available the table is created or adopted (flags 6). Also keeps the keeper table. A table that was there and
  * is gone (somebody's flush) is sealed first of all: nothing crosses until its rules are back.
- * On failure before the switch nothing else has changed; leftovers of A are removed again. */
+ * On failure before the switch nothing else has changed; leftovers of A are removed again.
+ * left: NULL, nobody. Of more than SEG_NFT_LEFT_MAX elements, or of a set or table that goes as a whole, nothing is
+ * heard. */
+#define SEG_NFT_LEFT_MAX 8192
 int seg_nft_commit(struct seg_nft *nft, const struct seg_plan *old, const struct seg_plan *new,
-		   struct seg_diags *diags);
+		   const struct seg_nft_left *left, struct seg_diags *diags);
 
 /* True where nobody has committed anything to nf_tables since our last commit: what it made is what stands,
  * but for elements whose timeout is over. */

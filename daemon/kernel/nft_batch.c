@@ -240,6 +240,8 @@ static void read_answer(struct sending *s, const struct nlmsghdr *nlh)
 {
 	struct refusal refusal;
 
+	if (nlh->nlmsg_type >> 8 == NFNL_SUBSYS_NFTABLES && s->batch->told)
+		s->batch->told(s->batch->context, nlh);
 	if (nlh->nlmsg_type != NLMSG_ERROR || mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nlmsgerr))
 		return;
 	parse_refusal(nlh, &refusal);

@@ -2,6 +2,7 @@
 #include "kernel/nft_wire.h"
 
 #include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -35,6 +36,7 @@ struct commit {
 	size_t add, elements, replace, bases, numbers, delete, end; /* the first message of each part */
 	size_t changed;						    /* elements of kept sets */
 	uint32_t kernel_generation;
+	const struct seg_nft_left *left;
 	struct seg_arena *arena;
 	struct seg_diags *diags;
 };
@@ -196,12 +198,56 @@ static uint64_t late_ms(const struct seg_plan *plan)
 	return plan->at && late > 0 && late < 60000 ? (uint64_t)late : 0;
 }
 
+struct leaving {
+	const struct seg_nft_left *left;
+	const struct seg_set *set;
+};
+
+static void one_left(void *context, const struct seg_elem *elem)
+{
+	const struct leaving *leaving = context;
+
+	leaving->left->each(leaving->left->context, leaving->set, elem);
+}
+
+static void told(void *context, const struct nlmsghdr *nlh)
+{
+	struct commit *c = context;
+	const struct nlattr *attr;
+	const char *name = "";
+
+	if ((nlh->nlmsg_type & 0xff) != NFT_MSG_DELSETELEM)
+		return;
+	seg_attr_each(attr, nlh, sizeof(struct nfgenmsg))
+		if (seg_attr_type(attr) == NFTA_SET_ELEM_LIST_SET)
+			name = mnl_attr_get_str(attr);
+	for (size_t i = 0; i < c->change.sets; i++) {
+		struct leaving leaving = {c->left, c->change.set[i].set};
+
+		if (leaving.set->counter && strcmp(leaving.set->name, name) == 0)
+			seg_nft_notified_elems(nlh, leaving.set, c->arena, one_left, &leaving);
+	}
+}
+
+/* The kernel keeps a page for each until it has told all, and our socket must have room for them, and for the
+ * answer behind them, without which a commit would pass for failed. */
+static bool wants_to_be_told(const struct commit *c)
+{
+	size_t leaving = 0;
+
+	for (size_t i = 0; i < c->change.sets; i++)
+		leaving += c->change.set[i].set->counter ? c->change.set[i].dels : 0;
+	return c->left && leaving && leaving <= SEG_NFT_LEFT_MAX;
+}
+
 static void encode(struct commit *c)
 {
 	const struct seg_change *change = &c->change;
 
 	seg_nft_batch_init(&c->batch, c->nft->seq + 1, c->new->generation);
 	c->batch.late_ms = late_ms(c->new);
+	c->batch.told = wants_to_be_told(c) ? told : NULL;
+	c->batch.context = c;
 	c->add = c->batch.origins;
 	encode_add(c);
 	c->replace = c->batch.origins;
@@ -393,10 +439,10 @@ static int run(struct commit *c)
 }
 
 int seg_nft_commit(struct seg_nft *nft, const struct seg_plan *old, const struct seg_plan *new,
-		   struct seg_diags *diags)
+		   const struct seg_nft_left *left, struct seg_diags *diags)
 {
 	struct seg_arena *arena = seg_arena_new();
-	struct commit c = {.nft = nft, .old = old, .new = new, .arena = arena, .diags = diags};
+	struct commit c = {.nft = nft, .old = old, .new = new, .left = left, .arena = arena, .diags = diags};
 	size_t said = diags->errors;
 	int ret;
 

@@ -285,6 +285,16 @@ int seg_nft_read_element(struct seg_nft *nft, const struct seg_set *set, const u
 	return ret == -ENOENT ? 0 : ret;
 }
 
+void seg_nft_notified_elems(const struct nlmsghdr *nlh, const struct seg_set *set, struct seg_arena *arena,
+			    seg_counter_fn each, void *context)
+{
+	struct elem_reader r = {.set = set, .arena = arena, .scratch = arena};
+
+	take_elems(&r, nlh);
+	for (size_t i = 0; i < r.n; i++)
+		each(context, &r.raw[i].elem);
+}
+
 /* -- in slices --------------------------------------------------------- */
 
 struct seg_nft_walk {

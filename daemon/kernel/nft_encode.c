@@ -316,13 +316,14 @@ static void put_elem(struct elem_writer *w, const struct seg_elem *elem)
 void seg_nft_put_elems(struct seg_nft_batch *batch, const struct seg_set *set,
 		       const struct seg_elem *const *elem, size_t n, bool add)
 {
+	const uint16_t echo = batch->told && set->counter ? NLM_F_ECHO : 0;
 	char name[SEG_NAME_MAX];
 	struct elem_writer w = {
 		.batch = batch,
 		.set = set,
 		.name = seg_set_kernel_name(set, batch->generation, name),
 		.type = add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
-		.flags = add ? NLM_F_CREATE | NLM_F_EXCL : 0,
+		.flags = add ? NLM_F_CREATE | NLM_F_EXCL : echo,
 		.key_len = seg_nft_key_len(set),
 	};
 

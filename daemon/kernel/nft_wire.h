@@ -109,6 +109,8 @@ struct seg_nft_batch {
 	uint32_t first_seq;              /* of the begin message; the others count on */
 	uint32_t generation;             /* of the plan being encoded: how its names end */
 	uint64_t late_ms;                /* since the timeouts of its elements began to run */
+	seg_netlink_fn told;             /* hears of elements that leave sets that count; NULL: nobody does */
+	void *context;                   /* its own */
 	struct seg_nft_origin *origin;   /* by message, the begin message first */
 	size_t origins, origins_cap;
 	const struct seg_elem **elem;    /* by element on the wire */
@@ -229,6 +231,10 @@ bool seg_nft_decode_action(int verdict, const char *chain, const struct seg_nft_
 const char *seg_nft_decode_comment(const void *data, size_t len, struct seg_arena *arena);
 
 /* -- nft_elems.c ------------------------------------------------------- */
+
+/* Elements of a set that a notification is about; in arena. */
+void seg_nft_notified_elems(const struct nlmsghdr *nlh, const struct seg_set *set, struct seg_arena *arena,
+			    seg_counter_fn each, void *context);
 
 /* The elements of a set by its name in the kernel, in arena; names NULL: verdicts are left out.
  * -EINTR: the ruleset changed meanwhile. */

@@ -45,6 +45,8 @@ struct fake_kernel {
 	unsigned sweeps;	   /* sets read whole for their counters */
 	int refuse;		   /* the next commits fail with this errno */
 	bool touched;		   /* somebody committed since our last commit */
+	void (*meanwhile)(void);   /* what happens when a commit has begun; NULL */
+	bool mute;		   /* does not tell what leaves */
 	struct seg_flow flow[FAKE_FLOWS];
 	size_t flows, deleted;
 	unsigned entries, most; /* what facts say of conntrack's table; most 0: flows of FAKE_FLOWS */
@@ -166,27 +168,26 @@ static inline void fake_flush_chain(struct fake_kernel *fake, const char *name)
 	fake->touched = true;
 }
 
-static int fake_commit(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
-		       struct seg_diags *diags)
+/* Elements that go, also those that come again under the same key. */
+static void fake_tell_left(const struct fake_kernel *fake, const struct seg_change *change,
+			   const struct seg_nft_left *left)
 {
-	struct fake_kernel *fake = kernel;
-	struct seg_arena *arena = seg_arena_new();
-	struct seg_change change = seg_plan_diff(old, new, arena);
-	struct seg_plan *image;
+	for (size_t i = 0; left && i < change->sets; i++) {
+		const struct seg_set_change *set = &change->set[i];
+		const struct seg_set *was = set->set->counter ? seg_plan_set(fake->image, set->set->name) : NULL;
 
-	(void)diags;
-	seg_arena_free(arena);
-	if ((old != NULL) != (fake->image != NULL) || fake->refuse)
-		return fake->refuse ? -fake->refuse : -ENOENT;
-	fake->commits++;
-	fake->touched = false;
-	if (change.empty)
-		return 0;
-	fake->writes++;
-	image = fake_copy(new, 0);
-	/* Elements that stay keep their counters. */
-	for (size_t i = 0; fake->image && i < image->sets; i++) {
-		const struct seg_set *was = seg_plan_set(fake->image, image->set[i]->name);
+		for (size_t j = 0; was && j < set->dels; j++)
+			for (size_t k = 0; k < was->elems; k++)
+				if (!memcmp(set->del[j]->key, was->elem[k].key, was->key_len))
+					left->each(left->context, set->set, &was->elem[k]);
+	}
+}
+
+/* Elements that stay keep their counters. */
+static void fake_keep_counters(struct seg_plan *image, const struct seg_plan *before)
+{
+	for (size_t i = 0; before && i < image->sets; i++) {
+		const struct seg_set *was = seg_plan_set(before, image->set[i]->name);
 
 		for (size_t j = 0; was && j < image->set[i]->elems; j++)
 			for (size_t k = 0; k < was->elems; k++) {
@@ -198,9 +199,59 @@ static int fake_commit(void *kernel, const struct seg_plan *old, const struct se
 				elem->bytes = was->elem[k].bytes;
 			}
 	}
+}
+
+/* And those that the change brings begin at what it says. */
+static void fake_begin_counters(struct seg_plan *image, const struct seg_change *change)
+{
+	for (size_t i = 0; i < change->sets; i++) {
+		const struct seg_set *set = seg_plan_set(image, change->set[i].set->name);
+
+		for (size_t j = 0; j < change->set[i].adds; j++)
+			for (size_t k = 0; k < set->elems; k++) {
+				struct seg_elem *elem = (struct seg_elem *)&set->elem[k];
+
+				if (memcmp(elem->key, change->set[i].add[j]->key, set->key_len))
+					continue;
+				elem->packets = change->set[i].add[j]->packets;
+				elem->bytes = change->set[i].add[j]->bytes;
+			}
+	}
+}
+
+static void fake_write(struct fake_kernel *fake, const struct seg_plan *new, const struct seg_change *change)
+{
+	struct seg_plan *image = fake_copy(new, 0);
+
+	fake->writes++;
+	fake_keep_counters(image, fake->image);
+	fake_begin_counters(image, change);
 	seg_plan_free(fake->image);
 	fake->image = image;
 	fake->committed_at = fake->mono;
+}
+
+static int fake_commit(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
+		       const struct seg_nft_left *left, struct seg_diags *diags)
+{
+	struct fake_kernel *fake = kernel;
+	struct seg_arena *arena;
+	struct seg_change change;
+
+	(void)diags;
+	if (fake->meanwhile)
+		fake->meanwhile();
+	if ((old != NULL) != (fake->image != NULL) || fake->refuse)
+		return fake->refuse ? -fake->refuse : -ENOENT;
+	fake->commits++;
+	fake->touched = false;
+	arena = seg_arena_new();
+	change = seg_plan_diff(old, new, arena);
+	if (!change.empty) {
+		fake_tell_left(fake, &change, fake->mute ? NULL : left);
+		fake_write(fake, new, &change);
+	}
+	seg_arena_free(arena);
 	return 0;
 }
 

@@ -1422,6 +1422,56 @@ START_TEST(test_usage_of_what_leaves)
 }
 END_TEST
 
+static void packets_meanwhile(void)
+{
+	count_fast("WEB", 3);
+	fake_count(&w.kernel, "slow", "WEB", 0, 2, 80);
+	fake_count(&w.kernel, "admitted", "WEB", 0, 1, 40);
+}
+
+static void change_web(const char *rest)
+{
+	struct seg_strbuf line = {0};
+
+	seg_strbuf_printf(&line, "  - {id: WEB, class: operations, from: lg, to: net, %s}\n", rest);
+	write_policy(seg_strbuf_text(&line), dns, office);
+	seg_strbuf_fini(&line);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+}
+
+/* Packets come between the reading and the commit: they are in what the kernel tells of elements that left,
+ * and in what packets made, which stays. */
+START_TEST(test_usage_until_the_commit)
+{
+	begin();
+	count_fast("WEB", 100);
+	w.kernel.meanwhile = packets_meanwhile;
+	change_web("service: [tcp/8443]");
+	ck_assert_int_eq(used("WEB", "packets"), 105);
+	ck_assert_int_eq(used("WEB", "flows"), 1);
+	/* Another end: the elements come again under their keys. Read from the plan, or from the kernel. */
+	for (unsigned i = 1; i <= 4; i++) {
+		w.kernel.touched = i > 2;
+		change_web(i % 2 ? "service: [tcp/8443], valid: {from: 2026-01-01, until: 2091-12-31}"
+				 : "service: [tcp/8443]");
+		ck_assert_int_eq(used("WEB", "packets"), 105 + 5 * i);
+	}
+	/* Of a commit that fails nothing has left. */
+	w.kernel.refuse = EINVAL;
+	write_policy("", dns, office);
+	json_decref(call(seg_engine_apply, NULL, &(const char *){NULL}));
+	w.kernel.refuse = 0;
+	ck_assert_int_eq(used("WEB", "packets"), 135); /* tried twice */
+	/* A kernel that tells nothing. */
+	w.kernel.mute = true;
+	change_web("service: [tcp/9443]");
+	ck_assert_int_eq(used("WEB", "packets"), 137);
+	w.kernel.meanwhile = NULL;
+	count_fast("WEB", 10);
+	ck_assert_int_eq(used("WEB", "packets"), 147);
+}
+END_TEST
+
 /* Readings in slices. */
 
 /* Refused pairs from 10.1.0.7 to 198.51.100.1 and on, each counted `packets` times, with an hour to live. */
@@ -2454,6 +2504,7 @@ int main(void)
 	tcase_add_test(tcase, test_numbers_that_are_anothers);
 	tcase_add_test(tcase, test_upgrade_of_a_table_without_roads);
 	tcase_add_test(tcase, test_usage_of_what_leaves);
+	tcase_add_test(tcase, test_usage_until_the_commit);
 	tcase_add_test(tcase, test_usage_of_what_comes_back);
 	tcase_add_test(tcase, test_isolate);
 	tcase_add_test(tcase, test_stage_of_permits);

@@ -80,7 +80,7 @@ static void must_commit(const struct seg_plan *old, const struct seg_plan *new)
 	int ret;
 
 	committed = time(NULL);
-	ret = seg_nft_commit(nft, old, new, &diags);
+	ret = seg_nft_commit(nft, old, new, NULL, &diags);
 	ck_assert_msg(ret == 0, "%d: %s", ret, diags.first ? diags.first->message : "nothing said");
 	ck_assert_uint_eq(diags.errors, 0);
 }
@@ -212,7 +212,7 @@ START_TEST(test_second_owner)
 	must_commit(NULL, &plan->plan);
 	ck_assert_int_eq(seg_nft_open(&other, -1), 0);
 	if (seg_nft_ownership(nft) == SEG_OWNED_PERSIST) {
-		ck_assert_int_eq(seg_nft_commit(other, NULL, &plan->plan, &diags), -EPERM);
+		ck_assert_int_eq(seg_nft_commit(other, NULL, &plan->plan, NULL, &diags), -EPERM);
 		ck_assert(strstr(diags.first->message, "belongs to another process"));
 	}
 	seg_nft_close(other);
@@ -258,6 +258,97 @@ START_TEST(test_switch)
 }
 END_TEST
 
+struct heard {
+	unsigned elements;
+	uint64_t packets, bytes;
+	uint64_t of_first; /* packets */
+};
+
+static void hear(void *context, const struct seg_set *set, const struct seg_elem *elem)
+{
+	const struct seg_elem *first = &sample_find(plan, "fast")->elem[0];
+	struct heard *heard = context;
+
+	ck_assert_str_eq(set->name, "fast");
+	heard->elements++;
+	heard->packets += elem->packets;
+	heard->bytes += elem->bytes;
+	if (seg_elem_same_key(set, elem, first))
+		heard->of_first += elem->packets;
+}
+
+/* Elements of "fast" with keys of their own, each with a counter of 7, as long as the kernel can tell one. */
+static void many_elements(struct sample *s, size_t n)
+{
+	static char comment[SEG_NFT_COMMENT_MAX + 1];
+	struct seg_set *fast = sample_find(s, "fast");
+	struct seg_elem *elem = SEG_NEW_N(s->arena, struct seg_elem, n);
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t number = (uint32_t)i + 1;
+		uint8_t *key = seg_arena_alloc(s->arena, fast->key_len);
+
+		memcpy(key + 4, "interface-name0", 15);
+		memcpy(key + fast->key_len - sizeof(number), &number, sizeof(number));
+		elem[i] = (struct seg_elem){
+			.key = key, .packets = 7, .comment = comment, .timeout_ms = 3600000};
+	}
+	memset(comment, 'x', SEG_NFT_COMMENT_MAX);
+	fast->elem = elem;
+	fast->elems = n;
+}
+
+/* What leaves a set that counts is told with what it has counted, also where it comes again under the same
+ * key. */
+START_TEST(test_what_leaves)
+{
+	struct sample *next = sample_new(3), *last = sample_new(3);
+	struct seg_elem *elem = (struct seg_elem *)sample_find(plan, "fast")->elem;
+	struct heard heard = {0};
+	const struct seg_nft_left left = {hear, &heard};
+
+	elem[0].packets = 17;
+	elem[0].bytes = 1700;
+	elem[1].packets = 4;
+	must_commit(NULL, &plan->plan);
+	elem[0].packets = elem[1].packets = elem[0].bytes = 0; /* the kernel knows */
+	((struct seg_elem *)sample_find(next, "fast")->elem)[0].timeout_ms = 7200000;
+	sample_find(next, "fast")->elems--;
+	sample_find(next, "group4")->elems--; /* counts nothing */
+	ck_assert_int_eq(seg_nft_commit(nft, &plan->plan, &next->plan, &left, &diags), 0);
+	ck_assert_uint_eq(heard.elements, 2);
+	ck_assert_uint_eq(heard.packets, 21);
+	ck_assert_uint_eq(heard.bytes, 1700);
+	ck_assert_uint_eq(heard.of_first, 17);
+	/* A refused commit takes nothing away: the one that has gone already is not there. */
+	heard = (struct heard){0};
+	sample_find(last, "fast")->elems = 0;
+	ck_assert_int_eq(seg_nft_commit(nft, &plan->plan, &last->plan, &left, &diags), -ENOENT);
+	ck_assert_uint_eq(heard.elements, 0);
+	sample_fini(next);
+	sample_fini(last);
+}
+END_TEST
+
+/* As many as are told, and one more: none is, and they leave all the same. */
+START_TEST(test_many_leave)
+{
+	struct sample *next = sample_new(3);
+	struct heard heard = {0};
+	const struct seg_nft_left left = {hear, &heard};
+	size_t n = SEG_NFT_LEFT_MAX + (size_t)_i;
+
+	many_elements(plan, n);
+	sample_find(next, "fast")->elems = 0;
+	must_commit(NULL, &plan->plan);
+	ck_assert_int_eq(seg_nft_commit(nft, &plan->plan, &next->plan, &left, &diags), 0);
+	ck_assert_uint_eq(heard.elements, _i ? 0 : n);
+	ck_assert_uint_eq(heard.packets, _i ? 0 : 7 * n);
+	ck_assert(!listed("xxxx"));
+	sample_fini(next);
+}
+END_TEST
+
 /* Other tools commit all the time: that delays nothing, and is no error. */
 START_TEST(test_foreign_commits)
 {
@@ -298,7 +389,7 @@ START_TEST(test_refused_element)
 	elem->comment = "Z-9";
 	elem->place = &place;
 	must_commit(NULL, &plan->plan);
-	ck_assert_int_lt(seg_nft_commit(nft, &plan->plan, &next->plan, &diags), 0);
+	ck_assert_int_lt(seg_nft_commit(nft, &plan->plan, &next->plan, NULL, &diags), 0);
 	ck_assert_uint_eq(diags.errors, 1);
 	ck_assert_str_eq(
 		diags.first->message,
@@ -321,7 +412,7 @@ START_TEST(test_refused_rule)
 	/* A chain that is not in the plan, nor in the kernel. */
 	((struct seg_stmt *)rule->stmt)[1] = (struct seg_stmt){
 		.kind = SEG_S_ACTION, .action = {SEG_V_JUMP, &(struct seg_chain){.name = "nowhere"}}};
-	ck_assert_int_eq(seg_nft_commit(nft, NULL, &plan->plan, &diags), -ENOENT);
+	ck_assert_int_eq(seg_nft_commit(nft, NULL, &plan->plan, NULL, &diags), -ENOENT);
 	ck_assert_uint_eq(diags.errors, 1);
 	ck_assert(strstr(diags.first->message,
 			 "rule 1 of chain input: oifname \"x\" jump nowhere.3: it, or something"));
@@ -633,6 +724,8 @@ int main(void)
 	tcase_add_test(tcase, test_second_owner);
 	tcase_add_test(tcase, test_elements);
 	tcase_add_test(tcase, test_switch);
+	tcase_add_test(tcase, test_what_leaves);
+	tcase_add_loop_test(tcase, test_many_leave, 0, 2);
 	tcase_add_test(tcase, test_foreign_commits);
 	tcase_add_test(tcase, test_refused_element);
 	tcase_add_test(tcase, test_refused_rule);

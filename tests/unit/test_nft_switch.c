@@ -208,7 +208,7 @@ START_TEST(test_nothing_lost_nothing_leaked)
 	run("sysctl -qw net.ipv4.ip_forward=1");
 	seg_diags_init(&diags);
 	ck_assert_int_eq(seg_nft_open(&nft, -1), 0);
-	ck_assert_int_eq(seg_nft_commit(nft, NULL, &old->plan, &diags), 0);
+	ck_assert_int_eq(seg_nft_commit(nft, NULL, &old->plan, NULL, &diags), 0);
 	go(&receiver);
 	settle();
 	go(&sender);
@@ -216,7 +216,7 @@ START_TEST(test_nothing_lost_nothing_leaked)
 	for (uint32_t i = 0; i < SWITCHES; i++) {
 		struct sample *new = policy(2 + i);
 
-		ck_assert_int_eq(seg_nft_commit(nft, &old->plan, &new->plan, &diags), 0);
+		ck_assert_int_eq(seg_nft_commit(nft, &old->plan, &new->plan, NULL, &diags), 0);
 		sample_fini(old);
 		old = new;
 	}
