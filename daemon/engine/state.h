@@ -38,6 +38,7 @@ struct seg_usage {
 	struct seg_hash gone;	 /* struct gone */
 	uint64_t silent;	 /* flows begun inside zones: the kernel is told to send no events of them */
 	bool adopted;		 /* what an earlier life left has not been read yet */
+	bool counted;		 /* and is in the totals already */
 	bool dirty;		 /* something to save */
 };
 

@@ -99,6 +99,7 @@ void seg_usage_init(struct seg_engine *engine)
 	seg_hash_init(&engine->usage.gone, sizeof(struct element_key), sizeof(struct gone));
 	seg_store_load_usage(engine->store, load_row, engine);
 	seg_store_load_counters(engine->store, load_counter, engine);
+	engine->usage.counted = !seg_store_knows_counters(engine->store);
 }
 
 void seg_usage_fini(struct seg_usage *usage)
@@ -191,7 +192,7 @@ void seg_usage_take(struct seg_engine *engine, enum seg_counted which, const str
 	if ((seen->number & SEG_NUMBER_INTRA) && seen->kind == FLOWS && !usage->adopted)
 		usage->silent += more.packets;
 	id = permit_of(engine, seen->number);
-	if (!id)
+	if (!id || (usage->adopted && usage->counted))
 		return;
 	use = use_of(usage, id);
 	add(&use->total, seen->kind, more.packets, more.bytes);

@@ -11,6 +11,7 @@
 struct seg_audit {
 	sqlite3 *db;
 	sqlite3_stmt *put_usage, *put_counter, *drop_counter; /* while a usage transaction is open */
+	bool no_counters; /* schema 1, until totals and counters are saved together */
 	char problem[160];
 };
 
@@ -18,7 +19,6 @@ static const char schema[] =
 	"PRAGMA journal_mode=WAL;"
 	"PRAGMA synchronous=NORMAL;"
 	"PRAGMA cache_size=-256;"
-	"PRAGMA user_version=2;"
 	"CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY, version INTEGER, hash TEXT, at INTEGER NOT NULL,"
 	" uid INTEGER NOT NULL, user TEXT, comment TEXT, ticket TEXT, result INTEGER NOT NULL);"
 	"CREATE INDEX IF NOT EXISTS history_hash ON history (hash);"
@@ -32,6 +32,8 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS counters (key BLOB PRIMARY KEY, packets INTEGER, bytes INTEGER, until INTEGER)"
 	" WITHOUT ROWID;";
 
+#define COUNTERS_KNOWN "PRAGMA user_version=2;"
+
 static int audit_failed(struct seg_audit *audit)
 {
 	snprintf(audit->problem, sizeof(audit->problem), "audit.db: %s",
@@ -39,12 +41,25 @@ static int audit_failed(struct seg_audit *audit)
 	return -EIO;
 }
 
+static int take_version(void *context, int columns, char **value, char **name)
+{
+	struct seg_audit *audit = context;
+
+	(void)columns;
+	(void)name;
+	audit->no_counters = strcmp(value[0], "1") == 0;
+	return 0;
+}
+
 static bool audit_begin_db(struct seg_audit *audit, const char *path)
 {
 	if (sqlite3_open_v2(path, &audit->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 			    NULL) == SQLITE_OK) {
 		sqlite3_busy_timeout(audit->db, 200);
-		if (sqlite3_exec(audit->db, schema, NULL, NULL, NULL) == SQLITE_OK)
+		if (sqlite3_exec(audit->db, "PRAGMA user_version", take_version, audit, NULL) == SQLITE_OK &&
+		    sqlite3_exec(audit->db, schema, NULL, NULL, NULL) == SQLITE_OK &&
+		    (audit->no_counters ||
+		     sqlite3_exec(audit->db, COUNTERS_KNOWN, NULL, NULL, NULL) == SQLITE_OK))
 			return true;
 	}
 	audit_failed(audit);
@@ -343,6 +358,11 @@ int seg_audit_load_counters(struct seg_audit *audit,
 	return r;
 }
 
+bool seg_audit_knows_counters(const struct seg_audit *audit)
+{
+	return !audit->no_counters;
+}
+
 int seg_audit_begin(struct seg_audit *audit)
 {
 	int r;
@@ -420,8 +440,10 @@ int seg_audit_end(struct seg_audit *audit, bool keep)
 	finalize_usage(audit);
 	if (!audit->db)
 		return -EIO;
-	if (keep && sqlite3_exec(audit->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+	if (keep && sqlite3_exec(audit->db, COUNTERS_KNOWN "COMMIT", NULL, NULL, NULL) == SQLITE_OK) {
+		audit->no_counters = false;
 		return 0;
+	}
 	if (keep)
 		audit_failed(audit);
 	sqlite3_exec(audit->db, "ROLLBACK", NULL, NULL, NULL);

@@ -30,6 +30,7 @@ int seg_audit_load_usage(struct seg_audit *audit, void (*each)(void *context, co
 			 void *context);
 int seg_audit_load_counters(struct seg_audit *audit,
 			    void (*each)(void *context, const struct seg_counter_row *row), void *context);
+bool seg_audit_knows_counters(const struct seg_audit *audit);
 int seg_audit_begin(struct seg_audit *audit);
 int seg_audit_put_usage(struct seg_audit *audit, const struct seg_usage_row *row);
 int seg_audit_put_counter(struct seg_audit *audit, const struct seg_counter_row *row);

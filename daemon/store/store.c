@@ -660,6 +660,11 @@ int seg_store_load_counters(struct seg_store *store,
 	return store_evidence(store, seg_audit_load_counters(store->audit, each, context));
 }
 
+bool seg_store_knows_counters(const struct seg_store *store)
+{
+	return seg_audit_knows_counters(store->audit);
+}
+
 int seg_store_begin_usage(struct seg_store *store)
 {
 	return store_evidence(store, seg_audit_begin(store->audit));

@@ -128,6 +128,9 @@ int seg_store_load_usage(struct seg_store *store, void (*each)(void *context, co
 			 void *context);
 int seg_store_load_counters(struct seg_store *store,
 			    void (*each)(void *context, const struct seg_counter_row *row), void *context);
+/* False: totals that an older segd left, which kept no counters. What they stood at is in the totals. True from the
+ * first transaction of usage that is kept. */
+bool seg_store_knows_counters(const struct seg_store *store);
 /* One transaction; keep: false undoes it, with -EIO. */
 int seg_store_begin_usage(struct seg_store *store);
 int seg_store_put_usage(struct seg_store *store, const struct seg_usage_row *row);

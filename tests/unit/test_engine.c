@@ -8,6 +8,7 @@
 #include <ftw.h>
 #include <limits.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -1472,6 +1473,56 @@ START_TEST(test_usage_until_the_commit)
 }
 END_TEST
 
+static void rewrite_audit(const char *sql)
+{
+	char path[256];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/audit.db", w.state);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* An older segd kept totals alone: what the counters of its table stand at is in them already, and is only
+ * noted, once. A state directory that is new knows nothing of a table that is in place. */
+START_TEST(test_usage_of_an_older_life)
+{
+	begin();
+	count_fast("WEB", 100);
+	fake_count(&w.kernel, "slow", "WEB", 0, 10, 1000);
+	ck_assert_int_eq(used("WEB", "packets"), 110);
+	seg_engine_stop(w.engine, w.kernel.now);
+	die();
+	rewrite_audit("DELETE FROM counters; PRAGMA user_version=1;"
+		      "CREATE TRIGGER full INSERT ON counters BEGIN SELECT RAISE(FAIL, 'full'); END;");
+	begin(); /* what it noted cannot be saved */
+	ck_assert_int_eq(used("WEB", "packets"), 110);
+	die();
+	rewrite_audit("DROP TRIGGER full; DROP TABLE counters;");
+	begin();
+	ck_assert_int_eq(used("WEB", "packets"), 110);
+	count_fast("WEB", 5);
+	ck_assert_int_eq(used("WEB", "packets"), 115);
+	die();
+	count_fast("WEB", 7);
+	begin();
+	ck_assert_int_eq(used("WEB", "packets"), 122);
+	die();
+	rewrite_audit("DROP TABLE counters; DROP TABLE usage; PRAGMA user_version=0;");
+	begin();
+	ck_assert_int_eq(used("WEB", "packets"), 122);
+	/* The table went, too: the new one's counters are in no total. */
+	seg_engine_stop(w.engine, w.kernel.now);
+	die();
+	rewrite_audit("DROP TABLE counters; PRAGMA user_version=1;");
+	fake_flush(&w.kernel);
+	begin();
+	count_fast("WEB", 4);
+	ck_assert_int_eq(used("WEB", "packets"), 126);
+}
+END_TEST
+
 /* Readings in slices. */
 
 /* Refused pairs from 10.1.0.7 to 198.51.100.1 and on, each counted `packets` times, with an hour to live. */
@@ -2505,6 +2556,7 @@ int main(void)
 	tcase_add_test(tcase, test_upgrade_of_a_table_without_roads);
 	tcase_add_test(tcase, test_usage_of_what_leaves);
 	tcase_add_test(tcase, test_usage_until_the_commit);
+	tcase_add_test(tcase, test_usage_of_an_older_life);
 	tcase_add_test(tcase, test_usage_of_what_comes_back);
 	tcase_add_test(tcase, test_isolate);
 	tcase_add_test(tcase, test_stage_of_permits);

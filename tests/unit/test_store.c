@@ -341,6 +341,31 @@ START_TEST(test_saves_are_whole)
 }
 END_TEST
 
+/* A file of an older segd bears its number until counters are in it, or a crash would pass for known
+ * counters. */
+START_TEST(test_counters_of_an_older_file)
+{
+	char path[128];
+	sqlite3 *older;
+
+	ck_assert(seg_store_knows_counters(store));
+	snprintf(path, sizeof(path), "%s/audit.db", dir);
+	ck_assert_int_eq(sqlite3_open(path, &older), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(older, "PRAGMA user_version=1", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(older);
+	again();
+	ck_assert_int_eq(seg_store_begin_usage(store), 0);
+	ck_assert_int_eq(seg_store_end_usage(store, false), -EIO);
+	again();
+	ck_assert(!seg_store_knows_counters(store));
+	ck_assert_int_eq(seg_store_begin_usage(store), 0);
+	ck_assert_int_eq(seg_store_end_usage(store, true), 0);
+	ck_assert(seg_store_knows_counters(store));
+	again();
+	ck_assert(seg_store_knows_counters(store));
+}
+END_TEST
+
 START_TEST(test_broken_audit_is_put_aside)
 {
 	struct seg_record record = {.version = 1, .result = SEG_CONFIRMED};
@@ -398,6 +423,7 @@ int main(void)
 	tcase_add_test(tcase, test_usage);
 	tcase_add_test(tcase, test_counters);
 	tcase_add_test(tcase, test_saves_are_whole);
+	tcase_add_test(tcase, test_counters_of_an_older_file);
 	tcase_add_test(tcase, test_broken_audit_is_put_aside);
 	tcase_add_test(tcase, test_unwritable_keeps_the_old);
 	suite_add_tcase(suite, tcase);
