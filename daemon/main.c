@@ -142,6 +142,7 @@ out:
 static void seal_without_settings(void)
 {
 	struct seg_plan *image = NULL, *sealed = seg_plan_sealed(1, false);
+	struct seg_change change = seg_plan_diff(NULL, sealed, sealed->arena);
 	struct seg_nft *nft = NULL;
 	struct seg_diags diags;
 	int r;
@@ -151,7 +152,7 @@ static void seal_without_settings(void)
 	if (!r)
 		r = seg_nft_read(nft, &image);
 	if (!r && !image)
-		r = seg_nft_commit(nft, NULL, sealed, NULL, &diags);
+		r = seg_nft_commit(nft, &change, NULL, &diags);
 	if (!r)
 		fprintf(stderr, "segd: the gateway has its rules or is sealed\n");
 	if (nft)

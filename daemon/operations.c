@@ -31,15 +31,15 @@ static void on_missed(evutil_socket_t fd, short what, void *context)
 	seg_engine_transaction(loop->engine, NULL, seg_wall());
 }
 
-static int kernel_commit(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
-			 const struct seg_nft_left *left, struct seg_diags *diags)
+static int kernel_commit(void *kernel, const struct seg_change *change, const struct seg_nft_left *left,
+			 struct seg_diags *diags)
 {
 	struct seg_loop *loop = kernel;
 	const struct timeval now = {0};
 	int r;
 
 	(void)seg_nft_monitor_pause(loop->monitor, true);
-	r = seg_nft_commit(loop->nft, old, new, left, diags);
+	r = seg_nft_commit(loop->nft, change, left, diags);
 	if (seg_nft_monitor_pause(loop->monitor, false) || seg_nft_disturbed(loop->nft))
 		event_base_once(loop->base, -1, EV_TIMEOUT, on_missed, loop, &now);
 

@@ -53,17 +53,25 @@ static bool mends(const struct seg_engine *engine, const struct seg_plan *image,
 	       seg_plan_same_structure(engine->plan, plan);
 }
 
-/* A plan that fits into what is in the kernel where that is possible, so that only elements move. */
-static struct seg_plan *build_beside(struct seg_engine *engine, const struct seg_rulebook *book,
-				     const struct seg_plan *image, time_t now)
+static bool fits(const struct seg_change *change)
 {
-	uint32_t generation = image ? image->generation : 1;
-	struct seg_plan *plan = build(engine, book, generation, now);
+	return !change->switches && !change->bases && !change->replace;
+}
 
-	if (!image || seg_plan_same_structure(image, plan) || mends(engine, image, plan))
+/* The way to a plan that fits into what is in the kernel where that is possible, so that only elements move. */
+static struct seg_plan *build_beside(struct seg_engine *engine, const struct seg_rulebook *book,
+				     const struct seg_plan *image, time_t now, struct seg_arena *arena,
+				     struct seg_change *change)
+{
+	struct seg_plan *plan = build(engine, book, image ? image->generation : 1, now);
+
+	*change = seg_plan_diff(image, plan, arena);
+	if (!image || fits(change) || mends(engine, image, plan))
 		return plan;
 	seg_plan_free(plan);
-	return build(engine, book, generation + 1, now);
+	plan = build(engine, book, image->generation + 1, now);
+	*change = seg_plan_diff(image, plan, arena);
+	return plan;
 }
 
 static int read_image(struct seg_engine *engine, time_t now, struct seg_plan **image)
@@ -91,39 +99,49 @@ static bool has_counters(const struct seg_plan *plan)
 }
 
 /* What the commit made anew counts from where it was made. */
-static void account_commit(struct seg_engine *engine, const struct seg_plan *there,
-			   const struct seg_plan *plan, const struct seg_usage_change *change)
+static void account_commit(struct seg_engine *engine, const struct seg_change *change,
+			   const struct seg_usage_change *used)
 {
-	if (has_counters(there) && has_counters(plan)) {
-		seg_usage_committed(change);
+	if (used && !change->replace && has_counters(change->from) && has_counters(change->to)) {
+		seg_usage_committed(used);
 		return;
 	}
 	seg_usage_forget_table(engine);
 	seg_refusals_forget_table(engine);
 }
 
+static int commit_change(struct seg_engine *engine, const struct seg_change *change, time_t now,
+			 struct seg_diags *diags)
+{
+	struct seg_usage_change *used = change->from ? seg_usage_follow(engine, change, now) : NULL;
+	struct seg_nft_left left = {seg_usage_left, used};
+	int r;
+
+	if (used && change->from == engine->plan)
+		seg_usage_read_leaving(used);
+	seg_usage_save(engine);
+	r = engine->ops->commit(engine->kernel, change, used ? &left : NULL, diags);
+	if (!r)
+		account_commit(engine, change, used);
+	seg_usage_change_free(used);
+	return r;
+}
+
 static int commit_beside(struct seg_engine *engine, const struct seg_rulebook *book,
 			 const struct seg_plan *there, time_t now, struct seg_diags *diags,
 			 struct seg_plan **plan)
 {
-	struct seg_usage_change *change;
-	struct seg_nft_left left;
+	struct seg_arena *arena = seg_arena_new();
+	struct seg_change change;
 	int r;
 
-	*plan = build_beside(engine, book, there, now);
-	change = there ? seg_usage_compare(engine, there, *plan, now) : NULL;
-	left = (struct seg_nft_left){seg_usage_left, change};
-	if (change && there == engine->plan)
-		seg_usage_read_leaving(change);
-	seg_usage_save(engine);
-	r = engine->ops->commit(engine->kernel, there, *plan, change ? &left : NULL, diags);
+	*plan = build_beside(engine, book, there, now, arena, &change);
+	r = commit_change(engine, &change, now, diags);
 	if (r) {
 		seg_plan_free(*plan);
 		*plan = NULL;
-	} else {
-		account_commit(engine, there, *plan, change);
 	}
-	seg_usage_change_free(change);
+	seg_arena_free(arena);
 	return r;
 }
 

@@ -262,11 +262,12 @@ static void load_what_was_kept(struct seg_engine *engine, time_t now)
 static int seal_an_empty_kernel(struct seg_engine *engine)
 {
 	struct seg_plan *sealed = seg_plan_sealed(1, engine->options.observe);
+	struct seg_change change = seg_plan_diff(NULL, sealed, sealed->arena);
 	struct seg_diags diags;
 	int r;
 
 	seg_diags_init(&diags);
-	r = engine->ops->commit(engine->kernel, NULL, sealed, NULL, &diags);
+	r = engine->ops->commit(engine->kernel, &change, NULL, &diags);
 	seg_diags_fini(&diags);
 	if (r) {
 		seg_plan_free(sealed);

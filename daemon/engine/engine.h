@@ -72,8 +72,8 @@ struct seg_walker {
 
 /* The kernel as the engine sees it; `kernel` is handed through. Results as in daemon/kernel. */
 struct seg_kernel_ops {
-	int (*commit)(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
-		      const struct seg_nft_left *left, struct seg_diags *diags);
+	int (*commit)(void *kernel, const struct seg_change *change, const struct seg_nft_left *left,
+		      struct seg_diags *diags);
 	/* True: what the last commit left is what stands (elements end by themselves all the same). */
 	bool (*untouched)(void *kernel);
 	int (*read)(void *kernel, struct seg_plan **image);

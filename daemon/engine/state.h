@@ -332,10 +332,9 @@ void seg_usage_take(struct seg_engine *engine, enum seg_counted which, const str
 		    const struct seg_elem *elem, time_t now);
 void seg_usage_forget_gone(struct seg_engine *engine, time_t now);
 void seg_usage_forget_table(struct seg_engine *engine);
-/* From one plan to another: what is read before, in and behind the commit. Borrows both plans. */
+/* From one plan to another: what is read before, in and behind the commit. Borrows the change. */
 struct seg_usage_change;
-struct seg_usage_change *seg_usage_compare(struct seg_engine *engine, const struct seg_plan *from,
-					   const struct seg_plan *to, time_t now);
+struct seg_usage_change *seg_usage_follow(struct seg_engine *engine, const struct seg_change *change, time_t now);
 void seg_usage_change_free(struct seg_usage_change *change); /* NULL allowed */
 /* Before another takes the place of the plan in force: what leaves with it takes its counters along. Who dies
  * in the commit, or is not told what left, has counted until here. */

@@ -255,22 +255,18 @@ struct seg_usage_change {
 	struct seg_set_change set[SEG_FAST_OWN + 1]; /* empty: of those that packets fill, and of missing ones */
 };
 
-struct seg_usage_change *seg_usage_compare(struct seg_engine *engine, const struct seg_plan *from,
-					   const struct seg_plan *to, time_t now)
+struct seg_usage_change *seg_usage_follow(struct seg_engine *engine, const struct seg_change *change, time_t now)
 {
 	struct seg_arena *arena = seg_arena_new();
-	struct seg_usage_change *change = SEG_NEW(arena, struct seg_usage_change);
+	struct seg_usage_change *used = SEG_NEW(arena, struct seg_usage_change);
 
-	*change = (struct seg_usage_change){
-		.engine = engine, .arena = arena, .from = from, .to = to, .now = now};
-	for (enum seg_counted set = SEG_FAST; set <= SEG_FAST_OWN; set++) {
-		const struct seg_set *was = seg_plan_set(from, seg_counted_name[set]),
-				     *is = seg_plan_set(to, seg_counted_name[set]);
-
-		if (was && is) /* the table of an older segd has not all of them */
-			seg_set_diff(was, is, seg_plan_later_ms(from, to), arena, &change->set[set]);
-	}
-	return change;
+	*used = (struct seg_usage_change){
+		.engine = engine, .arena = arena, .from = change->from, .to = change->to, .now = now};
+	for (size_t i = 0; i < change->sets; i++)
+		for (enum seg_counted set = SEG_FAST; set <= SEG_FAST_OWN; set++)
+			if (strcmp(change->set[i].set->name, seg_counted_name[set]) == 0)
+				used->set[set] = change->set[i];
+	return used;
 }
 
 void seg_usage_change_free(struct seg_usage_change *change)
@@ -338,11 +334,16 @@ static void leave_number(struct leaving *leaving, const struct seg_plan *plan, u
 
 static void leave_numbers(const struct seg_usage_change *change, struct leaving *leaving)
 {
-	const struct seg_plan *plan = change->engine->plan;
+	const struct seg_plan *plan = change->engine->plan, *to = change->to;
 
-	for (size_t i = 0; i < plan->numbers && !leaving->many; i++)
-		if (!seg_plan_number(change->to, plan->number[i].number))
-			leave_number(leaving, plan, plan->number[i].number, change->arena);
+	for (size_t i = 0, k = 0; i < plan->numbers && !leaving->many; i++) {
+		uint32_t number = plan->number[i].number;
+
+		while (k < to->numbers && to->number[k].number < number) /* both are sorted */
+			k++;
+		if (k == to->numbers || to->number[k].number != number)
+			leave_number(leaving, plan, number, change->arena);
+	}
 }
 
 static void read_one_by_one(const struct seg_usage_change *change, const struct leaving *leaving)

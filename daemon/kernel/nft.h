@@ -36,7 +36,7 @@ int seg_nft_fd(const struct seg_nft *nft);             /* for the descriptor sto
 uint32_t seg_nft_portid(const struct seg_nft *nft);    /* to tell our own notifications */
 enum seg_ownership seg_nft_ownership(const struct seg_nft *nft);
 
-/* Goes from old (NULL: nothing there) to new: dry run first (where there is more than one batch, and something
+/* Goes from one plan to another: dry run first (where there is more than one batch, and something
  * in force), then the batches of plan/diff.h, each
  * with the generation check (-ERESTART is retried a few times, then returned). With owner and persist
  * available the table is created or adopted (flags 6). Also keeps the keeper table. A table that was there and
@@ -45,8 +45,8 @@ enum seg_ownership seg_nft_ownership(const struct seg_nft *nft);
  * left: NULL, nobody. Of more than SEG_NFT_LEFT_MAX elements, or of a set or table that goes as a whole, nothing is
  * heard. */
 #define SEG_NFT_LEFT_MAX 8192
-int seg_nft_commit(struct seg_nft *nft, const struct seg_plan *old, const struct seg_plan *new,
-		   const struct seg_nft_left *left, struct seg_diags *diags);
+int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const struct seg_nft_left *left,
+		   struct seg_diags *diags);
 
 /* True where nobody has committed anything to nf_tables since our last commit: what it made is what stands,
  * but for elements whose timeout is over. */

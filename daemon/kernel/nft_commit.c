@@ -438,11 +438,17 @@ static int run(struct commit *c)
 	return 0;
 }
 
-int seg_nft_commit(struct seg_nft *nft, const struct seg_plan *old, const struct seg_plan *new,
-		   const struct seg_nft_left *left, struct seg_diags *diags)
+int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const struct seg_nft_left *left,
+		   struct seg_diags *diags)
 {
 	struct seg_arena *arena = seg_arena_new();
-	struct commit c = {.nft = nft, .old = old, .new = new, .left = left, .arena = arena, .diags = diags};
+	struct commit c = {.nft = nft,
+			   .old = change->from,
+			   .new = change->to,
+			   .change = *change,
+			   .left = left,
+			   .arena = arena,
+			   .diags = diags};
 	size_t said = diags->errors;
 	int ret;
 
@@ -451,8 +457,10 @@ int seg_nft_commit(struct seg_nft *nft, const struct seg_plan *old, const struct
 		ret = seg_nft_keep(nft, diags);
 	if (ret < 0)
 		goto out;
-	c.change = seg_plan_diff(c.claim.replace ? NULL : old, new, arena);
-	c.change.replace |= c.claim.replace;
+	if (c.claim.replace && !change->replace) {
+		c.change = seg_plan_diff(NULL, c.new, arena);
+		c.change.replace = true;
+	}
 	if (c.change.empty && !c.claim.needed)
 		goto out;
 	encode(&c);

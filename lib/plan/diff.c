@@ -309,9 +309,12 @@ struct seg_change seg_plan_diff(const struct seg_plan *old, const struct seg_pla
 	if (c->replace) {
 		struct seg_change anew = seg_plan_diff(NULL, new, arena);
 
+		anew.from = old;
 		anew.replace = true;
 		return anew;
 	}
+	c->from = old;
+	c->to = new;
 	c->switches = c->new_sets || c->new_chains || c->old_sets || c->old_chains;
 	c->empty = !c->switches && !c->sets && !c->bases;
 	return *c;

@@ -26,6 +26,7 @@ struct seg_set_change {
 };
 
 struct seg_change {
+	const struct seg_plan *from, *to;    /* from NULL: an empty kernel */
 	bool empty;
 	bool switches;                       /* A or C is not empty */
 	bool replace;                        /* delete the table; the rest is as from an empty kernel */
@@ -39,7 +40,7 @@ struct seg_change {
 
 /* Would the new plan fit into the old one's structure (same chains, rules, sets; only elements differ)? */
 bool seg_plan_same_structure(const struct seg_plan *old, const struct seg_plan *new);
-/* old NULL: an empty kernel. Lives in arena. Elements that end more than a second and a half apart differ. */
+/* old NULL: an empty kernel. Lives in arena, borrows both plans. Elements that end more than a second and a half apart differ. */
 struct seg_change seg_plan_diff(const struct seg_plan *old, const struct seg_plan *new, struct seg_arena *arena);
 
 /* How much later the timeouts of one plan began to run than those of another. */

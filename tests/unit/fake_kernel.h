@@ -231,27 +231,22 @@ static void fake_write(struct fake_kernel *fake, const struct seg_plan *new, con
 	fake->committed_at = fake->mono;
 }
 
-static int fake_commit(void *kernel, const struct seg_plan *old, const struct seg_plan *new,
-		       const struct seg_nft_left *left, struct seg_diags *diags)
+static int fake_commit(void *kernel, const struct seg_change *change, const struct seg_nft_left *left,
+		       struct seg_diags *diags)
 {
 	struct fake_kernel *fake = kernel;
-	struct seg_arena *arena;
-	struct seg_change change;
 
 	(void)diags;
 	if (fake->meanwhile)
 		fake->meanwhile();
-	if ((old != NULL) != (fake->image != NULL) || fake->refuse)
+	if ((change->from != NULL) != (fake->image != NULL) || fake->refuse)
 		return fake->refuse ? -fake->refuse : -ENOENT;
 	fake->commits++;
 	fake->touched = false;
-	arena = seg_arena_new();
-	change = seg_plan_diff(old, new, arena);
-	if (!change.empty) {
-		fake_tell_left(fake, &change, fake->mute ? NULL : left);
-		fake_write(fake, new, &change);
+	if (!change->empty) {
+		fake_tell_left(fake, change, fake->mute ? NULL : left);
+		fake_write(fake, change->to, change);
 	}
-	seg_arena_free(arena);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "kernel/nft_wire.h"
 #include "plan/build.h"
 #include "policy/load.h"
+#include "commit_plan.h"
 #include "sample_plan.h"
 #include "runner.h"
 
@@ -80,7 +81,7 @@ static void must_commit(const struct seg_plan *old, const struct seg_plan *new)
 	int ret;
 
 	committed = time(NULL);
-	ret = seg_nft_commit(nft, old, new, NULL, &diags);
+	ret = commit_plan(nft, old, new, NULL, &diags);
 	ck_assert_msg(ret == 0, "%d: %s", ret, diags.first ? diags.first->message : "nothing said");
 	ck_assert_uint_eq(diags.errors, 0);
 }
@@ -212,7 +213,7 @@ START_TEST(test_second_owner)
 	must_commit(NULL, &plan->plan);
 	ck_assert_int_eq(seg_nft_open(&other, -1), 0);
 	if (seg_nft_ownership(nft) == SEG_OWNED_PERSIST) {
-		ck_assert_int_eq(seg_nft_commit(other, NULL, &plan->plan, NULL, &diags), -EPERM);
+		ck_assert_int_eq(commit_plan(other, NULL, &plan->plan, NULL, &diags), -EPERM);
 		ck_assert(strstr(diags.first->message, "belongs to another process"));
 	}
 	seg_nft_close(other);
@@ -315,7 +316,7 @@ START_TEST(test_what_leaves)
 	((struct seg_elem *)sample_find(next, "fast")->elem)[0].timeout_ms = 7200000;
 	sample_find(next, "fast")->elems--;
 	sample_find(next, "group4")->elems--; /* counts nothing */
-	ck_assert_int_eq(seg_nft_commit(nft, &plan->plan, &next->plan, &left, &diags), 0);
+	ck_assert_int_eq(commit_plan(nft, &plan->plan, &next->plan, &left, &diags), 0);
 	ck_assert_uint_eq(heard.elements, 2);
 	ck_assert_uint_eq(heard.packets, 21);
 	ck_assert_uint_eq(heard.bytes, 1700);
@@ -323,7 +324,7 @@ START_TEST(test_what_leaves)
 	/* A refused commit takes nothing away: the one that has gone already is not there. */
 	heard = (struct heard){0};
 	sample_find(last, "fast")->elems = 0;
-	ck_assert_int_eq(seg_nft_commit(nft, &plan->plan, &last->plan, &left, &diags), -ENOENT);
+	ck_assert_int_eq(commit_plan(nft, &plan->plan, &last->plan, &left, &diags), -ENOENT);
 	ck_assert_uint_eq(heard.elements, 0);
 	sample_fini(next);
 	sample_fini(last);
@@ -341,7 +342,7 @@ START_TEST(test_many_leave)
 	many_elements(plan, n);
 	sample_find(next, "fast")->elems = 0;
 	must_commit(NULL, &plan->plan);
-	ck_assert_int_eq(seg_nft_commit(nft, &plan->plan, &next->plan, &left, &diags), 0);
+	ck_assert_int_eq(commit_plan(nft, &plan->plan, &next->plan, &left, &diags), 0);
 	ck_assert_uint_eq(heard.elements, _i ? 0 : n);
 	ck_assert_uint_eq(heard.packets, _i ? 0 : 7 * n);
 	ck_assert(!listed("xxxx"));
@@ -389,7 +390,7 @@ START_TEST(test_refused_element)
 	elem->comment = "Z-9";
 	elem->place = &place;
 	must_commit(NULL, &plan->plan);
-	ck_assert_int_lt(seg_nft_commit(nft, &plan->plan, &next->plan, NULL, &diags), 0);
+	ck_assert_int_lt(commit_plan(nft, &plan->plan, &next->plan, NULL, &diags), 0);
 	ck_assert_uint_eq(diags.errors, 1);
 	ck_assert_str_eq(
 		diags.first->message,
@@ -412,7 +413,7 @@ START_TEST(test_refused_rule)
 	/* A chain that is not in the plan, nor in the kernel. */
 	((struct seg_stmt *)rule->stmt)[1] = (struct seg_stmt){
 		.kind = SEG_S_ACTION, .action = {SEG_V_JUMP, &(struct seg_chain){.name = "nowhere"}}};
-	ck_assert_int_eq(seg_nft_commit(nft, NULL, &plan->plan, NULL, &diags), -ENOENT);
+	ck_assert_int_eq(commit_plan(nft, NULL, &plan->plan, NULL, &diags), -ENOENT);
 	ck_assert_uint_eq(diags.errors, 1);
 	ck_assert(strstr(diags.first->message,
 			 "rule 1 of chain input: oifname \"x\" jump nowhere.3: it, or something"));

@@ -18,6 +18,7 @@
 #include "kernel/nft_bypass.h"
 #include "kernel/nft_monitor.h"
 #include "kernel/nft_wire.h"
+#include "commit_plan.h"
 #include "sample_plan.h"
 #include "runner.h"
 
@@ -296,7 +297,7 @@ START_TEST(test_pause)
 	seg_diags_init(&diags);
 	ck_assert_int_eq(seg_nft_open(&ours, -1), 0);
 	ck_assert_int_eq(seg_nft_monitor_pause(monitor, true), 0);
-	ck_assert_int_eq(seg_nft_commit(ours, NULL, &plan->plan, NULL, &diags), 0);
+	ck_assert_int_eq(commit_plan(ours, NULL, &plan->plan, NULL, &diags), 0);
 	ck_assert_int_eq(seg_nft_monitor_pause(monitor, false), 0);
 	ck_assert_int_eq(seg_nft_monitor_read(monitor), 0);
 	ck_assert_uint_eq(n_seen, 0);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "kernel/nft.h"
+#include "commit_plan.h"
 #include "sample_plan.h"
 #include "runner.h"
 
@@ -208,7 +209,7 @@ START_TEST(test_nothing_lost_nothing_leaked)
 	run("sysctl -qw net.ipv4.ip_forward=1");
 	seg_diags_init(&diags);
 	ck_assert_int_eq(seg_nft_open(&nft, -1), 0);
-	ck_assert_int_eq(seg_nft_commit(nft, NULL, &old->plan, NULL, &diags), 0);
+	ck_assert_int_eq(commit_plan(nft, NULL, &old->plan, NULL, &diags), 0);
 	go(&receiver);
 	settle();
 	go(&sender);
@@ -216,7 +217,7 @@ START_TEST(test_nothing_lost_nothing_leaked)
 	for (uint32_t i = 0; i < SWITCHES; i++) {
 		struct sample *new = policy(2 + i);
 
-		ck_assert_int_eq(seg_nft_commit(nft, &old->plan, &new->plan, NULL, &diags), 0);
+		ck_assert_int_eq(commit_plan(nft, &old->plan, &new->plan, NULL, &diags), 0);
 		sample_fini(old);
 		old = new;
 	}
