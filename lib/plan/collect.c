@@ -209,10 +209,12 @@ struct destinations {
 static void cross(const struct job *job, enum seg_way way, unsigned zone, enum seg_family family,
 		  const struct sources *src, bool whole_src, const struct destinations *dst)
 {
-	struct seg_ranges to = seg_ranges_only(dst->ranges, family),
-			  from = seg_ranges_only(src->ranges, family);
+	struct seg_ranges from = seg_ranges_only(src->ranges, family), to;
 	size_t sources = whole_src ? 1 : from.n;
 
+	if (!sources)
+		return;
+	to = seg_ranges_only(dst->ranges, family);
 	for (size_t i = 0; i < sources; i++) {
 		struct seg_range source = whole_src ? everything(family) : from.range[i];
 
@@ -257,7 +259,8 @@ static void put_room(const struct job *job, enum seg_way way, unsigned zone, con
 			cross(job, way, zone, families[i], &unbound, true, dst);
 		if (!from->whole)
 			cross(job, way, zone, families[i], &unbound, false, dst);
-		cross(job, way, zone, families[i], &bound, false, dst);
+		if (bound.ranges.n > 0)
+			cross(job, way, zone, families[i], &bound, false, dst);
 	}
 }
 
