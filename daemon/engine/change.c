@@ -359,6 +359,43 @@ void seg_apply_reload(struct seg_engine *engine, time_t now)
 	json_decref(out);
 }
 
+/* The version that went back by itself last, if nothing has come after that. */
+struct went_back {
+	unsigned version;
+	time_t at;
+	bool over; /* what is older does not matter */
+};
+
+/* First comes the daemon's own record of the version that came back, then that of the one that went. */
+static void find_went_back(void *context, const struct seg_record *entry)
+{
+	struct went_back *last = context;
+
+	if (last->over)
+		return;
+	if (last->at) {
+		last->version = entry->result == SEG_ROLLED_BACK ? entry->version : 0;
+		last->over = true;
+		return;
+	}
+	last->at = entry->at;
+	last->over = entry->result != SEG_CONFIRMED || !entry->user || strcmp(entry->user, "segd") != 0;
+}
+
+static int nothing_pending(struct seg_engine *engine, json_t **out)
+{
+	struct went_back last = {0};
+	char at[SEG_TIME_STRLEN];
+
+	seg_store_each_record(engine->store, find_went_back, &last);
+	if (!last.version)
+		return seg_answer_error(out, -ENOENT, "nothing-pending", "no policy waits for a confirmation");
+	seg_time_format(last.at, engine->running ? engine->running->policy->timezone : NULL, at);
+	return seg_answer_error(out, -ENOENT, "nothing-pending",
+				"version %u was not confirmed in time: version %u came back at %s; apply it again",
+				last.version, engine->state.current, at);
+}
+
 int seg_engine_confirm(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	struct seg_state before = engine->state;
@@ -370,8 +407,7 @@ int seg_engine_confirm(struct seg_engine *engine, const struct seg_request *requ
 	int r;
 
 	if (!engine->state.confirm_until)
-		return seg_answer_error(out, -ENOENT, "nothing-pending",
-					"no policy waits for a confirmation");
+		return nothing_pending(engine, out);
 	engine->state.confirmed = engine->state.current;
 	engine->state.confirm_until = 0;
 	r = seg_change_save(engine, request->now);

@@ -577,6 +577,26 @@ START_TEST(test_goes_back_by_itself)
 }
 END_TEST
 
+/* Who confirms too late is told what became of it. */
+START_TEST(test_confirmed_too_late)
+{
+	struct seg_request request = {.now = w.kernel.now};
+	json_t *out = NULL;
+
+	apply_pending();
+	pass(121);
+	ck_assert_int_lt(seg_engine_confirm(w.engine, &request, &out), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "code")), "nothing-pending");
+	ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(out, "message")),
+				     "version 2 was not confirmed in time: version 1 came back at "));
+	json_decref(out);
+	json_decref(call(seg_engine_rollback, json_pack("{s:i}", "version", 1), NULL));
+	ck_assert_int_lt(seg_engine_confirm(w.engine, &request, &out), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "message")), "no policy waits for a confirmation");
+	json_decref(out);
+}
+END_TEST
+
 START_TEST(test_confirmed_stays)
 {
 	const char *code;
@@ -2498,6 +2518,7 @@ int main(void)
 	tcase_add_test(tcase, test_covered_flow_lives_on);
 	tcase_add_test(tcase, test_own_session_is_kept);
 	tcase_add_test(tcase, test_goes_back_by_itself);
+	tcase_add_test(tcase, test_confirmed_too_late);
 	tcase_add_test(tcase, test_confirmed_stays);
 	tcase_add_test(tcase, test_deadline_survives_a_restart);
 	tcase_add_test(tcase, test_deadline_passes_while_dead);
