@@ -21,7 +21,7 @@ static void prepare_conntrack(struct seg_loop *loop)
 		seg_log_line("%s cannot be set: counts or events of flows are missing", failed[i]);
 }
 
-/* Somebody committed while we did: the table is looked at as a whole. */
+/* Somebody committed while we did, or tried to: the table is looked at as a whole. */
 static void on_missed(evutil_socket_t fd, short what, void *context)
 {
 	struct seg_loop *loop = context;

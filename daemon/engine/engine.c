@@ -433,12 +433,15 @@ static void repair(struct seg_engine *engine, time_t now)
 	seg_watch_look_again(engine);
 }
 
-/* Notifications were lost: is what we hold still there? */
+/* Notifications were lost: is what we hold still there? A repair that is to come reads it, too: one that
+ * fails while somebody commits asks for a look each time, and must not be begun by that at once. */
 static void look_for_changes(struct seg_engine *engine, time_t now)
 {
 	struct seg_plan *image = NULL;
 	struct seg_findings findings = {0};
 
+	if (engine->next_repair > now)
+		return;
 	if (engine->ops->read(engine->kernel, &image)) {
 		engine->next_repair = now + 1;
 		return;

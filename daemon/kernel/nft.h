@@ -51,7 +51,8 @@ int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const s
 /* True where nobody has committed anything to nf_tables since our last commit: what it made is what stands,
  * but for elements whose timeout is over. */
 bool seg_nft_untouched(struct seg_nft *nft);
-/* True where somebody did while our last commit went on or since: what the monitor may have missed. */
+/* Behind a commit, also one that failed: true where somebody else has committed since the table was read that it began
+ * from, or since the commit before. The monitor may have missed it, and ours knew nothing of it. */
 bool seg_nft_disturbed(struct seg_nft *nft);
 
 /* What is in the kernel, as a plan: sets with their elements (dynamic ones without), chains with

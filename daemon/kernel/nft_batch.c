@@ -334,6 +334,13 @@ static struct iovec part_of(const struct seg_nft_batch *batch, const struct seg_
 	return (struct iovec){batch->data + start, offset_of(batch, span->end) - start};
 }
 
+/* The kernel leaves out 0. */
+static void count_ours(struct seg_nft *nft)
+{
+	if (nft->known_at && ++nft->known_at == 0)
+		nft->known_at = 1;
+}
+
 int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, const struct seg_nft_span span[2],
 		       uint32_t kernel_generation, bool commit, struct seg_diags *diags)
 {
@@ -363,7 +370,12 @@ int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, const s
 	do {
 		sent = sendmsg(mnl_socket_get_fd(nft->socket), &message, 0);
 	} while (sent < 0 && errno == EINTR);
-	return sent < 0 ? -errno : read_answers(nft, &sending);
+	if (sent < 0)
+		return -errno;
+	ret = read_answers(nft, &sending);
+	if (ret == 0 && commit)
+		count_ours(nft);
+	return ret;
 }
 
 int seg_nft_batch_commit(struct seg_nft *nft, struct seg_nft_batch *batch, struct seg_diags *diags)

@@ -272,7 +272,6 @@ static int send_spans(struct commit *c, const struct seg_nft_span span[2], bool 
 		ret = seg_nft_batch_send(c->nft, &c->batch, span, c->kernel_generation, commit, c->diags);
 		if (ret != -ERESTART)
 			break;
-		c->nft->disturbed = true;
 		ret = seg_nft_read_generation(c->nft, &c->kernel_generation);
 		if (ret < 0)
 			return ret;
@@ -409,7 +408,6 @@ static int run(struct commit *c)
 	int ret;
 
 	c->nft->left_at = 0;
-	c->nft->disturbed = false;
 	ret = seg_nft_read_generation(c->nft, &c->kernel_generation);
 
 	if (ret == 0)
@@ -430,11 +428,11 @@ static int run(struct commit *c)
 	/* The new permits are in force. Should a number not end, the table is looked at as a whole, and
 	 * mended. */
 	if (!c->change.replace && send_part(c, c->numbers, c->delete) < 0)
-		c->nft->disturbed = true;
+		c->nft->incomplete = true;
 	/* The new rules are in force. What is left of the old goes with the next commit, which finds it. */
 	c->diags = NULL;
-	if (send_part(c, c->delete, c->end) == 0 && !c->nft->disturbed)
-		c->nft->left_at = c->kernel_generation;
+	if (send_part(c, c->delete, c->end) == 0 && !c->nft->incomplete)
+		c->nft->left_at = c->nft->known_at;
 	return 0;
 }
 
@@ -452,7 +450,10 @@ int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const s
 	size_t said = diags->errors;
 	int ret;
 
-	ret = claim(&c);
+	nft->incomplete = false;
+	ret = nft->known_at ? 0 : seg_nft_read_generation(nft, &nft->known_at);
+	if (ret == 0)
+		ret = claim(&c);
 	if (ret == 0)
 		ret = seg_nft_keep(nft, diags);
 	if (ret < 0)
@@ -476,7 +477,10 @@ out:
 
 bool seg_nft_disturbed(struct seg_nft *nft)
 {
-	return nft->disturbed || (nft->left_at && !seg_nft_untouched(nft));
+	uint32_t generation;
+
+	return nft->incomplete || seg_nft_read_generation(nft, &generation) < 0 ||
+	       generation != nft->known_at;
 }
 
 bool seg_nft_untouched(struct seg_nft *nft)

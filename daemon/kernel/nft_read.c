@@ -354,8 +354,10 @@ static int dump_all(struct image *image)
 	/* A set or the table went away while it was read. */
 	if (ret == -ENOENT || (ret == 0 && (before != after || image->torn)))
 		ret = -EINTR;
-	if (ret == 0)
+	if (ret == 0) {
+		image->nft->known_at = after;
 		decode_rules(image);
+	}
 	return ret;
 }
 
@@ -377,11 +379,16 @@ static int read_image(struct seg_nft *nft, struct seg_plan **plan)
 int seg_nft_read(struct seg_nft *nft, struct seg_plan **image)
 {
 	struct seg_nft_table table;
+	uint32_t generation;
 	int ret = -EINTR;
 
 	*image = NULL;
 	for (unsigned i = 0; i < SEG_NFT_RETRIES && ret == -EINTR; i++) {
-		ret = seg_nft_read_table(nft, SEG_TABLE, &table);
+		ret = seg_nft_read_generation(nft, &generation);
+		if (ret == 0)
+			ret = seg_nft_read_table(nft, SEG_TABLE, &table);
+		if (ret == 0 && !table.exists)
+			nft->known_at = generation;
 		if (ret < 0 || !table.exists)
 			return ret;
 		ret = read_image(nft, image);

@@ -56,8 +56,10 @@ struct seg_nft {
 	enum seg_ownership ownership;
 	size_t sndbuf;             /* as large as the largest batch so far */
 	uint32_t generation;       /* of the plan last committed or read; 0: none, or taken out by us */
-	uint32_t left_at;          /* the kernel's generation behind our last commit; 0: none, or not ours alone */
-	bool disturbed;            /* somebody else committed while our last commit went on */
+	uint32_t known_at;         /* where the kernel's generation is if nobody but us has committed since we last read
+				    * the table, or first committed; 0: neither yet */
+	uint32_t left_at;          /* the same behind our last commit; 0: there was none, or it is not complete */
+	bool incomplete;           /* of our last commit something is missing, and nobody was told */
 };
 
 /* -- nft_words.c ------------------------------------------------------- */

@@ -1493,6 +1493,26 @@ START_TEST(test_usage_until_the_commit)
 }
 END_TEST
 
+/* A repair that the kernel refuses while somebody commits on and on: each attempt asks for another look, and
+ * the one that is to come in a second answers them all. */
+START_TEST(test_refused_repair)
+{
+	begin();
+	fake_flush_chain(&w.kernel, "forward");
+	w.kernel.refuse = EINVAL;
+	for (unsigned i = 0; i < 4; i++)
+		seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	ck_assert_uint_eq(said("tampered"), 1);
+	ck_assert_uint_eq(said("restored"), 0);
+	w.kernel.refuse = 0;
+	pass(1);
+	ck_assert_uint_eq(said("restored"), 1);
+	ck_assert_uint_gt(seg_plan_chain(w.kernel.image, "forward")->rules, 0);
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	ck_assert_uint_eq(said("tampered"), 1);
+}
+END_TEST
+
 static void rewrite_audit(const char *sql)
 {
 	char path[256];
@@ -2578,6 +2598,7 @@ int main(void)
 	tcase_add_test(tcase, test_usage_of_what_leaves);
 	tcase_add_test(tcase, test_usage_until_the_commit);
 	tcase_add_test(tcase, test_usage_of_an_older_life);
+	tcase_add_test(tcase, test_refused_repair);
 	tcase_add_test(tcase, test_usage_of_what_comes_back);
 	tcase_add_test(tcase, test_isolate);
 	tcase_add_test(tcase, test_stage_of_permits);

@@ -378,6 +378,72 @@ START_TEST(test_foreign_commits)
 }
 END_TEST
 
+static void read_again(void)
+{
+	struct seg_plan *image;
+
+	ck_assert_int_eq(seg_nft_read(nft, &image), 0);
+	seg_plan_free(image);
+}
+
+/* Somebody's commit between what we read and what we commit is noticed, whether ours is taken or refused; our
+ * own commits are nobody's. */
+START_TEST(test_disturbed)
+{
+	struct sample *next = sample_new(4), *refused = sample_new(5), *last = sample_new(6);
+
+	sample_elem(refused, sample_find(refused, "lg-ports4"),
+		    SAMPLE_KEY("10.2.1.100", "10.4.0.4", "6", "410"),
+		    SAMPLE_KEY("10.2.1.250", "10.4.0.4", "6", "65535"));
+	read_again();
+	must_commit(NULL, &plan->plan);
+	ck_assert(seg_nft_untouched(nft) && !seg_nft_disturbed(nft));
+	read_again();
+	ck_assert(run("nft add table ip other"));
+	must_commit(&plan->plan, &next->plan);
+	ck_assert(!seg_nft_untouched(nft) && seg_nft_disturbed(nft));
+	read_again();
+	ck_assert(!seg_nft_disturbed(nft));
+	ck_assert(!seg_nft_untouched(nft)); /* what is there was read, and not what we left */
+	ck_assert_int_lt(seg_nft_commit(nft, &next->plan, &refused->plan, NULL, &diags), 0);
+	ck_assert(!seg_nft_disturbed(nft));
+	ck_assert(run("nft delete table ip other"));
+	ck_assert_int_lt(seg_nft_commit(nft, &next->plan, &refused->plan, NULL, &diags), 0);
+	ck_assert(seg_nft_disturbed(nft));
+	read_again();
+	seg_diags_fini(&diags);
+	seg_diags_init(&diags);
+	must_commit(&next->plan, &last->plan);
+	ck_assert(seg_nft_untouched(nft) && !seg_nft_disturbed(nft));
+	sample_fini(next);
+	sample_fini(refused);
+	sample_fini(last);
+}
+END_TEST
+
+/* The claims that come before the rest, of an orphan and of a table that is gone, the keeper, and what a
+ * refused switch takes back, are commits of ours, too. */
+START_TEST(test_not_disturbed_by_claims)
+{
+	struct sample *next = sample_new(4);
+
+	must_commit(NULL, &plan->plan);
+	seg_nft_close(nft);
+	ck_assert_int_eq(seg_nft_open(&nft, -1), 0);
+	read_again();
+	must_commit(&plan->plan, &next->plan);
+	ck_assert(seg_nft_untouched(nft) && !seg_nft_disturbed(nft));
+	seg_nft_close(nft);
+	ck_assert_int_eq(seg_nft_open(&nft, -1), 0);
+	read_again();
+	ck_assert(run("nft flush ruleset"));
+	read_again();
+	must_commit(NULL, &plan->plan);
+	ck_assert(seg_nft_untouched(nft) && !seg_nft_disturbed(nft));
+	sample_fini(next);
+}
+END_TEST
+
 /* A refusal: the place of the element, nothing changed, nothing left behind. */
 START_TEST(test_refused_element)
 {
@@ -728,6 +794,8 @@ int main(void)
 	tcase_add_test(tcase, test_what_leaves);
 	tcase_add_loop_test(tcase, test_many_leave, 0, 2);
 	tcase_add_test(tcase, test_foreign_commits);
+	tcase_add_test(tcase, test_disturbed);
+	tcase_add_test(tcase, test_not_disturbed_by_claims);
 	tcase_add_test(tcase, test_refused_element);
 	tcase_add_test(tcase, test_refused_rule);
 	tcase_add_test(tcase, test_remove);
