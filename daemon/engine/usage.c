@@ -14,6 +14,7 @@
 
 #include "state.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -209,23 +210,15 @@ static void forget(struct seg_usage *usage, const struct element_seen *seen)
 	usage->dirty = true;
 }
 
-/* Now and then, when half of what is remembered is not there any more. */
-void seg_usage_forget_gone(struct seg_engine *engine, time_t now)
+static void keep_standing(struct seg_engine *engine, time_t now)
 {
 	struct seg_usage *usage = &engine->usage;
+	const struct element_seen *seen;
 	struct seg_hash standing;
-	struct element_seen *seen;
-	size_t cursor = 0, gone = 0;
+	size_t cursor = 0;
 	bool made;
 
-	if (usage->adopted) /* those of the sets that come later have not been shown */
-		return;
-	while ((seen = seg_hash_next(&usage->element, &cursor)))
-		gone += !seg_counter_stands(engine, seen->set, &seen->counter, now);
-	if (!gone || gone * 2 < usage->element.n)
-		return;
 	seg_hash_init(&standing, sizeof(struct element_key), sizeof(struct element_seen));
-	cursor = 0;
 	while ((seen = seg_hash_next(&usage->element, &cursor)))
 		if (seg_counter_stands(engine, seen->set, &seen->counter, now))
 			*(struct element_seen *)seg_hash_put(&standing, &seen->key, &made) = *seen;
@@ -233,6 +226,21 @@ void seg_usage_forget_gone(struct seg_engine *engine, time_t now)
 			forget(usage, seen);
 	seg_hash_fini(&usage->element);
 	usage->element = standing;
+}
+
+/* Now and then, when half of what is remembered is not there any more. */
+void seg_usage_forget_gone(struct seg_engine *engine, time_t now)
+{
+	struct seg_usage *usage = &engine->usage;
+	const struct element_seen *seen;
+	size_t cursor = 0, gone = 0;
+
+	if (usage->adopted) /* those of the sets that come later have not been shown */
+		return;
+	while ((seen = seg_hash_next(&usage->element, &cursor)))
+		gone += !seg_counter_stands(engine, seen->set, &seen->counter, now);
+	if (gone && gone * 2 >= usage->element.n)
+		keep_standing(engine, now);
 }
 
 void seg_usage_forget_table(struct seg_engine *engine)
@@ -284,10 +292,40 @@ void seg_usage_left(void *context, const struct seg_set *set, const struct seg_e
 			seg_usage_take(change->engine, i, set, elem, change->now);
 }
 
+/* Without an end of its own an element goes with a commit alone: one that an earlier life took away, and died
+ * before that was saved, is shown by no set, and no time of it is ever over. */
+static void forget_left_unseen(struct seg_engine *engine, const struct seg_plan *image, time_t now)
+{
+	struct element_seen *seen;
+	struct seg_hash there;
+	size_t cursor = 0;
+	bool made;
+
+	seg_hash_init(&there, sizeof(struct element_key), sizeof(struct gone));
+	for (enum seg_counted i = SEG_FAST; i <= SEG_FAST_OWN; i++) {
+		const struct seg_set *set = seg_plan_set(image, seg_counted_name[i]);
+
+		for (size_t k = 0; set && k < set->elems; k++) {
+			struct element_key key = element_key(set, &set->elem[k]);
+
+			seg_hash_put(&there, &key, &made);
+		}
+	}
+	while ((seen = seg_hash_next(&engine->usage.element, &cursor)))
+		if (seen->counter.until == LONG_MAX && !seg_hash_find(&there, &seen->key))
+			seen->counter.until = now;
+	seg_hash_fini(&there);
+	keep_standing(engine, now);
+}
+
 void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, time_t now)
 {
+	bool first = engine->usage.adopted;
+
 	seg_readings_now(engine, image, SEG_READ_USAGE, now);
 	engine->usage.adopted = false;
+	if (first)
+		forget_left_unseen(engine, image, now);
 }
 
 void seg_usage_read(struct seg_engine *engine, time_t now)

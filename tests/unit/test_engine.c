@@ -1493,6 +1493,64 @@ START_TEST(test_usage_until_the_commit)
 }
 END_TEST
 
+static void rewrite_audit(const char *sql)
+{
+	char path[256];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/audit.db", w.state);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static int take_number(void *context, int columns, char **value, char **name)
+{
+	(void)columns;
+	(void)name;
+	*(int *)context = atoi(value[0]);
+	return 0;
+}
+
+static int counters_kept(const char *where)
+{
+	char path[256], sql[256];
+	int n = -1;
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/audit.db", w.state);
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM counters WHERE %s", where);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, sql, take_number, &n, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	return n;
+}
+
+/* An earlier life took an element away and died before it said so: nothing will ever show it. */
+START_TEST(test_usage_of_what_left_unseen)
+{
+	static const char unseen[] = "packets = 77";
+
+	begin();
+	count_fast("WEB", 100);
+	fake_count(&w.kernel, "slow", "WEB", 0, 10, 1000);
+	ck_assert_int_eq(used("WEB", "packets"), 110);
+	pass(60);
+	die();
+	rewrite_audit("INSERT INTO counters VALUES (zeroblob(16), 77, 7700, 9223372036854775807);");
+	ck_assert_int_eq(counters_kept("1"), 3);
+	begin();
+	count_fast("WEB", 5);
+	ck_assert_int_eq(used("WEB", "packets"), 115);
+	pass(60);
+	die();
+	ck_assert_int_eq(counters_kept(unseen), 0);
+	ck_assert_int_eq(counters_kept("1"), 2);
+	begin();
+	ck_assert_int_eq(used("WEB", "packets"), 115);
+}
+END_TEST
+
 /* A repair that the kernel refuses while somebody commits on and on: each attempt asks for another look, and
  * the one that is to come in a second answers them all. */
 START_TEST(test_refused_repair)
@@ -1512,17 +1570,6 @@ START_TEST(test_refused_repair)
 	ck_assert_uint_eq(said("tampered"), 1);
 }
 END_TEST
-
-static void rewrite_audit(const char *sql)
-{
-	char path[256];
-	sqlite3 *db;
-
-	snprintf(path, sizeof(path), "%s/audit.db", w.state);
-	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-}
 
 /* An older segd kept totals alone: what the counters of its table stand at is in them already, and is only
  * noted, once. A state directory that is new knows nothing of a table that is in place. */
@@ -2599,6 +2646,7 @@ int main(void)
 	tcase_add_test(tcase, test_usage_until_the_commit);
 	tcase_add_test(tcase, test_usage_of_an_older_life);
 	tcase_add_test(tcase, test_refused_repair);
+	tcase_add_test(tcase, test_usage_of_what_left_unseen);
 	tcase_add_test(tcase, test_usage_of_what_comes_back);
 	tcase_add_test(tcase, test_isolate);
 	tcase_add_test(tcase, test_stage_of_permits);
