@@ -36,6 +36,8 @@ struct seg_usage {
 	struct seg_hash permit;	 /* struct use, by a hash of the id */
 	struct seg_hash element; /* struct element_seen */
 	struct seg_hash gone;	 /* struct gone */
+	struct seg_registry earlier; /* as an earlier life left it: whose the numbers of its table are */
+	struct seg_arena *arena;     /* of earlier */
 	uint64_t silent;	 /* flows begun inside zones: the kernel is told to send no events of them */
 	bool adopted;		 /* what an earlier life left has not been read yet */
 	bool counted;		 /* and is in the totals already */

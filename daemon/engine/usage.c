@@ -98,6 +98,8 @@ void seg_usage_init(struct seg_engine *engine)
 	seg_hash_init(&engine->usage.permit, sizeof(struct id_key), sizeof(struct use));
 	seg_hash_init(&engine->usage.element, sizeof(struct element_key), sizeof(struct element_seen));
 	seg_hash_init(&engine->usage.gone, sizeof(struct element_key), sizeof(struct gone));
+	engine->usage.arena = seg_arena_new();
+	engine->usage.earlier = seg_numbers_copy(&engine->registry, engine->usage.arena);
 	seg_store_load_usage(engine->store, load_row, engine);
 	seg_store_load_counters(engine->store, load_counter, engine);
 	engine->usage.counted = !seg_store_knows_counters(engine->store);
@@ -108,6 +110,7 @@ void seg_usage_fini(struct seg_usage *usage)
 	seg_hash_fini(&usage->permit);
 	seg_hash_fini(&usage->element);
 	seg_hash_fini(&usage->gone);
+	seg_arena_free(usage->arena);
 }
 
 static struct element_key element_key(const struct seg_set *set, const struct seg_elem *elem)
@@ -172,9 +175,9 @@ static const char *permit_of(const struct seg_engine *engine, uint32_t number)
 		return NULL;
 	if (engine->plan)
 		return known && known->permit ? known->permit->id : NULL;
-	for (size_t i = 0; i < engine->registry.n; i++)
-		if (engine->registry.entry[i].number == number)
-			return engine->registry.entry[i].id;
+	for (size_t i = 0; i < engine->usage.earlier.n; i++)
+		if (engine->usage.earlier.entry[i].number == number)
+			return engine->usage.earlier.entry[i].id;
 	return NULL;
 }
 

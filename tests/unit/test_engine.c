@@ -1551,6 +1551,24 @@ START_TEST(test_usage_of_what_left_unseen)
 }
 END_TEST
 
+/* The policy was changed while nobody was there: what the old number counted is still the permit's. */
+START_TEST(test_usage_of_a_number_replaced_meanwhile)
+{
+	begin();
+	count_fast("WEB", 100);
+	fake_count(&w.kernel, "slow", "WEB", 0, 10, 1000);
+	die();
+	write_policy("  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/8443]}\n", dns,
+		     office);
+	w.kernel.meanwhile = packets_meanwhile;
+	begin();
+	w.kernel.meanwhile = NULL;
+	ck_assert_int_eq(used("WEB", "packets"), 113); /* and 2 that were slow, and as late as the commit */
+	count_fast("WEB", 5);
+	ck_assert_int_eq(used("WEB", "packets"), 118);
+}
+END_TEST
+
 /* A repair that the kernel refuses while somebody commits on and on: each attempt asks for another look, and
  * the one that is to come in a second answers them all. */
 START_TEST(test_refused_repair)
@@ -2646,6 +2664,7 @@ int main(void)
 	tcase_add_test(tcase, test_usage_until_the_commit);
 	tcase_add_test(tcase, test_usage_of_an_older_life);
 	tcase_add_test(tcase, test_refused_repair);
+	tcase_add_test(tcase, test_usage_of_a_number_replaced_meanwhile);
 	tcase_add_test(tcase, test_usage_of_what_left_unseen);
 	tcase_add_test(tcase, test_usage_of_what_comes_back);
 	tcase_add_test(tcase, test_isolate);
