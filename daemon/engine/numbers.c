@@ -19,6 +19,15 @@ static bool registry_equal(const struct seg_registry *a, const struct seg_regist
 	return true;
 }
 
+struct seg_registry seg_numbers_copy(const struct seg_registry *from, struct seg_arena *arena)
+{
+	struct seg_numbering *entry = seg_arena_copy(arena, from->entry, from->n * sizeof(*entry));
+
+	for (size_t i = 0; i < from->n; i++)
+		entry[i].id = seg_arena_strdup(arena, from->entry[i].id);
+	return (struct seg_registry){entry, from->n, from->next};
+}
+
 static void use(struct seg_engine *engine, struct seg_numbers numbers)
 {
 	engine->registry = numbers.registry;
