@@ -5,6 +5,8 @@
 
 #include "plan/collect.h"
 
+#define BOXES 12 /* room for so many at first */
+
 struct seg_boxes *seg_collection_boxes(const struct seg_collection *collection, enum seg_way way,
 				       unsigned zone, enum seg_family family, enum seg_kind kind)
 {
@@ -166,6 +168,10 @@ static void put_boxes(const struct job *job, enum seg_way way, unsigned zone, en
 	struct seg_boxes *boxes =
 	    seg_collection_boxes(job->collection, way, zone, seg_range_family(src), kind);
 
+	if (!boxes->cap && spans->n > 0) {
+		boxes->cap = BOXES;
+		boxes->box = SEG_NEW_N(job->arena, struct seg_box, boxes->cap);
+	}
 	for (size_t i = 0; i < spans->n; i++) {
 		const struct span *span = &spans->span[i];
 

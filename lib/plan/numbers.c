@@ -26,16 +26,33 @@ const struct seg_zone *seg_ruleset_begins(const struct seg_number *number)
 	return number->permit ? from_side(number)->zone : number->zone;
 }
 
+/* Between whom a number's flows are. */
+struct ends {
+	const struct seg_zone *from, *to;
+	enum road road;
+};
+
+static struct ends ends_of(const struct build *b, const struct seg_number *number)
+{
+	const struct seg_zone *gateway = b->policy->gateway_zone;
+	struct ends ends = {number->zone, number->zone, THROUGH};
+
+	if (number->permit) {
+		ends.from = from_side(number)->zone;
+		ends.to = to_side(number)->zone;
+	}
+	if (ends.from == gateway || ends.to == gateway)
+		ends.road = OWN;
+	return ends;
+}
+
 /* Closed by an emergency, beyond single addresses. */
-static bool is_closed(const struct build *b, const struct seg_number *number)
+static bool is_closed(const struct build *b, const struct seg_number *number, const struct ends *ends)
 {
 	const struct seg_closure *closure = b->options->closure;
 
-	if (!number->permit)
-		return seg_closure_of_zone(closure, number->zone);
-	return seg_closure_has_permit(closure, number->permit) ||
-	       seg_closure_of_zone(closure, from_side(number)->zone) ||
-	       seg_closure_of_zone(closure, to_side(number)->zone);
+	return (number->permit && seg_closure_has_permit(closure, number->permit)) ||
+	       seg_closure_of_zone(closure, ends->from) || seg_closure_of_zone(closure, ends->to);
 }
 
 static struct in_force judge_number(struct build *b, const struct seg_number *number)
@@ -72,38 +89,22 @@ static void describe(struct seg_elem *elem, const struct in_force *f, uint64_t t
 	elem->timeout_ms = timeout_ms;
 }
 
-static enum road road_of(const struct build *b, const struct seg_number *number)
-{
-	const struct seg_zone *gateway = b->policy->gateway_zone;
-
-	return number->permit && (from_side(number)->zone == gateway || to_side(number)->zone == gateway)
-		       ? OWN
-		       : THROUGH;
-}
-
-static void fast_elem(struct build *b, const struct in_force *f, uint8_t direction, const char *interface,
-		      const struct seg_number *number)
-{
-	struct seg_key key = {.len = 0};
-
-	seg_key_u8(&key, direction);
-	seg_key_ifname(&key, interface);
-	seg_key_u32(&key, number->number);
-	describe(seg_writer_elem(b->w, b->fast[road_of(b, number)], &key, NULL), f, f->flow_timeout_ms);
-}
-
-/* Interface names of a zone, each once. */
+/* The interfaces of a zone, each once: the beginning of the keys that say so, direction and name. */
 struct names {
-	const char **name;
+	struct seg_key *key;
 	size_t n, cap;
 };
 
 static void add_name(struct build *b, struct names *names, const char *name)
 {
+	struct seg_key key = {.len = 0};
+
+	seg_key_u8(&key, ORIGINAL);
+	seg_key_ifname(&key, name);
 	for (size_t i = 0; i < names->n; i++)
-		if (strcmp(names->name[i], name) == 0)
+		if (memcmp(names->key[i].bytes, key.bytes, key.len) == 0)
 			return;
-	SEG_PUSH(b->arena, names->name, names->n, names->cap) = name;
+	SEG_PUSH(b->arena, names->key, names->n, names->cap) = key;
 }
 
 static void add_zone_names(struct build *b, struct names *names, const struct seg_zone *zone)
@@ -122,24 +123,28 @@ static void add_zone_names(struct build *b, struct names *names, const struct se
 }
 
 /*
- * The zone over whose interfaces a flow's packets may come (or, to and from the gateway, that they cross on the
- * other side): in the original direction the initiator's, in the reply direction the responder's.
+ * Packets of open flows are known by the interface they come by (or, to and from the gateway, the one they cross on
+ * the other side): in the original direction the initiator's, in the reply direction the responder's.
  */
-static const struct seg_zone *flow_zone(const struct build *b, const struct seg_number *number, uint8_t direction)
+static void fast_elems(struct build *b, const struct in_force *f, const struct seg_number *number,
+		       const struct ends *ends, uint8_t direction, const struct names *names)
 {
-	const struct seg_zone *gateway = b->policy->gateway_zone, *from, *to, *near;
+	const struct seg_zone *gateway = b->policy->gateway_zone,
+			      *near = direction == ORIGINAL ? ends->from : ends->to,
+			      *far = direction == ORIGINAL ? ends->to : ends->from;
+	const struct names *of = &names[(near != gateway ? near : far)->index];
 
-	if (!number->permit)
-		return number->zone;
-	from = from_side(number)->zone;
-	to = to_side(number)->zone;
-	near = direction == ORIGINAL ? from : to;
-	return near != gateway ? near : near == from ? to : from;
+	for (size_t i = 0; i < of->n; i++) {
+		struct seg_key key = of->key[i];
+
+		key.bytes[0] = direction;
+		seg_key_u32(&key, number->number);
+		describe(seg_writer_elem(b->w, b->fast[ends->road], &key, NULL), f, f->flow_timeout_ms);
+	}
 }
 
-static void hold_number(struct build *b, const struct seg_number *number)
+static void hold_number(struct build *b, const struct seg_number *number, const struct seg_zone *zone)
 {
-	const struct seg_zone *zone = seg_ruleset_begins(number);
 	struct seg_key key = {.len = 0};
 
 	if (!b->options->held || zone == b->policy->gateway_zone || !b->options->held[zone->index])
@@ -149,12 +154,13 @@ static void hold_number(struct build *b, const struct seg_number *number)
 }
 
 /* names: by zone. */
-static void write_number(struct build *b, const struct seg_number *number, const struct names *names)
+static void write_number(struct build *b, const struct seg_number *number, const struct ends *ends,
+			 const struct names *names)
 {
 	struct seg_key live = {.len = 0};
 	struct in_force f;
 
-	if (is_closed(b, number))
+	if (is_closed(b, number, ends))
 		return;
 	f = judge_number(b, number);
 	if (f.admits) {
@@ -166,16 +172,11 @@ static void write_number(struct build *b, const struct seg_number *number, const
 	if (!f.carries)
 		return;
 	seg_key_u32(&live, number->number);
-	describe(seg_writer_elem(b->w, b->live[road_of(b, number)], &live, NULL), &f, f.flow_timeout_ms);
-	for (uint8_t direction = ORIGINAL; direction <= REPLY; direction++) {
-		const struct names *near = &names[flow_zone(b, number, direction)->index];
-
-		/* The mark cannot vouch for a MAC: such packets are judged one by one. */
-		if (number->bound && direction == ORIGINAL)
-			continue;
-		for (size_t i = 0; i < near->n; i++)
-			fast_elem(b, &f, direction, near->name[i], number);
-	}
+	describe(seg_writer_elem(b->w, b->live[ends->road], &live, NULL), &f, f.flow_timeout_ms);
+	/* The mark cannot vouch for a MAC: such packets are judged one by one. */
+	if (!number->bound)
+		fast_elems(b, &f, number, ends, ORIGINAL, names);
+	fast_elems(b, &f, number, ends, REPLY, names);
 }
 
 static void bound_elems(struct build *b, const struct seg_permit *permit, const struct seg_bound *bound,
@@ -209,10 +210,11 @@ void seg_ruleset_numbers(struct build *b)
 	seg_writer_expect(b->w, b->fast[THROUGH], 2 * b->collection.numbers);
 	for (size_t i = 0; i < b->collection.numbers; i++) {
 		const struct seg_number *number = &b->collection.number[i];
+		const struct ends ends = ends_of(b, number);
 		struct seg_key key = {.len = 0};
 
-		write_number(b, number, names);
-		hold_number(b, number);
+		write_number(b, number, &ends, names);
+		hold_number(b, number, ends.from);
 		if (!number->bound)
 			continue;
 		b->any_bound = true;

@@ -405,7 +405,7 @@ START_TEST(test_disturbed)
 	read_again();
 	ck_assert(!seg_nft_disturbed(nft));
 	ck_assert(!seg_nft_untouched(nft)); /* what is there was read, and not what we left */
-	ck_assert_int_lt(seg_nft_commit(nft, &next->plan, &refused->plan, NULL, &diags), 0);
+	ck_assert_int_lt(commit_plan(nft, &next->plan, &refused->plan, NULL, &diags), 0);
 	ck_assert(!seg_nft_disturbed(nft));
 	ck_assert(run("nft delete table ip other"));
 	ck_assert_int_lt(seg_nft_commit(nft, &next->plan, &refused->plan, NULL, &diags), 0);
