@@ -42,8 +42,8 @@ enum seg_ownership seg_nft_ownership(const struct seg_nft *nft);
  * available the table is created or adopted (flags 6). Also keeps the keeper table. A table that was there and
  * is gone (somebody's flush) is sealed first of all: nothing crosses until its rules are back.
  * On failure before the switch nothing else has changed; leftovers of A are removed again.
- * left: NULL, nobody. Of more than SEG_NFT_LEFT_MAX elements, or of a set or table that goes as a whole, nothing is
- * heard. */
+ * left: NULL, nobody. Of more than SEG_NFT_LEFT_MAX elements (fewer where the receive buffer is small), or of a set
+ * or table that goes as a whole, nothing is heard. */
 #define SEG_NFT_LEFT_MAX 8192
 int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const struct seg_nft_left *left,
 		   struct seg_diags *diags);

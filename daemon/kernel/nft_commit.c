@@ -5,9 +5,12 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define MANY_ELEMENTS 4096
+#define TOLD_SIZE 512 /* what an element that is told takes of a receive buffer: 13 and more share 4.3 KiB \
+		       */
 
 /*
  * One buffer holds everything:
@@ -229,15 +232,26 @@ static void told(void *context, const struct nlmsghdr *nlh)
 	}
 }
 
-/* The kernel keeps a page for each until it has told all, and our socket must have room for them, and for the
- * answer behind them, without which a commit would pass for failed. */
+/* Elements that our socket has room for, with the answer behind them, without which a commit would pass for
+ * failed. The buffer may be the system's, where nobody may ask for more. */
+static size_t room_to_be_told(const struct seg_nft *nft)
+{
+	socklen_t len = sizeof(int);
+	int size = 0;
+
+	if (getsockopt(seg_nft_fd(nft), SOL_SOCKET, SO_RCVBUF, &size, &len) < 0 || size < 0)
+		return 0;
+	return (size_t)size / TOLD_SIZE;
+}
+
+/* The kernel keeps a page for each until it has told all. */
 static bool wants_to_be_told(const struct commit *c)
 {
 	size_t leaving = 0;
 
 	for (size_t i = 0; i < c->change.sets; i++)
 		leaving += c->change.set[i].set->counter ? c->change.set[i].dels : 0;
-	return c->left && leaving && leaving <= SEG_NFT_LEFT_MAX;
+	return c->left && leaving && leaving <= SEG_NFT_LEFT_MAX && leaving <= room_to_be_told(c->nft);
 }
 
 static void encode(struct commit *c)

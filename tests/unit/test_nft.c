@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -346,6 +347,30 @@ START_TEST(test_many_leave)
 	ck_assert_uint_eq(heard.elements, _i ? 0 : n);
 	ck_assert_uint_eq(heard.packets, _i ? 0 : 7 * n);
 	ck_assert(!listed("xxxx"));
+	sample_fini(next);
+}
+END_TEST
+
+/* A receive buffer that is small, as where nobody may have a larger one: what is told must not crowd out the
+ * answer. */
+START_TEST(test_leave_by_a_small_door)
+{
+	struct sample *next = sample_new(3);
+	struct heard heard = {0};
+	const struct seg_nft_left left = {hear, &heard};
+	const int size = 65536;
+
+	many_elements(plan, 1000);
+	sample_find(next, "fast")->elems = 0;
+	must_commit(NULL, &plan->plan);
+	ck_assert_int_eq(setsockopt(seg_nft_fd(nft), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+	ck_assert_int_eq(seg_nft_commit(nft, &plan->plan, &next->plan, &left, &diags), 0);
+	ck_assert_uint_eq(heard.elements, 0);
+	sample_find(plan, "fast")->elems = 0;
+	many_elements(next, 100);
+	must_commit(&plan->plan, &next->plan);
+	ck_assert_int_eq(seg_nft_commit(nft, &next->plan, &plan->plan, &left, &diags), 0);
+	ck_assert_uint_eq(heard.elements, 100);
 	sample_fini(next);
 }
 END_TEST
@@ -793,6 +818,7 @@ int main(void)
 	tcase_add_test(tcase, test_switch);
 	tcase_add_test(tcase, test_what_leaves);
 	tcase_add_loop_test(tcase, test_many_leave, 0, 2);
+	tcase_add_test(tcase, test_leave_by_a_small_door);
 	tcase_add_test(tcase, test_foreign_commits);
 	tcase_add_test(tcase, test_disturbed);
 	tcase_add_test(tcase, test_not_disturbed_by_claims);
