@@ -364,7 +364,7 @@ START_TEST(test_leave_by_a_small_door)
 	sample_find(next, "fast")->elems = 0;
 	must_commit(NULL, &plan->plan);
 	ck_assert_int_eq(setsockopt(seg_nft_fd(nft), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
-	ck_assert_int_eq(seg_nft_commit(nft, &plan->plan, &next->plan, &left, &diags), 0);
+	ck_assert_int_eq(commit_plan(nft, &plan->plan, &next->plan, &left, &diags), 0);
 	ck_assert_uint_eq(heard.elements, 0);
 	sample_find(plan, "fast")->elems = 0;
 	many_elements(next, 100);
