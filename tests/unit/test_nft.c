@@ -369,7 +369,7 @@ START_TEST(test_leave_by_a_small_door)
 	sample_find(plan, "fast")->elems = 0;
 	many_elements(next, 100);
 	must_commit(&plan->plan, &next->plan);
-	ck_assert_int_eq(seg_nft_commit(nft, &next->plan, &plan->plan, &left, &diags), 0);
+	ck_assert_int_eq(commit_plan(nft, &next->plan, &plan->plan, &left, &diags), 0);
 	ck_assert_uint_eq(heard.elements, 100);
 	sample_fini(next);
 }
@@ -433,7 +433,7 @@ START_TEST(test_disturbed)
 	ck_assert_int_lt(commit_plan(nft, &next->plan, &refused->plan, NULL, &diags), 0);
 	ck_assert(!seg_nft_disturbed(nft));
 	ck_assert(run("nft delete table ip other"));
-	ck_assert_int_lt(seg_nft_commit(nft, &next->plan, &refused->plan, NULL, &diags), 0);
+	ck_assert_int_lt(commit_plan(nft, &next->plan, &refused->plan, NULL, &diags), 0);
 	ck_assert(seg_nft_disturbed(nft));
 	read_again();
 	seg_diags_fini(&diags);
