@@ -934,6 +934,42 @@ START_TEST(test_edits_are_mended_in_place)
 }
 END_TEST
 
+static char *permits_of_ports(unsigned n, unsigned others, unsigned first)
+{
+	struct seg_strbuf text = {0};
+
+	for (unsigned i = 0; i < n; i++)
+		seg_strbuf_printf(&text,
+				  "  - {id: P%u, class: internal, from: lg, to: net, service: [tcp/%u]}\n", i,
+				  (i < others ? first : 1000) + i);
+	return seg_strbuf_take(&text);
+}
+
+static void apply_ports(unsigned n, unsigned others, unsigned first)
+{
+	char *text = permits_of_ports(n, others, first);
+
+	write_policy(text, "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	free(text);
+}
+
+/* A few elements are taken out of a set of intervals; for many, new sets come in its place. */
+START_TEST(test_many_intervals_leave_with_their_set)
+{
+	unsigned structure;
+
+	begin();
+	apply_ports(300, 0, 0);
+	structure = w.kernel.image->generation;
+	apply_ports(300, 5, 2000);
+	ck_assert_uint_eq(w.kernel.image->generation, structure);
+	apply_ports(300, 300, 3000);
+	ck_assert_uint_gt(w.kernel.image->generation, structure);
+	ck_assert_uint_ne(mark_of("P299"), 0);
+}
+END_TEST
+
 START_TEST(test_disarm)
 {
 	const char *code;
@@ -2629,6 +2665,7 @@ int main(void)
 	tcase_add_test(tcase, test_observed_violation_ends_unseen);
 	tcase_add_test(tcase, test_tampered_and_restored);
 	tcase_add_test(tcase, test_edits_are_mended_in_place);
+	tcase_add_test(tcase, test_many_intervals_leave_with_their_set);
 	tcase_add_test(tcase, test_disarm);
 	tcase_add_test(tcase, test_disarmed_under_a_revocation);
 	tcase_add_test(tcase, test_repairs_after_the_clock_is_set_back);
