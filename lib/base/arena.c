@@ -13,10 +13,10 @@
 #define FEW_ABOVE ((size_t)64) /* a vector of larger items begins with two */
 #define LARGE ((size_t)256 << 10) /* and more comes in huge pages */
 
-/* Chunks come zeroed, and are never handed out twice. */
 struct chunk {
 	struct chunk *next;
 	size_t size, used; /* of bytes */
+	size_t dirty;	   /* of bytes, those from the start that are not zero by themselves */
 	size_t pages;	   /* bytes of them that it is; 0: it is from calloc */
 	alignas(max_align_t) unsigned char bytes[];
 };
@@ -39,24 +39,27 @@ static void *zeroed(size_t size)
 /* A chunk with room for that many bytes at least. */
 static struct chunk *chunk_new(size_t size)
 {
+	size_t pages = 0, dirty = 0;
 	struct chunk *chunk;
-	size_t pages = 0;
 
 	if (size > SIZE_MAX - sizeof(*chunk) - 2 * SEG_PAGE)
 		abort();
 	size += sizeof(*chunk);
 	if (size >= LARGE)
 		size = pages = (size + SEG_PAGE - 1) & ~(SEG_PAGE - 1);
-	chunk = pages ? seg_pages_get(pages) : zeroed(size);
-	chunk->size = size - sizeof(*chunk);
-	chunk->pages = pages;
+	chunk = pages ? seg_pages_get(pages, &dirty) : zeroed(size);
+	*chunk = (struct chunk){.size = size - sizeof(*chunk),
+				.dirty = dirty > sizeof(*chunk) ? dirty - sizeof(*chunk) : 0,
+				.pages = pages};
 	return chunk;
 }
 
 static void chunk_free(struct chunk *chunk)
 {
+	size_t dirty = chunk->used > chunk->dirty ? chunk->used : chunk->dirty;
+
 	if (chunk->pages)
-		seg_pages_put(chunk, chunk->pages, sizeof(*chunk) + chunk->used);
+		seg_pages_put(chunk, chunk->pages, sizeof(*chunk) + dirty);
 	else
 		free(chunk);
 }
@@ -105,10 +108,12 @@ static struct chunk *more(struct seg_arena *arena, size_t size)
 	return chunk;
 }
 
-void *seg_arena_alloc(struct seg_arena *arena, size_t size)
+/* Its first bytes are as they come: the caller writes them. The rest is zero. */
+static void *take(struct seg_arena *arena, size_t size, size_t written)
 {
 	const size_t mask = alignof(max_align_t) - 1;
 	struct chunk *chunk = arena->chunks;
+	size_t dirty;
 	void *memory;
 
 	if (size > SIZE_MAX - mask)
@@ -119,13 +124,23 @@ void *seg_arena_alloc(struct seg_arena *arena, size_t size)
 	if (!chunk || left(chunk) < size)
 		chunk = more(arena, size);
 	memory = chunk->bytes + chunk->used;
+	dirty = chunk->dirty > chunk->used ? chunk->dirty - chunk->used : 0;
+	if (dirty > size)
+		dirty = size;
+	if (dirty > written)
+		memset((unsigned char *)memory + written, 0, dirty - written);
 	chunk->used += size;
 	return memory;
 }
 
+void *seg_arena_alloc(struct seg_arena *arena, size_t size)
+{
+	return take(arena, size, 0);
+}
+
 void *seg_arena_copy(struct seg_arena *arena, const void *bytes, size_t size)
 {
-	void *copy = seg_arena_alloc(arena, size);
+	void *copy = take(arena, size, size);
 
 	if (size)
 		memcpy(copy, bytes, size);
@@ -149,7 +164,7 @@ char *seg_arena_strndup(struct seg_arena *arena, const char *text, size_t len)
 char *seg_arena_printf(struct seg_arena *arena, const char *format, ...)
 {
 	struct chunk *chunk = arena->chunks;
-	size_t room = chunk ? left(chunk) : 0;
+	size_t room = chunk ? left(chunk) : 0, wrote;
 	char *end = chunk ? (char *)chunk->bytes + chunk->used : NULL, *text;
 	va_list args, again;
 	int len;
@@ -160,12 +175,12 @@ char *seg_arena_printf(struct seg_arena *arena, const char *format, ...)
 	va_end(args);
 	if (len < 0)
 		abort();
-	text = seg_arena_alloc(arena, (size_t)len + 1);
-	if (text != end) {
-		if (room)
-			memset(end, 0, room);
+	wrote = (size_t)len < room ? (size_t)len + 1 : room;
+	if (chunk && chunk->dirty < chunk->used + wrote)
+		chunk->dirty = chunk->used + wrote;
+	text = take(arena, (size_t)len + 1, (size_t)len + 1);
+	if (text != end)
 		vsnprintf(text, (size_t)len + 1, format, again);
-	}
 	va_end(again);
 	return text;
 }
@@ -177,7 +192,7 @@ char *seg_arena_join(struct seg_arena *arena, const char *const *part)
 
 	for (const char *const *p = part; *p; p++)
 		len += strlen(*p);
-	text = end = seg_arena_alloc(arena, len + 1);
+	text = end = take(arena, len + 1, len + 1);
 	for (; *part; part++)
 		end = stpcpy(end, *part);
 	return text;
@@ -198,7 +213,7 @@ void *seg_arena_grow(struct seg_arena *arena, void *items, size_t n, size_t *cap
 	*cap = n ? n * 2 : item > FEW_ABOVE ? 2 : 8;
 	if (__builtin_mul_overflow(*cap, item, &bytes))
 		abort();
-	grown = seg_arena_alloc(arena, bytes);
+	grown = take(arena, bytes, n * item);
 	if (n)
 		memcpy(grown, items, n * item);
 	return grown;

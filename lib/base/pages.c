@@ -3,7 +3,6 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #ifdef __has_feature
@@ -23,7 +22,7 @@
 struct run {
 	unsigned char *memory;
 	size_t size;
-	size_t used; /* bytes from its start that are not zero */
+	size_t dirty; /* bytes from its start that are not zero */
 };
 
 static struct run waiting[KEPT_MAX / SEG_PAGE];
@@ -45,7 +44,7 @@ static struct run take(size_t i)
 }
 
 /* The smallest that is large enough; what is left of it goes on waiting. NULL: there is none. */
-static void *reuse(size_t size)
+static void *reuse(size_t size, size_t *dirty)
 {
 	size_t best = runs;
 	struct run run;
@@ -57,14 +56,15 @@ static void *reuse(size_t size)
 		return NULL;
 	run = take(best);
 	if (run.size > size)
-		wait((struct run){run.memory + size, run.size - size, run.used > size ? run.used - size : 0});
+		wait((struct run){run.memory + size, run.size - size, run.dirty > size ? run.dirty - size : 0});
 	ASAN_UNPOISON_MEMORY_REGION(run.memory, size);
-	return memset(run.memory, 0, run.used < size ? run.used : size);
+	*dirty = run.dirty < size ? run.dirty : size;
+	return run.memory;
 }
 
-void *seg_pages_get(size_t size)
+void *seg_pages_get(size_t size, size_t *dirty)
 {
-	unsigned char *memory = reuse(size);
+	unsigned char *memory = reuse(size, dirty);
 	size_t before;
 
 	if (memory)
@@ -77,15 +77,16 @@ void *seg_pages_get(size_t size)
 		munmap(memory, before);
 	munmap(memory + before + size, SEG_PAGE - before);
 	(void)madvise(memory + before, size, MADV_HUGEPAGE);
+	*dirty = 0;
 	return memory + before;
 }
 
-void seg_pages_put(void *memory, size_t size, size_t used)
+void seg_pages_put(void *memory, size_t size, size_t dirty)
 {
 	if (kept + size > KEPT_MAX) {
 		munmap(memory, size);
 		return;
 	}
 	ASAN_POISON_MEMORY_REGION(memory, size); /* who uses it after it was freed is still found */
-	wait((struct run){memory, size, used});
+	wait((struct run){memory, size, dirty});
 }

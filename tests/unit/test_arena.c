@@ -79,6 +79,35 @@ START_TEST(pages_are_used_again)
 }
 END_TEST
 
+/* What is copied or formatted is not zeroed before; what lies beside it is, wherever the pages were. */
+START_TEST(pages_are_zeroed_piece_by_piece)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+	unsigned seed = 3;
+
+	for (unsigned round = 0; round < 6; round++) {
+		struct seg_arena *one = seg_arena_new();
+		char *vector = NULL;
+		size_t n = 0, cap = 0;
+
+		memset(seg_arena_alloc(one, 1000000), 0xee, 1000000);
+		for (unsigned i = 0; i < 20000; i++) {
+			size_t len = (size_t)rand_r(&seed) % sizeof(letters), size = (size_t)rand_r(&seed) % 300;
+			char *text = i % 2 ? seg_arena_printf(one, "%.*s", (int)len, letters)
+					   : seg_arena_strndup(one, letters, len);
+			unsigned char *piece = seg_arena_alloc(one, size);
+
+			ck_assert(strlen(text) == (len < 26 ? len : 26) && !strncmp(text, letters, strlen(text)));
+			ck_assert(all_are(piece, size, 0));
+			memset(piece, 0xee, size);
+			SEG_PUSH(one, vector, n, cap) = 'x';
+			ck_assert(all_are((unsigned char *)vector + n, cap - n, 0));
+		}
+		seg_arena_free(one);
+	}
+}
+END_TEST
+
 START_TEST(nothing_has_a_place_of_its_own)
 {
 	void *a = seg_arena_alloc(arena, 0), *b = seg_arena_alloc(arena, 0);
@@ -162,6 +191,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, pieces_are_zeroed_aligned_and_apart);
 	tcase_add_test(tcase, pages_are_used_again);
+	tcase_add_test(tcase, pages_are_zeroed_piece_by_piece);
 	tcase_add_test(tcase, nothing_has_a_place_of_its_own);
 	tcase_add_test(tcase, copies);
 	tcase_add_test(tcase, formatted);
