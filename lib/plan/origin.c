@@ -73,21 +73,18 @@ static void write_origin(struct build *b, const struct family *f, struct family_
 	struct seg_set *map = seg_writer_set(b->w, SEG_JOIN(b->arena, "origin", f->suffix),
 					     SEG_FIELDS((int)f->addr_field));
 	const struct seg_zone *rest = seg_ruleset_any_zone(b->policy);
-	struct seg_rule *r;
 
 	map->interval = true;
 	map->data = SEG_DATA_VERDICT;
 	for (size_t i = 0; i < b->policy->zones; i++)
 		seg_ruleset_intervals(b, map, seg_zone_written(b->policy, &b->policy->zone[i], b->arena),
-				      f->family, (struct seg_action){SEG_V_JUMP, b->at[i]});
+				      f->family, (struct seg_action){SEG_V_GOTO, b->at[i]});
 	seg_ruleset_intervals(b, map, never_sources(b), f->family,
 			      (struct seg_action){SEG_V_GOTO, b->spoofed});
 	p->origin = chain(b, "origin", f->suffix);
-	r = rule(b, p->origin);
-	seg_rule_vmap(b->w, r, SEG_LOADS(f->saddr), map);
-	r = rule(b, p->origin);
-	seg_rule_lookup(b->w, r, SEG_LOADS(f->saddr), p->named, true);
-	go(b, r, rest ? b->at[rest->index] : b->spoofed);
+	/* Who is found does not come back here, but to where the origin was asked. */
+	seg_rule_vmap(b->w, rule(b, p->origin), SEG_LOADS(f->saddr), map);
+	go(b, rule(b, p->origin), rest ? b->at[rest->index] : b->spoofed);
 }
 
 /* What a packet that no open flow carries must be. */
