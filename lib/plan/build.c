@@ -328,23 +328,23 @@ static void write_early(struct build *b, struct seg_chain *const forward[2])
 	const uint32_t zero = 0, not_short = ~(SHORT - 1);
 	const uint8_t more_than_one = 0xfe;
 	struct seg_chain *base = base_chain(b->w, "prerouting", SEG_HOOK_PREROUTING, true);
-	struct seg_chain *early;
+	struct seg_chain *early, *first;
 	struct seg_rule *r;
 
 	base->priority = EARLY;
 	if (b->options->observe)
 		return;
 	early = chain(b, "early", "");
-	r = rule(b, base);
-	seg_rule_state(b->w, r, STATE_ESTABLISHED);
-	let_pass(b, r);
+	first = chain(b, "first", "");
+	/* All others pass by the end of the chain, which costs each of them less than an accept would. */
 	r = rule(b, base);
 	seg_rule_state(b->w, r, STATE_NEW);
+	go(b, r, first);
+	r = rule(b, first);
 	seg_rule_cmp_mask(b->w, r, SEG_L_LENGTH, &zero, &not_short, sizeof(zero), true);
 	go(b, r, early);
 	for (int i = 0; i < 2; i++) {
-		r = rule(b, base);
-		seg_rule_state(b->w, r, STATE_NEW);
+		r = rule(b, first);
 		seg_rule_cmp_mask(b->w, r, time_to_live[i], &zero, &more_than_one, 1, false);
 		go(b, r, early);
 	}

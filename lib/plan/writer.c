@@ -255,8 +255,13 @@ void seg_rule_cmp_ifname(struct seg_writer *w, struct seg_rule *rule, enum seg_l
 void seg_rule_state(struct seg_writer *w, struct seg_rule *rule, uint32_t states)
 {
 	const uint32_t none = 0;
+	bool one = (states & (states - 1)) == 0;
 
-	seg_rule_cmp_mask(w, rule, SEG_L_CT_STATE, &none, &states, sizeof(states), true);
+	/* A packet has exactly one state: a single one is compared as a whole, which spares the kernel a mask. */
+	if (one)
+		seg_rule_cmp_mask(w, rule, SEG_L_CT_STATE, &states, NULL, sizeof(states), false);
+	else
+		seg_rule_cmp_mask(w, rule, SEG_L_CT_STATE, &none, &states, sizeof(states), true);
 }
 
 void seg_rule_confirmed(struct seg_writer *w, struct seg_rule *rule)
