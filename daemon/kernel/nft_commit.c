@@ -87,7 +87,7 @@ static bool brings_intervals(const struct seg_change *change)
 /* Sets of numbers in force: what goes from them ends open flows. */
 static bool is_of_numbers(const struct seg_set *set)
 {
-	return set->kept && set->timeout && !set->dynamic;
+	return set->kept && set->timeout && !set->dynamic && set->data == SEG_DATA_NONE;
 }
 
 static int by_key(const void *a, const void *b, void *set)
