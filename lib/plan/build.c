@@ -2,7 +2,7 @@
 /*
  * The ruleset, from top to bottom.
  *
- * Each base chain first lets packets of admitted flows by (map "fast", or "fast-own" where one end is the
+ * Each base chain first lets packets of admitted flows by (set "fast", or "fast-own" where one end is the
  * gateway: direction, interface, mark) and sends the rest through the same steps: is the source where it says (origin), what is already
  * settled (open flows, errors about them), may it begin (rooms, layer by layer), and otherwise refuse.
  *
@@ -306,8 +306,9 @@ static void write_base(struct build *b, enum seg_hook hook, struct seg_chain *co
 	refuse_isolated(b, hook, base);
 	r = rule(b, base);
 	seg_rule_state(b->w, r, STATE_ESTABLISHED);
-	seg_rule_vmap(b->w, r, SEG_LOADS(SEG_L_CT_DIRECTION, interface, SEG_L_CT_MARK),
-		      b->fast[hook == SEG_HOOK_FORWARD ? THROUGH : OWN]);
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_DIRECTION, interface, SEG_L_CT_MARK),
+			b->fast[hook == SEG_HOOK_FORWARD ? THROUGH : OWN], false);
+	let_pass(b, r);
 	r = rule(b, base);
 	seg_rule_state(b->w, r, STATE_INVALID);
 	go(b, r, b->invalid);

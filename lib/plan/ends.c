@@ -204,12 +204,13 @@ static void write_errors(struct build *b, const struct family *f, struct family_
 
 	for (int road = 0; road < ROADS; road++) {
 		struct seg_chain *errors = chain(b, name[road], f->suffix);
+		struct seg_rule *r = rule(b, errors);
 
-		seg_rule_vmap(b->w, rule(b, errors),
-			      SEG_LOADS(SEG_L_CT_DIRECTION, SEG_L_IIFNAME, SEG_L_CT_MARK), b->fast[road]);
+		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_DIRECTION, SEG_L_IIFNAME, SEG_L_CT_MARK),
+				b->fast[road], false);
+		let_pass(b, r);
 		if (b->any_bound) {
-			struct seg_rule *r = rule(b, errors);
-
+			r = rule(b, errors);
 			seg_rule_cmp_u8(b->w, r, SEG_L_CT_DIRECTION, ORIGINAL);
 			seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->macs, false);
 			jump(b, r, p->carried[road]);

@@ -136,13 +136,10 @@ static void fast_elems(struct build *b, const struct in_force *f, const struct s
 
 	for (size_t i = 0; i < of->n; i++) {
 		struct seg_key key = of->key[i];
-		struct seg_elem *elem;
 
 		key.bytes[0] = direction;
 		seg_key_u32(&key, number->number);
-		elem = seg_writer_elem(b->w, b->fast[ends->road], &key, NULL);
-		elem->action = (struct seg_action){SEG_V_ACCEPT, NULL};
-		describe(elem, f, f->flow_timeout_ms);
+		describe(seg_writer_elem(b->w, b->fast[ends->road], &key, NULL), f, f->flow_timeout_ms);
 	}
 }
 

@@ -103,7 +103,7 @@ def test_foreign_hands_and_kills_under_traffic():
             wait_for(lambda: streams.got[0] > 100, 3)
             for turn in range(30):
                 command = ("flush ruleset", "delete table inet segd", "flush chain inet segd forward",
-                           "insert rule inet segd forward accept", "flush map inet segd fast")[turn % 5]
+                           "insert rule inet segd forward accept", "flush set inet segd fast")[turn % 5]
                 lab.exec("gw", "nft", *command.split(), check=False)
                 time.sleep(0.03)
                 if turn % 10 == 9:

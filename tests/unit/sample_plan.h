@@ -244,16 +244,13 @@ static inline void sample_sets(struct sample *s, struct seg_chain *target)
 	struct seg_set *set;
 	struct seg_elem *elem;
 
-	set = sample_set(s, "fast", true, SEG_DATA_VERDICT,
+	set = sample_set(s, "fast", true, SEG_DATA_NONE,
 			 SAMPLE_FIELDS(SEG_F_CT_DIR, SEG_F_IFNAME, SEG_F_MARK));
 	set->timeout = set->counter = true;
 	elem = sample_elem(s, set, SAMPLE_KEY("0", "lg0", "7"), NULL);
-	elem->action.code = SEG_V_ACCEPT;
 	elem->comment = "S-1";
 	elem->timeout_ms = 3600000;
-	elem = sample_elem(s, set, SAMPLE_KEY("1", "mn0.140", "7"), NULL);
-	elem->action.code = SEG_V_ACCEPT;
-	elem->comment = "S-1";
+	sample_elem(s, set, SAMPLE_KEY("1", "mn0.140", "7"), NULL)->comment = "S-1";
 	set = sample_set(s, "open", true, SEG_DATA_NONE, SAMPLE_FIELDS(SEG_F_MARK));
 	set->timeout = set->counter = true;
 	set = sample_set(s, "own-types", true, SEG_DATA_NONE, SAMPLE_FIELDS(SEG_F_FIB_TYPE));
@@ -370,8 +367,8 @@ static inline struct sample *sample_new(uint32_t generation)
 	sample_rules_judge(s, judge, refused);
 	sample_rules_maps(s, maps);
 	forward = sample_base(s, "forward", SEG_HOOK_FORWARD);
-	RULE(s, forward, CMP(SEG_L_CT_STATE, 4, 2),
-	     VMAP(sample_find(s, "fast"), SEG_L_CT_DIRECTION, SEG_L_IIFNAME, SEG_L_CT_MARK));
+	RULE(s, forward, STATE(2),
+	     LOOKUP(sample_find(s, "fast"), SEG_L_CT_DIRECTION, SEG_L_IIFNAME, SEG_L_CT_MARK), ACCEPT);
 	RULE(s, forward, JUMP(judge));
 	RULE(s, forward, GOTO(maps));
 	input = sample_base(s, "input", SEG_HOOK_INPUT);

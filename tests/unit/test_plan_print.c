@@ -14,9 +14,9 @@ static bool printed(const char *line)
 
 static const char *const lines[] = {
 	"table inet segd {\n",
-	"\tmap fast {\n\t\ttype ct_dir . ifname . mark : verdict\n\t\tflags timeout\n\t\tcounter\n",
-	"original . \"lg0\" . 0x00000007 counter packets 0 bytes 0 timeout 1h comment \"S-1\" : accept,\n",
-	"reply . \"mn0.140\" . 0x00000007 counter packets 0 bytes 0 comment \"S-1\" : accept }\n",
+	"\tset fast {\n\t\ttype ct_dir . ifname . mark\n\t\tflags timeout\n\t\tcounter\n",
+	"original . \"lg0\" . 0x00000007 counter packets 0 bytes 0 timeout 1h comment \"S-1\",\n",
+	"reply . \"mn0.140\" . 0x00000007 counter packets 0 bytes 0 comment \"S-1\" }\n",
 	"\tset own-types {\n\t\ttype fib_addrtype\n\t\telements = { local,\n",
 	"{ 00:00:5e:00:53:01 . 10.1.0.20 . 0x00000007 comment \"S-1\" }",
 	"\tmap exact-ports4 {\n\t\ttype ipv4_addr . ipv4_addr . inet_proto . inet_service : "
@@ -58,7 +58,7 @@ static const char *const lines[] = {
 	"\t\tether saddr . ip saddr . ct mark @bound4 accept\n",
 	"\t\tip daddr != @group4.3 icmp type 8 accept\n",
 	"\tchain forward {\n\t\ttype filter hook forward priority -10; policy drop;\n"
-	"\t\tct state == established ct direction . iifname . ct mark vmap @fast\n",
+	"\t\tct state established ct direction . iifname . ct mark @fast accept\n",
 	"\tchain input {\n\t\ttype filter hook input priority -10; policy accept;\n\t}\n",
 };
 
