@@ -197,9 +197,10 @@ def test_a_table_of_an_earlier_version_is_upgraded_in_place():
             never = blast.udp("a", "10.2.0.20", 5999)
             blast.run()
             segd.kill()
-            early = re.search(r"chain (early\S*)", lab.ruleset(what="table inet segd"))[1]
-            lab.nft("gw", f"delete chain inet segd prerouting; flush chain inet segd {early};"
-                          f" delete chain inet segd {early}")
+            table = lab.ruleset(what="table inet segd")
+            late = [re.search(rf"chain ({name}\S*)", table)[1] for name in ("first", "early")]
+            lab.nft("gw", "delete chain inet segd prerouting; " + "; ".join(
+                f"flush chain inet segd {chain}; delete chain inet segd {chain}" for chain in late))
             segd.start()
             time.sleep(0.3)
         for stream in always:
