@@ -18,7 +18,7 @@
 #include "plan/build.h"
 #include "plan/diff.h"
 
-#define LONG 20000u /* removals, times the elements they are made among */
+#define LONG 20000u /* removals, times the elements they are made among, that are never too many */
 
 static struct seg_plan *build(struct seg_engine *engine, const struct seg_rulebook *book, uint32_t generation,
 			      time_t now)
@@ -60,16 +60,22 @@ static bool fits(const struct seg_change *change)
 	return !change->switches && !change->bases && !change->replace;
 }
 
-/* Each element that goes from a set of concatenated intervals costs what the set holds (nft_pipapo_remove(), 1.8
- * microseconds for each element that stays): past some, new sets are sooner there. */
+/* Each element that goes from a set of concatenated intervals costs what the set holds until the last has
+ * gone (nft_pipapo_remove(), about a microsecond for each of those): past some, new sets are sooner there.
+ * They come with all others, at some microseconds for each of their elements. */
 static bool takes_long(const struct seg_change *change)
 {
-	size_t steps = 0;
+	size_t steps = 0, anew = LONG;
 
-	for (size_t i = 0; i < change->sets; i++)
-		if (change->set[i].set->interval && change->set[i].set->fields > 1)
-			steps += change->set[i].dels * change->set[i].set->elems;
-	return steps > LONG;
+	for (size_t i = 0; i < change->sets; i++) {
+		const struct seg_set_change *set = &change->set[i];
+
+		if (set->set->interval && set->set->fields > 1)
+			steps += set->dels * (set->set->elems + set->dels);
+	}
+	for (size_t i = 0; i < change->to->sets; i++)
+		anew += change->to->set[i]->elems;
+	return steps > anew;
 }
 
 /* The way to a plan that fits into what is in the kernel where that is possible, so that only elements move. */

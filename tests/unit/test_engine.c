@@ -967,6 +967,24 @@ START_TEST(test_many_intervals_leave_with_their_set)
 	apply_ports(300, 300, 3000);
 	ck_assert_uint_gt(w.kernel.image->generation, structure);
 	ck_assert_uint_ne(mark_of("P299"), 0);
+	/* Also where nearly all go, and none comes. */
+	structure = w.kernel.image->generation;
+	apply_ports(2, 2, 3000);
+	ck_assert_uint_gt(w.kernel.image->generation, structure);
+	ck_assert_uint_eq(mark_of("P299"), 0);
+}
+END_TEST
+
+/* Everything made anew costs more the more it is. */
+START_TEST(test_few_intervals_leave_many_one_by_one)
+{
+	unsigned structure;
+
+	begin();
+	apply_ports(3000, 0, 0);
+	structure = w.kernel.image->generation;
+	apply_ports(3000, 9, 5000);
+	ck_assert_uint_eq(w.kernel.image->generation, structure);
 }
 END_TEST
 
@@ -2666,6 +2684,7 @@ int main(void)
 	tcase_add_test(tcase, test_tampered_and_restored);
 	tcase_add_test(tcase, test_edits_are_mended_in_place);
 	tcase_add_test(tcase, test_many_intervals_leave_with_their_set);
+	tcase_add_test(tcase, test_few_intervals_leave_many_one_by_one);
 	tcase_add_test(tcase, test_disarm);
 	tcase_add_test(tcase, test_disarmed_under_a_revocation);
 	tcase_add_test(tcase, test_repairs_after_the_clock_is_set_back);
