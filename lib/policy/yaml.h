@@ -56,7 +56,8 @@ struct yaml_known {
 	const struct yaml_known_item *item; /* in the order of the text */
 	size_t n;
 };
-#define YAML_KNOWN_MAX (2u << 20) /* bytes: a shorter text has no more entries than are allowed */
+#define YAML_KNOWN_MAX (8u << 20) /* bytes: what is right in a shorter text has no more entries than are allowed, each
+				   * of a character at least, and what ends it */
 
 /* The root, an empty mapping for an empty file; NULL after an error that left nothing to read. known: may be NULL. */
 struct yaml_node *yaml_parse(const struct seg_source *source, const struct yaml_known *known,

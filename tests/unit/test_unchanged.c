@@ -126,7 +126,7 @@ START_TEST(an_edit_elsewhere_leaves_none)
 	check_known("10.2.0.0/16", "10.2.0.0/17", "");
 	check_known("# the first", "# a first", "");
 	check_known("stages:", "stages: # none", "");
-		check_known("closes: {permits: [B, D]}", "closes: {permits: [B]}", "");
+	check_known("closes: {permits: [B, D]}", "closes: {permits: [B]}", "");
 	/* What stands in the list's place may be something else. */
 	check_known("stages:", "timezone: Asia/Tokyo\nstages:", "");
 	check_known("  - {id: D,", "site: x\n  - {id: D,", "");
@@ -153,6 +153,29 @@ START_TEST(a_list_that_changed_is_read)
 	list_text = "192.0.2.1\n";
 	free(text);
 	unload(&before);
+}
+END_TEST
+
+/* Ten thousand permits with their papers: 4 MB. */
+START_TEST(permits_of_a_large_policy_are_known)
+{
+	struct seg_strbuf text = {0};
+	struct loaded before;
+	struct seg_arena *arena = seg_arena_new();
+	struct unchanged unchanged;
+
+	seg_strbuf_add_n(&text, town, (size_t)(strstr(town, "stages:\n") - town));
+	for (unsigned i = 0; i < 10000; i++)
+		seg_strbuf_printf(&text,
+				  "  - {id: P%u, class: internal, from: mn, to: lg, service: [tcp/22], "
+				  "owner: '%0150u', basis: '%0150u'}\n",
+				  i, i, i);
+	before = load(seg_strbuf_text(&text));
+	unchanged_find(&unchanged, before.policy, before.policy->source[0], arena);
+	ck_assert_uint_eq(unchanged.known.n, 10005);
+	unload(&before);
+	seg_arena_free(arena);
+	seg_strbuf_fini(&text);
 }
 END_TEST
 
@@ -225,6 +248,7 @@ int main(void)
 	tcase_add_test(tcase, an_edit_elsewhere_leaves_none);
 	tcase_add_test(tcase, what_goes_on_is_read);
 	tcase_add_test(tcase, a_list_that_changed_is_read);
+	tcase_add_test(tcase, permits_of_a_large_policy_are_known);
 	tcase_add_test(tcase, any_edit_reads_the_same);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
