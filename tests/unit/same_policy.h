@@ -30,16 +30,24 @@ static inline void tell_ranges(struct seg_strbuf *out, struct seg_ranges ranges)
 		seg_strbuf_printf(out, " %s", seg_range_format(ranges.range[i], text));
 }
 
-static inline void tell_side(struct seg_strbuf *out, const char *name, const struct seg_side *side)
+static inline void tell_mac(struct seg_strbuf *out, const uint8_t mac[static SEG_MAC_LEN])
+{
+	for (size_t i = 0; i < SEG_MAC_LEN; i++)
+		seg_strbuf_printf(out, "%c%02x", i ? ':' : ' ', mac[i]);
+}
+
+static inline void tell_side(struct seg_strbuf *out, const struct seg_policy *policy, const char *name,
+			     const struct seg_side *side)
 {
 	char text[SEG_RANGE_STRLEN];
 
-	seg_strbuf_printf(out, "  %s %u %s%s:", name, side->zone->index, side->zone->id,
+	seg_strbuf_printf(out, "  %s %td %s%s:", name, side->zone - policy->zone, side->zone->id,
 			  side->whole ? " whole" : "");
 	tell_ranges(out, side->ranges);
-	for (size_t i = 0; i < side->n_bound; i++)
-		seg_strbuf_printf(out, " %s with %02x..%02x", seg_range_format(side->bound[i].range, text),
-				  side->bound[i].mac[0], side->bound[i].mac[SEG_MAC_LEN - 1]);
+	for (size_t i = 0; i < side->n_bound; i++) {
+		seg_strbuf_printf(out, " %s with", seg_range_format(side->bound[i].range, text));
+		tell_mac(out, side->bound[i].mac);
+	}
 	tell_place(out, &side->place);
 	seg_strbuf_add(out, "\n");
 }
@@ -103,12 +111,97 @@ static inline void tell_permit(struct seg_strbuf *out, const struct seg_policy *
 	}
 	seg_strbuf_add(out, "\n");
 	for (size_t i = 0; i < permit->n_from; i++)
-		tell_side(out, "from", &permit->from[i]);
+		tell_side(out, policy, "from", &permit->from[i]);
 	for (size_t i = 0; i < permit->n_to; i++)
-		tell_side(out, "to", &permit->to[i]);
+		tell_side(out, policy, "to", &permit->to[i]);
 	tell_operands(out, policy, permit->source, permit->n_source);
 	tell_operands(out, policy, permit->destination, permit->n_destination);
 	tell_services(out, policy, permit);
+}
+
+static inline void tell_entries(struct seg_strbuf *out, const struct seg_entries *entries)
+{
+	char text[SEG_RANGE_STRLEN];
+
+	for (size_t i = 0; i < entries->n; i++) {
+		seg_strbuf_printf(out, " %s", seg_range_format(entries->entry[i].range, text));
+		tell_place(out, &entries->entry[i].place);
+	}
+}
+
+static inline void tell_zone(struct seg_strbuf *out, const struct seg_zone *zone)
+{
+	seg_strbuf_printf(out, "zone %u %s [%s] tier %d%s%s%s%s%s%s%s limit %u %u %u:", zone->index, zone->id,
+			  zone->title, zone->tier, zone->any ? " any" : "", zone->intra_allow ? " intra" : "",
+			  zone->routed ? " routed" : "", zone->wan ? " wan" : "",
+			  zone->uplink ? " uplink" : "", zone->public ? " public" : "",
+			  zone->reject ? " reject" : "", zone->limit.flows, zone->limit.share,
+			  zone->limit.rate);
+	for (size_t i = 0; i < zone->interfaces; i++) {
+		seg_strbuf_printf(out, " %s%s", zone->interface[i].name,
+				  zone->interface[i].prefix ? "*" : "");
+		tell_place(out, &zone->interface[i].place);
+	}
+	tell_ranges(out, zone->nets);
+	tell_entries(out, &zone->networks);
+	tell_place(out, &zone->place);
+	tell_place(out, &zone->any_place);
+	seg_strbuf_add(out, "\n");
+}
+
+static inline void tell_host(struct seg_strbuf *out, const struct seg_host *host)
+{
+	seg_strbuf_printf(out, "host %s [%s] used %d assurance %d [%s] in %s:", host->id, host->title,
+			  host->used, host->assurance, host->published ? host->published : "-",
+			  host->zone ? host->zone->id : "-");
+	tell_ranges(out, host->ranges);
+	tell_entries(out, &host->address);
+	tell_entries(out, &host->except);
+	if (host->has_mac)
+		tell_mac(out, host->mac);
+	tell_place(out, &host->place);
+	tell_place(out, &host->address_place);
+	tell_place(out, &host->mac_place);
+	seg_strbuf_add(out, "\n");
+}
+
+static inline void tell_service(struct seg_strbuf *out, const struct seg_service *service)
+{
+	char text[SEG_SERVICE_STRLEN];
+
+	seg_strbuf_printf(out, "service %s used %d:", service->id, service->used);
+	for (size_t i = 0; i < service->n; i++) {
+		seg_strbuf_printf(out, " %s", seg_service_item_format(&service->item[i], text));
+		tell_place(out, &service->item[i].place);
+	}
+	tell_place(out, &service->place);
+	seg_strbuf_add(out, "\n");
+}
+
+static inline void tell_stage(struct seg_strbuf *out, const struct seg_stage *stage)
+{
+	seg_strbuf_printf(out, "stage %s [%s] closes classes %x, permits", stage->id, stage->title,
+			  stage->classes);
+	for (size_t i = 0; i < stage->permits; i++)
+		seg_strbuf_printf(out, " %u", stage->permit[i]->index);
+	for (size_t i = 0; i < stage->zones; i++)
+		seg_strbuf_printf(out, " zone %u", stage->zone[i]->index);
+	tell_place(out, &stage->place);
+	seg_strbuf_add(out, "\n");
+}
+
+static inline void tell_top(struct seg_strbuf *out, const struct seg_policy *policy)
+{
+	seg_strbuf_printf(out, "%s %s %s guard %d gateway %d", policy->hash,
+			  policy->site ? policy->site : "-", policy->timezone ? policy->timezone : "-",
+			  policy->guard, policy->has_gateway);
+	tell_place(out, &policy->guard_place);
+	tell_entries(out, &policy->gateway);
+	seg_strbuf_add(out, "\nnamed");
+	tell_ranges(out, policy->named);
+	for (size_t i = 0; i < policy->sources; i++)
+		seg_strbuf_printf(out, "\nsource %s %zu", policy->source[i]->name, policy->source[i]->len);
+	seg_strbuf_add(out, "\n");
 }
 
 static inline void tell_policy(struct seg_strbuf *out, const struct seg_policy *policy)
@@ -117,23 +210,13 @@ static inline void tell_policy(struct seg_strbuf *out, const struct seg_policy *
 		seg_strbuf_add(out, "none\n");
 		return;
 	}
-	seg_strbuf_printf(out, "%s %s %s\n", policy->hash, policy->site ? policy->site : "-",
-			  policy->timezone ? policy->timezone : "-");
-	for (size_t i = 0; i < policy->zones; i++) {
-		seg_strbuf_printf(out, "zone %s:", policy->zone[i].id);
-		tell_ranges(out, policy->zone[i].nets);
-		tell_place(out, &policy->zone[i].place);
-		seg_strbuf_add(out, "\n");
-	}
-	for (size_t i = 0; i < policy->hosts; i++) {
-		seg_strbuf_printf(out, "host %s used %d:", policy->host[i].id, policy->host[i].used);
-		tell_ranges(out, policy->host[i].ranges);
-		tell_place(out, &policy->host[i].place);
-		seg_strbuf_add(out, "\n");
-	}
+	tell_top(out, policy);
+	for (size_t i = 0; i <= policy->zones; i++) /* the gateway's behind the others */
+		tell_zone(out, &policy->zone[i]);
+	for (size_t i = 0; i < policy->hosts; i++)
+		tell_host(out, &policy->host[i]);
 	for (size_t i = 0; i < policy->services; i++)
-		seg_strbuf_printf(out, "service %s used %d\n", policy->service[i].id,
-				  policy->service[i].used);
+		tell_service(out, &policy->service[i]);
 	for (size_t i = 0; i < policy->permits; i++) {
 		const struct seg_permit *permit = &policy->permit[i];
 
@@ -142,9 +225,7 @@ static inline void tell_policy(struct seg_strbuf *out, const struct seg_policy *
 			seg_strbuf_add(out, "  not found by its id\n");
 	}
 	for (size_t i = 0; i < policy->stages; i++)
-		for (size_t k = 0; k < policy->stage[i].permits; k++)
-			seg_strbuf_printf(out, "stage %s closes %u\n", policy->stage[i].id,
-					  policy->stage[i].permit[k]->index);
+		tell_stage(out, &policy->stage[i]);
 }
 
 /* Prints both where they differ. */
