@@ -362,35 +362,42 @@ void seg_apply_reload(struct seg_engine *engine, time_t now)
 /* The version that went back by itself last, if nothing has come after that. */
 struct went_back {
 	unsigned version;
-	time_t at;
-	bool over; /* what is older does not matter */
+	bool sealed;	/* no version came back */
+	bool came_back; /* the record of the one that did was seen */
+	bool over;	/* what is older does not matter */
 };
 
-/* First comes the daemon's own record of the version that came back, then that of the one that went. */
+/* First comes the daemon's own record of the version that came back, if one did; then that of the other. */
 static void find_went_back(void *context, const struct seg_record *entry)
 {
 	struct went_back *last = context;
+	bool own = entry->result == SEG_CONFIRMED && entry->user && strcmp(entry->user, "segd") == 0;
 
 	if (last->over)
 		return;
-	if (last->at) {
-		last->version = entry->result == SEG_ROLLED_BACK ? entry->version : 0;
-		last->over = true;
+	if (!last->came_back && !last->sealed && own) {
+		last->came_back = true;
 		return;
 	}
-	last->at = entry->at;
-	last->over = entry->result != SEG_CONFIRMED || !entry->user || strcmp(entry->user, "segd") != 0;
+	if ((last->came_back || last->sealed) && entry->result == SEG_ROLLED_BACK)
+		last->version = entry->version;
+	last->over = true;
 }
 
 static int nothing_pending(struct seg_engine *engine, json_t **out)
 {
-	struct went_back last = {0};
+	struct went_back last = {.sealed = !engine->state.current};
 	char at[SEG_TIME_STRLEN];
 
 	seg_store_each_record(engine->store, find_went_back, &last);
 	if (!last.version)
 		return seg_answer_error(out, -ENOENT, "nothing-pending", "no policy waits for a confirmation");
-	seg_time_format(last.at, engine->running ? engine->running->policy->timezone : NULL, at);
+	seg_time_format(engine->state.since, seg_engine_zone_name(engine), at);
+	if (last.sealed)
+		return seg_answer_error(
+			out, -ENOENT, "nothing-pending",
+			"version %u was not confirmed in time: the gateway is sealed since %s; apply it again",
+			last.version, at);
 	return seg_answer_error(out, -ENOENT, "nothing-pending",
 				"version %u was not confirmed in time: version %u came back at %s; apply it again",
 				last.version, engine->state.current, at);

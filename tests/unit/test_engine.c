@@ -597,6 +597,24 @@ START_TEST(test_confirmed_too_late)
 }
 END_TEST
 
+/* The first policy of all has nothing to come back. */
+START_TEST(test_first_confirmed_too_late)
+{
+	struct seg_request request = {.now = w.kernel.now};
+	json_t *out = NULL;
+
+	unlink(w.policy);
+	begin();
+	write_policy(web, "", "");
+	json_decref(call(seg_engine_apply, json_pack("{s:i}", "confirm-within", 120), NULL));
+	pass(121);
+	ck_assert_int_lt(seg_engine_confirm(w.engine, &request, &out), 0);
+	ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(out, "message")),
+				     "version 1 was not confirmed in time: the gateway is sealed since "));
+	json_decref(out);
+}
+END_TEST
+
 START_TEST(test_confirmed_stays)
 {
 	const char *code;
@@ -2658,6 +2676,7 @@ int main(void)
 	tcase_add_test(tcase, test_own_session_is_kept);
 	tcase_add_test(tcase, test_goes_back_by_itself);
 	tcase_add_test(tcase, test_confirmed_too_late);
+	tcase_add_test(tcase, test_first_confirmed_too_late);
 	tcase_add_test(tcase, test_confirmed_stays);
 	tcase_add_test(tcase, test_deadline_survives_a_restart);
 	tcase_add_test(tcase, test_deadline_passes_while_dead);
