@@ -116,7 +116,7 @@ class Blast:
         began, number = time.monotonic(), 0
         while not self.stop.is_set():
             due = int((time.monotonic() - began) * self.pace)
-            while number < due:
+            while number < due and not self.stop.is_set():  # a slow machine is never done with what is due
                 number += 1
                 for stream in self.streams:
                     if not stream.out:

@@ -16,7 +16,7 @@ def send(sockets, stop, sent):
     number, began = 0, time.monotonic()
     while not stop.is_set():
         due = int((time.monotonic() - began) * PACE)
-        while number < due:
+        while number < due and not stop.is_set():  # a slow machine is never done with what is due
             number += 1
             for s, to in sockets:
                 try:
