@@ -334,7 +334,7 @@ bool seg_plan_same_structure(const struct seg_plan *old, const struct seg_plan *
 	for (size_t i = 0; same && i < new->sets; i++) {
 		const struct seg_set *set = find_set(&index, new->set[i], i, 0);
 
-		same = set && set->kept == new->set[i]->kept &&seg_set_same_definition(set, new->set[i]);
+		same = set && set->kept == new->set[i]->kept && seg_set_same_definition(set, new->set[i]);
 	}
 	for (size_t i = 0; same && i < new->chains; i++) {
 		const struct seg_chain *chain = find_chain(&index, new->chain[i], i, 0);

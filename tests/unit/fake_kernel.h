@@ -84,6 +84,7 @@ static struct seg_set *fake_copy_set(struct seg_arena *arena, const struct seg_s
 	size_t n = 0;
 
 	set->name = seg_arena_strdup(arena, from->name);
+	set->numbered = false; /* what is read may be anybody's */
 	for (size_t i = 0; i < from->elems && !from->dynamic; i++) {
 		if (from->elem[i].timeout_ms && from->elem[i].timeout_ms <= (uint64_t)age * 1000)
 			continue; /* its time is up */

@@ -952,6 +952,22 @@ START_TEST(test_edits_are_mended_in_place)
 }
 END_TEST
 
+/* Numbers vouch for the comments of our own plans alone. */
+START_TEST(test_an_edited_comment_is_mended)
+{
+	const struct seg_nft_transaction foreign = {.pid = 4711, .process = "nft", .ours = true,
+						    .what = "changed elements of set open of table inet segd"};
+	const struct seg_elem *elem;
+
+	begin();
+	elem = seg_plan_set(w.kernel.image, "open")->elem;
+	((struct seg_elem *)elem)->comment = "whose";
+	w.kernel.touched = true;
+	seg_engine_transaction(w.engine, &foreign, w.kernel.now);
+	ck_assert_str_ne(seg_plan_set(w.kernel.image, "open")->elem[0].comment, "whose");
+}
+END_TEST
+
 static char *permits_of_ports(unsigned n, unsigned others, unsigned first)
 {
 	struct seg_strbuf text = {0};
@@ -999,9 +1015,9 @@ START_TEST(test_few_intervals_leave_many_one_by_one)
 	unsigned structure;
 
 	begin();
-	apply_ports(3000, 0, 0);
+	apply_ports(1000, 0, 0);
 	structure = w.kernel.image->generation;
-	apply_ports(3000, 9, 5000);
+	apply_ports(1000, 22, 5000);
 	ck_assert_uint_eq(w.kernel.image->generation, structure);
 }
 END_TEST
@@ -2702,6 +2718,7 @@ int main(void)
 	tcase_add_test(tcase, test_observed_violation_ends_unseen);
 	tcase_add_test(tcase, test_tampered_and_restored);
 	tcase_add_test(tcase, test_edits_are_mended_in_place);
+	tcase_add_test(tcase, test_an_edited_comment_is_mended);
 	tcase_add_test(tcase, test_many_intervals_leave_with_their_set);
 	tcase_add_test(tcase, test_few_intervals_leave_many_one_by_one);
 	tcase_add_test(tcase, test_disarm);
