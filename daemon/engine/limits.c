@@ -111,7 +111,7 @@ void seg_limits_count_begins(struct seg_engine *engine)
 	struct seg_limits *limits = &engine->limits;
 
 	limits->counting = true;
-	limits->wanted = false;
+	limits->wanted = engine->disarmed; /* what begins behind it, nobody counts */
 	limits->count_took = 0;
 	for (size_t i = 0; i < limits->zones; i++) {
 		limits->zone[i].counted = 0;

@@ -1041,6 +1041,26 @@ START_TEST(test_disarm)
 }
 END_TEST
 
+/* What began while nothing was separated is looked for, whatever policy ends that. */
+START_TEST(test_flows_are_looked_at_behind_a_disarm)
+{
+	unsigned dumps;
+
+	begin();
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
+	pass(60);
+	seg_engine_events_lost(w.engine, w.kernel.now);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	dumps = w.kernel.dumps;
+	pass(60);
+	write_policy(dns, web, "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	pass(60);
+	ck_assert_uint_gt(w.kernel.dumps, dumps);
+}
+END_TEST
+
 /* The flows that an apply was about to remove may go on, too. */
 START_TEST(test_disarmed_under_a_revocation)
 {
@@ -2722,6 +2742,7 @@ int main(void)
 	tcase_add_test(tcase, test_many_intervals_leave_with_their_set);
 	tcase_add_test(tcase, test_few_intervals_leave_many_one_by_one);
 	tcase_add_test(tcase, test_disarm);
+	tcase_add_test(tcase, test_flows_are_looked_at_behind_a_disarm);
 	tcase_add_test(tcase, test_disarmed_under_a_revocation);
 	tcase_add_test(tcase, test_repairs_after_the_clock_is_set_back);
 	tcase_add_test(tcase, test_denied_and_spoofed);
