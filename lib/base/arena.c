@@ -10,7 +10,6 @@
 
 #define FIRST_CHUNK ((size_t)4096)
 #define GROWTH 8
-#define FEW_ABOVE ((size_t)64) /* a vector of larger items begins with two */
 #define LARGE ((size_t)256 << 10) /* and more comes in huge pages */
 
 struct chunk {
@@ -154,7 +153,7 @@ char *seg_arena_strdup(struct seg_arena *arena, const char *text)
 
 char *seg_arena_strndup(struct seg_arena *arena, const char *text, size_t len)
 {
-	char *copy = seg_arena_alloc(arena, len + 1);
+	char *copy = take(arena, len + 1, len);
 
 	if (len)
 		memcpy(copy, text, len);
@@ -192,7 +191,7 @@ char *seg_arena_join(struct seg_arena *arena, const char *const *part)
 
 	for (const char *const *p = part; *p; p++)
 		len += strlen(*p);
-	text = end = take(arena, len + 1, len + 1);
+	text = end = take(arena, len + 1, len);
 	for (; *part; part++)
 		end = stpcpy(end, *part);
 	return text;
@@ -210,7 +209,7 @@ void *seg_arena_grow(struct seg_arena *arena, void *items, size_t n, size_t *cap
 
 	if (n < *cap)
 		return items;
-	*cap = n ? n * 2 : item > FEW_ABOVE ? 2 : 8;
+	*cap = n ? n * 2 : 8;
 	if (__builtin_mul_overflow(*cap, item, &bytes))
 		abort();
 	grown = take(arena, bytes, n * item);

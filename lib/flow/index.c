@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "flow/index.h"
 
-#include <stdlib.h>
+#include "base/sort.h"
 
 /* Pairs of zones up to which a permit is listed under each of them. */
 #define WIDE 64
-#define FEW 32 /* sorted without a sort's own memory */
 
 struct narrow {
 	unsigned to;
@@ -43,23 +42,6 @@ static int by_zone_then_order(const void *left, const void *right)
 	if (a->to != b->to)
 		return a->to < b->to ? -1 : 1;
 	return a->pair.permit->index < b->pair.permit->index ? -1 : 1;
-}
-
-/* A zone's, which are few most of the time. */
-static void sort(struct narrow *narrow, size_t n)
-{
-	if (n > FEW) {
-		qsort(narrow, n, sizeof(*narrow), by_zone_then_order);
-		return;
-	}
-	for (size_t i = 1; i < n; i++) {
-		struct narrow moving = narrow[i];
-		size_t to = i;
-
-		for (; to > 0 && by_zone_then_order(&moving, &narrow[to - 1]) < 0; to--)
-			narrow[to] = narrow[to - 1];
-		narrow[to] = moving;
-	}
 }
 
 static const uint32_t *sides_by_zone(struct seg_arena *arena, const struct seg_side *side, size_t n,
@@ -122,7 +104,7 @@ static void index_narrow(struct seg_index *index, const struct seg_policy *polic
 				};
 	}
 	for (size_t z = 0; z < zones; z++)
-		sort(narrow + first[z], first[z + 1] - first[z]);
+		seg_sort(narrow + first[z], first[z + 1] - first[z], sizeof(*narrow), by_zone_then_order);
 	index->narrow = narrow;
 	index->first = first;
 }

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sort.h"
 #include "plan/collect.h"
-
-#define BOXES 12 /* room for so many at first */
 
 struct seg_boxes *seg_collection_boxes(const struct seg_collection *collection, enum seg_way way,
 				       unsigned zone, enum seg_family family, enum seg_kind kind)
@@ -168,10 +167,6 @@ static void put_boxes(const struct job *job, enum seg_way way, unsigned zone, en
 	struct seg_boxes *boxes =
 	    seg_collection_boxes(job->collection, way, zone, seg_range_family(src), kind);
 
-	if (!boxes->cap && spans->n > 0) {
-		boxes->cap = BOXES;
-		boxes->box = SEG_NEW_N(job->arena, struct seg_box, boxes->cap);
-	}
 	for (size_t i = 0; i < spans->n; i++) {
 		const struct span *span = &spans->span[i];
 
@@ -318,28 +313,6 @@ static int by_number(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
-/* By number. New ones stand somewhere between the others, which are in order already. */
-static void sort_numbers(struct seg_number *number, size_t n)
-{
-	size_t moves = 0;
-
-	for (size_t i = 1; i < n; i++) {
-		struct seg_number moving = number[i];
-		size_t to = i;
-
-		while (to > 0 && number[to - 1].number > moving.number) {
-			number[to] = number[to - 1];
-			to--;
-		}
-		number[to] = moving;
-		moves += i - to;
-		if (moves > 4 * n) {
-			qsort(number, n, sizeof(*number), by_number);
-			return;
-		}
-	}
-}
-
 /* The registry's entries stand in the order of seg_registry_update(): permits, then intra zones. */
 struct cursor {
 	const struct seg_registry *registry;
@@ -395,7 +368,8 @@ void seg_collect(const struct seg_policy *policy, const struct seg_registry *reg
 			put_intra(policy, arena, collection, &policy->zone[z],
 				  take(&cursor, SEG_JOIN(arena, "intra:", policy->zone[z].id),
 				       0, false, NULL, &policy->zone[z]));
-	sort_numbers(cursor.number, cursor.numbers);
+	/* New ones stand somewhere between the others, which are in order already. */
+	seg_sort(cursor.number, cursor.numbers, sizeof(*cursor.number), by_number);
 	collection->number = cursor.number;
 	collection->numbers = cursor.numbers;
 }

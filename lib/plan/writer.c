@@ -204,7 +204,13 @@ struct seg_rule *seg_writer_rule(struct seg_writer *writer, struct seg_chain *ch
 static struct seg_stmt *add(struct seg_writer *w, struct seg_rule *rule, enum seg_stmt_kind kind)
 {
 	struct rule_draft *draft = (struct rule_draft *)rule;
-	struct seg_stmt *stmt = &SEG_PUSH(w->arena, draft->stmt, draft->n, draft->cap);
+	struct seg_stmt *stmt;
+
+	if (!draft->cap) { /* most rules have two or three */
+		draft->cap = 2;
+		draft->stmt = SEG_NEW_N(w->arena, struct seg_stmt, draft->cap);
+	}
+	stmt = &SEG_PUSH(w->arena, draft->stmt, draft->n, draft->cap);
 
 	*stmt = (struct seg_stmt){.kind = kind};
 	return stmt;
