@@ -211,7 +211,8 @@ static bool open_room(struct build *b, struct asking *a, const struct seg_zone *
 	for (uint8_t direction = ORIGINAL; direction <= REPLY; direction++)
 		if (way_name[a->way][direction])
 			a->chain[direction] = seg_writer_chain(
-			    b->w, SEG_JOIN(b->arena, way_name[a->way][direction], zone->id, "-", kind_name[a->kind], a->f->suffix));
+			    b->w, SEG_JOIN(b->arena, way_name[a->way][direction], zone->id, "-",
+					   kind_name[a->kind], a->f->suffix));
 	write_room(b, a, room);
 	return true;
 }

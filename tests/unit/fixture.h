@@ -17,16 +17,22 @@ struct fixture {
 	struct seg_policy *policy;
 };
 
-static inline void fixture_init(struct fixture *fixture, const char *text)
+/* reader: for the lists that the text names. */
+static inline void fixture_init_reader(struct fixture *fixture, const char *text, const struct seg_reader *reader)
 {
 	seg_diags_init(&fixture->diags);
-	fixture->policy = seg_policy_load("policy.yaml", text, strlen(text), NULL, &fixture->diags);
+	fixture->policy = seg_policy_load("policy.yaml", text, strlen(text), reader, &fixture->diags);
 	if (!fixture->policy) {
 		struct seg_strbuf out = {0};
 
 		seg_diags_render(&fixture->diags, false, &out);
 		ck_abort_msg("the policy of this test does not load:\n%s", out.text);
 	}
+}
+
+static inline void fixture_init(struct fixture *fixture, const char *text)
+{
+	fixture_init_reader(fixture, text, NULL);
 }
 
 static inline void fixture_fini(struct fixture *fixture)

@@ -3,6 +3,7 @@
 #include <check.h>
 
 #include "policy/unchanged.h"
+#include "fixture.h"
 #include "runner.h"
 #include "same_policy.h"
 
@@ -53,43 +54,20 @@ static char *read_file(void *context, const char *path, size_t *len, const char 
 }
 static const struct seg_reader reader = {.read = read_file};
 
-struct loaded {
-	struct seg_diags diags;
-	struct seg_policy *policy;
-};
-
-static struct loaded load(const char *text)
+static struct fixture load(const char *text)
 {
-	struct loaded loaded;
+	struct fixture fixture;
 
-	seg_diags_init(&loaded.diags);
-	loaded.policy = seg_policy_load("policy.yaml", text, strlen(text), &reader, &loaded.diags);
-	ck_assert_ptr_nonnull(loaded.policy);
-	return loaded;
-}
-
-static void unload(struct loaded *loaded)
-{
-	seg_policy_free(loaded->policy);
-	seg_diags_fini(&loaded->diags);
-}
-
-static char *replaced(const char *text, const char *old, const char *new)
-{
-	const char *at = strstr(text, old);
-	char *out = NULL;
-
-	ck_assert_ptr_nonnull(at);
-	ck_assert_int_ge(asprintf(&out, "%.*s%s%s", (int)(at - text), text, new, at + strlen(old)), 0);
-	return out;
+	fixture_init_reader(&fixture, text, &reader);
+	return fixture;
 }
 
 /* The ids of those that need not be read after an edit. */
 static void check_known(const char *old, const char *new, const char *ids)
 {
-	struct loaded before = load(town);
+	struct fixture before = load(town);
 	struct seg_arena *arena = seg_arena_new();
-	char *text = replaced(town, old, new), known[64] = "";
+	char *text = fixture_replace(town, old, new), known[64] = "";
 	struct unchanged unchanged;
 	struct seg_diags diags;
 
@@ -103,7 +81,7 @@ static void check_known(const char *old, const char *new, const char *ids)
 	free(text);
 	seg_diags_fini(&diags);
 	seg_arena_free(arena);
-	unload(&before);
+	fixture_fini(&before);
 }
 
 START_TEST(those_beside_the_edit_are_known)
@@ -145,14 +123,14 @@ END_TEST
 
 START_TEST(a_list_that_changed_is_read)
 {
-	struct loaded before = load(town);
-	char *text = replaced(town, "tcp/22", "tcp/23");
+	struct fixture before = load(town);
+	char *text = fixture_replace(town, "tcp/22", "tcp/23");
 
 	list_text = "192.0.2.1\n198.51.100.7\n";
 	ck_assert(same_when_reloaded(before.policy, text, strlen(text), &reader));
 	list_text = "192.0.2.1\n";
 	free(text);
-	unload(&before);
+	fixture_fini(&before);
 }
 END_TEST
 
@@ -160,7 +138,7 @@ END_TEST
 START_TEST(permits_of_a_large_policy_are_known)
 {
 	struct seg_strbuf text = {0};
-	struct loaded before;
+	struct fixture before;
 	struct seg_arena *arena = seg_arena_new();
 	struct unchanged unchanged;
 
@@ -173,7 +151,7 @@ START_TEST(permits_of_a_large_policy_are_known)
 	before = load(seg_strbuf_text(&text));
 	unchanged_find(&unchanged, before.policy, before.policy->source[0], arena);
 	ck_assert_uint_eq(unchanged.known.n, 10005);
-	unload(&before);
+	fixture_fini(&before);
 	seg_arena_free(arena);
 	seg_strbuf_fini(&text);
 }
@@ -205,35 +183,35 @@ static char *edited(const char *text, size_t reach)
 /* Each edit on the text before it where that one loaded, through the policy that was reloaded for it. */
 START_TEST(any_edit_reads_the_same)
 {
-	struct loaded now = load(town);
+	struct fixture now = load(town);
 	char *text = strdup(town);
 
 	srandom(7);
 	for (int i = 0; i < 10000; i++) {
 		char *next = edited(text, i % 3 ? 8 : 120);
-		struct loaded after;
+		struct fixture after;
 
 		ck_assert(same_when_reloaded(now.policy, next, strlen(next), &reader));
 		seg_diags_init(&after.diags);
 		after.policy = seg_policy_reload(now.policy, "policy.yaml", next, strlen(next), &reader,
 						 &after.diags);
 		if (!after.policy || !after.policy->permits || i % 200 == 0) {
-			unload(&after);
+			fixture_fini(&after);
 			free(next);
 			continue;
 		}
-		unload(&now);
+		fixture_fini(&now);
 		free(text);
 		now = after;
 		text = next;
 		if (i % 50 == 0) { /* not to wander off */
-			unload(&now);
+			fixture_fini(&now);
 			free(text);
 			now = load(town);
 			text = strdup(town);
 		}
 	}
-	unload(&now);
+	fixture_fini(&now);
 	free(text);
 }
 END_TEST
