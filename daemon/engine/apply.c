@@ -83,10 +83,11 @@ static struct seg_plan *build_beside(struct seg_engine *engine, const struct seg
 				     const struct seg_plan *image, time_t now, struct seg_arena *arena,
 				     struct seg_change *change)
 {
-	struct seg_plan *plan = build(engine, book, image ? image->generation : 1, now);
+	const bool bare = !image || !image->generation; /* nothing of any policy stands there */
+	struct seg_plan *plan = build(engine, book, bare ? 1 : image->generation, now);
 
 	*change = seg_plan_diff(image, plan, arena);
-	if (!image || (!takes_long(change) && (fits(change) || mends(engine, image, plan))))
+	if (bare || (!takes_long(change) && (fits(change) || mends(engine, image, plan))))
 		return plan;
 	seg_plan_free(plan);
 	plan = build(engine, book, image->generation + 1, now);

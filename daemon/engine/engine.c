@@ -417,6 +417,14 @@ static void say_tampered(struct seg_engine *engine, const struct seg_nft_transac
 	seg_say_send(engine, &alert);
 }
 
+/* What was put in front of our rules lets packets by until it is found: they close first. Not where the last
+ * commit was ours, behind what is told now. */
+static void seal_first(struct seg_engine *engine)
+{
+	if (!engine->options.observe && !engine->ops->untouched(engine->kernel))
+		(void)engine->ops->seal(engine->kernel, engine->plan); /* the repair says what is wrong */
+}
+
 /* Puts back what somebody changed; tries again every second until it stands. */
 static void repair(struct seg_engine *engine, time_t now)
 {
@@ -451,6 +459,7 @@ static void look_for_changes(struct seg_engine *engine, time_t now)
 		seg_nft_compare(engine->plan, image, &findings);
 	}
 	if (!image || findings.n) {
+		seal_first(engine);
 		say_tampered(engine, NULL, now);
 		repair(engine, now);
 	}
@@ -498,7 +507,9 @@ void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_tran
 	}
 	if (transaction->bypass[0])
 		say_bypass(engine, transaction, now);
-	if (transaction->ours || transaction->keeper || transaction->ours_gone) {
+	if (transaction->ours)
+		seal_first(engine);
+	if (transaction->ours || transaction->keeper) {
 		say_tampered(engine, transaction, now);
 		repair(engine, now);
 	}

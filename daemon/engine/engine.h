@@ -74,6 +74,8 @@ struct seg_walker {
 struct seg_kernel_ops {
 	int (*commit)(void *kernel, const struct seg_change *change, const struct seg_nft_left *left,
 		      struct seg_diags *diags);
+	/* Somebody has been at the rules: nothing crosses until the next commit. */
+	int (*seal)(void *kernel, const struct seg_plan *plan);
 	/* True: what the last commit left is what stands (elements end by themselves all the same). */
 	bool (*untouched)(void *kernel);
 	int (*read)(void *kernel, struct seg_plan **image);

@@ -48,6 +48,12 @@ enum seg_ownership seg_nft_ownership(const struct seg_nft *nft);
 int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const struct seg_nft_left *left,
 		   struct seg_diags *diags);
 
+/* A foreign hand has been at the table: its base chains as they are in plan, up to the first rule that asks a set or
+ * another chain (loopback passes), and nothing behind. Until the next commit, which finds out what was done and takes a
+ * large policy a second, nothing crosses, whatever was put in front of our rules or into our sets. The table is made
+ * where it has gone, and replaced where it holds what no base chain can stand beside. */
+int seg_nft_seal(struct seg_nft *nft, const struct seg_plan *plan);
+
 /* True where nobody has committed anything to nf_tables since our last commit: what it made is what stands,
  * but for elements whose timeout is over. */
 bool seg_nft_untouched(struct seg_nft *nft);

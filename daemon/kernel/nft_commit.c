@@ -297,15 +297,15 @@ static int send_spans(struct commit *c, const struct seg_nft_span span[2], bool 
 	return ret;
 }
 
-/* A change that is one transaction is its own dry run, and where nothing of ours is in force there is nothing
- * that half a change could harm. A refused batch makes the kernel wait until all processors have let go of
+/* A change that is one transaction is its own dry run, and where nothing of ours is in force, or only what seals,
+ * there is nothing that half a change could harm. A refused batch makes the kernel wait until all processors have let go of
  * what it held (10 to 30 ms): no small part of what a removed table takes to come back. */
 static bool needs_no_dry_run(const struct commit *c)
 {
 	const bool adds = c->add < c->replace, switches = c->replace < c->numbers,
 		   ends = c->numbers < c->delete, deletes = c->delete < c->end;
 
-	return adds + switches + ends + deletes < 2 || c->change.replace || !c->old;
+	return adds + switches + ends + deletes < 2 || c->change.replace || !c->old || !c->old->sets;
 }
 
 static int dry_run(struct commit *c)
@@ -342,21 +342,6 @@ static void undo_add(struct commit *c)
 	seg_nft_batch_fini(&batch);
 }
 
-/* What claims the table, by itself and before all the rest. Takes the batch over. */
-static int send_claim(struct commit *c, struct seg_nft_batch *batch)
-{
-	int ret;
-
-	c->nft->seq += (uint32_t)batch->origins;
-	ret = seg_nft_batch_commit(c->nft, batch, c->diags);
-	seg_nft_batch_fini(batch);
-	if (ret == 0) {
-		seg_nft_claimed(c->nft, &c->claim);
-		c->claim.needed = false;
-	}
-	return ret;
-}
-
 /*
  * An orphan is adopted first, in a batch of its own: the kernel makes no base chain in the same transaction
  * that changes its table, and somebody may have deleted one.
@@ -364,44 +349,18 @@ static int send_claim(struct commit *c, struct seg_nft_batch *batch)
 static int adopt(struct commit *c)
 {
 	struct seg_nft_batch batch;
+	int ret;
 
 	seg_nft_batch_init(&batch, c->nft->seq + 1, 0);
 	seg_nft_put_table(&batch, SEG_TABLE, c->claim.flags);
-	return send_claim(c, &batch);
-}
-
-/* The first rules of a base chain that need no set and no chain. */
-static size_t plain_rules(const struct seg_chain *chain)
-{
-	for (size_t i = 0; i < chain->rules; i++)
-		for (size_t j = 0; j < chain->rule[i].stmts; j++)
-			if (chain->rule[i].stmt[j].set || chain->rule[i].stmt[j].action.chain)
-				return i;
-	return chain->rules;
-}
-
-/*
- * Somebody took the table away, and everything passes until it is back, which takes a large policy a second.
- * So the base chains come first, by themselves, with what they say to begin with (loopback passes): nothing
- * crosses until the switch puts in the rest. It stays like this where the rest is refused.
- */
-static int seal(struct commit *c)
-{
-	struct seg_nft_batch batch;
-
-	seg_nft_batch_init(&batch, c->nft->seq + 1, c->new->generation);
-	seg_nft_put_table(&batch, SEG_TABLE, c->claim.flags);
-	for (size_t i = 0; i < c->new->chains; i++) {
-		struct seg_chain *beginning =
-			seg_arena_copy(c->arena, c->new->chain[i], sizeof(*c->new->chain[i]));
-
-		if (beginning->hook == SEG_HOOK_NONE)
-			continue;
-		beginning->rules = plain_rules(beginning);
-		seg_nft_put_chain(&batch, beginning);
-		seg_nft_put_rules(&batch, beginning, c->arena);
+	c->nft->seq += (uint32_t)batch.origins;
+	ret = seg_nft_batch_commit(c->nft, &batch, c->diags);
+	seg_nft_batch_fini(&batch);
+	if (ret == 0) {
+		seg_nft_claimed(c->nft, &c->claim);
+		c->claim.needed = false;
 	}
-	return send_claim(c, &batch);
+	return ret;
 }
 
 /* The table, as far as it must be there before what goes into it. */
@@ -414,7 +373,8 @@ static int claim(struct commit *c)
 		return ret;
 	if (c->claim.orphan)
 		return adopt(c);
-	return c->claim.needed && was_there ? seal(c) : 0;
+	/* Somebody took it away, and everything passes until its rules are back. */
+	return c->claim.needed && was_there ? seg_nft_seal_claimed(c->nft, c->new, &c->claim, c->diags) : 0;
 }
 
 static int run(struct commit *c)
@@ -472,10 +432,6 @@ int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const s
 		ret = seg_nft_keep(nft, diags);
 	if (ret < 0)
 		goto out;
-	if (c.claim.replace && !change->replace) {
-		c.change = seg_plan_diff(NULL, c.new, arena);
-		c.change.replace = true;
-	}
 	if (c.change.empty && !c.claim.needed)
 		goto out;
 	encode(&c);

@@ -149,7 +149,6 @@ static void note_object(struct seg_nft_monitor *monitor, const struct nlmsghdr *
 
 	monitor->open.ours |= ours;
 	monitor->open.keeper |= keeper;
-	monitor->open.ours_gone |= ours && (nlh->nlmsg_type & 0xff) == NFT_MSG_DELTABLE;
 	tell(monitor, nlh, kind, ours || keeper);
 	if (!monitor->open.bypass[0] && seg_nft_bypass_of(nlh, &text))
 		copy_text(monitor->open.bypass, sizeof(monitor->open.bypass), &text);

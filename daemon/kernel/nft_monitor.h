@@ -17,7 +17,6 @@ struct seg_nft_transaction {
 	char process[16];       /* comm: it can lie */
 	bool ours;              /* touches table inet segd */
 	bool keeper;            /* touches the keeper table */
-	bool ours_gone;         /* deletes table inet segd */
 	char what[128];         /* "deleted chain forward of table inet segd", first change named, escaped */
 	char bypass[160];       /* a way round us that this transaction adds (flowtable, notrack, netdev fwd), else "" */
 };

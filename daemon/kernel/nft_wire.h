@@ -10,6 +10,7 @@
  *   nft_encode.c  tables, sets, elements, chains -> messages of a batch
  *   nft_encode_rule.c  rules, and the keeper
  *   nft_commit.c  plan -> plan: dry run and the three batches
+ *   nft_seal.c    base chains that drop, before anything that takes time
  *   nft_decode.c  expressions of a rule -> statements
  *   nft_read.c    dumps -> plan
  *   nft_elems.c   attributes of elements -> elements of a plan
@@ -181,13 +182,18 @@ static inline void *seg_nft_must(void *object) /* out of memory aborts (base/are
 struct seg_nft_claim {
 	bool needed;    /* make or adopt it */
 	bool orphan;    /* it is there, and its owner is dead: adopt it */
-	bool replace;   /* it is there, and not ours to have: delete it first */
 	uint32_t flags; /* with these */
 };
 int seg_nft_claim_table(struct seg_nft *nft, struct seg_nft_claim *claim, struct seg_diags *diags);
 void seg_nft_claimed(struct seg_nft *nft, const struct seg_nft_claim *claim);
 /* Makes the keeper where it is not there or does not keep. */
 int seg_nft_keep(struct seg_nft *nft, struct seg_diags *diags);
+
+/* -- nft_seal.c -------------------------------------------------------- */
+
+/* seg_nft_seal() of a table that has been looked at; it has what it needed then. */
+int seg_nft_seal_claimed(struct seg_nft *nft, const struct seg_plan *plan, struct seg_nft_claim *claim,
+			 struct seg_diags *diags);
 
 /* -- nft_request.c ----------------------------------------------------- */
 

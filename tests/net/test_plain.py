@@ -17,6 +17,9 @@ from town import Town, policy
 
 PLAIN = BUILD / "plain/segd"
 
+# Of nf_tables' notifications.
+NEWTABLE, NEWCHAIN, NEWRULE, DELRULE, NEWSET, NEWGEN = 0, 3, 6, 8, 9, 15
+
 
 def plain_town():
     if shutil.which("make"):
@@ -44,22 +47,37 @@ def test_each_hand_is_answered():
         assert len(segd.alerts("tampered", process="nft")) == len(AT_OURS)
 
 
+def sealed_first(command):
+    """What segd commits first when a hand has been at its rules, but for what goes, and what it commits then."""
+    with plain_town() as (lab, segd):
+        listening = listen(lab)
+        lab.exec("gw", "nft", *command.split())
+        assert restored(segd, 1)
+        (foreign, _), (who, sealing), *rest = transactions(listening)
+        assert (foreign, who) == ("nft", "segd"), (foreign, who)
+        return [kind for kind in sealing if kind != DELRULE], [kind for _, kinds in rest for kind in kinds]
+
+
+# Input, forward, output, and prerouting, which has no say yet: loopback passes, and all else waits.
+DROPPING = 2 * ([NEWCHAIN, NEWRULE] + [NEWCHAIN])
+
+
 def test_a_table_that_is_gone_is_sealed_first():
     """Before anything that takes time: the first that comes back is what drops."""
     for command in ("flush ruleset", "delete table inet segd"):
-        with plain_town() as (lab, segd):
-            listening = listen(lab)
-            lab.exec("gw", "nft", *command.split())
-            assert restored(segd, 1)
-            (_, first), (who, sealing), *rest = transactions(listening)
-            assert DELTABLE in first and who == "segd", (who, sealing)
-            # input, forward, output, and prerouting, which has no say yet
-            assert sealing == [NEWTABLE] + 2 * ([NEWCHAIN, NEWRULE] + [NEWCHAIN]), sealing
-            assert any(NEWSET in kinds for _, kinds in rest), "the policy comes after"
+        sealing, rest = sealed_first(command)
+        assert sealing == [NEWTABLE] + DROPPING, f"after nft {command}: {sealing}"
+        assert NEWSET in rest, "the policy comes after"
 
 
-# Of nf_tables' notifications.
-NEWTABLE, DELTABLE, NEWCHAIN, NEWRULE, NEWSET, NEWGEN = 0, 2, 3, 6, 9, 15
+def test_an_edit_is_sealed_first():
+    """A rule before ours lets everything by until it is found."""
+    for command in ("insert rule inet segd forward accept", "add element inet segd open { 99 }"):
+        sealing, rest = sealed_first(command)
+        assert sealing == DROPPING, f"after nft {command}: {sealing}"
+        assert NEWRULE in rest and NEWSET not in rest, f"after nft {command}: {rest}"
+
+
 GROUP, ADD_MEMBERSHIP, SOL_NETLINK, PROCESS_NAME, RCVBUFFORCE = 7, 1, 270, 3, 33
 
 

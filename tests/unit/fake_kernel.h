@@ -41,7 +41,7 @@ struct fake_kernel {
 	struct seg_plan *image;	   /* NULL: no table */
 	time_t now;		   /* the wall clock */
 	time_t mono, committed_at; /* timeouts run by this one */
-	unsigned commits, writes;  /* writes: commits that changed something */
+	unsigned seals, commits, writes;  /* writes: commits that changed something */
 	unsigned sweeps;	   /* sets read whole for their counters */
 	int refuse;		   /* the next commits fail with this errno */
 	bool touched;		   /* somebody committed since our last commit */
@@ -248,6 +248,22 @@ static int fake_commit(void *kernel, const struct seg_change *change, const stru
 		fake_tell_left(fake, change, fake->mute ? NULL : left);
 		fake_write(fake, change->to, change);
 	}
+	return 0;
+}
+
+static int fake_seal(void *kernel, const struct seg_plan *plan)
+{
+	struct fake_kernel *fake = kernel;
+
+	fake->seals++;
+	if (!fake->image) {
+		fake->image = fake_copy(plan, 0);
+		fake->image->generation = 0;
+		fake->image->sets = 0;
+	}
+	for (size_t i = 0; i < fake->image->chains; i++)
+		if (fake->image->chain[i]->hook != SEG_HOOK_NONE)
+			fake_flush_chain(fake, fake->image->chain[i]->name);
 	return 0;
 }
 
@@ -544,6 +560,7 @@ static int fake_bypass(void *kernel, const char *const *interface, size_t interf
 
 static const struct seg_kernel_ops fake_ops = {
 	.commit = fake_commit,
+	.seal = fake_seal,
 	.untouched = fake_untouched,
 	.read = fake_read,
 	.elements = fake_elements,

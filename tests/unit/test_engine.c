@@ -914,7 +914,7 @@ END_TEST
 
 START_TEST(test_tampered_and_restored)
 {
-	const struct seg_nft_transaction foreign = {.pid = 4711, .process = "nft", .ours = true, .ours_gone = true,
+	const struct seg_nft_transaction foreign = {.pid = 4711, .process = "nft", .ours = true,
 						    .what = "deleted table inet segd"};
 
 	begin();
@@ -925,6 +925,57 @@ START_TEST(test_tampered_and_restored)
 	ck_assert_uint_eq(said("restored"), 1);
 	ck_assert_uint_ne(mark_of("WEB"), 0);
 	ck_assert_uint_eq(w.kernel.dumps, 2); /* what began meanwhile */
+}
+END_TEST
+
+/* Before anything that takes time: while the rules cannot be put right, too, nothing crosses. */
+START_TEST(test_sealed_before_mended)
+{
+	const struct seg_nft_transaction foreign = {.ours = true,
+						    .what = "added a rule to chain forward of table inet segd"};
+
+	begin();
+	w.kernel.touched = true;
+	w.kernel.refuse = EBUSY;
+	seg_engine_transaction(w.engine, &foreign, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.seals, 1);
+	ck_assert_uint_eq(seg_plan_chain(w.kernel.image, "forward")->rules, 0);
+	ck_assert_uint_eq(said("tampered"), 1);
+	w.kernel.refuse = 0;
+	pass(2);
+	ck_assert_uint_gt(seg_plan_chain(w.kernel.image, "forward")->rules, 0);
+	/* What is told late has been put right already. */
+	seg_engine_transaction(w.engine, &foreign, w.kernel.now);
+	ck_assert_uint_eq(said("tampered"), 2);
+	ck_assert_uint_eq(w.kernel.seals, 1);
+}
+END_TEST
+
+/* Told or found: where notifications were lost, what is wrong is looked for first. */
+START_TEST(test_sealed_where_found_changed)
+{
+	begin();
+	w.kernel.touched = true;
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.seals, 0);
+	fake_flush_chain(&w.kernel, "forward");
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.seals, 1);
+	ck_assert_uint_gt(seg_plan_chain(w.kernel.image, "forward")->rules, 0);
+}
+END_TEST
+
+/* The keeper lets nothing by, and where nothing is dropped there is nothing to close. */
+START_TEST(test_not_sealed_for_others)
+{
+	const struct seg_nft_transaction foreign = {.keeper = !_i, .ours = _i};
+
+	w.observe = _i;
+	begin();
+	w.kernel.touched = true;
+	seg_engine_transaction(w.engine, &foreign, w.kernel.now);
+	ck_assert_uint_eq(said("restored"), 1);
+	ck_assert_uint_eq(w.kernel.seals, 0);
 }
 END_TEST
 
@@ -1283,7 +1334,7 @@ END_TEST
 
 START_TEST(test_metrics_of_tampering)
 {
-	const struct seg_nft_transaction foreign = {.ours = true, .ours_gone = true, .what = "deleted table inet segd"};
+	const struct seg_nft_transaction foreign = {.ours = true, .what = "deleted table inet segd"};
 	json_t *out;
 
 	begin();
@@ -2111,7 +2162,7 @@ END_TEST
 START_TEST(test_flushed_while_it_is_read)
 {
 	const struct seg_nft_transaction foreign = {
-		.ours = true, .ours_gone = true, .what = "deleted table inet segd"};
+		.ours = true, .what = "deleted table inet segd"};
 	struct late answer;
 
 	begin();
@@ -2737,6 +2788,9 @@ int main(void)
 	tcase_add_test(tcase, test_losses_without_end);
 	tcase_add_test(tcase, test_observed_violation_ends_unseen);
 	tcase_add_test(tcase, test_tampered_and_restored);
+	tcase_add_test(tcase, test_sealed_before_mended);
+	tcase_add_test(tcase, test_sealed_where_found_changed);
+	tcase_add_loop_test(tcase, test_not_sealed_for_others, 0, 2);
 	tcase_add_test(tcase, test_edits_are_mended_in_place);
 	tcase_add_test(tcase, test_an_edited_comment_is_mended);
 	tcase_add_test(tcase, test_many_intervals_leave_with_their_set);

@@ -689,6 +689,57 @@ START_TEST(test_obstacle_in_orphan)
 }
 END_TEST
 
+/* The base chains of the sample, with the rules they begin with. */
+static bool is_sealed(void)
+{
+	return listed("\t\ttype filter hook forward priority filter - 10; policy drop;\n\t}") &&
+	       listed("\t\ttype filter hook input priority filter - 10; policy accept;\n\t}");
+}
+
+/* Whatever was done to the table: nothing but its plain beginning is left in force, and the rest comes back. */
+static const char *const openings[] = {
+	"insert rule inet segd forward accept",
+	"add chain inet segd forward '{ policy accept; }'",
+	"flush table inet segd",
+	"delete table inet segd",
+	"flush ruleset",
+	"flush chain inet segd forward; nft delete chain inet segd forward; nft add chain inet segd forward",
+	"flush chain inet segd forward; nft delete chain inet segd forward; "
+	"nft add chain inet segd forward '{ type filter hook forward priority 7; policy accept; }'",
+};
+
+START_TEST(test_seal)
+{
+	struct seg_plan *image;
+
+	must_commit(NULL, &plan->plan);
+	disown();
+	ck_assert(run("nft %s", openings[_i]));
+	ck_assert_int_eq(seg_nft_seal(nft, &plan->plan), 0);
+	ck_assert(is_sealed());
+	image = must_read();
+	ck_assert(!seg_nft_disturbed(nft));
+	must_commit(image, &plan->plan);
+	seg_plan_free(image);
+	ck_compared("");
+}
+END_TEST
+
+/* What another segd owns is its own. */
+START_TEST(test_seal_of_another)
+{
+	struct seg_nft *other;
+
+	must_commit(NULL, &plan->plan);
+	if (seg_nft_ownership(nft) == SEG_UNOWNED)
+		return;
+	ck_assert_int_eq(seg_nft_open(&other, -1), 0);
+	ck_assert_int_eq(seg_nft_seal(other, &plan->plan), -EPERM);
+	ck_assert(!is_sealed());
+	seg_nft_close(other);
+}
+END_TEST
+
 START_TEST(test_many_findings)
 {
 	char *text;
@@ -830,6 +881,8 @@ int main(void)
 	tcase_add_loop_test(tcase, test_tampering, 0, (int)(sizeof(tampering) / sizeof(tampering[0])));
 	tcase_add_loop_test(tcase, test_obstacles, 0, (int)(sizeof(obstacles) / sizeof(obstacles[0])));
 	tcase_add_test(tcase, test_obstacle_in_orphan);
+	tcase_add_loop_test(tcase, test_seal, 0, (int)(sizeof(openings) / sizeof(openings[0])));
+	tcase_add_test(tcase, test_seal_of_another);
 	tcase_add_test(tcase, test_many_findings);
 	tcase_add_test(tcase, test_leftovers);
 	tcase_add_test(tcase, test_read_elements);

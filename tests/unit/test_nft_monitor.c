@@ -69,7 +69,7 @@ START_TEST(test_who)
 	ck_assert_str_eq(t->process, "nft");
 	ck_assert_uint_ne(t->pid, 0);
 	ck_assert_uint_ne(t->portid, 0);
-	ck_assert(!t->ours && !t->keeper && !t->ours_gone);
+	ck_assert(!t->ours && !t->keeper);
 	ck_assert_str_eq(t->what, "added table inet other");
 	ck_assert_str_eq(t->bypass, "");
 	ck_assert_uint_eq(after("add chain inet other c")->generation, generation + 1);
@@ -78,25 +78,22 @@ END_TEST
 
 static const struct {
 	const char *command, *what;
-	bool ours, keeper, gone;
+	bool ours, keeper;
 } changes[] = {
-	{"add chain inet segd extra", "added chain extra of table inet segd", true, false, false},
-	{"delete chain inet segd spare", "deleted chain spare of table inet segd", true, false, false},
-	{"add rule inet segd forward accept", "added a rule to chain forward of table inet segd", true, false,
-	 false},
-	{"flush chain inet segd forward", "deleted a rule of chain forward of table inet segd", true, false,
-	 false},
-	{"add element inet segd open { 7 }", "added elements to set open of table inet segd", true, false,
-	 false},
+	{"add chain inet segd extra", "added chain extra of table inet segd", true, false},
+	{"delete chain inet segd spare", "deleted chain spare of table inet segd", true, false},
+	{"add rule inet segd forward accept", "added a rule to chain forward of table inet segd", true, false},
+	{"flush chain inet segd forward", "deleted a rule of chain forward of table inet segd", true, false},
+	{"add element inet segd open { 7 }", "added elements to set open of table inet segd", true, false},
 	{"delete element inet segd open { 1 }", "deleted elements of set open of table inet segd", true,
-	 false, false},
-	{"delete set inet segd spare", "deleted set spare of table inet segd", true, false, false},
-	{"delete table inet segd", NULL, true, false, true},
-	{"flush ruleset", NULL, true, true, true},
-	{"add chain inet segd_keeper c", "added chain c of table inet segd_keeper", false, true, false},
-	{"add chain ip segd c", "added chain c of table ip segd", false, false, false},
+	 false},
+	{"delete set inet segd spare", "deleted set spare of table inet segd", true, false},
+	{"delete table inet segd", NULL, true, false},
+	{"flush ruleset", NULL, true, true},
+	{"add chain inet segd_keeper c", "added chain c of table inet segd_keeper", false, true},
+	{"add chain ip segd c", "added chain c of table ip segd", false, false},
 	{"add table ip a; add table inet segd; add chain inet segd e; add table ip b",
-	 "added chain e of table inet segd", true, false, false},
+	 "added chain e of table inet segd", true, false},
 };
 
 START_TEST(test_changes)
@@ -115,7 +112,6 @@ START_TEST(test_changes)
 	ck_assert(strstr(t->what, "inet segd") || !changes[_i].ours);
 	ck_assert_int_eq(t->ours, changes[_i].ours);
 	ck_assert_int_eq(t->keeper, changes[_i].keeper);
-	ck_assert_int_eq(t->ours_gone, changes[_i].gone);
 	ck_assert_str_eq(t->bypass, "");
 }
 END_TEST

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/nft_wire.h"
+
+/* The first rules of a base chain that need no set and no chain. */
+static size_t plain_rules(const struct seg_chain *chain)
+{
+	for (size_t i = 0; i < chain->rules; i++)
+		for (size_t j = 0; j < chain->rule[i].stmts; j++)
+			if (chain->rule[i].stmt[j].set || chain->rule[i].stmt[j].action.chain)
+				return i;
+	return chain->rules;
+}
+
+static void put_beginning(struct seg_nft_batch *batch, const struct seg_chain *base, struct seg_arena *scratch)
+{
+	struct seg_chain *beginning = seg_arena_copy(scratch, base, sizeof(*base));
+
+	beginning->rules = plain_rules(base);
+	seg_nft_put_chain(batch, beginning);
+	seg_nft_put_flush(batch, beginning);
+	seg_nft_put_rules(batch, beginning, scratch);
+}
+
+/* anew: in the place of what stands there under our name. */
+static int seal(struct seg_nft *nft, const struct seg_plan *plan, struct seg_nft_claim *claim, bool anew,
+		struct seg_diags *diags)
+{
+	struct seg_arena *scratch = seg_arena_new();
+	struct seg_nft_batch batch;
+	int ret;
+
+	seg_nft_batch_init(&batch, nft->seq + 1, plan->generation);
+	if (anew)
+		seg_nft_put_del_table(&batch, SEG_TABLE);
+	if (anew || claim->needed)
+		seg_nft_put_table(&batch, SEG_TABLE, claim->flags);
+	for (size_t i = 0; i < plan->chains; i++)
+		if (plan->chain[i]->hook != SEG_HOOK_NONE)
+			put_beginning(&batch, plan->chain[i], scratch);
+	nft->seq += (uint32_t)batch.origins;
+	ret = seg_nft_batch_commit(nft, &batch, diags);
+	if (ret == 0 && claim->needed) {
+		seg_nft_claimed(nft, claim);
+		claim->needed = false;
+	}
+	seg_nft_batch_fini(&batch);
+	seg_arena_free(scratch);
+	return ret;
+}
+
+int seg_nft_seal_claimed(struct seg_nft *nft, const struct seg_plan *plan, struct seg_nft_claim *claim,
+			 struct seg_diags *diags)
+{
+	return seal(nft, plan, claim, false, diags);
+}
+
+int seg_nft_seal(struct seg_nft *nft, const struct seg_plan *plan)
+{
+	struct seg_nft_claim claim = {.needed = false};
+	struct seg_diags unsaid;
+	int ret;
+
+	seg_diags_init(&unsaid);
+	ret = seg_nft_claim_table(nft, &claim, &unsaid);
+	if (ret == 0) {
+		claim.needed &= !claim.orphan;
+		ret = seal(nft, plan, &claim, false, &unsaid);
+		if (ret < 0) /* a chain of ours may be on another hook now, or on none */
+			ret = seal(nft, plan, &claim, true, &unsaid);
+	}
+	seg_diags_fini(&unsaid);
+	return ret;
+}
