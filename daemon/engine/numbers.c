@@ -6,6 +6,9 @@
 
 #include "state.h"
 
+#include <stdlib.h>
+
+#include "base/sort.h"
 #include "plan/build.h"
 
 /* A number stands for one id, one pair of its zones and one meaning for ever. */
@@ -19,13 +22,29 @@ static bool registry_equal(const struct seg_registry *a, const struct seg_regist
 	return true;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	const struct seg_numbering *x = a, *y = b;
+
+	return (x->number > y->number) - (x->number < y->number);
+}
+
 struct seg_registry seg_numbers_copy(const struct seg_registry *from, struct seg_arena *arena)
 {
 	struct seg_numbering *entry = seg_arena_copy(arena, from->entry, from->n * sizeof(*entry));
 
 	for (size_t i = 0; i < from->n; i++)
 		entry[i].id = seg_arena_strdup(arena, from->entry[i].id);
+	seg_sort(entry, from->n, sizeof(*entry), by_number);
 	return (struct seg_registry){entry, from->n, from->next};
+}
+
+const char *seg_numbers_id(const struct seg_registry *copy, uint32_t number)
+{
+	const struct seg_numbering wanted = {.number = number}, *found;
+
+	found = copy->n ? bsearch(&wanted, copy->entry, copy->n, sizeof(wanted), by_number) : NULL;
+	return found ? found->id : NULL;
 }
 
 static void use(struct seg_engine *engine, struct seg_numbers numbers)

@@ -190,8 +190,9 @@ int seg_numbers_assign(struct seg_engine *engine, const struct seg_policy *polic
 /* The policy that the numbers were for did not come into force: the ones before are those in use again, and none
  * that was given is given again. */
 void seg_numbers_return(struct seg_engine *engine, struct seg_numbers *before);
-/* One that lives as long as the arena. */
+/* One that lives as long as the arena, in the order of its numbers; and whose a number is there, NULL: nobody's. */
 struct seg_registry seg_numbers_copy(const struct seg_registry *from, struct seg_arena *arena);
+const char *seg_numbers_id(const struct seg_registry *copy, uint32_t number);
 
 /* change.c: what was done to the policy, told and recorded. */
 struct seg_deed {

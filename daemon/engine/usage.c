@@ -175,10 +175,7 @@ static const char *permit_of(const struct seg_engine *engine, uint32_t number)
 		return NULL;
 	if (engine->plan)
 		return known && known->permit ? known->permit->id : NULL;
-	for (size_t i = 0; i < engine->usage.earlier.n; i++)
-		if (engine->usage.earlier.entry[i].number == number)
-			return engine->usage.earlier.entry[i].id;
-	return NULL;
+	return seg_numbers_id(&engine->usage.earlier, number);
 }
 
 void seg_usage_take(struct seg_engine *engine, enum seg_counted which, const struct seg_set *set,
