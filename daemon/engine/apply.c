@@ -217,10 +217,7 @@ static void put_in_place(struct seg_engine *engine, struct seg_rulebook *book, s
 	seg_usage_settle(engine);
 	engine->running = book;
 	if (book) {
-		free(engine->why);
-		engine->why = NULL;
-		json_decref(engine->said);
-		engine->said = NULL;
+		seg_engine_because(engine, NULL);
 		seg_windows_begin(engine, now);
 		seg_limits_begin(engine, before ? before->policy : NULL);
 	}

@@ -125,7 +125,7 @@ int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct 
 			r = -ENOENT;
 		}
 	} else {
-		seg_engine_sealed_because(engine, "no confirmed policy to go back to");
+		seg_engine_say_why(engine, "no confirmed policy to go back to");
 	}
 	if (!r)
 		r = seg_apply_install(engine, book, now, "rollback", &diags, revoked);
@@ -137,6 +137,10 @@ int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct 
 		seg_change_refuse(engine, &diags, request, NULL, why, NULL, now);
 		seg_rulebook_free(book);
 	} else {
+		if (version && version != from)
+			seg_engine_say_why(engine,
+					   "version %u was rolled back: what %s says is not in force until it is applied",
+					   from, engine->options.policy_file);
 		seg_change_went_back(engine, from, version, request, why, now);
 	}
 	seg_diags_fini(&diags);
@@ -311,10 +315,11 @@ static int apply_again(struct seg_engine *engine, const struct wish *wish, const
 
 	if (r)
 		return seg_answer_error(out, r, "kernel", "the kernel refused: %s", strerror(-r));
+	seg_engine_because(engine, NULL);
+	seg_say_status(engine);
 	if (disarmed) {
 		engine->next_window = request->now;
 		seg_change_tell(engine, &change, request->now);
-		seg_say_status(engine);
 		seg_watch_look_again(engine); /* what began while nothing was separated */
 	}
 	return seg_revoke_answer(revoked, request, applied_document(engine, !disarmed), out);

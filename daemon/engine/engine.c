@@ -153,13 +153,13 @@ void seg_engine_because(struct seg_engine *engine, json_t *said)
 	json_decref(engine->said);
 	engine->said = said;
 	free(engine->why);
-	engine->why = seg_sentence_text(said);
-	for (char *c = engine->why; *c; c++) /* STATUS= is one line */
+	engine->why = said ? seg_sentence_text(said) : NULL;
+	for (char *c = engine->why; c && *c; c++) /* STATUS= is one line */
 		if (*c == '\n' || *c == '\r')
 			*c = ' ';
 }
 
-void seg_engine_sealed_because(struct seg_engine *engine, const char *format, ...)
+void seg_engine_say_why(struct seg_engine *engine, const char *format, ...)
 {
 	va_list args;
 

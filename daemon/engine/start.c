@@ -67,7 +67,7 @@ static bool start_with(struct seg_engine *engine, struct seg_rulebook *book, tim
 	r = seg_apply_install(engine, book, now, "start", &diags, NULL);
 	if (r) {
 		seg_rulebook_first_error(&diags, line, sizeof(line));
-		seg_engine_sealed_because(engine, "%s: %s", engine->options.policy_file, line);
+		seg_engine_say_why(engine, "%s: %s", engine->options.policy_file, line);
 		seg_change_refuse(engine, &diags, NULL, book->policy->hash, "start of the daemon", NULL, now);
 		seg_rulebook_free(book);
 	}
@@ -83,13 +83,13 @@ static bool start_from_file(struct seg_engine *engine, time_t now)
 
 	if (!book) {
 		seg_rulebook_first_error(&failed, line, sizeof(line));
-		seg_engine_sealed_because(engine, "%s", line);
+		seg_engine_say_why(engine, "%s", line);
 		seg_change_refuse(engine, &failed, NULL, NULL, "start of the daemon", NULL, now);
 		seg_diags_fini(&failed);
 		return false;
 	}
 	if (!may_boot(engine, book)) {
-		seg_engine_sealed_because(engine, "%s was rolled back or never confirmed: apply it again",
+		seg_engine_say_why(engine, "%s was rolled back or never confirmed: apply it again",
 					  engine->options.policy_file);
 		seg_rulebook_free(book);
 		return false;
@@ -130,7 +130,7 @@ static bool start_pending(struct seg_engine *engine, bool found, time_t now)
 
 	if (found && now < engine->state.confirm_until)
 		return start_from_store(engine, from, now);
-	seg_engine_sealed_because(engine, "version %u was not confirmed", from);
+	seg_engine_say_why(engine, "version %u was not confirmed", from);
 	if (!start_from_store(engine, engine->state.confirmed, now))
 		return false;
 	seg_change_went_back(engine, from, engine->state.confirmed, NULL, "not confirmed before the restart",

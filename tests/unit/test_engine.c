@@ -597,6 +597,30 @@ START_TEST(test_confirmed_too_late)
 }
 END_TEST
 
+static bool status_says(const char *text)
+{
+	json_t *out = call(seg_engine_status, NULL, NULL);
+	const char *reason = json_string_value(json_object_get(out, "reason"));
+	bool says = reason ? text && strstr(reason, text) : !text;
+
+	json_decref(out);
+	return says;
+}
+
+/* What the file says is not what is in force: until it is applied, or what is in force is written there again. */
+START_TEST(test_file_of_what_was_rolled_back)
+{
+	apply_pending();
+	ck_assert(status_says(NULL));
+	pass(121);
+	ck_assert(status_says("version 2 was rolled back: what "));
+	if (_i)
+		write_policy(web, dns, office);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert(status_says(NULL));
+}
+END_TEST
+
 /* The first policy of all has nothing to come back. */
 START_TEST(test_first_confirmed_too_late)
 {
@@ -2763,6 +2787,7 @@ int main(void)
 	tcase_add_test(tcase, test_own_session_is_kept);
 	tcase_add_test(tcase, test_goes_back_by_itself);
 	tcase_add_test(tcase, test_confirmed_too_late);
+	tcase_add_loop_test(tcase, test_file_of_what_was_rolled_back, 0, 2);
 	tcase_add_test(tcase, test_first_confirmed_too_late);
 	tcase_add_test(tcase, test_confirmed_stays);
 	tcase_add_test(tcase, test_deadline_survives_a_restart);
