@@ -60,7 +60,7 @@ int seg_numbers_assign(struct seg_engine *engine, const struct seg_policy *polic
 
 	updated.registry = seg_registry_update(&engine->registry, policy, updated.arena);
 	if (!registry_equal(&updated.registry, &engine->registry))
-		r = seg_store_save_registry(engine->store, &updated.registry);
+		r = seg_store_save_registry(engine->store, &engine->registry, &updated.registry);
 	if (r) {
 		seg_arena_free(updated.arena);
 		return r;
@@ -74,7 +74,7 @@ void seg_numbers_return(struct seg_engine *engine, struct seg_numbers *before)
 {
 	before->registry.next = engine->registry.next;
 	if (!registry_equal(&before->registry, &engine->registry))
-		seg_store_save_registry(engine->store, &before->registry);
+		seg_store_save_registry(engine->store, &engine->registry, &before->registry);
 	seg_arena_free(engine->numbers);
 	use(engine, *before);
 	before->arena = NULL;

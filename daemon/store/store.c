@@ -14,16 +14,18 @@
 #include <unistd.h>
 
 #include "audit.h"
-#include "base/strbuf.h"
+#include "file.h"
 #include "policy/load.h"
+#include "registry.h"
 
 struct seg_store {
 	int dir, versions;
+	struct seg_registry_file registry;
 	struct seg_audit *audit;
 	char *problem;
 };
 
-/* Files: written beside, flushed, renamed. */
+/* What went wrong, in words. */
 
 static int store_fail(struct seg_store *store, int r, const char *what)
 {
@@ -44,94 +46,11 @@ char *seg_store_take_problem(struct seg_store *store)
 	return problem;
 }
 
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		text += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int write_new(int dir, const char *name, const char *text, size_t len)
-{
-	int r = 0, fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-
-	if (fd < 0)
-		return -errno;
-	r = write_all(fd, text, len);
-	if (!r && fsync(fd))
-		r = -errno;
-	if (close(fd) && !r)
-		r = -errno;
-	if (r)
-		unlinkat(dir, name, 0);
-	return r;
-}
-
-static int sync_dir(int dir)
-{
-	return fsync(dir) ? -errno : 0;
-}
-
 static int replace_file(struct seg_store *store, const char *name, const char *text, size_t len)
 {
-	char temp[64];
-	int r;
+	int r = seg_file_replace(store->dir, name, text, len);
 
-	snprintf(temp, sizeof(temp), ".%s.new", name);
-	r = write_new(store->dir, temp, text, len);
-	if (!r && renameat(store->dir, temp, store->dir, name))
-		r = -errno;
-	if (!r)
-		r = sync_dir(store->dir);
 	return r ? store_fail(store, r, name) : 0;
-}
-
-/* The whole file on the heap, NUL-ended. */
-static int read_file(int dir, const char *name, char **text, size_t *len)
-{
-	struct stat st;
-	int r = 0, fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-	*text = NULL;
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st)) {
-		r = -errno;
-		goto out;
-	}
-	if (st.st_size < 0 || st.st_size > SEG_POLICY_MAX_BYTES) {
-		r = -EFBIG;
-		goto out;
-	}
-	*text = malloc((size_t)st.st_size + 1);
-	if (!*text)
-		abort();
-	*len = 0;
-	while (*len < (size_t)st.st_size) {
-		ssize_t n = read(fd, *text + *len, (size_t)st.st_size - *len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			r = n < 0 ? -errno : -EIO;
-			free(*text);
-			*text = NULL;
-			goto out;
-		}
-		*len += (size_t)n;
-	}
-	(*text)[*len] = '\0';
-out:
-	close(fd);
-	return r;
 }
 
 /* Life. */
@@ -163,6 +82,7 @@ int seg_store_open(struct seg_store **out, const char *dir)
 		seg_store_close(store);
 		return r;
 	}
+	store->registry.dir = store->dir;
 	if (asprintf(&path, "%s/audit.db", dir) < 0)
 		abort();
 	store->audit = seg_audit_open(path, &store->problem);
@@ -272,7 +192,7 @@ int seg_store_load_state(struct seg_store *store, struct seg_state *state)
 	int r;
 
 	memset(state, 0, sizeof(*state));
-	r = read_file(store->dir, "state.json", &text, &len);
+	r = seg_file_read(store->dir, "state.json", &text, &len);
 	if (r == -ENOENT)
 		return 0;
 	if (r)
@@ -394,16 +314,16 @@ static int version_write(int dir, const struct seg_policy *policy, time_t at)
 
 	for (size_t i = 0; i < policy->sources && !r; i++) {
 		source_file_name(i, name);
-		r = write_new(dir, name, policy->source[i]->text, policy->source[i]->len);
+		r = seg_file_write(dir, name, policy->source[i]->text, policy->source[i]->len);
 		json_array_append_new(files, json_string(policy->source[i]->name));
 	}
 	meta = json_pack("{s:s, s:I, s:o}", "hash", policy->hash, "at", (json_int_t)at, "files", files);
 	text = json_dumps(meta, JSON_INDENT(1));
 	json_decref(meta);
 	if (!r)
-		r = text ? write_new(dir, "meta.json", text, strlen(text)) : -EILSEQ;
+		r = text ? seg_file_write(dir, "meta.json", text, strlen(text)) : -EILSEQ;
 	free(text);
-	return r ? r : sync_dir(dir);
+	return r ? r : seg_folder_sync(dir);
 }
 
 int seg_store_put_version(struct seg_store *store, const struct seg_policy *policy, time_t at, unsigned *version)
@@ -423,7 +343,7 @@ int seg_store_put_version(struct seg_store *store, const struct seg_policy *poli
 	if (!r && renameat(store->versions, ".new", store->versions, name))
 		r = -errno;
 	if (!r)
-		r = sync_dir(store->versions);
+		r = seg_folder_sync(store->versions);
 	if (r) {
 		remove_folder(store->versions, ".new");
 		return store_fail(store, r, "versions");
@@ -450,7 +370,7 @@ static int version_open(struct seg_store *store, unsigned version, json_t **meta
 	dir = openat(store->versions, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (dir < 0)
 		return -errno;
-	r = read_file(dir, "meta.json", &text, &len);
+	r = seg_file_read(dir, "meta.json", &text, &len);
 	if (!r) {
 		*meta = json_loadb(text, len, 0, NULL);
 		free(text);
@@ -481,7 +401,7 @@ static char *version_read_list(void *context, const char *path, size_t *len, con
 		if (!i || !name || strcmp(name, path))
 			continue;
 		source_file_name(i, file);
-		int r = read_file(reader->dir, file, &text, len);
+		int r = seg_file_read(reader->dir, file, &text, len);
 		if (!r)
 			return text;
 		*error = strerror(-r);
@@ -503,7 +423,7 @@ struct seg_policy *seg_store_get_version(struct seg_store *store, unsigned versi
 		store_fail(store, dir, "versions");
 		return NULL;
 	}
-	r = read_file(dir, "policy.yaml", &text, &len);
+	r = seg_file_read(dir, "policy.yaml", &text, &len);
 	if (r) {
 		store_fail(store, r, "versions");
 	} else {
@@ -535,77 +455,21 @@ bool seg_store_version_hash(struct seg_store *store, unsigned version, char hash
 	return hash[0];
 }
 
-/* The registry: one line a number, read and written in a few milliseconds at 10,000 permits. */
-
-static bool registry_read_line(struct seg_arena *arena, char *line, struct seg_numbering *entry)
-{
-	char *id = strrchr(line, ' ');
-	unsigned number;
-	unsigned part; /* pair of zones, with and without MACs */
-
-	if (!id || strlen(id + 1) > 255 || !id[1])
-		return false;
-	*id++ = '\0';
-	if (sscanf(line, "%u %u %32s", &number, &part, entry->digest) != 3)
-		return false;
-	entry->number = number;
-	entry->pair = part / 2;
-	entry->bound = part % 2;
-	entry->id = seg_arena_strdup(arena, id);
-	return true;
-}
+/* registry: registry.c, with its complaints passed on. */
 
 int seg_store_load_registry(struct seg_store *store, struct seg_arena *arena, struct seg_registry *registry)
 {
-	struct seg_numbering *entries = NULL;
-	size_t n = 0, cap = 0, len;
-	char *text, *rest, *line;
-	int r = read_file(store->dir, "registry", &text, &len);
+	int r = seg_registry_file_load(&store->registry, arena, registry);
 
-	*registry = (struct seg_registry){.next = 1};
-	if (r)
-		return r == -ENOENT ? 0 : store_fail(store, r, "registry");
-	rest = text;
-	line = strsep(&rest, "\n");
-	if (sscanf(line, "next %u", &registry->next) != 1)
-		r = -EBADMSG;
-	while (!r && (line = strsep(&rest, "\n")) && *line) {
-		struct seg_numbering *entry = &SEG_PUSH(arena, entries, n, cap);
-
-		if (!registry_read_line(arena, line, entry))
-			r = -EBADMSG;
-	}
-	free(text);
-	if (r) {
-		*registry = (struct seg_registry){.next = 1};
-		return store_fail(store, r, "registry");
-	}
-	registry->entry = entries;
-	registry->n = n;
-	return 0;
+	return r ? store_fail(store, r, "registry") : 0;
 }
 
-int seg_store_save_registry(struct seg_store *store, const struct seg_registry *registry)
+int seg_store_save_registry(struct seg_store *store, const struct seg_registry *was,
+			    const struct seg_registry *registry)
 {
-	struct seg_strbuf buf = {0};
-	int r;
+	int r = seg_registry_file_save(&store->registry, was, registry);
 
-	seg_strbuf_printf(&buf, "next %u\n", registry->next);
-	for (size_t i = 0; i < registry->n; i++) {
-		const struct seg_numbering *entry = &registry->entry[i];
-
-		seg_strbuf_addu(&buf, entry->number);
-		seg_strbuf_addc(&buf, ' ');
-		seg_strbuf_addu(&buf, entry->pair * 2 + entry->bound);
-		seg_strbuf_addc(&buf, ' ');
-		seg_strbuf_add(&buf, entry->digest);
-		seg_strbuf_addc(&buf, ' ');
-		seg_strbuf_add(&buf, entry->id);
-		seg_strbuf_addc(&buf, '\n');
-	}
-	r = replace_file(store, "registry", seg_strbuf_text(&buf), buf.len);
-	seg_strbuf_fini(&buf);
-	return r;
+	return r ? store_fail(store, r, "registry") : 0;
 }
 
 /* Evidence: audit.c, with its complaints passed on. */

@@ -11,8 +11,8 @@
  *	audit.db	SQLite: history of changes, use of permits
  *
  * The first three decide what the gateway does. Each is written beside its old self,
- * flushed to the disk and renamed: a reader finds the old or the new, never a half,
- * and a full disk leaves the old. audit.db is evidence: where it is broken it is put
+ * flushed to the disk and renamed (a small change of the registry behind the rest: registry.h):
+ * a reader finds the old or the new, never a half, and a full disk leaves the old. audit.db is evidence: where it is broken it is put
  * aside under another name and begun anew, and enforcement does not wait for it.
  *
  * Functions return 0 or a negative errno; what went wrong last, in words, is in
@@ -77,9 +77,10 @@ struct seg_policy *seg_store_get_version(struct seg_store *store, unsigned versi
 /* Reads a stored version's hash; false: not there. */
 bool seg_store_version_hash(struct seg_store *store, unsigned version, char hash[static 65]);
 
-/* The registry lives in the arena. */
+/* The registry lives in the arena; was: what was loaded or saved last. */
 int seg_store_load_registry(struct seg_store *store, struct seg_arena *arena, struct seg_registry *registry);
-int seg_store_save_registry(struct seg_store *store, const struct seg_registry *registry);
+int seg_store_save_registry(struct seg_store *store, const struct seg_registry *was,
+			    const struct seg_registry *registry);
 
 /* History. */
 enum seg_result { SEG_CONFIRMED, SEG_PENDING, SEG_ROLLED_BACK, SEG_REFUSED };

@@ -214,7 +214,7 @@ START_TEST(test_registry)
 
 	ck_assert_int_eq(seg_store_load_registry(store, arena, &back), 0);
 	ck_assert_uint_eq(back.next, 1);
-	ck_assert_int_eq(seg_store_save_registry(store, &registry), 0);
+	ck_assert_int_eq(seg_store_save_registry(store, &back, &registry), 0);
 	ck_assert_int_eq(seg_store_load_registry(store, arena, &back), 0);
 	ck_assert_uint_eq(back.next, 6);
 	ck_assert_uint_eq(back.n, 2);
