@@ -137,6 +137,11 @@ void *seg_arena_alloc(struct seg_arena *arena, size_t size)
 	return take(arena, size, 0);
 }
 
+void *seg_arena_room(struct seg_arena *arena, size_t size)
+{
+	return take(arena, size, size);
+}
+
 void *seg_arena_copy(struct seg_arena *arena, const void *bytes, size_t size)
 {
 	void *copy = take(arena, size, size);

@@ -5,8 +5,8 @@
 /*
  * Memory that lives and dies together: a policy, a plan.
  *
- * Everything taken from an arena is zeroed, aligned for any type, and freed by
- * seg_arena_free() alone. Running out of memory aborts the process: the rules
+ * Everything taken from an arena is zeroed (but for SEG_ROOM), aligned for any type, and
+ * freed by seg_arena_free() alone. Running out of memory aborts the process: the rules
  * stay in the kernel, systemd starts the daemon again, and no caller has a
  * half-built policy to handle.
  */
@@ -20,6 +20,7 @@ struct seg_arena *seg_arena_new(void);
 void seg_arena_free(struct seg_arena *arena); /* NULL allowed */
 
 void *seg_arena_alloc(struct seg_arena *arena, size_t size);
+void *seg_arena_room(struct seg_arena *arena, size_t size);
 void *seg_arena_copy(struct seg_arena *arena, const void *bytes, size_t size);
 char *seg_arena_strdup(struct seg_arena *arena, const char *text); /* NULL stays NULL */
 char *seg_arena_strndup(struct seg_arena *arena, const char *text, size_t len);
@@ -33,6 +34,8 @@ size_t seg_arena_size(const struct seg_arena *arena);
 
 #define SEG_NEW(arena, type) ((type *)seg_arena_alloc((arena), sizeof(type)))
 #define SEG_NEW_N(arena, type, n) ((type *)seg_arena_alloc((arena), sizeof(type) * (n)))
+/* As it comes: for what is assigned whole, item by item, and counts in megabytes. */
+#define SEG_ROOM(arena, type, n) ((type *)seg_arena_room((arena), sizeof(type) * (n)))
 
 /*
  * Make room for one more in an arena vector:

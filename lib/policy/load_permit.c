@@ -566,9 +566,9 @@ static void read_id(struct loader *ld, const struct field *field, struct seg_per
 		take_id(ld, permit);
 }
 
-static void take_over(struct loader *ld, const struct yaml_node *node, struct seg_permit *permit)
+static void take_over(struct loader *ld, const struct yaml_node *node, unsigned index, struct seg_permit *permit)
 {
-	unchanged_copy(ld, node, permit);
+	unchanged_copy(ld, node, index, permit);
 	take_id(ld, permit);
 	flatten_services(ld, permit);
 }
@@ -617,14 +617,17 @@ void load_permits(struct loader *ld, const struct field *field)
 		return;
 	}
 	same = ld->unchanged->known.n && unchanged_surroundings(ld);
-	permit = SEG_NEW_N(ld->arena, struct seg_permit, list->n);
+	permit = SEG_ROOM(ld->arena, struct seg_permit, list->n);
 	ld->policy->permit = permit;
 	for (const struct yaml_node *node = list->first; node && !ld->outdated; node = node->next, permit++) {
-		permit->index = (unsigned)ld->policy->permits++;
+		unsigned index = (unsigned)ld->policy->permits++;
+
+		if (node->kind != YAML_KNOWN || !same)
+			*permit = (struct seg_permit){.index = index};
 		if (node->kind != YAML_KNOWN)
 			load_permit(ld, node, permit);
 		else if (same)
-			take_over(ld, node, permit);
+			take_over(ld, node, index, permit);
 		else
 			ld->outdated = true;
 	}

@@ -180,7 +180,7 @@ void unchanged_find(struct unchanged *unchanged, const struct seg_policy *before
 	edit = compare(before->source[0], source);
 	if (!lies_inside(&edit, &list))
 		return;
-	item = SEG_NEW_N(arena, struct yaml_known_item, before->permits);
+	item = SEG_ROOM(arena, struct yaml_known_item, before->permits);
 	unchanged->known.item = item;
 	know(unchanged, &edit, &list, item);
 }
@@ -217,7 +217,7 @@ static const void *copy_bytes(const struct copy *copy, const void *bytes, size_t
 
 static const struct seg_side *copy_sides(const struct copy *copy, const struct seg_side *old, size_t n)
 {
-	struct seg_side *side = SEG_NEW_N(copy->ld->arena, struct seg_side, n);
+	struct seg_side *side = SEG_ROOM(copy->ld->arena, struct seg_side, n);
 
 	for (size_t i = 0; i < n; i++) {
 		side[i] = old[i];
@@ -252,7 +252,7 @@ static const struct seg_service *use_service(const struct copy *copy, const stru
 static const struct seg_operand *copy_operands(const struct copy *copy, const struct seg_operand *old,
 					       size_t n)
 {
-	struct seg_operand *operand = n ? SEG_NEW_N(copy->ld->arena, struct seg_operand, n) : NULL;
+	struct seg_operand *operand = n ? SEG_ROOM(copy->ld->arena, struct seg_operand, n) : NULL;
 
 	for (size_t i = 0; i < n; i++) {
 		operand[i] = old[i];
@@ -266,7 +266,7 @@ static const struct seg_operand *copy_operands(const struct copy *copy, const st
 static const struct seg_service_ref *copy_services(const struct copy *copy, const struct seg_service_ref *old,
 						   size_t n)
 {
-	struct seg_service_ref *ref = SEG_NEW_N(copy->ld->arena, struct seg_service_ref, n);
+	struct seg_service_ref *ref = SEG_ROOM(copy->ld->arena, struct seg_service_ref, n);
 
 	for (size_t i = 0; i < n; i++) {
 		ref[i] = old[i];
@@ -300,11 +300,10 @@ static void copy_places(const struct copy *copy, struct seg_permit *permit)
 		place[i] = copy_place(copy, place[i]);
 }
 
-void unchanged_copy(struct loader *ld, const struct yaml_node *node, struct seg_permit *permit)
+void unchanged_copy(struct loader *ld, const struct yaml_node *node, unsigned index, struct seg_permit *permit)
 {
 	const struct seg_permit *old = &ld->unchanged->before->permit[node->n];
 	struct copy copy = {ld, (int64_t)node->place.start - (int64_t)old->place.permit.start};
-	unsigned index = permit->index;
 
 	*permit = *old;
 	permit->index = index;
