@@ -297,13 +297,24 @@ static int send_spans(struct commit *c, const struct seg_nft_span span[2], bool 
 	return ret;
 }
 
+/* Elements that go by themselves may be gone before we take them out, and the kernel refuses to take out what is
+ * not there. It knows no other reason not to let numbers go. */
+static bool may_have_ended(const struct commit *c)
+{
+	for (size_t i = 0; i < c->change.sets; i++)
+		for (size_t j = 0; j < c->change.set[i].dels; j++)
+			if (c->change.set[i].del[j]->timeout_ms)
+				return true;
+	return false;
+}
+
 /* A change that is one transaction is its own dry run, and where nothing of ours is in force, or only what seals,
  * there is nothing that half a change could harm. A refused batch makes the kernel wait until all processors have let go of
  * what it held (10 to 30 ms): no small part of what a removed table takes to come back. */
 static bool needs_no_dry_run(const struct commit *c)
 {
 	const bool adds = c->add < c->replace, switches = c->replace < c->numbers,
-		   ends = c->numbers < c->delete, deletes = c->delete < c->end;
+		   ends = c->numbers < c->delete && may_have_ended(c), deletes = c->delete < c->end;
 
 	return adds + switches + ends + deletes < 2 || c->change.replace || !c->old || !c->old->sets;
 }
@@ -399,12 +410,12 @@ static int run(struct commit *c)
 		return ret;
 	}
 	c->nft->generation = c->new->generation;
+	c->diags = NULL;
 	/* The new permits are in force. Should a number not end, the table is looked at as a whole, and
 	 * mended. */
 	if (!c->change.replace && send_part(c, c->numbers, c->delete) < 0)
 		c->nft->incomplete = true;
 	/* The new rules are in force. What is left of the old goes with the next commit, which finds it. */
-	c->diags = NULL;
 	if (send_part(c, c->delete, c->end) == 0 && !c->nft->incomplete)
 		c->nft->left_at = c->nft->known_at;
 	return 0;

@@ -332,6 +332,27 @@ START_TEST(test_what_leaves)
 }
 END_TEST
 
+/* A number ends behind the elements of intervals that come: where it cannot, they are in force all the same, and
+ * somebody looks. One that may have ended by itself is tried first, and nothing changes. */
+START_TEST(test_numbers_that_cannot_end)
+{
+	struct sample *stale = sample_new(3), *next = sample_new(3);
+	bool may_have_ended = _i;
+
+	must_commit(NULL, &plan->plan);
+	sample_elem(stale, sample_find(stale, "fast"), SAMPLE_KEY("0", "lg0", "77"), NULL)->timeout_ms =
+		may_have_ended ? 3600000 : 0;
+	sample_elem(next, sample_find(next, "lg-ports4"), SAMPLE_KEY("10.2.1.0", "10.4.0.9", "6", "9"),
+		    SAMPLE_KEY("10.2.1.3", "10.4.0.9", "6", "9"));
+	ck_assert_int_eq(commit_plan(nft, &stale->plan, &next->plan, NULL, &diags), may_have_ended ? -ENOENT : 0);
+	ck_assert_int_eq(diags.errors > 0, may_have_ended);
+	ck_assert(listed("10.4.0.9") != may_have_ended);
+	ck_assert(seg_nft_disturbed(nft) != may_have_ended);
+	sample_fini(stale);
+	sample_fini(next);
+}
+END_TEST
+
 /* As many as are told, and one more: none is, and they leave all the same. */
 START_TEST(test_many_leave)
 {
@@ -868,6 +889,7 @@ int main(void)
 	tcase_add_test(tcase, test_elements);
 	tcase_add_test(tcase, test_switch);
 	tcase_add_test(tcase, test_what_leaves);
+	tcase_add_loop_test(tcase, test_numbers_that_cannot_end, 0, 2);
 	tcase_add_loop_test(tcase, test_many_leave, 0, 2);
 	tcase_add_test(tcase, test_leave_by_a_small_door);
 	tcase_add_test(tcase, test_foreign_commits);
