@@ -515,7 +515,7 @@ int seg_engine_disarm(struct seg_engine *engine, const struct seg_request *reque
 	if (r)
 		return seg_answer_error(out, r, "kernel", "the rules cannot be taken out: %s", strerror(-r));
 	engine->disarmed = true;
-	engine->next_repair = engine->next_refresh = engine->next_window = 0;
+	engine->next_repair = engine->next_look = engine->next_refresh = engine->next_window = 0;
 	seg_plan_free(engine->plan);
 	engine->plan = NULL;
 	seg_limits_let_go(engine, request->now);

@@ -441,29 +441,51 @@ static void repair(struct seg_engine *engine, time_t now)
 	seg_watch_look_again(engine);
 }
 
-/* Notifications were lost: is what we hold still there? A repair that is to come reads it, too: one that
- * fails while somebody commits asks for a look each time, and must not be begun by that at once. */
+static bool differs(const struct seg_plan *plan, const struct seg_plan *image)
+{
+	struct seg_findings findings = {.arena = seg_arena_new()};
+	bool differs;
+
+	seg_nft_compare(plan, image, &findings);
+	differs = findings.n > 0;
+	seg_arena_free(findings.arena);
+	return differs;
+}
+
+/* What has ended by itself since the plan was made is not there any more, and what has begun not yet. */
+static bool is_changed(struct seg_engine *engine, struct seg_plan *image, time_t now)
+{
+	struct seg_plan *plan;
+	bool changed;
+
+	image->at = now;
+	if (!differs(engine->plan, image))
+		return false;
+	plan = seg_apply_plan(engine, now);
+	changed = differs(plan, image);
+	seg_plan_free(plan);
+	return changed;
+}
+
+/* Notifications were lost: is what we hold still there? Tries again every second until it knows. A repair
+ * that is to come reads it, too: one that fails while somebody commits asks for a look each time, and must
+ * not be begun by that at once. */
 static void look_for_changes(struct seg_engine *engine, time_t now)
 {
 	struct seg_plan *image = NULL;
-	struct seg_findings findings = {0};
 
-	if (engine->next_repair > now)
+	if (engine->next_repair > now || engine->next_look > now)
 		return;
+	engine->next_look = 0;
 	if (engine->ops->read(engine->kernel, &image)) {
-		engine->next_repair = now + 1;
+		engine->next_look = now + 1;
 		return;
 	}
-	if (image) {
-		findings.arena = seg_arena_new();
-		seg_nft_compare(engine->plan, image, &findings);
-	}
-	if (!image || findings.n) {
+	if (!image || is_changed(engine, image, now)) {
 		seal_first(engine);
 		say_tampered(engine, NULL, now);
 		repair(engine, now);
 	}
-	seg_arena_free(findings.arena);
 	seg_plan_free(image);
 }
 
@@ -632,7 +654,8 @@ static void tick_counters(struct seg_engine *engine, time_t now)
 /* The clock was set: every deadline was reckoned by the old one. */
 static void forget_deadlines(struct seg_engine *engine, time_t now)
 {
-	time_t *const pending[] = {&engine->next_repair, &engine->next_refresh, &engine->watch.next_dump};
+	time_t *const pending[] = {&engine->next_repair, &engine->next_look, &engine->next_refresh,
+				   &engine->watch.next_dump};
 
 	engine->next_usage = engine->next_save = now;
 	engine->next_rollback = 0;
@@ -660,6 +683,8 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, bool stepped)
 		engine->next_refresh = now + 5;
 	if (is_due(&engine->next_repair, now) && !engine->disarmed)
 		repair(engine, now);
+	if (is_due(&engine->next_look, now) && !engine->disarmed && engine->plan)
+		look_for_changes(engine, now);
 	tick_counters(engine, now);
 	seg_readings_tick(engine, now);
 	seg_evidence_save(engine);
@@ -670,6 +695,7 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, bool stepped)
 	earlier(&next, engine->next_window);
 	earlier(&next, engine->next_refresh);
 	earlier(&next, engine->next_repair);
+	earlier(&next, engine->next_look);
 	earlier(&next, engine->next_usage);
 	earlier(&next, engine->next_save);
 	return next;

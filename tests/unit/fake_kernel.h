@@ -44,6 +44,7 @@ struct fake_kernel {
 	unsigned seals, commits, writes;  /* writes: commits that changed something */
 	unsigned sweeps;	   /* sets read whole for their counters */
 	int refuse;		   /* the next commits fail with this errno */
+	unsigned unreadable;	   /* so many readings of the table are yet to fail */
 	bool touched;		   /* somebody committed since our last commit */
 	void (*meanwhile)(void);   /* what happens when a commit has begun; NULL */
 	bool mute;		   /* does not tell what leaves */
@@ -278,6 +279,11 @@ static int fake_read(void *kernel, struct seg_plan **image)
 {
 	struct fake_kernel *fake = kernel;
 
+	*image = NULL;
+	if (fake->unreadable) {
+		fake->unreadable--;
+		return -EINTR;
+	}
 	*image = fake->image ? fake_copy(fake->image, fake->mono - fake->committed_at) : NULL;
 	return 0;
 }

@@ -1772,6 +1772,41 @@ START_TEST(test_refused_repair)
 }
 END_TEST
 
+/* Time alone is no foreign hand: what ends goes on towards it, ends, and opens again only with our help. */
+START_TEST(test_time_is_no_foreign_hand)
+{
+	static const time_t hours[] = {1, 5, 9, 9, 6};
+
+	begin();
+	for (size_t i = 0; i < sizeof(hours) / sizeof(hours[0]); i++) {
+		elapse(hours[i] * HOUR);
+		w.kernel.touched = true; /* by somebody, elsewhere */
+		seg_engine_transaction(w.engine, NULL, w.kernel.now);
+		ck_assert_msg(!said("tampered"), "turn %zu", i);
+		ck_assert_uint_eq(w.kernel.seals, 0);
+		pass(0);
+	}
+}
+END_TEST
+
+/* A table that cannot be read is looked at again, and called changed only where it is. */
+START_TEST(test_look_again)
+{
+	begin();
+	w.kernel.unreadable = 2;
+	if (_i)
+		fake_flush_chain(&w.kernel, "forward");
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	pass(1);
+	ck_assert_uint_eq(said("tampered"), 0);
+	pass(1);
+	ck_assert_uint_eq(w.kernel.unreadable, 0);
+	ck_assert_uint_eq(said("tampered"), (unsigned)_i);
+	ck_assert_uint_eq(said("restored"), (unsigned)_i);
+	ck_assert_uint_gt(seg_plan_chain(w.kernel.image, "forward")->rules, 0);
+}
+END_TEST
+
 /* An older segd kept totals alone: what the counters of its table stand at is in them already, and is only
  * noted, once. A state directory that is new knows nothing of a table that is in place. */
 START_TEST(test_usage_of_an_older_life)
@@ -2856,6 +2891,8 @@ int main(void)
 	tcase_add_test(tcase, test_usage_until_the_commit);
 	tcase_add_test(tcase, test_usage_of_an_older_life);
 	tcase_add_test(tcase, test_refused_repair);
+	tcase_add_test(tcase, test_time_is_no_foreign_hand);
+	tcase_add_loop_test(tcase, test_look_again, 0, 2);
 	tcase_add_test(tcase, test_usage_of_a_number_replaced_meanwhile);
 	tcase_add_test(tcase, test_usage_of_what_left_unseen);
 	tcase_add_test(tcase, test_usage_of_what_comes_back);
