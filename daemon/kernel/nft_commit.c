@@ -9,8 +9,9 @@
 #include <time.h>
 
 #define MANY_ELEMENTS 4096
-#define TOLD_SIZE 512 /* what an element that is told takes of a receive buffer: 13 and more share 4.3 KiB \
-		       */
+#define TOLD_SIZE                                                                                \
+	512 /* what an element that is told takes of a receive buffer: 13 and more share 4.3 KiB \
+	     */
 
 /*
  * One buffer holds everything:
@@ -297,8 +298,8 @@ static int send_spans(struct commit *c, const struct seg_nft_span span[2], bool 
 	return ret;
 }
 
-/* Elements that go by themselves may be gone before we take them out, and the kernel refuses to take out what is
- * not there. It knows no other reason not to let numbers go. */
+/* Elements that go by themselves may be gone before we take them out, and the kernel refuses to take out what
+ * is not there. It knows no other reason not to let numbers go. */
 static bool may_have_ended(const struct commit *c)
 {
 	for (size_t i = 0; i < c->change.sets; i++)
@@ -308,13 +309,14 @@ static bool may_have_ended(const struct commit *c)
 	return false;
 }
 
-/* A change that is one transaction is its own dry run, and where nothing of ours is in force, or only what seals,
- * there is nothing that half a change could harm. A refused batch makes the kernel wait until all processors have let go of
- * what it held (10 to 30 ms): no small part of what a removed table takes to come back. */
+/* A change that is one transaction is its own dry run, and where nothing of ours is in force, or only what
+ * seals, there is nothing that half a change could harm. A refused batch makes the kernel wait until all
+ * processors have let go of what it held (10 to 30 ms): no small part of what a removed table takes to come
+ * back. */
 static bool needs_no_dry_run(const struct commit *c)
 {
 	const bool adds = c->add < c->replace, switches = c->replace < c->numbers,
-		   ends = c->numbers < c->delete && may_have_ended(c), deletes = c->delete < c->end;
+		   ends = c->numbers < c->delete &&may_have_ended(c), deletes = c->delete < c->end;
 
 	return adds + switches + ends + deletes < 2 || c->change.replace || !c->old || !c->old->sets;
 }

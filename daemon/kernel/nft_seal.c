@@ -11,7 +11,8 @@ static size_t plain_rules(const struct seg_chain *chain)
 	return chain->rules;
 }
 
-static void put_beginning(struct seg_nft_batch *batch, const struct seg_chain *base, struct seg_arena *scratch)
+static void put_beginning(struct seg_nft_batch *batch, const struct seg_chain *base,
+			  struct seg_arena *scratch)
 {
 	struct seg_chain *beginning = seg_arena_copy(scratch, base, sizeof(*base));
 

@@ -50,7 +50,7 @@ static bool read_next(const char *line, uint32_t *next, size_t *lines)
 
 struct reading {
 	struct seg_arena *arena;
-	char *at, *end;		    /* of the text: what is not read yet */
+	char *at, *end;		     /* of the text: what is not read yet */
 	struct seg_numbering *entry; /* those of changes behind the others */
 	size_t n, cap;
 	uint32_t next;
@@ -198,7 +198,8 @@ static int read_text(struct reading *reading, char *text, size_t len, size_t *al
 	return 0;
 }
 
-int seg_registry_file_load(struct seg_registry_file *file, struct seg_arena *arena, struct seg_registry *registry)
+int seg_registry_file_load(struct seg_registry_file *file, struct seg_arena *arena,
+			   struct seg_registry *registry)
 {
 	struct reading reading = {.arena = arena};
 	char *text;
@@ -260,7 +261,8 @@ static int write_all(struct seg_registry_file *file, const struct seg_registry *
 }
 
 /* What lies between what both begin with and what both end with. A number stands for one meaning for ever. */
-static void add_change(struct seg_strbuf *buf, const struct seg_registry *was, const struct seg_registry *registry)
+static void add_change(struct seg_strbuf *buf, const struct seg_registry *was,
+		       const struct seg_registry *registry)
 {
 	size_t shorter = was->n < registry->n ? was->n : registry->n, begin = 0, end = 0;
 

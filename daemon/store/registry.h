@@ -16,8 +16,9 @@
  *	17 0 fedcba9876543210fedcba9876543210 WEB
  *	next 18
  *
- * A change that the file ends in the middle of was never answered for: nobody has used its numbers, and it counts as
- * not there. Once the changes are as long as the rest, all is written anew beside the old file, and renamed.
+ * A change that the file ends in the middle of was never answered for: nobody has used its numbers, and it
+ *counts as not there. Once the changes are as long as the rest, all is written anew beside the old file, and
+ *renamed.
  */
 
 #include "plan/build.h"
@@ -29,7 +30,8 @@ struct seg_registry_file {
 };
 
 /* 0 and {next: 1} where there is none. -EBADMSG: it is damaged. The registry lives in the arena. */
-int seg_registry_file_load(struct seg_registry_file *file, struct seg_arena *arena, struct seg_registry *registry);
+int seg_registry_file_load(struct seg_registry_file *file, struct seg_arena *arena,
+			   struct seg_registry *registry);
 /* was: what was loaded or saved last. On the disk when 0 comes back; on failure it holds what it held. */
 int seg_registry_file_save(struct seg_registry_file *file, const struct seg_registry *was,
 			   const struct seg_registry *registry);

@@ -566,7 +566,8 @@ static void read_id(struct loader *ld, const struct field *field, struct seg_per
 		take_id(ld, permit);
 }
 
-static void take_over(struct loader *ld, const struct yaml_node *node, unsigned index, struct seg_permit *permit)
+static void take_over(struct loader *ld, const struct yaml_node *node, unsigned index,
+		      struct seg_permit *permit)
 {
 	unchanged_copy(ld, node, index, permit);
 	take_id(ld, permit);

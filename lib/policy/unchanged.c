@@ -300,7 +300,8 @@ static void copy_places(const struct copy *copy, struct seg_permit *permit)
 		place[i] = copy_place(copy, place[i]);
 }
 
-void unchanged_copy(struct loader *ld, const struct yaml_node *node, unsigned index, struct seg_permit *permit)
+void unchanged_copy(struct loader *ld, const struct yaml_node *node, unsigned index,
+		    struct seg_permit *permit)
 {
 	const struct seg_permit *old = &ld->unchanged->before->permit[node->n];
 	struct copy copy = {ld, (int64_t)node->place.start - (int64_t)old->place.permit.start};

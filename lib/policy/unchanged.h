@@ -26,6 +26,7 @@ void unchanged_find(struct unchanged *unchanged, const struct seg_policy *before
 /* Has all that was read so far, lists of addresses above all, the same text as then? */
 bool unchanged_surroundings(const struct loader *ld);
 /* Which: as the node says; index: the new permit's own. */
-void unchanged_copy(struct loader *ld, const struct yaml_node *node, unsigned index, struct seg_permit *permit);
+void unchanged_copy(struct loader *ld, const struct yaml_node *node, unsigned index,
+		    struct seg_permit *permit);
 
 #endif

@@ -145,8 +145,9 @@ START_TEST(nothing_is_there)
 }
 END_TEST
 
-static const char *const lives[] = {"A1 B2 c3 D4", "A1 B5 c3 D4", "A1 c3 D4",	  "A1 c3 B6 D4", "E7 A1 c3 B6 D4",
-				    "E7 A1 B6 D4 c8", "D4 B6 A1 E7", "D4 B6 A1 E7 c9", "", "A10",	 "A10 B11 C12"};
+static const char *const lives[] = {
+	"A1 B2 c3 D4", "A1 B5 c3 D4",	 "A1 c3 D4", "A1 c3 B6 D4", "E7 A1 c3 B6 D4", "E7 A1 B6 D4 c8",
+	"D4 B6 A1 E7", "D4 B6 A1 E7 c9", "",	     "A10",	    "A10 B11 C12"};
 #define LIVES (sizeof(lives) / sizeof(lives[0]))
 
 /* In one life and, where each begins with what the one before left, in many. */
