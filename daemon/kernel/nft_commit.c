@@ -355,27 +355,6 @@ static void undo_add(struct commit *c)
 	seg_nft_batch_fini(&batch);
 }
 
-/*
- * An orphan is adopted first, in a batch of its own: the kernel makes no base chain in the same transaction
- * that changes its table, and somebody may have deleted one.
- */
-static int adopt(struct commit *c)
-{
-	struct seg_nft_batch batch;
-	int ret;
-
-	seg_nft_batch_init(&batch, c->nft->seq + 1, 0);
-	seg_nft_put_table(&batch, SEG_TABLE, c->claim.flags);
-	c->nft->seq += (uint32_t)batch.origins;
-	ret = seg_nft_batch_commit(c->nft, &batch, c->diags);
-	seg_nft_batch_fini(&batch);
-	if (ret == 0) {
-		seg_nft_claimed(c->nft, &c->claim);
-		c->claim.needed = false;
-	}
-	return ret;
-}
-
 /* The table, as far as it must be there before what goes into it. */
 static int claim(struct commit *c)
 {
@@ -384,8 +363,8 @@ static int claim(struct commit *c)
 
 	if (ret < 0)
 		return ret;
-	if (c->claim.orphan)
-		return adopt(c);
+	if (c->claim.orphan || c->claim.dormant)
+		return seg_nft_take_up(c->nft, &c->claim, c->diags);
 	/* Somebody took it away, and everything passes until its rules are back. */
 	return c->claim.needed && was_there ? seg_nft_seal_claimed(c->nft, c->new, &c->claim, c->diags) : 0;
 }

@@ -242,6 +242,8 @@ void seg_nft_compare(const struct seg_plan *want, const struct seg_plan *have, s
 		find(&c, "missing", "table inet " SEG_TABLE, "not in the kernel");
 		return;
 	}
+	if (have->dormant)
+		find(&c, "changed", "table inet " SEG_TABLE, "should be in force, is dormant");
 	compare_chains(&c);
 	compare_sets(&c);
 	if (c.beyond)

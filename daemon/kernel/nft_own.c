@@ -152,9 +152,11 @@ int seg_nft_claim_table(struct seg_nft *nft, struct seg_nft_claim *claim, struct
 	claim->flags = table.flags;
 	/* An orphan can be adopted; a plain table stays what it is. */
 	claim->orphan = table.exists && nft->persist && !table.owner && (table.flags & NFT_TABLE_F_PERSIST);
-	claim->needed = !table.exists || claim->orphan;
-	if (claim->needed)
+	claim->dormant = table.exists && (table.flags & NFT_TABLE_F_DORMANT);
+	claim->needed = !table.exists || claim->orphan || claim->dormant;
+	if (!table.exists || claim->orphan)
 		claim->flags = nft->persist ? NFT_TABLE_F_KEPT : 0;
+	claim->flags &= ~(uint32_t)NFT_TABLE_F_DORMANT;
 	return 0;
 }
 
@@ -162,6 +164,24 @@ void seg_nft_claimed(struct seg_nft *nft, const struct seg_nft_claim *claim)
 {
 	nft->ownership =
 		(claim->flags & NFT_TABLE_F_KEPT) == NFT_TABLE_F_KEPT ? SEG_OWNED_PERSIST : SEG_UNOWNED;
+}
+
+/* The kernel makes no base chain in the same transaction that changes its table, and somebody may have deleted one. */
+int seg_nft_take_up(struct seg_nft *nft, struct seg_nft_claim *claim, struct seg_diags *diags)
+{
+	struct seg_nft_batch batch;
+	int ret;
+
+	seg_nft_batch_init(&batch, nft->seq + 1, 0);
+	seg_nft_put_table(&batch, SEG_TABLE, claim->flags);
+	nft->seq += (uint32_t)batch.origins;
+	ret = seg_nft_batch_commit(nft, &batch, diags);
+	seg_nft_batch_fini(&batch);
+	if (ret == 0) {
+		seg_nft_claimed(nft, claim);
+		claim->needed = false;
+	}
+	return ret;
 }
 
 /* -- the keeper -------------------------------------------------------- */

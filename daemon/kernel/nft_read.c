@@ -393,7 +393,9 @@ int seg_nft_read(struct seg_nft *nft, struct seg_plan **image)
 			return ret;
 		ret = read_image(nft, image);
 	}
-	if (ret == 0)
+	if (ret == 0) {
+		(*image)->dormant = table.flags & NFT_TABLE_F_DORMANT;
 		nft->generation = (*image)->generation;
+	}
 	return ret;
 }

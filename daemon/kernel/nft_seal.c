@@ -63,6 +63,8 @@ int seg_nft_seal(struct seg_nft *nft, const struct seg_plan *plan)
 
 	seg_diags_init(&unsaid);
 	ret = seg_nft_claim_table(nft, &claim, &unsaid);
+	if (ret == 0 && claim.dormant)
+		ret = seg_nft_take_up(nft, &claim, &unsaid);
 	if (ret == 0) {
 		claim.needed &= !claim.orphan;
 		ret = seal(nft, plan, &claim, false, &unsaid);

@@ -182,10 +182,13 @@ static inline void *seg_nft_must(void *object) /* out of memory aborts (base/are
 struct seg_nft_claim {
 	bool needed;    /* make or adopt it */
 	bool orphan;    /* it is there, and its owner is dead: adopt it */
+	bool dormant;   /* it is there, and somebody has put it to sleep: wake it */
 	uint32_t flags; /* with these */
 };
 int seg_nft_claim_table(struct seg_nft *nft, struct seg_nft_claim *claim, struct seg_diags *diags);
 void seg_nft_claimed(struct seg_nft *nft, const struct seg_nft_claim *claim);
+/* Adopts an orphan, wakes a dormant table: in a batch of its own, and nothing is needed then. */
+int seg_nft_take_up(struct seg_nft *nft, struct seg_nft_claim *claim, struct seg_diags *diags);
 /* Makes the keeper where it is not there or does not keep. */
 int seg_nft_keep(struct seg_nft *nft, struct seg_diags *diags);
 

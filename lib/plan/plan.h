@@ -191,6 +191,7 @@ struct seg_plan {
 	size_t chains;
 	const struct seg_number *number;      /* sorted by number */
 	size_t numbers;
+	bool dormant;                         /* as read: somebody has put the table to sleep, none of it is in force */
 };
 
 #define SEG_TABLE "segd"

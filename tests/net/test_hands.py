@@ -15,6 +15,7 @@ TURNS = int(os.environ.get("SEG_SOAK", 40))
 
 # What others try at our table: the kernel refuses it where the table is owned.
 AT_OURS = ["flush ruleset", "delete table inet segd", "flush table inet segd", "flush chain inet segd forward",
+           "add table inet segd { flags dormant; }",
            "insert rule inet segd forward accept", "add rule inet segd output accept",
            "flush set inet segd fast", "flush set inet segd open", "delete chain inet segd forward",
            "add element inet segd live { 0x00000009 }", "add set inet segd mine { type ipv4_addr; }",

@@ -672,6 +672,7 @@ END_TEST
 /* What stands in our way and cannot be changed in place: the table is replaced, and is ours again. */
 static const char *const obstacles[] = {
 	"add table inet segd",
+	"add table inet segd '{ flags dormant; }'",
 	"add chain inet segd forward '{ type filter hook forward priority 0; }'",
 	"add chain inet segd forward '{ type filter hook prerouting priority -10; }'",
 	"add chain inet segd input '{ type nat hook input priority 100; }'",
@@ -713,7 +714,8 @@ END_TEST
 /* The base chains of the sample, with the rules they begin with. */
 static bool is_sealed(void)
 {
-	return listed("\t\ttype filter hook forward priority filter - 10; policy drop;\n\t}") &&
+	return !listed("dormant") &&
+	       listed("\t\ttype filter hook forward priority filter - 10; policy drop;\n\t}") &&
 	       listed("\t\ttype filter hook input priority filter - 10; policy accept;\n\t}");
 }
 
@@ -740,6 +742,36 @@ START_TEST(test_seal)
 	ck_assert(is_sealed());
 	image = must_read();
 	ck_assert(!seg_nft_disturbed(nft));
+	must_commit(image, &plan->plan);
+	seg_plan_free(image);
+	ck_compared("");
+}
+END_TEST
+
+/* Put to sleep, as one can where nobody keeps the table: all of it stands there, and none of it is in force. */
+static const char *const lullabies[] = {
+	"add table inet segd '{ flags dormant; }'",
+	"add table inet segd '{ flags dormant; }'; nft flush chain inet segd forward; "
+	"nft delete chain inet segd forward",
+};
+
+START_TEST(test_dormant)
+{
+	struct seg_plan *image;
+	char *text;
+
+	ck_assert(run("nft add table inet segd"));
+	image = must_read();
+	must_commit(image, &plan->plan);
+	seg_plan_free(image);
+	ck_assert(run("nft %s", lullabies[_i]));
+	text = compared(&plan->plan);
+	ck_assert_msg(strstr(text, "changed table inet segd: should be in force, is dormant\n") == text, "%s",
+		      text);
+	free(text);
+	ck_assert_int_eq(seg_nft_seal(nft, &plan->plan), 0);
+	ck_assert(is_sealed());
+	image = must_read();
 	must_commit(image, &plan->plan);
 	seg_plan_free(image);
 	ck_compared("");
@@ -904,6 +936,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_obstacles, 0, (int)(sizeof(obstacles) / sizeof(obstacles[0])));
 	tcase_add_test(tcase, test_obstacle_in_orphan);
 	tcase_add_loop_test(tcase, test_seal, 0, (int)(sizeof(openings) / sizeof(openings[0])));
+	tcase_add_loop_test(tcase, test_dormant, 0, (int)(sizeof(lullabies) / sizeof(lullabies[0])));
 	tcase_add_test(tcase, test_seal_of_another);
 	tcase_add_test(tcase, test_many_findings);
 	tcase_add_test(tcase, test_leftovers);
