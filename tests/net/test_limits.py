@@ -6,11 +6,14 @@ import socket
 import time
 
 from blast import Blast
-from lab import network, transport, wait_for
+from lab import PATIENCE, network, transport, wait_for
 from town import Town, ZONES, policy
 
 LIMIT = 500
-QUICK = ("net.netfilter.nf_conntrack_udp_timeout=3", "net.netfilter.nf_conntrack_tcp_timeout_syn_sent=3")
+# What nobody answers ends soon, but not while a flood still runs, or the zone would be let go and held again and again.
+MANY, UNANSWERED = int(20000 / PATIENCE), int(3 * PATIENCE)
+QUICK = (f"net.netfilter.nf_conntrack_udp_timeout={UNANSWERED}",
+         f"net.netfilter.nf_conntrack_tcp_timeout_syn_sent={UNANSWERED}")
 
 
 def limited(zone, limit, **more):
@@ -32,7 +35,7 @@ def flood(lab, host, interface, source, dst, proto, sent):
 class Flood:
     """with Flood(...): it runs."""
 
-    def __init__(self, lab, *words, many=20000):
+    def __init__(self, lab, *words, many=MANY):
         self.sent = multiprocessing.Array("Q", [many, 0])
         self.process = multiprocessing.Process(target=flood, args=(lab, *words, self.sent))
 
@@ -84,7 +87,7 @@ def held_and_let_go(proto):
             assert lab.probe("a", "10.2.0.20", "tcp/443"), "another zone cannot begin one"
         for s in kept:
             assert not blast.lost(s), f"stream {s} lost {len(blast.lost(s))}"
-        assert run.sent[1] == 20000
+        assert run.sent[1] == MANY
         sent = run.sent[1] + 2 + 1  # with the streams' own flows, and the probe's
         assert LIMIT <= most < run.sent[1] // 2, f"{most} flows of {LIMIT}"
         assert slowest < 10, f"segctl status took {slowest:.2f} s"
