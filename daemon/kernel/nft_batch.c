@@ -40,7 +40,8 @@ static void add_begin(struct seg_nft_batch *batch)
 
 void seg_nft_batch_init(struct seg_nft_batch *batch, uint32_t seq, uint32_t plan_generation)
 {
-	*batch = (struct seg_nft_batch){.first_seq = seq, .generation = plan_generation};
+	*batch = (struct seg_nft_batch){
+		.table = SEG_TABLE, .first_seq = seq, .generation = plan_generation};
 	add_begin(batch);
 }
 

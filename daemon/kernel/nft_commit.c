@@ -421,7 +421,7 @@ int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const s
 	if (ret == 0)
 		ret = claim(&c);
 	if (ret == 0)
-		ret = seg_nft_keep(nft, diags);
+		ret = seg_nft_untouched(nft) ? 0 : seg_nft_keep(nft, change->to, diags);
 	if (ret < 0)
 		goto out;
 	if (c.change.empty && !c.claim.needed)

@@ -100,7 +100,7 @@ void seg_nft_put_set(struct seg_nft_batch *batch, const struct seg_set *set)
 	struct nftnl_set *out = seg_nft_must(nftnl_set_alloc());
 	char name[SEG_NAME_MAX];
 
-	nftnl_set_set_str(out, NFTNL_SET_TABLE, SEG_TABLE);
+	nftnl_set_set_str(out, NFTNL_SET_TABLE, batch->table);
 	nftnl_set_set_str(out, NFTNL_SET_NAME, seg_set_kernel_name(set, batch->generation, name));
 	nftnl_set_set_u32(out, NFTNL_SET_FLAGS, set_flags(set));
 	/* Only anonymous sets are looked up by it, but the kernel wants one, unique in the batch. */
@@ -125,7 +125,7 @@ void seg_nft_put_del_set(struct seg_nft_batch *batch, const struct seg_set *set)
 	struct nlmsghdr *nlh = seg_nft_batch_open(batch, NFT_MSG_DELSET, 0, origin);
 	char name[SEG_NAME_MAX];
 
-	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, SEG_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, batch->table);
 	mnl_attr_put_strz(nlh, NFTA_SET_NAME, seg_set_kernel_name(set, batch->generation, name));
 	seg_nft_batch_close(batch, nlh);
 }
@@ -359,7 +359,7 @@ void seg_nft_put_chain(struct seg_nft_batch *batch, const struct seg_chain *chai
 	struct nlmsghdr *nlh = seg_nft_batch_open(batch, NFT_MSG_NEWCHAIN, flags, origin);
 	char name[SEG_NAME_MAX];
 
-	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, SEG_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, batch->table);
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, seg_chain_kernel_name(chain, batch->generation, name));
 	if (chain->hook != SEG_HOOK_NONE)
 		put_hook(nlh, seg_nft_hooknum_of(chain->hook), chain->priority, chain->policy_drop);
@@ -372,7 +372,7 @@ void seg_nft_put_del_chain(struct seg_nft_batch *batch, const struct seg_chain *
 	struct nlmsghdr *nlh = seg_nft_batch_open(batch, NFT_MSG_DELCHAIN, 0, origin);
 	char name[SEG_NAME_MAX];
 
-	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, SEG_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, batch->table);
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, seg_chain_kernel_name(chain, batch->generation, name));
 	seg_nft_batch_close(batch, nlh);
 }
@@ -383,7 +383,7 @@ void seg_nft_put_flush(struct seg_nft_batch *batch, const struct seg_chain *chai
 	struct nlmsghdr *nlh = seg_nft_batch_open(batch, NFT_MSG_DELRULE, 0, origin);
 	char name[SEG_NAME_MAX];
 
-	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, SEG_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, batch->table);
 	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, seg_chain_kernel_name(chain, batch->generation, name));
 	seg_nft_batch_close(batch, nlh);
 }

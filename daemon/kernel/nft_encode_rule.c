@@ -269,7 +269,7 @@ void seg_nft_put_rules(struct seg_nft_batch *batch, const struct seg_chain *chai
 			seg_nft_batch_open(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, origin);
 		struct rule_writer w = {seg_nft_must(nftnl_rule_alloc()), batch->generation};
 
-		nftnl_rule_set_str(w.rule, NFTNL_RULE_TABLE, SEG_TABLE);
+		nftnl_rule_set_str(w.rule, NFTNL_RULE_TABLE, batch->table);
 		nftnl_rule_set_str(w.rule, NFTNL_RULE_CHAIN, name);
 		for (size_t j = 0; j < rule.stmts; j++)
 			put_stmt(&w, &rule.stmt[j]);
@@ -279,48 +279,4 @@ void seg_nft_put_rules(struct seg_nft_batch *batch, const struct seg_chain *chai
 		nftnl_rule_free(w.rule);
 		seg_nft_batch_close(batch, nlh);
 	}
-}
-
-/* -- the keeper -------------------------------------------------------- */
-
-#define KEEPER_CHAIN "conntrack"
-
-/* One rule that names the conntrack state: who uses conntrack keeps it running, also in a chain that no
- * packet goes through. */
-static void put_keeper_rule(struct seg_nft_batch *batch)
-{
-	struct seg_nft_origin origin = {.about = SEG_ABOUT_TABLE};
-	struct nlmsghdr *nlh =
-		seg_nft_batch_open(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, origin);
-	struct rule_writer w = {.rule = seg_nft_must(nftnl_rule_alloc())};
-	struct seg_stmt invalid = {
-		.kind = SEG_S_CMP,
-		.load = {SEG_L_CT_STATE},
-		.loads = 1,
-		.invert = true,
-		.len = 4,
-		.mask_len = 4,
-		.mask = {NF_CT_STATE_INVALID_BIT},
-	};
-
-	nftnl_rule_set_str(w.rule, NFTNL_RULE_TABLE, SEG_KEEPER_TABLE);
-	nftnl_rule_set_str(w.rule, NFTNL_RULE_CHAIN, KEEPER_CHAIN);
-	put_stmt(&w, &invalid);
-	set_comment(w.rule, "keeps connection tracking on");
-	nftnl_rule_nlmsg_build_payload(nlh, w.rule);
-	nftnl_rule_free(w.rule);
-	seg_nft_batch_close(batch, nlh);
-}
-
-void seg_nft_put_keeper(struct seg_nft_batch *batch)
-{
-	struct seg_nft_origin origin = {.about = SEG_ABOUT_TABLE};
-	struct nlmsghdr *nlh;
-
-	seg_nft_put_table(batch, SEG_KEEPER_TABLE, 0);
-	nlh = seg_nft_batch_open(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, origin);
-	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, SEG_KEEPER_TABLE);
-	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, KEEPER_CHAIN);
-	seg_nft_batch_close(batch, nlh);
-	put_keeper_rule(batch);
 }

@@ -184,66 +184,6 @@ int seg_nft_take_up(struct seg_nft *nft, struct seg_nft_claim *claim, struct seg
 	return ret;
 }
 
-/* -- the keeper -------------------------------------------------------- */
-
-static bool is_ct(const struct nlattr *expr)
-{
-	const struct nlattr *attr;
-
-	seg_attr_each_nested(attr, expr)
-		if (seg_attr_type(attr) == NFTA_EXPR_NAME && strcmp(mnl_attr_get_str(attr), "ct") == 0)
-			return true;
-	return false;
-}
-
-static void find_ct(void *context, const struct nlmsghdr *nlh)
-{
-	bool *keeps = context, ours = false, ct = false;
-	const struct nlattr *attr, *expr;
-
-	seg_attr_each(attr, nlh, sizeof(struct nfgenmsg)) {
-		if (seg_attr_type(attr) == NFTA_RULE_TABLE)
-			ours = strcmp(mnl_attr_get_str(attr), SEG_KEEPER_TABLE) == 0;
-		if (seg_attr_type(attr) == NFTA_RULE_EXPRESSIONS)
-			seg_attr_each_nested(expr, attr)
-				ct |= is_ct(expr);
-	}
-	*keeps |= ours && ct;
-}
-
-static int keeper_keeps(struct seg_nft *nft, bool *keeps)
-{
-	struct seg_nft_question question;
-	int ret;
-
-	do {
-		*keeps = false;
-		seg_nft_question_init(&question, NFT_MSG_GETRULE, true);
-		mnl_attr_put_strz(question.nlh, NFTA_RULE_TABLE, SEG_KEEPER_TABLE);
-		ret = seg_nft_ask(nft, &question, find_ct, keeps);
-	} while (ret == -EINTR);
-	return ret == -ENOENT ? 0 : ret;
-}
-
-int seg_nft_keep(struct seg_nft *nft, struct seg_diags *diags)
-{
-	struct seg_nft_batch batch;
-	bool keeps;
-	int ret = keeper_keeps(nft, &keeps);
-
-	if (ret < 0 || keeps)
-		return ret;
-	seg_nft_batch_init(&batch, nft->seq + 1, 0);
-	/* Whatever stands there under its name goes. */
-	seg_nft_put_table(&batch, SEG_KEEPER_TABLE, 0);
-	seg_nft_put_del_table(&batch, SEG_KEEPER_TABLE);
-	seg_nft_put_keeper(&batch);
-	nft->seq += (uint32_t)batch.origins;
-	ret = seg_nft_batch_commit(nft, &batch, diags);
-	seg_nft_batch_fini(&batch);
-	return ret;
-}
-
 int seg_nft_remove(struct seg_nft *nft)
 {
 	static const char *const names[] = {SEG_TABLE, SEG_KEEPER_TABLE};

@@ -20,6 +20,8 @@ struct image_rule {
 
 struct image {
 	struct seg_nft *nft;
+	const char *table;
+	uint32_t at; /* the kernel's generation */
 	struct seg_arena *arena;
 	struct seg_nft_names names;
 	struct seg_chain **chain;
@@ -36,13 +38,13 @@ static uint32_t get_be32(const struct nlattr *attr)
 	return seg_attr_len(attr) == sizeof(uint32_t) ? ntohl(mnl_attr_get_u32(attr)) : 0;
 }
 
-static bool of_our_table(const struct nlmsghdr *nlh, uint16_t table_attr)
+static bool of_table(const struct image *image, const struct nlmsghdr *nlh, uint16_t table_attr)
 {
 	const struct nlattr *attr;
 
 	seg_attr_each(attr, nlh, sizeof(struct nfgenmsg))
 		if (seg_attr_type(attr) == table_attr)
-			return strcmp(mnl_attr_get_str(attr), SEG_TABLE) == 0;
+			return strcmp(mnl_attr_get_str(attr), image->table) == 0;
 	return false;
 }
 
@@ -68,7 +70,7 @@ static void take_chain(void *context, const struct nlmsghdr *nlh)
 	bool filter = true;
 
 	/* The kernel gives the chains of all tables. */
-	if (!of_our_table(nlh, NFTA_CHAIN_TABLE))
+	if (!of_table(image, nlh, NFTA_CHAIN_TABLE))
 		return;
 	chain = SEG_NEW(image->arena, struct seg_chain);
 	seg_attr_each(attr, nlh, sizeof(struct nfgenmsg)) {
@@ -170,7 +172,7 @@ static void take_set(void *context, const struct nlmsghdr *nlh)
 	const struct nlattr *attr;
 	uint32_t flags = 0, type = 0;
 
-	if (!of_our_table(nlh, NFTA_SET_TABLE))
+	if (!of_table(image, nlh, NFTA_SET_TABLE))
 		return;
 	set = SEG_NEW(image->arena, struct seg_set);
 	seg_attr_each(attr, nlh, sizeof(struct nfgenmsg))
@@ -203,7 +205,7 @@ static void take_rule(void *context, const struct nlmsghdr *nlh)
 	struct nftnl_rule *rule;
 	struct seg_chain *chain = NULL;
 
-	if (!of_our_table(nlh, NFTA_RULE_TABLE))
+	if (!of_table(image, nlh, NFTA_RULE_TABLE))
 		return;
 	rule = seg_nft_must(nftnl_rule_alloc());
 	if (nftnl_rule_nlmsg_parse(nlh, rule) == 0)
@@ -314,7 +316,7 @@ static int dump(struct image *image, uint16_t type, uint16_t table_attr, seg_net
 	struct seg_nft_question question;
 
 	seg_nft_question_init(&question, type, true);
-	mnl_attr_put_strz(question.nlh, table_attr, SEG_TABLE);
+	mnl_attr_put_strz(question.nlh, table_attr, image->table);
 	return seg_nft_ask(image->nft, &question, take, image);
 }
 
@@ -355,20 +357,21 @@ static int dump_all(struct image *image)
 	if (ret == -ENOENT || (ret == 0 && (before != after || image->torn)))
 		ret = -EINTR;
 	if (ret == 0) {
-		image->nft->known_at = after;
+		image->at = after;
 		decode_rules(image);
 	}
 	return ret;
 }
 
-static int read_image(struct seg_nft *nft, struct seg_plan **plan)
+static int read_image(struct seg_nft *nft, const char *table, struct seg_plan **plan, uint32_t *at)
 {
-	struct image image = {.nft = nft, .arena = seg_arena_new()};
+	struct image image = {.nft = nft, .table = table, .arena = seg_arena_new()};
 	int ret = dump_all(&image);
 
 	for (size_t i = 0; i < image.rules; i++)
 		nftnl_rule_free(image.rule[i].rule);
 	free(image.rule);
+	*at = image.at;
 	if (ret == 0)
 		*plan = make_plan(&image);
 	else
@@ -376,26 +379,41 @@ static int read_image(struct seg_nft *nft, struct seg_plan **plan)
 	return ret;
 }
 
-int seg_nft_read(struct seg_nft *nft, struct seg_plan **image)
+/* at: which generation of the kernel's it is of. */
+static int read_table(struct seg_nft *nft, const char *name, struct seg_plan **image, uint32_t *at)
 {
 	struct seg_nft_table table;
-	uint32_t generation;
 	int ret = -EINTR;
 
 	*image = NULL;
 	for (unsigned i = 0; i < SEG_NFT_RETRIES && ret == -EINTR; i++) {
-		ret = seg_nft_read_generation(nft, &generation);
+		ret = seg_nft_read_generation(nft, at);
 		if (ret == 0)
-			ret = seg_nft_read_table(nft, SEG_TABLE, &table);
-		if (ret == 0 && !table.exists)
-			nft->known_at = generation;
+			ret = seg_nft_read_table(nft, name, &table);
 		if (ret < 0 || !table.exists)
 			return ret;
-		ret = read_image(nft, image);
+		ret = read_image(nft, name, image, at);
 	}
-	if (ret == 0) {
+	if (ret == 0)
 		(*image)->dormant = table.flags & NFT_TABLE_F_DORMANT;
+	return ret;
+}
+
+int seg_nft_read_table_image(struct seg_nft *nft, const char *name, struct seg_plan **image)
+{
+	uint32_t at;
+
+	return read_table(nft, name, image, &at);
+}
+
+int seg_nft_read(struct seg_nft *nft, struct seg_plan **image)
+{
+	uint32_t at;
+	int ret = read_table(nft, SEG_TABLE, image, &at);
+
+	if (ret == 0)
+		nft->known_at = at;
+	if (*image)
 		nft->generation = (*image)->generation;
-	}
 	return ret;
 }

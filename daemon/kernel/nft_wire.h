@@ -8,7 +8,7 @@
  *   nft_batch.c   a batch: one buffer of messages, what each is about, send and answers
  *   nft_words.c   the kernel's and nft's numbers for the plan's words
  *   nft_encode.c  tables, sets, elements, chains -> messages of a batch
- *   nft_encode_rule.c  rules, and the keeper
+ *   nft_encode_rule.c  rules
  *   nft_commit.c  plan -> plan: dry run and the three batches
  *   nft_seal.c    base chains that drop, before anything that takes time
  *   nft_decode.c  expressions of a rule -> statements
@@ -16,7 +16,8 @@
  *   nft_elems.c   attributes of elements -> elements of a plan
  *   nft_compare.c plan and image -> findings
  *   nft_monitor.c, nft_bypass.c   who changed what, and ways round us
- *   nft_own.c     the sockets, whose the table is, the keeper
+ *   nft_own.c     the sockets, whose the table is
+ *   nft_keep.c    the keeper
  *   nft_request.c questions to the kernel and their answers
  *
  * A batch remembers for every message the object it came from, and for every element
@@ -110,6 +111,7 @@ struct seg_nft_batch {
 	uint8_t *data;
 	size_t len, cap;
 	uint32_t first_seq;              /* of the begin message; the others count on */
+	const char *table;               /* that its objects are in: SEG_TABLE, unless said otherwise */
 	uint32_t generation;             /* of the plan being encoded: how its names end */
 	uint64_t late_ms;                /* since the timeouts of its elements began to run */
 	seg_netlink_fn told;             /* hears of elements that leave sets that count; NULL: nobody does */
@@ -162,9 +164,6 @@ void seg_nft_put_del_chain(struct seg_nft_batch *batch, const struct seg_chain *
 /* -- nft_encode_rule.c ------------------------------------------------- */
 
 void seg_nft_put_rules(struct seg_nft_batch *batch, const struct seg_chain *chain, struct seg_arena *scratch);
-/* The keeper's chain and rule, into its table. */
-void seg_nft_put_keeper(struct seg_nft_batch *batch);
-
 
 /* nft_encode: at most this much of a comment is kept, as nft allows. */
 #define SEG_NFT_COMMENT_MAX 127
@@ -189,8 +188,11 @@ int seg_nft_claim_table(struct seg_nft *nft, struct seg_nft_claim *claim, struct
 void seg_nft_claimed(struct seg_nft *nft, const struct seg_nft_claim *claim);
 /* Adopts an orphan, wakes a dormant table: in a batch of its own, and nothing is needed then. */
 int seg_nft_take_up(struct seg_nft *nft, struct seg_nft_claim *claim, struct seg_diags *diags);
-/* Makes the keeper where it is not there or does not keep. */
-int seg_nft_keep(struct seg_nft *nft, struct seg_diags *diags);
+
+/* -- nft_keep.c -------------------------------------------------------- */
+
+/* Makes the keeper that goes with a plan where it is not there, or not as it should be. */
+int seg_nft_keep(struct seg_nft *nft, const struct seg_plan *plan, struct seg_diags *diags);
 
 /* -- nft_seal.c -------------------------------------------------------- */
 
@@ -216,6 +218,11 @@ struct seg_nft_table {
 	uint32_t owner; /* port id; 0: nobody */
 };
 int seg_nft_read_table(struct seg_nft *nft, const char *name, struct seg_nft_table *table);
+
+/* -- nft_read.c -------------------------------------------------------- */
+
+/* seg_nft_read() of another table; what is known of ours stays as it is. */
+int seg_nft_read_table_image(struct seg_nft *nft, const char *name, struct seg_plan **image);
 
 /* -- nft_decode.c ------------------------------------------------------ */
 

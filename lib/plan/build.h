@@ -43,6 +43,12 @@ struct seg_build_options {
 
 struct seg_plan *seg_plan_build(const struct seg_policy *policy, const struct seg_registry *registry,
 				const struct seg_build_options *options);
+/*
+ * The table beside ours, SEG_KEEPER_TABLE. A flush of ours would leave nobody who uses conntrack, which then stops
+ * looking: one rule goes on naming it. lock: and behind our forward chain all that has no number is dropped, so that
+ * who puts a rule before ours, or takes the table away, opens nothing: not for where nothing is dropped.
+ */
+struct seg_plan *seg_plan_keeper(bool lock);
 /* The plan before any policy: everything between zones, to and from the gateway is denied. */
 struct seg_plan *seg_plan_sealed(uint32_t generation, bool observe);
 

@@ -10,7 +10,8 @@ import shutil
 import socket
 import struct
 
-from lab import BUILD, TOP, run, wait_for
+from blast import Blast
+from lab import BUILD, PATIENCE, TOP, run, wait_for
 from test_hands import AT_OURS
 from test_life import closed_and_open
 from town import Town, policy
@@ -45,6 +46,22 @@ def test_each_hand_is_answered():
             changes = [f for f in answer["findings"] if f["kind"] != "unowned"]
             assert answer["equal"] and not changes, f"after nft {command}: {changes[:3]}"
         assert len(segd.alerts("tampered", process="nft")) == len(AT_OURS)
+
+
+def test_a_foreign_hand_opens_nothing():
+    """What segd has not let by has no number, and the second table drops it before anybody has noticed anything."""
+    hands = [command for command in AT_OURS if command != "flush ruleset" and "segd_keeper" not in command]
+    with plain_town() as (lab, segd):
+        with Blast(lab, 1000) as blast:
+            never = [blast.udp("a", "10.2.0.20", 5999), blast.udp("b", "2001:db8:1::20", 5998),
+                     blast.fresh("a", "2001:db8:2::20", 5997, "2001:db8:1::20"), blast.udp("out", "10.1.0.20", 5996)]
+            blast.run()
+            for times, command in enumerate(hands, 1):
+                lab.exec("gw", "nft", *command.split())
+                assert restored(segd, times), f"after nft {command}"
+        assert closed_and_open(lab) == [True, False]
+    for s in never:
+        assert len(blast.numbers(s)) > 100 / PATIENCE and not blast.came(s), f"stream {s} leaked {len(blast.came(s))}"
 
 
 def sealed_first(command):

@@ -128,6 +128,39 @@ START_TEST(test_keeper)
 }
 END_TEST
 
+/* Where nobody can own a table, the keeper drops what has no number; the kernel of this machine may be another. */
+static const char *const keeper_edits[] = {
+	"add rule inet segd_keeper forward accept",
+	"insert rule inet segd_keeper forward ip saddr 10.9.9.9 accept",
+	"flush table inet segd_keeper",
+	"delete table inet segd_keeper",
+	"add chain inet segd_keeper forward '{ policy accept; }'",
+	"add table inet segd_keeper '{ flags dormant; }'",
+	"flush chain inet segd_keeper forward; nft delete chain inet segd_keeper forward",
+	"add chain inet segd_keeper other '{ type filter hook forward priority -20; }'",
+};
+
+START_TEST(test_lock)
+{
+	static const char locked[] = "nft list table inet segd_keeper | tr -d '\n\t' | grep -q 'chain forward {"
+				     "type filter hook forward priority filter - 9; policy drop;ct mark != 0x00000000 "
+				     "accept comment \"what segd lets by has a number\"}}$'";
+
+	nft->persist = false;
+	must_commit(NULL, &plan->plan);
+	ck_assert(run("%s", locked));
+	ck_assert(run("nft %s", keeper_edits[_i]));
+	must_commit(&plan->plan, &plan->plan);
+	ck_assert(run("%s", locked));
+	/* Where nothing is dropped, here neither. */
+	((struct seg_chain *)seg_plan_chain(&plan->plan, "forward"))->policy_drop = false;
+	ck_assert(run("nft add table ip other"));
+	must_commit(&plan->plan, &plan->plan);
+	ck_assert(run("nft list table inet segd_keeper | grep -q 'ct state invalid'"));
+	ck_assert(!run("nft list table inet segd_keeper | grep -q forward"));
+}
+END_TEST
+
 /* The number of commits to the whole ruleset so far. */
 static uint32_t generation(void)
 {
@@ -913,6 +946,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_like_nft);
 	tcase_add_test(tcase, test_keeper);
+	tcase_add_loop_test(tcase, test_lock, 0, (int)(sizeof(keeper_edits) / sizeof(keeper_edits[0])));
 	tcase_add_test(tcase, test_unchanged);
 	tcase_add_test(tcase, test_owner);
 	tcase_add_test(tcase, test_kept_socket);
