@@ -105,13 +105,14 @@ static int read_image(struct seg_engine *engine, time_t now, struct seg_plan **i
 }
 
 /* Does the kernel hold the last plan as it was made? Not where somebody has touched it or a timeout has
- * ended an element since (clocks may err by a little). */
+ * ended an element since (clocks may err by a little), nor where a clock that was set moved those ends: the
+ * kernel's timeouts run on, and by the new clock the old plan would seem to hold what is needed. */
 static bool holds_plan(struct seg_engine *engine, time_t now)
 {
 	time_t first_end = engine->plan ? engine->plan->first_end : 0;
 
-	return engine->plan && engine->running && !engine->usage.adopted && now >= engine->plan->at &&
-	       (!first_end || now + 2 < first_end) && engine->ops->untouched(engine->kernel);
+	return engine->plan && engine->running && !engine->usage.adopted && !engine->stepped &&
+	       now >= engine->plan->at && (!first_end || now + 2 < first_end) && engine->ops->untouched(engine->kernel);
 }
 
 static bool has_counters(const struct seg_plan *plan)
@@ -192,6 +193,7 @@ static int bring(struct seg_engine *engine, const struct seg_rulebook *book, tim
 		return r;
 	*old = engine->plan;
 	engine->plan = plan;
+	engine->stepped = false;
 	engine->disarmed = false;
 	seg_usage_save(engine);
 	return 0;

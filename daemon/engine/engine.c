@@ -659,6 +659,7 @@ static void forget_deadlines(struct seg_engine *engine, time_t now)
 
 	engine->next_usage = engine->next_save = now;
 	engine->next_rollback = 0;
+	engine->stepped = true;
 	if (engine->running)
 		engine->next_window = now;
 	for (size_t i = 0; i < sizeof(pending) / sizeof(*pending); i++)

@@ -106,6 +106,7 @@ struct seg_engine {
 	json_t *said;		      /* the same as a sentence (control/sentence.h) */
 	struct seg_rulebook *running; /* NULL: sealed */
 	struct seg_plan *plan;	      /* what the kernel holds; NULL: disarmed, or nothing yet */
+	bool stepped;		      /* the clock was set since plan->at: its timeouts end at another time */
 	struct seg_arena *numbers;    /* of registry */
 	struct seg_registry registry;
 	struct seg_state state;

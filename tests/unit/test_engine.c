@@ -781,6 +781,23 @@ START_TEST(test_clock_set_back)
 }
 END_TEST
 
+/* The kernel's timeouts do not know of it: they must be made anew, or the permit outlives its window by the
+ * step where the daemon is dead by then. */
+START_TEST(test_clock_set_forward)
+{
+	const struct seg_set *set;
+
+	begin();
+	w.kernel.now += 2 * HOUR; /* Tuesday 12:00, and no time has passed */
+	seg_engine_tick(w.engine, w.kernel.now, true);
+	set = seg_plan_set(w.kernel.image, "open");
+	for (size_t i = 0; i < set->elems; i++)
+		if (!strcmp(set->elem[i].comment, "OFFICE"))
+			ck_assert_uint_eq(set->elem[i].timeout_ms, 5u * HOUR * 1000);
+	ck_assert_uint_ne(mark_of("OFFICE"), 0);
+}
+END_TEST
+
 /* The flow road. */
 
 START_TEST(test_violation_once)
@@ -2832,6 +2849,7 @@ int main(void)
 	tcase_add_test(tcase, test_rollback_to_the_one_before);
 	tcase_add_test(tcase, test_window_closes_and_opens);
 	tcase_add_test(tcase, test_clock_set_back);
+	tcase_add_test(tcase, test_clock_set_forward);
 	tcase_add_test(tcase, test_violation_once);
 	tcase_add_test(tcase, test_unheard_violation_ends_too);
 	tcase_add_test(tcase, test_legitimate_is_none);
