@@ -152,8 +152,38 @@ static int start_sealed(struct seg_engine *engine, time_t now)
 	return r;
 }
 
+struct sought {
+	unsigned version;
+	bool found;
+};
+
+static void compare_version(void *context, const struct seg_record *entry)
+{
+	struct sought *sought = context;
+
+	sought->found |= entry->version == sought->version;
+}
+
+/* The record of a change is written when it is in force: of a daemon that died before that the state alone
+ * knows. Without one the version could not be told from a file that was edited since, and one that was never
+ * confirmed would boot. */
+static void record_what_died(struct seg_engine *engine, time_t now)
+{
+	struct sought sought = {.version = engine->state.current};
+	struct seg_deed change = {.version = engine->state.current,
+				  .comment = "in force at the start of the daemon, and not recorded"};
+	char hash[65];
+
+	if (!sought.version || !seg_store_version_hash(engine->store, sought.version, hash) ||
+	    seg_store_each_record(engine->store, compare_version, &sought) || sought.found)
+		return;
+	change.hash = hash;
+	seg_change_record(engine, &change, engine->state.confirm_until ? SEG_PENDING : SEG_CONFIRMED, now);
+}
+
 int seg_apply_start(struct seg_engine *engine, bool found, time_t now)
 {
+	record_what_died(engine, now);
 	if (engine->state.confirm_until && start_pending(engine, found, now))
 		return 0;
 	if (!engine->state.confirm_until && start_from_file(engine, now))

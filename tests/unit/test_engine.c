@@ -709,6 +709,45 @@ START_TEST(test_unconfirmed_never_boots)
 }
 END_TEST
 
+static void copy_state(const char *from, const char *to)
+{
+	char command[sizeof(w.dir) * 4];
+
+	snprintf(command, sizeof(command), "cd %s && rm -rf %s && cp -a %s %s", w.dir, to, from, to);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static void keep_state(void)
+{
+	copy_state("state", "kept");
+}
+
+/* Killed behind the commit, before the change was recorded: not even then, nor after it went back. */
+START_TEST(test_unconfirmed_and_unrecorded_never_boots)
+{
+	json_t *out;
+
+	begin();
+	write_policy(web, "", "");
+	w.kernel.meanwhile = keep_state;
+	json_decref(call(seg_engine_apply, json_pack("{s:i}", "confirm-within", 120), NULL));
+	w.kernel.meanwhile = NULL;
+	die();
+	copy_state("kept", "state");
+	begin();
+	ck_assert_uint_eq(mark_of("DNS"), 0); /* still pending */
+	pass(120);
+	ck_assert_uint_ne(mark_of("DNS"), 0);
+	die();
+	begin();
+	ck_assert_uint_ne(mark_of("DNS"), 0);
+	ck_assert_ptr_nonnull(strstr(w.status, "never confirmed"));
+	out = call(seg_engine_history, NULL, NULL);
+	ck_assert_int_eq(number(find(out, "history", "result", "rolled-back"), "version"), 2);
+	json_decref(out);
+}
+END_TEST
+
 START_TEST(test_rollback_by_number)
 {
 	/* What is no number of a version is not taken for the one before. */
@@ -2845,6 +2884,7 @@ int main(void)
 	tcase_add_test(tcase, test_deadline_survives_a_restart);
 	tcase_add_test(tcase, test_deadline_passes_while_dead);
 	tcase_add_test(tcase, test_unconfirmed_never_boots);
+	tcase_add_test(tcase, test_unconfirmed_and_unrecorded_never_boots);
 	tcase_add_test(tcase, test_rollback_by_number);
 	tcase_add_test(tcase, test_rollback_to_the_one_before);
 	tcase_add_test(tcase, test_window_closes_and_opens);
