@@ -12,7 +12,7 @@
 #include "service.h"
 
 #define NFT_NAME "nft"	      /* of the owning socket in the descriptor store */
-#define STEP 2		      /* seconds between two clocks that count as a step */
+#define STEP 1000	      /* ms between two clocks that count as a step: less than verify lets pass */
 #define NFLOG_AGAIN 10000000  /* us until another reader of our groups may have gone */
 #define SCRAPE_AGAIN 10000000 /* and another user of the metrics' port */
 
@@ -265,12 +265,14 @@ static void open_scrape(struct seg_loop *loop)
 static void on_second(evutil_socket_t fd, short what, void *context)
 {
 	struct seg_loop *loop = context;
-	time_t now = seg_wall(), ahead = now - seg_since_boot();
-	bool stepped = ahead - loop->wall_ahead > STEP || loop->wall_ahead - ahead > STEP;
+	int64_t ahead = seg_wall_ahead_ms();
+	bool stepped = ahead - loop->wall_ahead_ms > STEP || loop->wall_ahead_ms - ahead > STEP;
+	time_t now = seg_wall();
 
 	(void)fd;
 	(void)what;
-	loop->wall_ahead = ahead;
+	if (stepped) /* only then: small ones add up */
+		loop->wall_ahead_ms = ahead;
 	measure_lateness(loop);
 	seg_engine_tick(loop->engine, now, stepped);
 	if (!loop->nflog && loop->nflog_again <= seg_monotonic_us())
@@ -411,7 +413,7 @@ int seg_loop_start(struct seg_loop *loop, const char **what)
 		return r;
 	add_events(loop);
 	reopen_nflog(loop);
-	loop->wall_ahead = seg_wall() - seg_since_boot();
+	loop->wall_ahead_ms = seg_wall_ahead_ms();
 	*what = "nf_tables";
 	r = seg_engine_start(loop->engine, seg_wall());
 	if (r)

@@ -52,7 +52,7 @@ struct seg_loop {
 	size_t events;
 	struct event *dump_event, *nflog_event, *round_event;
 	struct seg_pace *flow_pace; /* of conntrack's events */
-	time_t wall_ahead;	    /* wall clock less time since boot */
+	int64_t wall_ahead_ms;	    /* wall clock less time since boot, as of the last step */
 	int64_t second;		    /* when the last one was noticed */
 	struct seg_histogram lateness;
 };
@@ -80,12 +80,13 @@ static inline int64_t seg_monotonic_us(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static inline time_t seg_since_boot(void)
+static inline int64_t seg_wall_ahead_ms(void)
 {
-	struct timespec now;
+	struct timespec wall, boot;
 
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec;
+	clock_gettime(CLOCK_REALTIME, &wall);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	return (int64_t)(wall.tv_sec - boot.tv_sec) * 1000 + (wall.tv_nsec - boot.tv_nsec) / 1000000;
 }
 
 /* A line for the journal, or for the terminal. */
