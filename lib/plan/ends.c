@@ -106,6 +106,17 @@ static void forget_number(struct build *b, struct seg_chain *in, enum road road)
 	seg_rule_set_mark(b->w, r, 0);
 }
 
+/* A number that is bound to a MAC is not given to a flow by an answer, which does not show whose the flow is:
+ * by it, one that another card has opened would be carried on. It waits for what the initiator says next. */
+static void give_by_initiator(struct build *b, struct seg_chain *in)
+{
+	struct seg_rule *r = rule(b, in);
+
+	seg_rule_cmp_u8(b->w, r, SEG_L_CT_DIRECTION, REPLY);
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->macs, false);
+	seg_rule_set_mark(b->w, r, 0);
+}
+
 /* Where the number in the mark is in a set, there it goes, by way of its MAC where it is bound to one;
  * otherwise back. The MAC must be seen to be right: a frame that has none finds no element. */
 static struct seg_chain *ask_number(struct build *b, const struct family *f, struct family_parts *p,
@@ -130,6 +141,8 @@ static struct seg_chain *ask_number(struct build *b, const struct family *f, str
 		seg_rule_cmp_u8(b->w, r, SEG_L_CT_DIRECTION, ORIGINAL);
 		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->macs, false);
 		go(b, r, with_mac);
+		if (just_given)
+			give_by_initiator(b, ask);
 	}
 	r = rule(b, ask);
 	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), set, false);

@@ -2,7 +2,7 @@
 """A host with a mac is address and MAC together, on real frames."""
 import os
 
-from lab import NEVER, SOON, arrived
+from lab import NEVER, SOON, arrived, wait_for
 from town import Town, policy
 
 HOST = "00:00:5e:00:53:20"
@@ -44,3 +44,16 @@ def test_explain_says_mac():
         assert segd.segctl(*asked, "--mac", HOST)["verdict"] == "permit"
         answer = segd.segctl(*asked, "--mac", "00:00:5e:00:53:99", ok=(1,))
         assert (answer["reason"], answer["nearest"]) == ("mac", "AB"), answer
+
+
+def test_an_answer_does_not_vouch_for_a_card():
+    """The host has another card from now on: what the old one opened ends both ways, also where the server speaks on."""
+    with Town(TEXT) as (lab, segd):
+        streams = [lab.stream("a", dst, service, source=source)
+                   for source, dst in (("10.1.0.20", "10.2.0.20"), ("2001:db8:1::20", "2001:db8:2::20"))
+                   for service in ("udp/5005", "tcp/443")]
+        assert all(s.both() for s in streams)
+        segd.apply(TEXT.replace(HOST, "00:00:5e:00:53:99"))
+        assert [s for s in streams if not s.dead()] == []
+        segd.apply(TEXT + "# and back\n")
+        assert wait_for(streams[0].both, 2), "by the initiator's next packet"
