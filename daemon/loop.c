@@ -158,7 +158,7 @@ static void on_links(evutil_socket_t fd, short what, void *context)
 	if (!seg_links_complete(loop->links) || !loop->links_changed)
 		return;
 	pass_links_on(loop);
-	seg_engine_tick(loop->engine, seg_wall(), false); /* interfaces that come are to work at once */
+	seg_engine_tick(loop->engine, seg_wall(), 0); /* interfaces that come are to work at once */
 }
 
 /* Before the engine starts it must know who the gateway is. */
@@ -266,7 +266,8 @@ static void on_second(evutil_socket_t fd, short what, void *context)
 {
 	struct seg_loop *loop = context;
 	int64_t ahead = seg_wall_ahead_ms();
-	bool stepped = ahead - loop->wall_ahead_ms > STEP || loop->wall_ahead_ms - ahead > STEP;
+	int64_t moved = ahead - loop->wall_ahead_ms;
+	bool stepped = moved > STEP || moved < -STEP;
 	time_t now = seg_wall();
 
 	(void)fd;
@@ -274,7 +275,7 @@ static void on_second(evutil_socket_t fd, short what, void *context)
 	if (stepped) /* only then: small ones add up */
 		loop->wall_ahead_ms = ahead;
 	measure_lateness(loop);
-	seg_engine_tick(loop->engine, now, stepped);
+	seg_engine_tick(loop->engine, now, stepped ? (time_t)((moved + (moved < 0 ? -500 : 500)) / 1000) : 0);
 	if (!loop->nflog && loop->nflog_again <= seg_monotonic_us())
 		reopen_nflog(loop);
 	if (loop->scrape_again && loop->scrape_again <= seg_monotonic_us())

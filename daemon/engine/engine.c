@@ -667,12 +667,38 @@ static void forget_deadlines(struct seg_engine *engine, time_t now)
 			*pending[i] = now;
 }
 
-time_t seg_engine_tick(struct seg_engine *engine, time_t now, bool stepped)
+/* What an operator said for how long lasts as long, whatever the clock says meanwhile; not what began by another clock
+ * than the one that was set, as before a reboot with a wrong one. */
+static void move_ends(struct seg_engine *engine, time_t now, time_t step)
+{
+	struct seg_state *state = &engine->state;
+	const time_t before = now - step;
+	bool moved = false;
+
+	if (state->confirm_until && state->since <= before) {
+		state->confirm_until += step;
+		moved = true;
+	}
+	for (size_t i = 0; i < state->isolations; i++) {
+		struct seg_isolation *isolation = &state->isolation[i];
+
+		if (!isolation->until || isolation->since > before)
+			continue;
+		isolation->until += step;
+		moved = true;
+	}
+	if (moved)
+		seg_change_save(engine, now);
+}
+
+time_t seg_engine_tick(struct seg_engine *engine, time_t now, time_t step)
 {
 	time_t next = now + 3600;
 
-	if (stepped)
+	if (step) {
 		forget_deadlines(engine, now);
+		move_ends(engine, now, step);
+	}
 	tick_deadline(engine, now);
 	earlier(&next, seg_emergency_tick(engine, now));
 	if (is_due(&engine->next_window, now)) {

@@ -133,8 +133,9 @@ int seg_engine_start(struct seg_engine *engine, time_t now);
 /* Where a start is not possible: an empty kernel is sealed all the same, so that a gateway that boots like
  * this forwards nothing. Rules that are there stay. */
 int seg_engine_seal(struct seg_engine *engine);
-/* Work that is due; returns when to call next (at most an hour ahead). stepped: the clock was set. */
-time_t seg_engine_tick(struct seg_engine *engine, time_t now, bool stepped);
+/* Work that is due; returns when to call next (at most an hour ahead). step: seconds that the clock was set forward
+ * by, or back (negative); 0: it was not. */
+time_t seg_engine_tick(struct seg_engine *engine, time_t now, time_t step);
 /* Stop: usage and history are saved, `stopped` is said; rules stay. */
 void seg_engine_stop(struct seg_engine *engine, time_t now);
 /* SIGHUP. */

@@ -165,8 +165,15 @@ static void elapse(time_t seconds)
 static void pass(time_t seconds)
 {
 	elapse(seconds);
-	seg_engine_tick(w.engine, w.kernel.now, false);
+	seg_engine_tick(w.engine, w.kernel.now, 0);
 	fake_run(&w.kernel);
+}
+
+/* No time passes. */
+static void set_clock(time_t step)
+{
+	w.kernel.now += step;
+	seg_engine_tick(w.engine, w.kernel.now, step);
 }
 
 /* An answer that comes later, and in pieces. */
@@ -577,6 +584,23 @@ START_TEST(test_goes_back_by_itself)
 }
 END_TEST
 
+/* A deadline is one of time, not of the clock, and outlives a daemon that has the new one. */
+START_TEST(test_goes_back_in_time_whatever_the_clock_says)
+{
+	static const time_t step[] = {-HOUR, HOUR, -30 * HOUR};
+
+	apply_pending();
+	pass(60);
+	set_clock(step[_i]);
+	die();
+	begin();
+	pass(58);
+	ck_assert_uint_eq(mark_of("DNS"), 0);
+	pass(3);
+	ck_assert_uint_ne(mark_of("DNS"), 0);
+}
+END_TEST
+
 /* Who confirms too late is told what became of it. */
 START_TEST(test_confirmed_too_late)
 {
@@ -807,11 +831,9 @@ START_TEST(test_clock_set_back)
 	const struct seg_set *set;
 
 	begin();
-	w.kernel.now -= 30 * HOUR; /* Monday 04:00: closed */
-	seg_engine_tick(w.engine, w.kernel.now, true);
+	set_clock(-30 * HOUR); /* Monday 04:00: closed */
 	ck_assert_uint_eq(mark_of("OFFICE"), 0);
-	w.kernel.now += 5 * HOUR;
-	seg_engine_tick(w.engine, w.kernel.now, true);
+	set_clock(5 * HOUR);
 	set = seg_plan_set(w.kernel.image, "open");
 	for (size_t i = 0; i < set->elems; i++)
 		if (!strcmp(set->elem[i].comment, "OFFICE"))
@@ -827,8 +849,7 @@ START_TEST(test_clock_set_forward)
 	const struct seg_set *set;
 
 	begin();
-	w.kernel.now += 2 * HOUR; /* Tuesday 12:00, and no time has passed */
-	seg_engine_tick(w.engine, w.kernel.now, true);
+	set_clock(2 * HOUR); /* Tuesday 12:00, and no time has passed */
 	set = seg_plan_set(w.kernel.image, "open");
 	for (size_t i = 0; i < set->elems; i++)
 		if (!strcmp(set->elem[i].comment, "OFFICE"))
@@ -1225,8 +1246,7 @@ START_TEST(test_repairs_after_the_clock_is_set_back)
 	w.kernel.refuse = 0;
 	seg_engine_dumped(w.engine, -EINTR, w.kernel.now);
 	dumps = w.kernel.dumps;
-	w.kernel.now -= HOUR;
-	seg_engine_tick(w.engine, w.kernel.now, true);
+	set_clock(-HOUR);
 	ck_assert_uint_eq(said("restored"), 1);
 	ck_assert_uint_eq(w.kernel.dumps, dumps + 1);
 }
@@ -2234,7 +2254,7 @@ START_TEST(test_apply_while_it_is_read)
 	ask(&answer, seg_engine_status, NULL);
 	read_into("denied4");
 	json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
-	seg_engine_tick(w.engine, w.kernel.now, false);
+	seg_engine_tick(w.engine, w.kernel.now, 0);
 	ck_assert_int_eq(denied(&answer), 40);
 }
 END_TEST
@@ -2310,7 +2330,7 @@ START_TEST(test_saved_while_it_is_read)
 	ask(&answer, seg_engine_permits, NULL);
 	read_into("slow"); /* WEB's, and not DNS' */
 	elapse(60);
-	seg_engine_tick(w.engine, w.kernel.now, false); /* saved */
+	seg_engine_tick(w.engine, w.kernel.now, 0); /* saved */
 	w.kernel.counted[0].packets += 1;
 	die();
 	begin();
@@ -2491,6 +2511,39 @@ START_TEST(test_isolation_outlives_the_name)
 	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
 	ck_assert_str_eq(explained("10.2.0.6", "198.51.100.1", "tcp/443"), "permit");
 	json_decref(call(seg_engine_release, json_pack("{s:s}", "target", "clerk"), NULL));
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "permit");
+}
+END_TEST
+
+START_TEST(test_isolation_lasts_as_long_as_was_said)
+{
+	static const time_t step[] = {3 * HOUR, -3 * HOUR};
+
+	begin();
+	json_decref(call(seg_engine_isolate,
+			 json_pack("{s:s, s:s, s:i}", "target", "clerk", "reason", "malware", "for", HOUR), NULL));
+	pass(HOUR / 2);
+	set_clock(step[_i]);
+	pass(HOUR / 2 - 2);
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
+	pass(3);
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "permit");
+}
+END_TEST
+
+/* A machine that booted with a wrong clock: when it is put right, what was said before still ends when it was to. */
+START_TEST(test_isolation_of_another_clock)
+{
+	begin();
+	json_decref(call(seg_engine_isolate,
+			 json_pack("{s:s, s:s, s:i}", "target", "clerk", "reason", "malware", "for", 48 * HOUR), NULL));
+	die();
+	w.kernel.now -= 30 * HOUR;
+	begin();
+	pass(HOUR);
+	set_clock(30 * HOUR);
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
+	pass(48 * HOUR);
 	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "permit");
 }
 END_TEST
@@ -2877,6 +2930,7 @@ int main(void)
 	tcase_add_test(tcase, test_covered_flow_lives_on);
 	tcase_add_test(tcase, test_own_session_is_kept);
 	tcase_add_test(tcase, test_goes_back_by_itself);
+	tcase_add_loop_test(tcase, test_goes_back_in_time_whatever_the_clock_says, 0, 3);
 	tcase_add_test(tcase, test_confirmed_too_late);
 	tcase_add_loop_test(tcase, test_file_of_what_was_rolled_back, 0, 2);
 	tcase_add_test(tcase, test_first_confirmed_too_late);
@@ -2958,6 +3012,8 @@ int main(void)
 	tcase_add_test(tcase, test_stage_of_permits);
 	tcase_add_test(tcase, test_stage_of_a_zone);
 	tcase_add_test(tcase, test_isolation_outlives_the_name);
+	tcase_add_loop_test(tcase, test_isolation_lasts_as_long_as_was_said, 0, 2);
+	tcase_add_test(tcase, test_isolation_of_another_clock);
 	tcase_add_test(tcase, test_isolation_outlives_refusals);
 	tcase_add_test(tcase, test_report);
 	tcase_add_test(tcase, test_streams);

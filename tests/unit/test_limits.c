@@ -161,7 +161,7 @@ static void pass(time_t seconds)
 	for (time_t i = 0; i < seconds; i++) {
 		w.kernel.now++;
 		w.kernel.mono++;
-		seg_engine_tick(w.engine, w.kernel.now, false);
+		seg_engine_tick(w.engine, w.kernel.now, 0);
 	}
 }
 
@@ -793,7 +793,7 @@ START_TEST(test_the_clock_is_set_back)
 	begin_flows("10.1.0.20", "A", 100);
 	end_flows("10.1.0.20", "A", 50);
 	w.kernel.now -= 7200;
-	seg_engine_tick(w.engine, w.kernel.now, true);
+	seg_engine_tick(w.engine, w.kernel.now, -7200);
 	pass(1);
 	ck_assert(!is_held("a"));
 	pass(WINDOW + 1);
