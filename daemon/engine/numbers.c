@@ -59,7 +59,9 @@ int seg_numbers_assign(struct seg_engine *engine, const struct seg_policy *polic
 	int r = 0;
 
 	updated.registry = seg_registry_update(&engine->registry, policy, updated.arena);
-	if (!registry_equal(&updated.registry, &engine->registry))
+	/* Where none was given and none went, all are the same: in whatever order the file has them, nothing is to be
+	 * written, and a start needs no room on the disk. */
+	if (updated.registry.n != engine->registry.n || updated.registry.next != engine->registry.next)
 		r = seg_store_save_registry(engine->store, &engine->registry, &updated.registry);
 	if (r) {
 		seg_arena_free(updated.arena);

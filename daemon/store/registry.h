@@ -32,7 +32,8 @@ struct seg_registry_file {
 /* 0 and {next: 1} where there is none. -EBADMSG: it is damaged. The registry lives in the arena. */
 int seg_registry_file_load(struct seg_registry_file *file, struct seg_arena *arena,
 			   struct seg_registry *registry);
-/* was: what was loaded or saved last. On the disk when 0 comes back; on failure it holds what it held. */
+/* was: what was loaded or saved last, in any order. On the disk when 0 comes back; on failure it holds what
+ * it held. */
 int seg_registry_file_save(struct seg_registry_file *file, const struct seg_registry *was,
 			   const struct seg_registry *registry);
 

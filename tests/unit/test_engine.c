@@ -8,8 +8,10 @@
 #include <ftw.h>
 #include <limits.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "control/sentence.h"
@@ -479,6 +481,29 @@ START_TEST(test_kernel_refusal_changes_nothing)
 	begin();
 	ck_assert_uint_eq(mark_of("WEB"), mark);
 	ck_assert_uint_eq(w.kernel.writes, 0);
+}
+END_TEST
+
+/* A start that gives no number needs no disk to write to: what was appended stands there in another order. */
+START_TEST(test_starts_on_a_full_disk)
+{
+	const struct rlimit none = {0, RLIM_INFINITY};
+	struct rlimit was;
+	uint32_t mark;
+
+	begin();
+	write_policy("  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/8443]}\n", dns, office);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	mark = mark_of("WEB");
+	die();
+	fake_flush(&w.kernel); /* a reboot */
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &was);
+	setrlimit(RLIMIT_FSIZE, &none);
+	begin();
+	setrlimit(RLIMIT_FSIZE, &was); /* check writes files, too */
+	ck_assert_str_eq(seg_engine_state(w.engine), "enforcing");
+	ck_assert_uint_eq(mark_of("WEB"), mark);
 }
 END_TEST
 
@@ -2925,6 +2950,7 @@ int main(void)
 	tcase_add_test(tcase, test_unchanged_writes_nothing);
 	tcase_add_test(tcase, test_refused_names_everything);
 	tcase_add_test(tcase, test_kernel_refusal_changes_nothing);
+	tcase_add_test(tcase, test_starts_on_a_full_disk);
 	tcase_add_test(tcase, test_apply_revokes);
 	tcase_add_test(tcase, test_revoked_by_permit_not_by_number);
 	tcase_add_test(tcase, test_covered_flow_lives_on);
