@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "control/sentence.h"
+#include "plan/diff.h"
+#include "plan/rule.h"
+
+#define READING 2 /* seconds: a large table takes one to be read, and begins to be so within the first */
 
 /* Streams and alerts. */
 
@@ -441,29 +445,58 @@ static void repair(struct seg_engine *engine, time_t now)
 	seg_watch_look_again(engine);
 }
 
-static bool differs(const struct seg_plan *plan, const struct seg_plan *image)
+/* The set without those of its elements that are not there, and whose time was up by then. */
+static const struct seg_set *without_ended(const struct seg_set *set, const struct seg_set *there, int64_t later_ms,
+					   uint64_t ended_ms, struct seg_arena *arena)
 {
-	struct seg_findings findings = {.arena = seg_arena_new()};
-	bool differs;
+	struct seg_set_change change;
+	struct seg_set *left;
+	struct seg_elem *elem;
+	size_t at = 0;
 
-	seg_nft_compare(plan, image, &findings);
-	differs = findings.n > 0;
-	seg_arena_free(findings.arena);
-	return differs;
+	if (!set->timeout || !there || !seg_set_same_definition(set, there) ||
+	    !seg_set_diff(there, set, later_ms, arena, &change))
+		return set;
+	left = seg_arena_copy(arena, set, sizeof(*set));
+	left->elem = elem = SEG_NEW_N(arena, struct seg_elem, set->elems);
+	left->elems = 0;
+	for (size_t i = 0; i < set->elems; i++) {
+		const struct seg_elem *one = &set->elem[i];
+		bool missing = at < change.adds && seg_elem_same_key(set, change.add[at], one);
+
+		at += missing;
+		if (!missing || !one->timeout_ms || one->timeout_ms > ended_ms)
+			elem[left->elems++] = *one;
+	}
+	return left;
 }
 
-/* What has ended by itself since the plan was made is not there any more, and what has begun not yet. */
-static bool is_changed(struct seg_engine *engine, struct seg_plan *image, time_t now)
+/* What stands there now if nobody but us was at it: what we made, and nothing has begun since, but what has ended by
+ * itself is gone. It may have done so while the table was read, or be about to. */
+static struct seg_plan expected(const struct seg_plan *plan, const struct seg_plan *image, struct seg_arena *arena)
 {
-	struct seg_plan *plan;
+	const struct seg_set **set = SEG_NEW_N(arena, const struct seg_set *, plan->sets);
+	uint64_t ended_ms = image->at + READING > plan->at ? (uint64_t)(image->at + READING - plan->at) * 1000 : 0;
+	struct seg_plan now = *plan;
+
+	for (size_t i = 0; i < plan->sets; i++)
+		set[i] = without_ended(plan->set[i], seg_plan_set(image, plan->set[i]->name),
+				       seg_plan_later_ms(image, plan), ended_ms, arena);
+	now.set = set;
+	return now;
+}
+
+static bool is_changed(const struct seg_plan *plan, struct seg_plan *image, time_t now)
+{
+	struct seg_findings findings = {.arena = seg_arena_new()};
+	struct seg_plan wanted;
 	bool changed;
 
-	image->at = now;
-	if (!differs(engine->plan, image))
-		return false;
-	plan = seg_apply_plan(engine, now);
-	changed = differs(plan, image);
-	seg_plan_free(plan);
+	image->at = now + READING / 2;
+	wanted = expected(plan, image, findings.arena);
+	seg_nft_compare(&wanted, image, &findings);
+	changed = findings.n > 0;
+	seg_arena_free(findings.arena);
 	return changed;
 }
 
@@ -481,7 +514,7 @@ static void look_for_changes(struct seg_engine *engine, time_t now)
 		engine->next_look = now + 1;
 		return;
 	}
-	if (!image || is_changed(engine, image, now)) {
+	if (!image || is_changed(engine->plan, image, now)) {
 		seal_first(engine);
 		say_tampered(engine, NULL, now);
 		repair(engine, now);

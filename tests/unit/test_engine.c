@@ -1890,6 +1890,56 @@ START_TEST(test_time_is_no_foreign_hand)
 }
 END_TEST
 
+/* One ends as another begins, and it takes a while to read the table: what ended in between is not missed. */
+START_TEST(test_look_beside_an_end)
+{
+	static const char late[] = "  - {id: LATE, class: operations, from: lg, to: mn, service: [tcp/81],"
+				   " hours: [mon-fri 17:00-18:00]}\n";
+
+	static const char longer[] = "  - {id: LONG, class: operations, from: lg, to: mn, service: [tcp/82],"
+				     " hours: [mon-fri 08:00-19:00]}\n";
+
+	write_policy(longer, late, office);
+	begin();
+	elapse(7 * HOUR);
+	w.kernel.touched = true;
+	seg_engine_transaction(w.engine, NULL, w.kernel.now - _i);
+	ck_assert_uint_eq(said("tampered"), 0);
+	ck_assert_uint_eq(w.kernel.seals, 0);
+	pass(0);
+	w.kernel.touched = true;
+	fake_flush_chain(&w.kernel, "forward");
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	ck_assert_uint_eq(said("tampered"), 1);
+}
+END_TEST
+
+/* What was taken out before its time, or stays beyond it, somebody has done. */
+START_TEST(test_look_at_what_ends)
+{
+	struct seg_set *open;
+	struct seg_elem *elem;
+
+	write_policy(office, "", "");
+	begin();
+	elapse(HOUR);
+	w.kernel.touched = true;
+	open = (struct seg_set *)seg_plan_set(w.kernel.image, "open");
+	ck_assert_uint_eq(open->elems, 1);
+	if (_i) {
+		elem = (struct seg_elem *)open->elem;
+		elem->timeout_ms = _i == 1 ? 0 : elem->timeout_ms + 60000;
+	} else {
+		open->elems = 0;
+	}
+	if (_i == 2)
+		elapse(6 * HOUR);
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	ck_assert_uint_eq(said("tampered"), 1);
+	ck_assert_uint_eq(w.kernel.seals, 1);
+}
+END_TEST
+
 /* A table that cannot be read is looked at again, and called changed only where it is. */
 START_TEST(test_look_again)
 {
@@ -3030,6 +3080,8 @@ int main(void)
 	tcase_add_test(tcase, test_usage_of_an_older_life);
 	tcase_add_test(tcase, test_refused_repair);
 	tcase_add_test(tcase, test_time_is_no_foreign_hand);
+	tcase_add_loop_test(tcase, test_look_beside_an_end, 0, 3);
+	tcase_add_loop_test(tcase, test_look_at_what_ends, 0, 3);
 	tcase_add_loop_test(tcase, test_look_again, 0, 2);
 	tcase_add_test(tcase, test_usage_of_a_number_replaced_meanwhile);
 	tcase_add_test(tcase, test_usage_of_what_left_unseen);
