@@ -90,7 +90,7 @@ static struct seg_plan *build_beside(struct seg_engine *engine, const struct seg
 	if (bare || (!takes_long(change) && (fits(change) || mends(engine, image, plan))))
 		return plan;
 	seg_plan_free(plan);
-	plan = build(engine, book, image->generation + 1, now);
+	plan = build(engine, book, image->generation % UINT32_MAX + 1, now);
 	*change = seg_plan_diff(image, plan, arena);
 	return plan;
 }

@@ -261,9 +261,11 @@ static uint32_t target_of(const struct seg_rule *rule)
 	return 0;
 }
 
-/* Where the base chains lead; without any, the youngest there is. */
+/* Where the base chains lead; where nothing leads anywhere (they have been sealed), the one that was in force when we
+ * last knew, or else the youngest there is. Names are anybody's to give. */
 static uint32_t find_generation(const struct image *image)
 {
+	const uint32_t known = image->nft->generation;
 	uint32_t youngest = 0;
 
 	for (size_t i = 0; i < image->chains; i++) {
@@ -273,9 +275,12 @@ static uint32_t find_generation(const struct image *image)
 			if (target_of(&chain->rule[j]))
 				return target_of(&chain->rule[j]);
 	}
-	for (size_t i = 0; i < image->chains; i++)
+	for (size_t i = 0; i < image->chains; i++) {
+		if (known && suffix_of(image->chain[i]->name) == known)
+			return known;
 		if (suffix_of(image->chain[i]->name) > youngest)
 			youngest = suffix_of(image->chain[i]->name);
+	}
 	for (size_t i = 0; i < image->sets; i++)
 		if (suffix_of(image->set[i]->name) > youngest)
 			youngest = suffix_of(image->set[i]->name);

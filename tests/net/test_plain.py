@@ -144,7 +144,8 @@ def test_what_was_edited_is_mended_in_place():
     with plain_town() as (lab, segd):
         before = objects(lab)
         for times, command in enumerate(("flush chain inet segd forward", "flush table inet segd",
-                                         "insert rule inet segd forward accept", "flush set inet segd fast"), 1):
+                                         "insert rule inet segd forward accept", "flush set inet segd fast",
+                                         "add chain inet segd admit.4294967295"), 1):
             lab.exec("gw", "nft", *command.split())
             assert restored(segd, times), f"after nft {command}"
             after = objects(lab)

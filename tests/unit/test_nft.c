@@ -756,6 +756,7 @@ static bool is_sealed(void)
 static const char *const openings[] = {
 	"insert rule inet segd forward accept",
 	"add chain inet segd forward '{ policy accept; }'",
+	"add chain inet segd judge.4294967295",
 	"flush table inet segd",
 	"delete table inet segd",
 	"flush ruleset",
@@ -770,11 +771,13 @@ START_TEST(test_seal)
 
 	must_commit(NULL, &plan->plan);
 	disown();
+	seg_plan_free(must_read());
 	ck_assert(run("nft %s", openings[_i]));
 	ck_assert_int_eq(seg_nft_seal(nft, &plan->plan), 0);
 	ck_assert(is_sealed());
 	image = must_read();
 	ck_assert(!seg_nft_disturbed(nft));
+	ck_assert(image->generation == plan->plan.generation || !image->sets);
 	must_commit(image, &plan->plan);
 	seg_plan_free(image);
 	ck_compared("");
