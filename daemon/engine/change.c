@@ -106,6 +106,19 @@ void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned ver
 	seg_say_status(engine);
 }
 
+/* Does the file say what is in force? */
+static bool file_is_in_force(struct seg_engine *engine)
+{
+	struct seg_diags failed;
+	struct seg_rulebook *book = seg_rulebook_from_file(engine, &failed);
+	bool same = book && !strcmp(book->policy->hash, engine->running->policy->hash);
+
+	if (!book)
+		seg_diags_fini(&failed);
+	seg_rulebook_free(book);
+	return same;
+}
+
 int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct seg_request *request,
 		      const char *why, time_t now, struct seg_revocation **revoked, char **problem)
 {
@@ -137,7 +150,7 @@ int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct 
 		seg_change_refuse(engine, &diags, request, NULL, why, NULL, now);
 		seg_rulebook_free(book);
 	} else {
-		if (version && version != from)
+		if (version && version != from && !file_is_in_force(engine))
 			seg_engine_say_why(engine,
 					   "version %u was rolled back: what %s says is not in force until it is applied",
 					   from, engine->options.policy_file);

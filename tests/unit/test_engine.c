@@ -670,6 +670,16 @@ START_TEST(test_file_of_what_was_rolled_back)
 }
 END_TEST
 
+/* Where it was written back before, there is nothing to say. */
+START_TEST(test_file_of_what_came_back)
+{
+	apply_pending();
+	write_policy(web, dns, office);
+	pass(121);
+	ck_assert(status_says(NULL));
+}
+END_TEST
+
 /* The first policy of all has nothing to come back. */
 START_TEST(test_first_confirmed_too_late)
 {
@@ -3009,6 +3019,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_goes_back_in_time_whatever_the_clock_says, 0, 3);
 	tcase_add_test(tcase, test_confirmed_too_late);
 	tcase_add_loop_test(tcase, test_file_of_what_was_rolled_back, 0, 2);
+	tcase_add_test(tcase, test_file_of_what_came_back);
 	tcase_add_test(tcase, test_first_confirmed_too_late);
 	tcase_add_test(tcase, test_confirmed_stays);
 	tcase_add_test(tcase, test_deadline_survives_a_restart);
