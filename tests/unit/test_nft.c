@@ -767,6 +767,7 @@ static const char *const openings[] = {
 
 START_TEST(test_seal)
 {
+	struct seg_nft_table table;
 	struct seg_plan *image;
 
 	must_commit(NULL, &plan->plan);
@@ -775,6 +776,8 @@ START_TEST(test_seal)
 	ck_assert(run("nft %s", openings[_i]));
 	ck_assert_int_eq(seg_nft_seal(nft, &plan->plan), 0);
 	ck_assert(is_sealed());
+	ck_assert_int_eq(seg_nft_read_table(nft, SEG_TABLE, &table), 0);
+	ck_assert_int_eq(seg_nft_ownership(nft), table.owner ? SEG_OWNED_PERSIST : SEG_UNOWNED);
 	image = must_read();
 	ck_assert(!seg_nft_disturbed(nft));
 	ck_assert(image->generation == plan->plan.generation || !image->sets);
