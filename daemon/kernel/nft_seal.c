@@ -40,7 +40,7 @@ static int seal(struct seg_nft *nft, const struct seg_plan *plan, struct seg_nft
 			put_beginning(&batch, plan->chain[i], scratch);
 	nft->seq += (uint32_t)batch.origins;
 	ret = seg_nft_batch_commit(nft, &batch, diags);
-	if (ret == 0 && claim->needed) {
+	if (ret == 0 && (anew || claim->needed)) {
 		seg_nft_claimed(nft, claim);
 		claim->needed = false;
 	}
