@@ -5,10 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "control/sentence.h"
-#include "plan/diff.h"
-#include "plan/rule.h"
-
-#define READING 2 /* seconds: a large table takes one to be read, and begins to be so within the first */
 
 /* Streams and alerts. */
 
@@ -402,174 +398,6 @@ bool seg_engine_is_gateway(const struct seg_engine *engine, seg_addr addr)
 						  sizeof(key), by_addr);
 }
 
-/* The kernel's rules. */
-
-static void say_tampered(struct seg_engine *engine, const struct seg_nft_transaction *transaction, time_t now)
-{
-	struct seg_alert alert;
-
-	engine->tampered++;
-	seg_say_begin(engine, &alert, "tampered", SEG_CRIT, now);
-	if (transaction) {
-		seg_alert_text(&alert, "process", transaction->process[0] ? transaction->process : NULL);
-		if (transaction->pid)
-			seg_alert_number(&alert, "pid", transaction->pid);
-		seg_alert_text(&alert, "reason", transaction->what);
-	} else {
-		seg_alert_text(&alert, "reason", "found changed");
-	}
-	seg_say_send(engine, &alert);
-}
-
-/* What was put in front of our rules lets packets by until it is found: they close first. Not where the last
- * commit was ours, behind what is told now. */
-static void seal_first(struct seg_engine *engine)
-{
-	if (!engine->options.observe && !engine->ops->untouched(engine->kernel))
-		(void)engine->ops->seal(engine->kernel, engine->plan); /* the repair says what is wrong */
-}
-
-/* Puts back what somebody changed; tries again every second until it stands. */
-static void repair(struct seg_engine *engine, time_t now)
-{
-	struct seg_alert alert;
-	int r = seg_apply_refresh(engine, now, "tampered", NULL);
-
-	engine->next_repair = r ? now + 1 : 0;
-	if (r)
-		return;
-	engine->restored++;
-	seg_say_begin(engine, &alert, "restored", SEG_NOTICE, now);
-	seg_say_send(engine, &alert);
-	/* Whatever began while the rules were away is looked for. */
-	seg_watch_look_again(engine);
-}
-
-/* The set without those of its elements that are not there, and whose time was up by then. */
-static const struct seg_set *without_ended(const struct seg_set *set, const struct seg_set *there, int64_t later_ms,
-					   uint64_t ended_ms, struct seg_arena *arena)
-{
-	struct seg_set_change change;
-	struct seg_set *left;
-	struct seg_elem *elem;
-	size_t at = 0;
-
-	if (!set->timeout || !there || !seg_set_same_definition(set, there) ||
-	    !seg_set_diff(there, set, later_ms, arena, &change))
-		return set;
-	left = seg_arena_copy(arena, set, sizeof(*set));
-	left->elem = elem = SEG_NEW_N(arena, struct seg_elem, set->elems);
-	left->elems = 0;
-	for (size_t i = 0; i < set->elems; i++) {
-		const struct seg_elem *one = &set->elem[i];
-		bool missing = at < change.adds && seg_elem_same_key(set, change.add[at], one);
-
-		at += missing;
-		if (!missing || !one->timeout_ms || one->timeout_ms > ended_ms)
-			elem[left->elems++] = *one;
-	}
-	return left;
-}
-
-/* What stands there now if nobody but us was at it: what we made, and nothing has begun since, but what has ended by
- * itself is gone. It may have done so while the table was read, or be about to. */
-static struct seg_plan expected(const struct seg_plan *plan, const struct seg_plan *image, struct seg_arena *arena)
-{
-	const struct seg_set **set = SEG_NEW_N(arena, const struct seg_set *, plan->sets);
-	uint64_t ended_ms = image->at + READING > plan->at ? (uint64_t)(image->at + READING - plan->at) * 1000 : 0;
-	struct seg_plan now = *plan;
-
-	for (size_t i = 0; i < plan->sets; i++)
-		set[i] = without_ended(plan->set[i], seg_plan_set(image, plan->set[i]->name),
-				       seg_plan_later_ms(image, plan), ended_ms, arena);
-	now.set = set;
-	return now;
-}
-
-static bool is_changed(const struct seg_plan *plan, struct seg_plan *image, time_t now)
-{
-	struct seg_findings findings = {.arena = seg_arena_new()};
-	struct seg_plan wanted;
-	bool changed;
-
-	image->at = now + READING / 2;
-	wanted = expected(plan, image, findings.arena);
-	seg_nft_compare(&wanted, image, &findings);
-	changed = findings.n > 0;
-	seg_arena_free(findings.arena);
-	return changed;
-}
-
-/* Notifications were lost: is what we hold still there? Tries again every second until it knows. A repair
- * that is to come reads it, too: one that fails while somebody commits asks for a look each time, and must
- * not be begun by that at once. */
-static void look_for_changes(struct seg_engine *engine, time_t now)
-{
-	struct seg_plan *image = NULL;
-
-	if (engine->next_repair > now || engine->next_look > now)
-		return;
-	engine->next_look = 0;
-	if (engine->ops->read(engine->kernel, &image)) {
-		engine->next_look = now + 1;
-		return;
-	}
-	if (!image || is_changed(engine->plan, image, now)) {
-		seal_first(engine);
-		say_tampered(engine, NULL, now);
-		repair(engine, now);
-	}
-	seg_plan_free(image);
-}
-
-static bool has_text(const json_t *list, const json_t *text)
-{
-	size_t i;
-	json_t *one;
-
-	json_array_foreach(list, i, one)
-	{
-		if (json_equal(one, text))
-			return true;
-	}
-	return false;
-}
-
-/* Told with whoever did it; the next look round need not tell it again. */
-static void say_bypass(struct seg_engine *engine, const struct seg_nft_transaction *transaction, time_t now)
-{
-	json_t *text = json_string(transaction->bypass);
-	struct seg_alert alert;
-
-	seg_say_begin(engine, &alert, "bypass", SEG_CRIT, now);
-	seg_alert_text(&alert, "reason", transaction->bypass);
-	seg_alert_text(&alert, "process", transaction->process[0] ? transaction->process : NULL);
-	if (transaction->pid)
-		seg_alert_number(&alert, "pid", transaction->pid);
-	seg_say_send(engine, &alert);
-	if (!has_text(engine->bypass, text))
-		json_array_append(engine->bypass, text);
-	json_decref(text);
-}
-
-void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_transaction *transaction, time_t now)
-{
-	if (engine->disarmed || !engine->plan)
-		return;
-	if (!transaction) {
-		look_for_changes(engine, now);
-		return;
-	}
-	if (transaction->bypass[0])
-		say_bypass(engine, transaction, now);
-	if (transaction->ours)
-		seal_first(engine);
-	if (transaction->ours || transaction->keeper) {
-		say_tampered(engine, transaction, now);
-		repair(engine, now);
-	}
-}
-
 /* Time. */
 
 static void earlier(time_t *next, time_t at)
@@ -623,48 +451,6 @@ static void tick_pressure(struct seg_engine *engine, time_t now)
 			engine->pressed[i] = false;
 		}
 	}
-}
-
-/* The existing interfaces of the policy's zones. */
-static const char **zone_interfaces(const struct seg_engine *engine, struct seg_arena *arena, size_t *n)
-{
-	const char **name = SEG_NEW_N(arena, const char *, engine->links.interfaces + 1);
-
-	*n = 0;
-	for (size_t i = 0; i < engine->links.interfaces; i++)
-		for (size_t j = 0; engine->running && j < engine->running->policy->zones; j++)
-			if (seg_zone_has_interface(&engine->running->policy->zone[j], engine->links.interface[i])) {
-				name[(*n)++] = engine->links.interface[i];
-				break;
-			}
-	return name;
-}
-
-static void add_bypass(void *context, const char *text)
-{
-	json_array_append_new(context, json_string(text));
-}
-
-void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
-{
-	struct seg_arena *arena = seg_arena_new();
-	json_t *found = json_array(), *one;
-	struct seg_alert alert;
-	size_t n, i;
-	const char **name = zone_interfaces(engine, arena, &n);
-
-	engine->ops->bypass(engine->kernel, name, n, add_bypass, found);
-	seg_arena_free(arena);
-	json_array_foreach(found, i, one)
-	{
-		if (has_text(engine->bypass, one))
-			continue;
-		seg_say_begin(engine, &alert, "bypass", SEG_CRIT, now);
-		seg_alert_text(&alert, "reason", json_string_value(one));
-		seg_say_send(engine, &alert);
-	}
-	json_decref(engine->bypass);
-	engine->bypass = found;
 }
 
 static void tick_counters(struct seg_engine *engine, time_t now)
@@ -741,10 +527,7 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, time_t step)
 	if (is_due(&engine->next_refresh, now) && !engine->disarmed &&
 	    seg_apply_refresh(engine, now, "links", NULL))
 		engine->next_refresh = now + 5;
-	if (is_due(&engine->next_repair, now) && !engine->disarmed)
-		repair(engine, now);
-	if (is_due(&engine->next_look, now) && !engine->disarmed && engine->plan)
-		look_for_changes(engine, now);
+	seg_hands_tick(engine, now);
 	tick_counters(engine, now);
 	seg_readings_tick(engine, now);
 	seg_evidence_save(engine);

@@ -149,8 +149,10 @@ void seg_engine_because(struct seg_engine *engine, json_t *said);
 void seg_engine_say_why(struct seg_engine *engine, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* hands.c */
 /* Looks for what packets could go round us by; alerts what is new. */
 void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now);
+void seg_hands_tick(struct seg_engine *engine, time_t now); /* repairs, and looks, that are due */
 
 /* rulebook.c, apply.c: the policy road. */
 struct seg_revoked {
