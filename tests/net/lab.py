@@ -221,6 +221,12 @@ class Lab:
     def ruleset(self, name="gw", what="ruleset"):
         return self.exec(name, "nft", "list", *what.split(), check=False).stdout
 
+    def take_rules_away(self):
+        """As a foreign hand does while no daemon lives: the table, and where nobody can own one the lock behind it."""
+        self.nft("gw", "delete table inet segd")
+        if "chain forward" in self.ruleset(what="table inet segd_keeper"):
+            self.nft("gw", "flush chain inet segd_keeper forward\ndelete chain inet segd_keeper forward")
+
     def generation(self, name="gw"):
         """The ruleset's generation id: unchanged means that nobody wrote to nf_tables."""
         with self.inside(name):

@@ -210,7 +210,7 @@ def test_a_slow_syslog_gets_every_line_once():
 def test_a_violation_is_said_as_it_begins_and_ends():
     with Town(policy(), FEW) as (lab, segd):
         segd.kill()
-        lab.nft("gw", "delete table inet segd")
+        lab.take_rules_away()
         stream = lab.stream("a", "192.0.2.20", "tcp/443")
         segd.start()
         assert segd.alert("violation", dst="192.0.2.20", action="cut")

@@ -51,7 +51,7 @@ def test_expected_flows_are_judged_by_themselves():
         assert lab.tcp("a", "192.0.2.20", 30001, patience=NEVER) == "silent"
         assert segd.alert("denied", dst="192.0.2.20", dport=30001)
         segd.kill()
-        lab.nft("gw", "delete table inet segd")
+        lab.take_rules_away()
         announce(lab, control, 30002)
         planted = lab.stream("a", "192.0.2.20", "tcp/30002")
         assert planted.both()
@@ -109,7 +109,7 @@ def test_translated_while_the_rules_were_absent():
 }
 """)
         segd.kill()
-        lab.nft("gw", "delete table inet segd")
+        lab.take_rules_away()
         servers = [lab.socket(name, socket.AF_INET, socket.SOCK_STREAM, bind=at)
                    for name, at in (("out", ("192.0.2.20", 8080)), ("b", ("10.2.0.20", 443)))]
         clients = [lab.socket("a", socket.AF_INET, socket.SOCK_STREAM) for _ in servers]

@@ -91,7 +91,7 @@ def test_top_sees_what_is_busy():
 def test_violations():
     with Town() as (lab, segd):
         segd.kill()
-        lab.exec("gw", "nft", "delete", "table", "inet", "segd")
+        lab.take_rules_away()
         stream = lab.stream("a", "192.0.2.20", "tcp/8443")
         assert stream.both()
         segd.start()

@@ -104,7 +104,7 @@ def test_flush_while_the_table_is_an_orphan():
     """Between two lives of the daemon anyone with root can take the table away: the next start mends it."""
     with Town() as (lab, segd):
         segd.kill()
-        assert foreign_hand(lab, "delete table inet segd").returncode == 0
+        lab.take_rules_away()
         assert lab.probe("a", "192.0.2.20", "tcp/443"), "without rules all is open"
         segd.start()
         assert closed_and_open(lab) == [True, False]
@@ -114,7 +114,7 @@ def test_violation_planted_while_the_table_is_gone():
     with Town() as (lab, segd):
         kept = lab.stream("a", "10.2.0.20", "tcp/443")
         segd.kill()
-        foreign_hand(lab, "delete table inet segd")
+        lab.take_rules_away()
         planted = [lab.stream("a", "192.0.2.20", "tcp/443"), lab.stream("d0", "10.4.1.20", "udp/4000"),
                    lab.stream("a", "2001:db8:f::20", "udp/53")]
         assert all(s.both() for s in planted)
@@ -162,7 +162,7 @@ def test_a_start_that_fails_leaves_nothing_open():
     """Without its state directory segd cannot start; a gateway that boots like that forwards nothing."""
     with Town() as (lab, segd):
         segd.stop()
-        assert foreign_hand(lab, "delete table inet segd").returncode == 0
+        lab.take_rules_away()
         shutil.rmtree(segd.state)
         segd.state.write_text("no directory")
         segd.start(ready=False)
@@ -177,7 +177,7 @@ def test_a_start_that_fails_leaves_nothing_open():
 def test_settings_that_cannot_be_read_leave_nothing_open():
     with Town() as (lab, segd):
         segd.stop()
-        assert foreign_hand(lab, "delete table inet segd").returncode == 0
+        lab.take_rules_away()
         right = segd.settings.read_text()
         segd.settings.write_text("syslog: [nonsense\n")
         segd.start(ready=False)

@@ -87,7 +87,7 @@ def test_planted_while_the_rules_are_absent():
     with Town(policy(), FEW, settings=TINY) as (lab, segd):
         planted = Planted(lab)
         segd.kill()
-        lab.nft("gw", "delete table inet segd")
+        lab.take_rules_away()
         with Blast(lab, PACE) as blast:
             load(blast)
             blast.run()

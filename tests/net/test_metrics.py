@@ -158,7 +158,7 @@ def test_a_late_loop_shows():
 def test_violations_count():
     with Metered() as (lab, segd, connect):
         segd.kill()
-        lab.exec("gw", "nft", "delete", "table", "inet", "segd")
+        lab.take_rules_away()
         stream = lab.stream("a", "192.0.2.20", "tcp/8443")
         assert stream.both()
         segd.start()
