@@ -94,6 +94,8 @@ void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned ver
 				  .request = request,
 				  .comment = why};
 
+	if (from && from != version)
+		seg_store_version_hash(engine->store, from, engine->state.went_back);
 	engine->state.current = engine->state.confirmed = version;
 	engine->state.confirm_until = 0;
 	engine->state.since = now;
@@ -229,6 +231,13 @@ static bool cuts_session(struct seg_engine *engine, const struct seg_rulebook *b
 	return cuts;
 }
 
+static void note_confirmed(struct seg_engine *engine, const struct seg_rulebook *book)
+{
+	engine->state.confirmed = engine->state.current;
+	if (book && !strcmp(engine->state.went_back, book->policy->hash))
+		engine->state.went_back[0] = '\0';
+}
+
 /* Commits a candidate that was stored; on failure the state is what it was. */
 static int apply_candidate(struct seg_engine *engine, struct seg_rulebook *book, const struct wish *wish,
 			   const struct seg_request *request, struct seg_diags *diags,
@@ -256,7 +265,7 @@ static int apply_candidate(struct seg_engine *engine, struct seg_rulebook *book,
 	engine->state.current = book->version;
 	engine->state.since = now;
 	if (!wish->within) {
-		engine->state.confirmed = book->version;
+		note_confirmed(engine, book);
 		engine->state.confirm_until = 0;
 	}
 	seg_change_save(engine, now);
@@ -433,7 +442,7 @@ int seg_engine_confirm(struct seg_engine *engine, const struct seg_request *requ
 
 	if (!engine->state.confirm_until)
 		return nothing_pending(engine, out);
-	engine->state.confirmed = engine->state.current;
+	note_confirmed(engine, engine->running);
 	engine->state.confirm_until = 0;
 	r = seg_change_save(engine, request->now);
 	if (r) {

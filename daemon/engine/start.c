@@ -15,7 +15,9 @@ static bool may_boot(struct seg_engine *engine, const struct seg_rulebook *book)
 {
 	enum seg_result fate;
 
-	return !seg_store_fate(engine->store, book->policy->hash, &fate) || fate == SEG_CONFIRMED;
+	if (seg_store_fate(engine->store, book->policy->hash, &fate))
+		return fate == SEG_CONFIRMED;
+	return strcmp(engine->state.went_back, book->policy->hash) != 0; /* the history may be lost */
 }
 
 static bool has_hash(struct seg_engine *engine, unsigned version, const char *hash)

@@ -207,6 +207,7 @@ int seg_store_load_state(struct seg_store *store, struct seg_state *state)
 	state->confirmed = json_unsigned(root, "confirmed");
 	state->since = json_integer_value(json_object_get(root, "since"));
 	state->confirm_until = json_integer_value(json_object_get(root, "confirm-until"));
+	copy_text(state->went_back, sizeof(state->went_back), json_object_get(root, "went-back"));
 	state->told = (seg_date)json_integer_value(json_object_get(root, "told"));
 	state_read_stage(&state->stage, json_object_get(root, "stage"));
 	state_read_isolations(state, json_object_get(root, "isolated"));
@@ -229,9 +230,9 @@ int seg_store_save_state(struct seg_store *store, const struct seg_state *state)
 						(json_int_t)one->uid, "reason", one->reason, "addresses",
 						state_ranges(one)));
 	}
-	root = json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "current", (json_int_t)state->current, "confirmed",
+	root = json_pack("{s:I, s:I, s:I, s:I, s:s, s:I, s:o, s:o}", "current", (json_int_t)state->current, "confirmed",
 			 (json_int_t)state->confirmed, "since", (json_int_t)state->since, "confirm-until",
-			 (json_int_t)state->confirm_until, "told", (json_int_t)state->told, "stage",
+			 (json_int_t)state->confirm_until, "went-back", state->went_back, "told", (json_int_t)state->told, "stage",
 			 state_stage(&state->stage),
 			 "isolated", isolated);
 	text = json_dumps(root, JSON_INDENT(1));

@@ -58,6 +58,7 @@ struct seg_state {
 	unsigned confirmed;          /* what boots; 0: none */
 	time_t since;                /* current was put in force */
 	time_t confirm_until;        /* 0: nothing pending */
+	char went_back[65];          /* hash of the policy that went back last, and was not confirmed since; "": none */
 	struct seg_staged stage;
 	seg_date told;               /* `expiring` alerts are out up to this day */
 	struct seg_isolation *isolation;

@@ -582,6 +582,27 @@ END_TEST
 
 /* Confirm and rollback. */
 
+static bool status_says(const char *text)
+{
+	json_t *out = call(seg_engine_status, NULL, NULL);
+	const char *reason = json_string_value(json_object_get(out, "reason"));
+	bool says = reason ? text && strstr(reason, text) : !text;
+
+	json_decref(out);
+	return says;
+}
+
+static void rewrite_audit(const char *sql)
+{
+	char path[256];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/audit.db", w.state);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
 static void apply_pending(void)
 {
 	begin();
@@ -626,6 +647,21 @@ START_TEST(test_goes_back_in_time_whatever_the_clock_says)
 }
 END_TEST
 
+/* What was never confirmed does not boot, though the history be lost; what was confirmed later does. */
+START_TEST(test_went_back_and_history_lost)
+{
+	apply_pending();
+	pass(121);
+	if (_i)
+		json_decref(call(seg_engine_apply, NULL, NULL));
+	die();
+	rewrite_audit("DELETE FROM history;");
+	begin();
+	ck_assert_int_eq(mark_of("DNS") == 0, _i);
+	ck_assert(status_says(_i ? NULL : " was rolled back or never confirmed"));
+}
+END_TEST
+
 /* Who confirms too late is told what became of it. */
 START_TEST(test_confirmed_too_late)
 {
@@ -645,16 +681,6 @@ START_TEST(test_confirmed_too_late)
 	json_decref(out);
 }
 END_TEST
-
-static bool status_says(const char *text)
-{
-	json_t *out = call(seg_engine_status, NULL, NULL);
-	const char *reason = json_string_value(json_object_get(out, "reason"));
-	bool says = reason ? text && strstr(reason, text) : !text;
-
-	json_decref(out);
-	return says;
-}
 
 /* What the file says is not what is in force: until it is applied, or what is in force is written there again. */
 START_TEST(test_file_of_what_was_rolled_back)
@@ -1786,17 +1812,6 @@ START_TEST(test_usage_until_the_commit)
 	ck_assert_int_eq(used("WEB", "packets"), 147);
 }
 END_TEST
-
-static void rewrite_audit(const char *sql)
-{
-	char path[256];
-	sqlite3 *db;
-
-	snprintf(path, sizeof(path), "%s/audit.db", w.state);
-	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-}
 
 static int take_number(void *context, int columns, char **value, char **name)
 {
@@ -3017,6 +3032,7 @@ int main(void)
 	tcase_add_test(tcase, test_own_session_is_kept);
 	tcase_add_test(tcase, test_goes_back_by_itself);
 	tcase_add_loop_test(tcase, test_goes_back_in_time_whatever_the_clock_says, 0, 3);
+	tcase_add_loop_test(tcase, test_went_back_and_history_lost, 0, 2);
 	tcase_add_test(tcase, test_confirmed_too_late);
 	tcase_add_loop_test(tcase, test_file_of_what_was_rolled_back, 0, 2);
 	tcase_add_test(tcase, test_file_of_what_came_back);
