@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/nft_wire.h"
 
+#include <errno.h>
+
 /* The first rules of a base chain that need no set and no chain. */
 static size_t plain_rules(const struct seg_chain *chain)
 {
@@ -22,11 +24,13 @@ static void put_beginning(struct seg_nft_batch *batch, const struct seg_chain *b
 	seg_nft_put_rules(batch, beginning, scratch);
 }
 
-/* anew: in the place of what stands there under our name. */
+/* For no generation of the kernel's: whatever somebody commits meanwhile, this is right behind it.
+ * anew: in the place of what stands there under our name. */
 static int seal(struct seg_nft *nft, const struct seg_plan *plan, struct seg_nft_claim *claim, bool anew,
 		struct seg_diags *diags)
 {
 	struct seg_arena *scratch = seg_arena_new();
+	struct seg_nft_span all[2] = {{1, 1}, {0, 0}};
 	struct seg_nft_batch batch;
 	int ret;
 
@@ -39,7 +43,8 @@ static int seal(struct seg_nft *nft, const struct seg_plan *plan, struct seg_nft
 		if (plan->chain[i]->hook != SEG_HOOK_NONE)
 			put_beginning(&batch, plan->chain[i], scratch);
 	nft->seq += (uint32_t)batch.origins;
-	ret = seg_nft_batch_commit(nft, &batch, diags);
+	all[0].end = batch.origins;
+	ret = seg_nft_batch_send(nft, &batch, all, 0, true, diags);
 	if (ret == 0 && (anew || claim->needed)) {
 		seg_nft_claimed(nft, claim);
 		claim->needed = false;
@@ -55,22 +60,41 @@ int seg_nft_seal_claimed(struct seg_nft *nft, const struct seg_plan *plan, struc
 	return seal(nft, plan, claim, false, diags);
 }
 
-int seg_nft_seal(struct seg_nft *nft, const struct seg_plan *plan)
+/* Once the other hand's process lets go of its socket, the kernel (6.1) keeps all batches waiting until what it deleted
+ * is freed, for an RCU grace period: what is asked first makes it likelier that we come behind that. Where no table has
+ * an owner, to make one that may be there already is right in both cases. */
+static int seal_blindly(struct seg_nft *nft, const struct seg_plan *plan, struct seg_diags *diags)
+{
+	struct seg_nft_claim claim = {.needed = true};
+
+	return nft->persist ? -EOPNOTSUPP : seal(nft, plan, &claim, false, diags);
+}
+
+static int look_and_seal(struct seg_nft *nft, const struct seg_plan *plan, struct seg_diags *diags)
 {
 	struct seg_nft_claim claim = {.needed = false};
+	int ret = seg_nft_claim_table(nft, &claim, diags);
+
+	if (ret == 0 && claim.dormant)
+		ret = seg_nft_take_up(nft, &claim, diags);
+	if (ret < 0)
+		return ret;
+	claim.needed &= !claim.orphan;
+	ret = seal(nft, plan, &claim, false, diags);
+	if (ret < 0) /* a chain of ours may be on another hook now, or on none */
+		ret = seal(nft, plan, &claim, true, diags);
+	return ret;
+}
+
+int seg_nft_seal(struct seg_nft *nft, const struct seg_plan *plan)
+{
 	struct seg_diags unsaid;
 	int ret;
 
 	seg_diags_init(&unsaid);
-	ret = seg_nft_claim_table(nft, &claim, &unsaid);
-	if (ret == 0 && claim.dormant)
-		ret = seg_nft_take_up(nft, &claim, &unsaid);
-	if (ret == 0) {
-		claim.needed &= !claim.orphan;
-		ret = seal(nft, plan, &claim, false, &unsaid);
-		if (ret < 0) /* a chain of ours may be on another hook now, or on none */
-			ret = seal(nft, plan, &claim, true, &unsaid);
-	}
+	ret = seal_blindly(nft, plan, &unsaid);
+	if (ret < 0)
+		ret = look_and_seal(nft, plan, &unsaid);
 	seg_diags_fini(&unsaid);
 	return ret;
 }
