@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sort.h"
+
 #define FILTERED_MAX 8	      /* passes in which the kernel looks; more: one over everything */
 #define FILTERED_TABLE 250000 /* entries that the kernel passes by in less than 80 ms */
 #define BATCH 256
@@ -105,7 +107,7 @@ static struct numbers numbers_alive(const struct seg_plan *plan)
 	for (int i = 0; i < 2; i++)
 		for (size_t k = 0; set[i] && k < set[i]->elems; k++)
 			memcpy(&list.number[list.n++], set[i]->elem[k].key, sizeof(*list.number));
-	qsort(list.number, list.n, sizeof(*list.number), by_number);
+	seg_sort(list.number, list.n, sizeof(*list.number), by_number); /* mostly they are in order */
 	return list;
 }
 
