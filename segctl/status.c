@@ -62,15 +62,24 @@ static void show_state(struct segctl_table *table, const json_t *answer)
 
 static void show_policy(struct segctl_table *table, const json_t *policy, struct seg_strbuf *buf)
 {
-	if (!json_is_integer(json_object_get(policy, "version"))) {
+	bool stored = json_is_integer(json_object_get(policy, "version"));
+
+	if (!*segctl_text_of(policy, "hash")) {
 		row(table, _("policy"), _("none in force"), SEGCTL_BAD);
 		return;
 	}
-	seg_strbuf_printf(buf, _("version %lld (%.12s), %lld zones, %lld permits, since %s"),
-			  segctl_number_of(policy, "version"), segctl_text_of(policy, "hash"),
-			  segctl_number_of(policy, "zones"), segctl_number_of(policy, "permits"),
-			  segctl_text_of(policy, "since"));
-	row_buf(table, _("policy"), buf, SEGCTL_PLAIN);
+	if (stored)
+		seg_strbuf_printf(buf, _("version %lld (%.12s), %lld zones, %lld permits, since %s"),
+				  segctl_number_of(policy, "version"), segctl_text_of(policy, "hash"),
+				  segctl_number_of(policy, "zones"), segctl_number_of(policy, "permits"),
+				  segctl_text_of(policy, "since"));
+	else /* in force from the file at a start, while the state directory was full or away */
+		seg_strbuf_printf(buf,
+				  _("without a version, for it could not be stored (%.12s), %lld zones, "
+				    "%lld permits, since %s"),
+				  segctl_text_of(policy, "hash"), segctl_number_of(policy, "zones"),
+				  segctl_number_of(policy, "permits"), segctl_text_of(policy, "since"));
+	row_buf(table, _("policy"), buf, stored ? SEGCTL_PLAIN : SEGCTL_WARN);
 	row(table, _("file"), segctl_text_of(policy, "file"), SEGCTL_PLAIN);
 	if (*segctl_text_of(policy, "confirm-until")) {
 		seg_strbuf_printf(buf, _("goes back at %s unless `segctl confirm` comes"),

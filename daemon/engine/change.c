@@ -510,7 +510,7 @@ int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *req
 	if ((json_is_integer(asked) || wanted) && !is_stored(engine, wanted))
 		return seg_answer_error(
 			out, -ENOENT, "not-found",
-			"version %lld is not in the state directory; segctl history lists them",
+			"version %lld is not in the state directory; `segctl history` lists them",
 			(long long)wanted);
 	r = seg_apply_go_back(engine, version, request, comment ? comment : "rollback", request->now,
 			      &revoked, &problem);
