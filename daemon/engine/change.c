@@ -77,6 +77,7 @@ int seg_change_save(struct seg_engine *engine, time_t now)
 {
 	int r = seg_store_save_state(engine->store, &engine->state);
 
+	engine->unsaved = r != 0;
 	if (r)
 		seg_say_store(engine, now);
 	return r;

@@ -219,8 +219,8 @@ static int put_in_force(struct seg_engine *engine, const char *reason, time_t no
 	seg_emergency_resolve(engine, policy_of(engine));
 	if (!engine->disarmed)
 		r = seg_apply_refresh(engine, now, reason, revoked);
-	if (!r && seg_store_save_state(engine->store, &engine->state))
-		seg_say_store(engine, now);
+	if (!r)
+		(void)seg_change_save(engine, now);
 	return r;
 }
 

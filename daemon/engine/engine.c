@@ -333,10 +333,20 @@ int seg_engine_start(struct seg_engine *engine, time_t now)
 	return 0;
 }
 
+/* What an isolation or a stage has changed must outlive us, though the disk was full when it was said. */
+static void save_again(struct seg_engine *engine)
+{
+	if (engine->unsaved)
+		engine->unsaved = seg_store_save_state(engine->store, &engine->state) != 0;
+	if (engine->unsaved)
+		free(seg_store_take_problem(engine->store)); /* said already */
+}
+
 void seg_engine_stop(struct seg_engine *engine, time_t now)
 {
 	struct seg_alert alert;
 
+	save_again(engine);
 	seg_usage_read(engine, now);
 	seg_usage_save(engine);
 	seg_refusals_read(engine, now);
@@ -518,6 +528,7 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, time_t step)
 		forget_deadlines(engine, now);
 		move_ends(engine, now, step);
 	}
+	save_again(engine);
 	tick_deadline(engine, now);
 	earlier(&next, seg_emergency_tick(engine, now));
 	if (is_due(&engine->next_window, now)) {
@@ -541,5 +552,6 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, time_t step)
 	earlier(&next, engine->next_look);
 	earlier(&next, engine->next_usage);
 	earlier(&next, engine->next_save);
+	earlier(&next, engine->unsaved ? now + 1 : 0);
 	return next;
 }

@@ -110,6 +110,7 @@ struct seg_engine {
 	struct seg_arena *numbers;    /* of registry */
 	struct seg_registry registry;
 	struct seg_state state;
+	bool unsaved; /* it could not be: tried again until it can */
 	struct seg_own links;
 	struct seg_arena *closure_arena;
 	struct seg_closure closure;      /* what is isolated and staged out, resolved against running */

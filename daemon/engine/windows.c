@@ -72,8 +72,7 @@ void seg_windows_tell(struct seg_engine *engine, time_t now)
 			say_end(engine, permit, "expiring", now);
 	}
 	engine->state.told = today;
-	seg_store_save_state(engine->store, &engine->state);
-	seg_say_store(engine, now);
+	(void)seg_change_save(engine, now);
 }
 
 bool seg_windows_note(struct seg_engine *engine, time_t now)

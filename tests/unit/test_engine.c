@@ -2615,6 +2615,31 @@ START_TEST(test_isolation_outlives_the_name)
 }
 END_TEST
 
+/* Said while the disk was full, it is kept as soon as there is room: in a second, or at the end. */
+START_TEST(test_isolation_on_a_full_disk)
+{
+	const struct rlimit none = {0, RLIM_INFINITY};
+	struct rlimit was;
+	json_t *out;
+
+	begin();
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &was);
+	setrlimit(RLIMIT_FSIZE, &none);
+	out = call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "malware"), NULL);
+	setrlimit(RLIMIT_FSIZE, &was); /* check writes files, too */
+	json_decref(out);
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
+	if (_i)
+		pass(1);
+	else
+		seg_engine_stop(w.engine, w.kernel.now);
+	die();
+	begin();
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
+}
+END_TEST
+
 START_TEST(test_isolation_lasts_as_long_as_was_said)
 {
 	static const time_t step[] = {3 * HOUR, -3 * HOUR};
@@ -3117,6 +3142,7 @@ int main(void)
 	tcase_add_test(tcase, test_stage_of_permits);
 	tcase_add_test(tcase, test_stage_of_a_zone);
 	tcase_add_test(tcase, test_isolation_outlives_the_name);
+	tcase_add_loop_test(tcase, test_isolation_on_a_full_disk, 0, 2);
 	tcase_add_loop_test(tcase, test_isolation_lasts_as_long_as_was_said, 0, 2);
 	tcase_add_test(tcase, test_isolation_of_another_clock);
 	tcase_add_test(tcase, test_isolation_outlives_refusals);
