@@ -15,6 +15,14 @@
 
 /* Our rules. */
 
+/* Who committed, as far as the kernel tells. */
+static void say_who(struct seg_alert *alert, const struct seg_nft_transaction *transaction)
+{
+	seg_alert_text(alert, "process", transaction->process[0] ? transaction->process : NULL);
+	if (transaction->pid)
+		seg_alert_number(alert, "pid", transaction->pid);
+}
+
 static void say_tampered(struct seg_engine *engine, const struct seg_nft_transaction *transaction, time_t now)
 {
 	struct seg_alert alert;
@@ -22,9 +30,7 @@ static void say_tampered(struct seg_engine *engine, const struct seg_nft_transac
 	engine->tampered++;
 	seg_say_begin(engine, &alert, "tampered", SEG_CRIT, now);
 	if (transaction) {
-		seg_alert_text(&alert, "process", transaction->process[0] ? transaction->process : NULL);
-		if (transaction->pid)
-			seg_alert_number(&alert, "pid", transaction->pid);
+		say_who(&alert, transaction);
 		seg_alert_text(&alert, "reason", transaction->what);
 	} else {
 		seg_alert_text(&alert, "reason", "found changed");
@@ -168,9 +174,7 @@ static void say_bypass(struct seg_engine *engine, const struct seg_nft_transacti
 
 	seg_say_begin(engine, &alert, "bypass", SEG_CRIT, now);
 	seg_alert_text(&alert, "reason", transaction->bypass);
-	seg_alert_text(&alert, "process", transaction->process[0] ? transaction->process : NULL);
-	if (transaction->pid)
-		seg_alert_number(&alert, "pid", transaction->pid);
+	say_who(&alert, transaction);
 	seg_say_send(engine, &alert);
 	if (!has_text(engine->bypass, text))
 		json_array_append(engine->bypass, text);

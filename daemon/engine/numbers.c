@@ -11,15 +11,11 @@
 #include "base/sort.h"
 #include "plan/build.h"
 
-/* A number stands for one id, one pair of its zones and one meaning for ever. */
-static bool registry_equal(const struct seg_registry *a, const struct seg_registry *b)
+/* Of a registry and the one that was made from it. Where none was given and none went, all are the same: in whatever
+ * order the file has them, nothing is to be written, and a start needs no room on the disk. */
+static bool came_or_went(const struct seg_registry *before, const struct seg_registry *after)
 {
-	if (a->n != b->n || a->next != b->next)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (a->entry[i].number != b->entry[i].number)
-			return false;
-	return true;
+	return before->n != after->n || before->next != after->next;
 }
 
 static int by_number(const void *a, const void *b)
@@ -59,9 +55,7 @@ int seg_numbers_assign(struct seg_engine *engine, const struct seg_policy *polic
 	int r = 0;
 
 	updated.registry = seg_registry_update(&engine->registry, policy, updated.arena);
-	/* Where none was given and none went, all are the same: in whatever order the file has them, nothing is to be
-	 * written, and a start needs no room on the disk. */
-	if (updated.registry.n != engine->registry.n || updated.registry.next != engine->registry.next)
+	if (came_or_went(&engine->registry, &updated.registry))
 		r = seg_store_save_registry(engine->store, &engine->registry, &updated.registry);
 	if (r) {
 		seg_arena_free(updated.arena);
@@ -74,8 +68,10 @@ int seg_numbers_assign(struct seg_engine *engine, const struct seg_policy *polic
 
 void seg_numbers_return(struct seg_engine *engine, struct seg_numbers *before)
 {
+	bool saved = came_or_went(&before->registry, &engine->registry);
+
 	before->registry.next = engine->registry.next;
-	if (!registry_equal(&before->registry, &engine->registry))
+	if (saved)
 		seg_store_save_registry(engine->store, &engine->registry, &before->registry);
 	seg_arena_free(engine->numbers);
 	use(engine, *before);

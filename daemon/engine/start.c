@@ -92,7 +92,7 @@ static bool start_from_file(struct seg_engine *engine, time_t now)
 	}
 	if (!may_boot(engine, book)) {
 		seg_engine_say_why(engine, "%s was rolled back or never confirmed: apply it again",
-					  engine->options.policy_file);
+				   engine->options.policy_file);
 		seg_rulebook_free(book);
 		return false;
 	}

@@ -145,7 +145,8 @@ void seg_say_store(struct seg_engine *engine, time_t now);
 bool seg_engine_watched(const struct seg_engine *engine, enum seg_stream stream);
 void seg_engine_publish(struct seg_engine *engine, enum seg_stream stream, const json_t *event);
 const char *seg_engine_zone_name(const struct seg_engine *engine); /* the policy's timezone, or NULL */
-/* Why what is in force is not what the file says, in status until a policy is applied: a sentence, taken; NULL ends it. */
+/* Why what is in force is not what the file says, in status until a policy is applied: a sentence, taken; NULL ends
+ * it. */
 void seg_engine_because(struct seg_engine *engine, json_t *said);
 void seg_engine_say_why(struct seg_engine *engine, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

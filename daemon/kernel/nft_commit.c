@@ -9,9 +9,8 @@
 #include <time.h>
 
 #define MANY_ELEMENTS 4096
-#define TOLD_SIZE                                                                                \
-	512 /* what an element that is told takes of a receive buffer: 13 and more share 4.3 KiB \
-	     */
+/* What an element that is told takes of a receive buffer: 13 and more share 4.3 KiB. */
+#define TOLD_SIZE 512
 
 /*
  * One buffer holds everything:
@@ -316,7 +315,7 @@ static bool may_have_ended(const struct commit *c)
 static bool needs_no_dry_run(const struct commit *c)
 {
 	const bool adds = c->add < c->replace, switches = c->replace < c->numbers,
-		   ends = c->numbers < c->delete &&may_have_ended(c), deletes = c->delete < c->end;
+		   ends = (c->numbers < c->delete) && may_have_ended(c), deletes = c->delete < c->end;
 
 	return adds + switches + ends + deletes < 2 || c->change.replace || !c->old || !c->old->sets;
 }

@@ -11,9 +11,10 @@
  *	audit.db	SQLite: history of changes, use of permits
  *
  * The first three decide what the gateway does. Each is written beside its old self,
- * flushed to the disk and renamed (a small change of the registry behind the rest: registry.h):
- * a reader finds the old or the new, never a half, and a full disk leaves the old. audit.db is evidence: where it is broken it is put
- * aside under another name and begun anew, and enforcement does not wait for it.
+ * flushed to the disk and renamed (a small change of the registry is written behind the
+ * rest: registry.h): a reader finds the old or the new, never a half, and a full disk
+ * leaves the old. audit.db is evidence: where it is broken it is put aside under another
+ * name and begun anew, and enforcement does not wait for it.
  *
  * Functions return 0 or a negative errno; what went wrong last, in words, is in
  * seg_store_problem(). One process at a time holds the directory (a lock).

@@ -623,13 +623,14 @@ void load_permits(struct loader *ld, const struct field *field)
 	for (const struct yaml_node *node = list->first; node && !ld->outdated; node = node->next, permit++) {
 		unsigned index = (unsigned)ld->policy->permits++;
 
-		if (node->kind != YAML_KNOWN || !same)
-			*permit = (struct seg_permit){.index = index};
-		if (node->kind != YAML_KNOWN)
-			load_permit(ld, node, permit);
-		else if (same)
+		if (node->kind == YAML_KNOWN && same) {
 			take_over(ld, node, index, permit);
-		else
+			continue;
+		}
+		*permit = (struct seg_permit){.index = index};
+		if (node->kind == YAML_KNOWN)
 			ld->outdated = true;
+		else
+			load_permit(ld, node, permit);
 	}
 }
