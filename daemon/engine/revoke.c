@@ -118,12 +118,14 @@ static void find_dead(struct seg_revocation *job, const struct seg_plan *old, co
 	job->dead = calloc(before.n + 1, sizeof(*job->dead));
 	if (!job->dead)
 		abort();
-	for (size_t i = 0; i < before.n; i++) {
+	for (size_t i = 0, k = 0; i < before.n; i++) {
 		struct dead *dead = &job->dead[job->deads];
 		struct named *named;
 		bool made;
 
-		if (bsearch(&before.number[i], after.number, after.n, sizeof(uint32_t), by_number))
+		while (k < after.n && after.number[k] < before.number[i]) /* both are sorted */
+			k++;
+		if (k < after.n && after.number[k] == before.number[i])
 			continue;
 		dead->number = before.number[i];
 		dead->owner = owner_of(seg_plan_number(old, dead->number));

@@ -154,8 +154,8 @@ void seg_writer_expect(struct seg_writer *writer, struct seg_set *set, size_t n)
 
 	if (draft->n || !n)
 		return;
-	draft->elem = SEG_NEW_N(writer->arena, struct seg_elem, n);
-	draft->keys = seg_arena_alloc(writer->arena, n * set->key_len);
+	draft->elem = SEG_ROOM(writer->arena, struct seg_elem, n);
+	draft->keys = seg_arena_room(writer->arena, n * set->key_len);
 	draft->cap = draft->room = n;
 }
 
