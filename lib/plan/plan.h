@@ -89,10 +89,10 @@ struct seg_elem {
 	const uint8_t *key;      /* set->key_len bytes */
 	const uint8_t *end;      /* interval sets: the last key included; NULL: equal to key */
 	uint32_t mark;           /* maps to mark: the number */
+	bool catchall;           /* only in an image: somebody's "*", which no plan has; key is zero */
 	struct seg_action action; /* maps to verdict */
 	const char *comment;     /* the permit's id; NULL. No quote or control character, < 128 bytes */
 	uint64_t timeout_ms;     /* 0: for ever */
-	bool catchall;           /* only in an image: somebody's "*", which no plan has; key is zero */
 	uint64_t packets, bytes; /* as read from the kernel; initial values otherwise */
 	const struct seg_place *place; /* for the kernel's complaints; NULL */
 };
