@@ -88,6 +88,14 @@ static void on_nflog(evutil_socket_t fd, short what, void *context)
 	seg_nflog_read(loop->nflog); /* lost lines are no lost counts: those are the kernel's */
 }
 
+static void take_touched(void *context, uint32_t portid)
+{
+	struct seg_loop *loop = context;
+
+	if (portid != seg_nft_portid(loop->nft))
+		seg_engine_touched(loop->engine);
+}
+
 static void take_transaction(void *context, const struct seg_nft_transaction *transaction)
 {
 	struct seg_loop *loop = context;
@@ -312,7 +320,7 @@ static int open_edges(struct seg_loop *loop, const char **what)
 	*what = "nf_tables";
 	r = seg_nft_open(&loop->nft, kept);
 	if (!r)
-		r = seg_nft_monitor_open(&loop->monitor, take_transaction, loop);
+		r = seg_nft_monitor_open(&loop->monitor, take_touched, take_transaction, loop);
 	if (r)
 		return r;
 	*what = "conntrack";

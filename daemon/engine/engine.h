@@ -154,6 +154,8 @@ void seg_engine_counted_all(struct seg_engine *engine, int result, time_t now);
 void seg_engine_refused(struct seg_engine *engine, const struct seg_refused *refused, time_t now);
 /* After a batch of the above was delivered: acts on what it held (cuts flows). */
 void seg_engine_settle(struct seg_engine *engine, time_t now);
+/* Somebody else is at our rules: before it is known who, and all that was done. The transaction follows. */
+void seg_engine_touched(struct seg_engine *engine);
 /* A transaction that was not ours; NULL: notifications were lost, verify everything. */
 void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_transaction *transaction,
 			    time_t now);

@@ -226,6 +226,12 @@ void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 
 /* What the kernel tells. */
 
+void seg_engine_touched(struct seg_engine *engine)
+{
+	if (!engine->disarmed && engine->plan)
+		seal_first(engine);
+}
+
 void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_transaction *transaction,
 			    time_t now)
 {
@@ -237,8 +243,6 @@ void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_tran
 	}
 	if (transaction->bypass[0])
 		say_bypass(engine, transaction, now);
-	if (transaction->ours)
-		seal_first(engine);
 	if (transaction->ours || transaction->keeper) {
 		say_tampered(engine, transaction, now);
 		repair(engine, now);

@@ -18,6 +18,7 @@
 
 struct seg_nft_monitor {
 	struct mnl_socket *socket;
+	seg_nft_touched_fn touched;
 	seg_nft_monitor_fn fn;
 	void *context;
 	/* The transaction whose messages are coming in: its generation ends it. */
@@ -26,7 +27,8 @@ struct seg_nft_monitor {
 	_Alignas(struct nlmsghdr) uint8_t buffer[DATAGRAM];
 };
 
-int seg_nft_monitor_open(struct seg_nft_monitor **out, seg_nft_monitor_fn fn, void *context)
+int seg_nft_monitor_open(struct seg_nft_monitor **out, seg_nft_touched_fn touched, seg_nft_monitor_fn fn,
+			 void *context)
 {
 	struct seg_nft_monitor *monitor = seg_nft_must(calloc(1, sizeof(*monitor)));
 	int ret = seg_netlink_open(&monitor->socket, NETLINK_NETFILTER, 1u << (NFNLGRP_NFTABLES - 1),
@@ -36,6 +38,7 @@ int seg_nft_monitor_open(struct seg_nft_monitor **out, seg_nft_monitor_fn fn, vo
 		free(monitor);
 		return ret;
 	}
+	monitor->touched = touched;
 	monitor->fn = fn;
 	monitor->context = context;
 	*out = monitor;
@@ -147,6 +150,8 @@ static void note_object(struct seg_nft_monitor *monitor, const struct nlmsghdr *
 	     keeper = inet && strcmp(table, SEG_KEEPER_TABLE) == 0;
 	struct seg_strbuf text = {0};
 
+	if (ours && !monitor->open.ours)
+		monitor->touched(monitor->context, nlh->nlmsg_pid);
 	monitor->open.ours |= ours;
 	monitor->open.keeper |= keeper;
 	tell(monitor, nlh, kind, ours || keeper);

@@ -5,6 +5,11 @@
 /*
  * Who changed the ruleset: NFNLGRP_NFTABLES notifications, one call per committed
  * transaction, with the process that committed it as far as the kernel tells.
+ *
+ * Who it was is told at the end of a transaction. That it is at table inet segd is called
+ * out with the first message that says so: what is told is in force already, and the kernel
+ * holds its commit lock until it has told all. Who asks for the lock meanwhile has it next,
+ * mostly before the other hand's process ends, which holds it for long (nft_seal.c).
  */
 
 #include <stdbool.h>
@@ -21,9 +26,12 @@ struct seg_nft_transaction {
 	char bypass[160];       /* a way round us that this transaction adds (flowtable, notrack, netdev fwd), else "" */
 };
 typedef void (*seg_nft_monitor_fn)(void *context, const struct seg_nft_transaction *transaction);
+/* Once a transaction whose `ours` will be true, before it is told. */
+typedef void (*seg_nft_touched_fn)(void *context, uint32_t portid);
 
 struct seg_nft_monitor;
-int seg_nft_monitor_open(struct seg_nft_monitor **monitor, seg_nft_monitor_fn fn, void *context);
+int seg_nft_monitor_open(struct seg_nft_monitor **monitor, seg_nft_touched_fn touched, seg_nft_monitor_fn fn,
+			 void *context);
 void seg_nft_monitor_close(struct seg_nft_monitor *monitor);
 int seg_nft_monitor_fd(const struct seg_nft_monitor *monitor);
 /* While paused, nothing is told: the kernel then does not even write down the messages of a large commit

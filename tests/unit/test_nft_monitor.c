@@ -25,18 +25,29 @@
 static struct seg_nft_monitor *monitor;
 static struct seg_nft_transaction seen[16];
 static size_t n_seen;
+static uint32_t touching; /* who is at our table, of whom no more is told yet */
+
+static void note_touched(void *context, uint32_t portid)
+{
+	(void)context;
+	ck_assert_uint_ne(portid, 0);
+	ck_assert_msg(!touching, "once a transaction");
+	touching = portid;
+}
 
 static void note(void *context, const struct seg_nft_transaction *transaction)
 {
 	(void)context;
 	ck_assert_uint_lt(n_seen, 16);
+	ck_assert_uint_eq(touching, transaction->ours ? transaction->portid : 0);
+	touching = 0;
 	seen[n_seen++] = *transaction;
 }
 
 static void setup(void)
 {
 	ck_assert_int_eq(unshare(CLONE_NEWNET), 0);
-	ck_assert_int_eq(seg_nft_monitor_open(&monitor, note, NULL), 0);
+	ck_assert_int_eq(seg_nft_monitor_open(&monitor, note_touched, note, NULL), 0);
 }
 
 static void teardown(void)
@@ -113,6 +124,23 @@ START_TEST(test_changes)
 	ck_assert_int_eq(t->ours, changes[_i].ours);
 	ck_assert_int_eq(t->keeper, changes[_i].keeper);
 	ck_assert_str_eq(t->bypass, "");
+}
+END_TEST
+
+/* More than is read at a time: that we are touched is known before the end is. */
+START_TEST(test_touched_before_the_end)
+{
+	nft("add table inet segd; add set inet segd open { type mark; }");
+	ck_assert_int_eq(seg_nft_monitor_read(monitor), 0);
+	n_seen = 0;
+	ck_assert_int_eq(system("seq -s, 20000 | sed \"s/.*/add element inet segd open { & }/\" | nft -f -"),
+			 0);
+	ck_assert_int_eq(seg_nft_monitor_read(monitor), 0);
+	ck_assert_uint_eq(n_seen, 0);
+	ck_assert_uint_ne(touching, 0);
+	for (unsigned i = 0; i < 100 && !n_seen; i++)
+		ck_assert_int_eq(seg_nft_monitor_read(monitor), 0);
+	ck_assert_uint_eq(n_seen, 1);
 }
 END_TEST
 
@@ -337,6 +365,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_who);
+	tcase_add_test(tcase, test_touched_before_the_end);
 	tcase_add_loop_test(tcase, test_changes, 0, (int)(sizeof(changes) / sizeof(changes[0])));
 	tcase_add_loop_test(tcase, test_bypass, 0, (int)(sizeof(ways) / sizeof(ways[0])));
 	tcase_add_loop_test(tcase, test_looks_like_a_bypass, 0, (int)(sizeof(no_ways) / sizeof(no_ways[0])));
