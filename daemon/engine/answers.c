@@ -184,6 +184,30 @@ static json_t *texts_of(const json_t *sentences)
 	return list;
 }
 
+/* What is not on the disk, and what to do. */
+static json_t *unsaved_sentences(const struct seg_engine *engine)
+{
+	const char *evidence = seg_store_evidence_problem(engine->store);
+	json_t *list = json_array(), *one;
+
+	if (engine->unsaved) {
+		one = seg_sentence_new(
+			"what is in force may not outlive a restart, for it cannot be stored (%s): "
+			"see that the state directory has room and can be written; "
+			"it is stored within a second then",
+			engine->unsaved);
+		json_array_append_new(list, one);
+	}
+	if (evidence) {
+		one = seg_sentence_new("history, evidence and use of permits cannot be stored (%s): "
+				       "see that the state directory has room and can be written; "
+				       "they are stored within a minute then",
+				       evidence);
+		json_array_append_new(list, one);
+	}
+	return list;
+}
+
 static json_t *number_or_null(uint64_t number, bool known)
 {
 	return known ? json_integer((json_int_t)number) : json_null();
@@ -226,7 +250,7 @@ static json_t *status_sinks(const struct seg_kernel_facts *facts)
 static int tell_status(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	struct seg_kernel_facts facts = {0};
-	json_t *document = json_object(), *sentences;
+	json_t *document = json_object(), *sentences, *unsaved = unsaved_sentences(engine);
 
 	engine->ops->facts(engine->kernel, &facts);
 	json_object_set_new(document, "state", json_string(seg_engine_state(engine)));
@@ -252,6 +276,9 @@ static int tell_status(struct seg_engine *engine, const struct seg_request *requ
 	json_object_set_new(document, "bypass", status_bypass(engine, request->now));
 	sentences = gateway_differences(engine);
 	json_object_set_new(document, "gateway", texts_of(sentences));
+	json_object_set_new(document, "unsaved", texts_of(unsaved));
+	json_array_extend(sentences, unsaved);
+	json_decref(unsaved);
 	if (engine->said)
 		json_array_append(sentences, engine->said);
 	json_object_set_new(document, "sentences", sentences);

@@ -51,7 +51,7 @@ void seg_change_record(struct seg_engine *engine, const struct seg_deed *change,
 		.result = result,
 	};
 
-	seg_store_add_record(engine->store, &entry);
+	seg_evidence_record(engine, &entry);
 	seg_say_store(engine, now);
 }
 
@@ -73,14 +73,86 @@ void seg_change_refuse(struct seg_engine *engine, const struct seg_diags *diags,
 	seg_change_record(engine, &change, SEG_REFUSED, now);
 }
 
+/* Saving. */
+
+static void note_confirmed(struct seg_engine *engine, const struct seg_rulebook *book)
+{
+	engine->state.confirmed = engine->state.current;
+	if (book && !strcmp(engine->state.went_back, book->policy->hash))
+		engine->state.went_back[0] = '\0';
+}
+
+/* In force from the file of a start that found no room for it in the state directory. */
+static bool lacks_version(const struct seg_engine *engine)
+{
+	return engine->running && !engine->running->version;
+}
+
+/* r of a write that the next start needs. */
+static int note_saved(struct seg_engine *engine, int r, time_t now)
+{
+	char *problem = r ? seg_store_take_problem(engine->store) : NULL;
+	struct seg_alert alert;
+
+	if (r && !engine->unsaved) {
+		seg_say_begin(engine, &alert, "store-failed", SEG_WARNING, now);
+		seg_alert_text(&alert, "reason", problem);
+		seg_say_send(engine, &alert);
+	}
+	if (r || !lacks_version(engine)) {
+		free(engine->unsaved);
+		engine->unsaved = problem;
+	}
+	return r;
+}
+
 int seg_change_save(struct seg_engine *engine, time_t now)
 {
-	int r = seg_store_save_state(engine->store, &engine->state);
+	return note_saved(engine, seg_store_save_state(engine->store, &engine->state), now);
+}
 
-	engine->unsaved = r != 0;
+int seg_change_give_version(struct seg_engine *engine, struct seg_rulebook *book, time_t now)
+{
+	return note_saved(engine, seg_store_put_version(engine->store, book->policy, now, &book->version),
+			  now);
+}
+
+void seg_change_stands(struct seg_engine *engine, const struct seg_deed *deed, time_t at, time_t now)
+{
+	engine->state.current = deed->version;
+	note_confirmed(engine, engine->running);
+	seg_change_save(engine, now);
+	seg_change_record(engine, deed, SEG_CONFIRMED, at);
+	seg_change_tell(engine, deed, now);
+}
+
+/* What is in force without a version gets one, on behalf of whoever put it there. */
+static int give_it_one(struct seg_engine *engine, struct seg_deed *deed, time_t at, time_t now)
+{
+	int r = seg_change_give_version(engine, engine->running, now);
+
 	if (r)
-		seg_say_store(engine, now);
-	return r;
+		return r;
+	deed->version = engine->running->version;
+	seg_change_stands(engine, deed, at, now);
+	seg_say_status(engine);
+	return 0;
+}
+
+void seg_change_save_again(struct seg_engine *engine, time_t now)
+{
+	if (!engine->unsaved)
+		return;
+	if (lacks_version(engine)) {
+		struct seg_deed deed = {.event = "applied",
+					.severity = SEG_NOTICE,
+					.hash = engine->running->policy->hash,
+					.comment = SEG_AT_START};
+
+		give_it_one(engine, &deed, engine->state.since, now);
+	} else {
+		seg_change_save(engine, now);
+	}
 }
 
 /* Going back. */
@@ -97,12 +169,13 @@ void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned ver
 
 	if (from && from != version)
 		seg_store_version_hash(engine->store, from, engine->state.went_back);
-	engine->state.current = engine->state.confirmed = version;
+	engine->state.current = version;
+	note_confirmed(engine, engine->running);
 	engine->state.confirm_until = 0;
 	engine->state.since = now;
 	seg_change_save(engine, now);
 	if (from && from != version)
-		seg_store_set_result(engine->store, from, SEG_ROLLED_BACK);
+		seg_evidence_result(engine, from, SEG_ROLLED_BACK);
 	if (version)
 		seg_change_record(engine, &change, SEG_CONFIRMED, now);
 	seg_change_tell(engine, &change, now);
@@ -122,12 +195,27 @@ static bool file_is_in_force(struct seg_engine *engine)
 	return same;
 }
 
+/* from 0: it had no version. */
+static void say_went_back(struct seg_engine *engine, unsigned from)
+{
+	const char *file = engine->options.policy_file;
+
+	if (from)
+		seg_engine_say_why(
+			engine,
+			"version %u was rolled back: what %s says is not in force until it is applied", from,
+			file);
+	else
+		seg_engine_say_why(engine, "%s was rolled back or never confirmed: apply it again", file);
+}
+
 int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct seg_request *request,
 		      const char *why, time_t now, struct seg_revocation **revoked, char **problem)
 {
 	unsigned from = engine->state.current;
 	struct seg_rulebook *book = NULL;
 	struct seg_diags diags;
+	char unstored[65] = ""; /* the hash of what leaves without ever having had a version */
 	int r = 0;
 
 	seg_diags_init(&diags);
@@ -143,6 +231,8 @@ int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct 
 	} else {
 		seg_engine_say_why(engine, "no confirmed policy to go back to");
 	}
+	if (lacks_version(engine))
+		snprintf(unstored, sizeof(unstored), "%s", engine->running->policy->hash);
 	if (!r)
 		r = seg_apply_install(engine, book, now, "rollback", &diags, revoked);
 	if (r) {
@@ -154,9 +244,9 @@ int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct 
 		seg_rulebook_free(book);
 	} else {
 		if (version && version != from && !file_is_in_force(engine))
-			seg_engine_say_why(engine,
-					   "version %u was rolled back: what %s says is not in force until it is applied",
-					   from, engine->options.policy_file);
+			say_went_back(engine, from);
+		if (unstored[0])
+			snprintf(engine->state.went_back, sizeof(engine->state.went_back), "%s", unstored);
 		seg_change_went_back(engine, from, version, request, why, now);
 	}
 	seg_diags_fini(&diags);
@@ -232,13 +322,6 @@ static bool cuts_session(struct seg_engine *engine, const struct seg_rulebook *b
 	return cuts;
 }
 
-static void note_confirmed(struct seg_engine *engine, const struct seg_rulebook *book)
-{
-	engine->state.confirmed = engine->state.current;
-	if (book && !strcmp(engine->state.went_back, book->policy->hash))
-		engine->state.went_back[0] = '\0';
-}
-
 /* Commits a candidate that was stored; on failure the state is what it was. */
 static int apply_candidate(struct seg_engine *engine, struct seg_rulebook *book, const struct wish *wish,
 			   const struct seg_request *request, struct seg_diags *diags,
@@ -252,6 +335,9 @@ static int apply_candidate(struct seg_engine *engine, struct seg_rulebook *book,
 		engine->state.current = book->version;
 		engine->state.confirm_until = now + wish->within;
 		r = seg_change_save(engine, now);
+		if (r)
+			seg_error(diags, SEG_KERNEL, (struct seg_place){0},
+				  "the deadline cannot be stored: %s", strerror(-r));
 	}
 	if (!r)
 		r = seg_apply_install(engine, book, now, "apply", diags, revoked);
@@ -262,7 +348,7 @@ static int apply_candidate(struct seg_engine *engine, struct seg_rulebook *book,
 		return r;
 	}
 	if (before.confirm_until && before.current) /* the version that waited is over */
-		seg_store_set_result(engine->store, before.current, SEG_ROLLED_BACK);
+		seg_evidence_result(engine, before.current, SEG_ROLLED_BACK);
 	engine->state.current = book->version;
 	engine->state.since = now;
 	if (!wish->within) {
@@ -342,9 +428,18 @@ static int apply_again(struct seg_engine *engine, const struct wish *wish, const
 	seg_say_status(engine);
 	if (disarmed) {
 		engine->next_window = request->now;
-		seg_change_tell(engine, &change, request->now);
 		seg_watch_look_again(engine); /* what began while nothing was separated */
 	}
+	if (lacks_version(engine))
+		r = give_it_one(engine, &change, request->now, request->now);
+	else if (disarmed)
+		seg_change_tell(engine, &change, request->now);
+	if (r)
+		return seg_answer_error(out, r, "store",
+					"the policy is in force, but it cannot be stored (%s): "
+					"see that the state directory has room and can be written; "
+					"it is stored within a second then",
+					engine->unsaved);
 	return seg_revoke_answer(revoked, request, applied_document(engine, !disarmed), out);
 }
 
@@ -414,7 +509,7 @@ static void find_went_back(void *context, const struct seg_record *entry)
 
 static int nothing_pending(struct seg_engine *engine, json_t **out)
 {
-	struct went_back last = {.sealed = !engine->state.current};
+	struct went_back last = {.sealed = !engine->running, .over = lacks_version(engine)};
 	char at[SEG_TIME_STRLEN];
 
 	seg_store_each_record(engine->store, find_went_back, &last);
@@ -453,7 +548,7 @@ int seg_engine_confirm(struct seg_engine *engine, const struct seg_request *requ
 					strerror(-r));
 	}
 	engine->next_rollback = 0;
-	seg_store_set_result(engine->store, engine->state.current, SEG_CONFIRMED);
+	seg_evidence_result(engine, engine->state.current, SEG_CONFIRMED);
 	seg_say_store(engine, request->now);
 	seg_change_tell(engine, &change, request->now);
 	return seg_revoke_answer(NULL, request, applied_document(engine, true), out);
@@ -477,7 +572,7 @@ static unsigned version_before(struct seg_engine *engine)
 {
 	struct earlier_version search = {.current = engine->state.current};
 
-	if (engine->state.confirm_until)
+	if (engine->state.confirm_until || lacks_version(engine))
 		return engine->state.confirmed;
 	seg_store_each_record(engine->store, find_earlier, &search);
 	return search.found;

@@ -213,6 +213,7 @@ void seg_engine_free(struct seg_engine *engine)
 	seg_refusals_fini(&engine->refusals);
 	json_decref(engine->bypass);
 	json_decref(engine->evidence.pending);
+	free(engine->unsaved);
 	free(engine->why);
 	json_decref(engine->said);
 	free(engine);
@@ -333,20 +334,11 @@ int seg_engine_start(struct seg_engine *engine, time_t now)
 	return 0;
 }
 
-/* What an isolation or a stage has changed must outlive us, though the disk was full when it was said. */
-static void save_again(struct seg_engine *engine)
-{
-	if (engine->unsaved)
-		engine->unsaved = seg_store_save_state(engine->store, &engine->state) != 0;
-	if (engine->unsaved)
-		free(seg_store_take_problem(engine->store)); /* said already */
-}
-
 void seg_engine_stop(struct seg_engine *engine, time_t now)
 {
 	struct seg_alert alert;
 
-	save_again(engine);
+	seg_change_save_again(engine, now);
 	seg_usage_read(engine, now);
 	seg_usage_save(engine);
 	seg_refusals_read(engine, now);
@@ -475,7 +467,6 @@ static void tick_counters(struct seg_engine *engine, time_t now)
 	if (is_due(&engine->next_save, now)) {
 		seg_usage_save(engine);
 		seg_evidence_count(engine, now);
-		seg_say_store(engine, now);
 		engine->next_save = now + SEG_SAVE_EVERY;
 	}
 }
@@ -528,7 +519,7 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, time_t step)
 		forget_deadlines(engine, now);
 		move_ends(engine, now, step);
 	}
-	save_again(engine);
+	seg_change_save_again(engine, now);
 	tick_deadline(engine, now);
 	earlier(&next, seg_emergency_tick(engine, now));
 	if (is_due(&engine->next_window, now)) {
@@ -542,6 +533,7 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, time_t step)
 	tick_counters(engine, now);
 	seg_readings_tick(engine, now);
 	seg_evidence_save(engine);
+	seg_say_store(engine, now);
 	earlier(&next, seg_watch_tick(engine, now));
 	earlier(&next, seg_limits_tick(engine, now));
 	earlier(&next, seg_aggregate_tick(engine->refusals.aggregate, now));

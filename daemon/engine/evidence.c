@@ -4,7 +4,8 @@
  * What an audit asks for beyond the history of policies: emergency actions, tampering,
  * what came and went, and how much was refused, by day. Alerts of these kinds are
  * kept as they are said, and written behind the work that said them: the disk is
- * never in the way of a repair. Evidence is bounded; the oldest makes room.
+ * never in the way of a repair, and what a full one does not take is written once
+ * it does. Evidence is bounded; the oldest makes room.
  */
 
 #include "state.h"
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PENDING_MAX 256 /* said and not yet written */
+#define PENDING_MAX 256 /* not yet written */
 
 static const char *const kept_events[] = {
 	"isolated", "released", "stage",   "disarmed", "tampered",    "restored",
@@ -30,6 +31,19 @@ static bool is_among(const char *event, size_t n)
 	return false;
 }
 
+static void add_pending(struct seg_engine *engine, json_t *one)
+{
+	struct seg_evidence *evidence = &engine->evidence;
+
+	if (!evidence->pending)
+		evidence->pending = json_array();
+	if (json_array_size(evidence->pending) >= PENDING_MAX && !seg_store_evidence_problem(engine->store))
+		seg_evidence_save(engine);
+	if (json_array_size(evidence->pending) >= PENDING_MAX)
+		json_array_remove(evidence->pending, 0);
+	json_array_append_new(evidence->pending, one);
+}
+
 void seg_evidence_take(struct seg_engine *engine, const struct seg_alert *alert)
 {
 	json_t *fields;
@@ -39,31 +53,71 @@ void seg_evidence_take(struct seg_engine *engine, const struct seg_alert *alert)
 	fields = json_object();
 	for (size_t i = 0; i < alert->fields; i++)
 		json_object_set_new(fields, alert->field[i].key, json_string(alert->field[i].value));
-	if (!engine->evidence.pending)
-		engine->evidence.pending = json_array();
-	json_array_append_new(engine->evidence.pending,
-			      json_pack("{s:I, s:s, s:o}", "at", (json_int_t)alert->at, "event", alert->event,
-					"fields", fields));
-	if (json_array_size(engine->evidence.pending) >= PENDING_MAX)
-		seg_evidence_save(engine);
+	add_pending(engine, json_pack("{s:I, s:s, s:o}", "at", (json_int_t)alert->at, "event", alert->event,
+				      "fields", fields));
+}
+
+void seg_evidence_record(struct seg_engine *engine, const struct seg_record *record)
+{
+	json_t *user = record->user ? json_string(record->user) : NULL; /* none where it is not UTF-8 */
+
+	add_pending(engine,
+		    json_pack("{s:I, s:s?, s:I, s:I, s:o?, s:s?, s:s?, s:i}", "recorded",
+			      (json_int_t)record->version, "hash", record->hash, "at", (json_int_t)record->at,
+			      "uid", (json_int_t)record->uid, "user", user, "comment", record->comment,
+			      "ticket", record->ticket, "result", (int)record->result));
+	seg_evidence_save(engine);
+}
+
+void seg_evidence_result(struct seg_engine *engine, unsigned version, enum seg_result result)
+{
+	add_pending(engine, json_pack("{s:I, s:i}", "version", (json_int_t)version, "result", (int)result));
+	seg_evidence_save(engine);
+}
+
+static int write_event(struct seg_store *store, const json_t *event)
+{
+	char *fields = json_dumps(json_object_get(event, "fields"), JSON_COMPACT);
+	int r = fields ? seg_store_add_event(store, json_integer_value(json_object_get(event, "at")),
+					     json_string_value(json_object_get(event, "event")), fields)
+		       : 0;
+
+	free(fields);
+	return r;
+}
+
+static int write_record(struct seg_store *store, const json_t *one)
+{
+	const struct seg_record record = {
+		.version = (unsigned)json_integer_value(json_object_get(one, "recorded")),
+		.hash = json_string_value(json_object_get(one, "hash")),
+		.at = json_integer_value(json_object_get(one, "at")),
+		.uid = (uid_t)json_integer_value(json_object_get(one, "uid")),
+		.user = json_string_value(json_object_get(one, "user")),
+		.comment = json_string_value(json_object_get(one, "comment")),
+		.ticket = json_string_value(json_object_get(one, "ticket")),
+		.result = (enum seg_result)json_integer_value(json_object_get(one, "result")),
+	};
+
+	return seg_store_add_record(store, &record);
+}
+
+static int write_pending(struct seg_store *store, const json_t *one)
+{
+	if (json_object_get(one, "event"))
+		return write_event(store, one);
+	if (json_object_get(one, "recorded"))
+		return write_record(store, one);
+	return seg_store_set_result(store, (unsigned)json_integer_value(json_object_get(one, "version")),
+				    (enum seg_result)json_integer_value(json_object_get(one, "result")));
 }
 
 void seg_evidence_save(struct seg_engine *engine)
 {
-	json_t *pending = engine->evidence.pending, *one;
-	size_t i;
+	json_t *pending = engine->evidence.pending;
 
-	engine->evidence.pending = NULL;
-	json_array_foreach(pending, i, one)
-	{
-		char *fields = json_dumps(json_object_get(one, "fields"), JSON_COMPACT);
-
-		if (fields)
-			seg_store_add_event(engine->store, json_integer_value(json_object_get(one, "at")),
-					    json_string_value(json_object_get(one, "event")), fields);
-		free(fields);
-	}
-	json_decref(pending);
+	while (json_array_size(pending) && !write_pending(engine->store, json_array_get(pending, 0)))
+		json_array_remove(pending, 0);
 }
 
 /* What the kernel's counters already held when we came was somebody's day before. */

@@ -15,9 +15,10 @@ static bool may_boot(struct seg_engine *engine, const struct seg_rulebook *book)
 {
 	enum seg_result fate;
 
-	if (seg_store_fate(engine->store, book->policy->hash, &fate))
-		return fate == SEG_CONFIRMED;
-	return strcmp(engine->state.went_back, book->policy->hash) != 0; /* the history may be lost */
+	/* The history may be lost, or not know it yet. */
+	if (!strcmp(engine->state.went_back, book->policy->hash))
+		return false;
+	return !seg_store_fate(engine->store, book->policy->hash, &fate) || fate == SEG_CONFIRMED;
 }
 
 static bool has_hash(struct seg_engine *engine, unsigned version, const char *hash)
@@ -27,7 +28,8 @@ static bool has_hash(struct seg_engine *engine, unsigned version, const char *ha
 	return version && seg_store_version_hash(engine->store, version, stored) && !strcmp(stored, hash);
 }
 
-/* A number for the policy file that is about to boot: its old one, or a new one. */
+/* A number for the policy file that is about to boot: its old one, or a new one. Without room for it the file
+ * is enforced all the same, and gets one later. */
 static void number_at_start(struct seg_engine *engine, struct seg_rulebook *book, time_t now)
 {
 	const char *hash = book->policy->hash;
@@ -36,8 +38,7 @@ static void number_at_start(struct seg_engine *engine, struct seg_rulebook *book
 		book->version = engine->state.confirmed;
 		return;
 	}
-	if (seg_store_put_version(engine->store, book->policy, now, &book->version))
-		seg_say_store(engine, now); /* enforced all the same; version 0 says it is not stored */
+	(void)seg_change_give_version(engine, book, now);
 }
 
 static void started_with(struct seg_engine *engine, time_t now)
@@ -47,15 +48,15 @@ static void started_with(struct seg_engine *engine, time_t now)
 				  .severity = SEG_NOTICE,
 				  .version = book->version,
 				  .hash = book->policy->hash,
-				  .comment = "start of the daemon"};
+				  .comment = SEG_AT_START};
 
-	if (!book->version || book->version == engine->state.current)
+	if (book->version && book->version == engine->state.current)
 		return;
-	engine->state.current = engine->state.confirmed = book->version;
 	engine->state.since = now;
-	seg_change_save(engine, now);
-	seg_change_record(engine, &change, SEG_CONFIRMED, now);
-	seg_change_tell(engine, &change, now);
+	if (book->version)
+		seg_change_stands(engine, &change, now, now);
+	else
+		engine->state.current = 0;
 }
 
 /* Tries one candidate; true when it is in force. */
@@ -70,7 +71,7 @@ static bool start_with(struct seg_engine *engine, struct seg_rulebook *book, tim
 	if (r) {
 		seg_rulebook_first_error(&diags, line, sizeof(line));
 		seg_engine_say_why(engine, "%s: %s", engine->options.policy_file, line);
-		seg_change_refuse(engine, &diags, NULL, book->policy->hash, "start of the daemon", NULL, now);
+		seg_change_refuse(engine, &diags, NULL, book->policy->hash, SEG_AT_START, NULL, now);
 		seg_rulebook_free(book);
 	}
 	seg_diags_fini(&diags);
@@ -86,7 +87,7 @@ static bool start_from_file(struct seg_engine *engine, time_t now)
 	if (!book) {
 		seg_rulebook_first_error(&failed, line, sizeof(line));
 		seg_engine_say_why(engine, "%s", line);
-		seg_change_refuse(engine, &failed, NULL, NULL, "start of the daemon", NULL, now);
+		seg_change_refuse(engine, &failed, NULL, NULL, SEG_AT_START, NULL, now);
 		seg_diags_fini(&failed);
 		return false;
 	}

@@ -42,6 +42,7 @@ struct seg_usage {
 	bool adopted;		 /* what an earlier life left has not been read yet */
 	bool counted;		 /* and is in the totals already */
 	bool dirty;		 /* something to save */
+	bool unread;		 /* the totals of earlier lives could not be read yet: not saved over */
 };
 
 /* watch.c */
@@ -90,7 +91,7 @@ struct seg_refusals {
 
 /* evidence.c */
 struct seg_evidence {
-	json_t *pending;                 /* events said and not yet written; NULL: none */
+	json_t *pending;		 /* what is not written yet, the oldest first; NULL: nothing */
 	uint64_t denied, violations;     /* as far as the days' totals have them */
 };
 
@@ -110,7 +111,7 @@ struct seg_engine {
 	struct seg_arena *numbers;    /* of registry */
 	struct seg_registry registry;
 	struct seg_state state;
-	bool unsaved; /* it could not be: tried again until it can */
+	char *unsaved; /* why what is in force could not be written down, tried again; NULL: it is */
 	struct seg_own links;
 	struct seg_arena *closure_arena;
 	struct seg_closure closure;      /* what is isolated and staged out, resolved against running */
@@ -209,6 +210,7 @@ struct seg_deed {
 	const struct seg_request *request; /* NULL: the daemon itself */
 	const char *comment, *ticket, *reason;
 };
+#define SEG_AT_START "start of the daemon" /* the comment of the daemon's own deeds there */
 
 void seg_change_tell(struct seg_engine *engine, const struct seg_deed *deed, time_t now);
 void seg_change_record(struct seg_engine *engine, const struct seg_deed *deed, enum seg_result result,
@@ -216,7 +218,12 @@ void seg_change_record(struct seg_engine *engine, const struct seg_deed *deed, e
 void seg_change_refuse(struct seg_engine *engine, const struct seg_diags *diags,
 		       const struct seg_request *request, const char *hash, const char *comment,
 		       const char *ticket, time_t now);
+/* What decides the next start, written down. What cannot be is told once, stands in status, is tried again: */
 int seg_change_save(struct seg_engine *engine, time_t now); /* the state */
+int seg_change_give_version(struct seg_engine *engine, struct seg_rulebook *book, time_t now);
+void seg_change_save_again(struct seg_engine *engine, time_t now);
+/* What booted, or stands already, is confirmed as the version that it has. */
+void seg_change_stands(struct seg_engine *engine, const struct seg_deed *deed, time_t at, time_t now);
 void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned version,
 			  const struct seg_request *request, const char *why, time_t now);
 
@@ -361,7 +368,10 @@ struct seg_usage_row seg_usage_of(const struct seg_engine *engine, const char *p
 
 /* evidence.c */
 void seg_evidence_take(struct seg_engine *engine, const struct seg_alert *alert);
-void seg_evidence_save(struct seg_engine *engine);              /* what was taken, to the disk */
+/* The history, to the disk at once where that is possible. */
+void seg_evidence_record(struct seg_engine *engine, const struct seg_record *record);
+void seg_evidence_result(struct seg_engine *engine, unsigned version, enum seg_result result);
+void seg_evidence_save(struct seg_engine *engine); /* what was taken, to the disk, or as much as it takes */
 void seg_evidence_begin(struct seg_engine *engine);             /* totals count from here */
 void seg_evidence_count(struct seg_engine *engine, time_t now); /* into the totals of the day */
 json_t *seg_evidence_actions(struct seg_engine *engine, time_t now);

@@ -66,17 +66,42 @@ static struct use *use_of(struct seg_usage *usage, const char *id)
 	return seg_hash_put(&usage->permit, &key, &made);
 }
 
+static void add_counts(struct seg_counts *to, const struct seg_counts *more)
+{
+	to->flows += more->flows;
+	to->packets += more->packets;
+	to->bytes += more->bytes;
+	to->reply_packets += more->reply_packets;
+	to->reply_bytes += more->reply_bytes;
+}
+
+struct loading {
+	struct seg_usage *usage;
+	bool any;
+};
+
 static void load_row(void *context, const struct seg_usage_row *row)
 {
-	struct seg_engine *engine = context;
+	struct loading *loading = context;
 	struct use *use;
 
 	if (!row->permit)
 		return;
-	use = use_of(&engine->usage, row->permit);
-	use->total = row->total;
-	use->first = row->first;
-	use->last = row->last;
+	loading->any = true;
+	use = use_of(loading->usage, row->permit);
+	add_counts(&use->total, &row->total);
+	if (row->first && (!use->first || row->first < use->first))
+		use->first = row->first;
+	if (row->last > use->last)
+		use->last = row->last;
+}
+
+/* Those of earlier lives, beside what this one has counted; never twice, also where they break off. */
+static void load_totals(struct seg_engine *engine)
+{
+	struct loading loading = {&engine->usage, false};
+
+	engine->usage.unread = seg_store_load_usage(engine->store, load_row, &loading) && !loading.any;
 }
 
 /* Whose it is, and of which set, is known when it is shown. */
@@ -100,9 +125,17 @@ void seg_usage_init(struct seg_engine *engine)
 	seg_hash_init(&engine->usage.gone, sizeof(struct element_key), sizeof(struct gone));
 	engine->usage.arena = seg_arena_new();
 	engine->usage.earlier = seg_numbers_copy(&engine->registry, engine->usage.arena);
-	seg_store_load_usage(engine->store, load_row, engine);
+	load_totals(engine);
 	seg_store_load_counters(engine->store, load_counter, engine);
-	engine->usage.counted = !seg_store_knows_counters(engine->store);
+	engine->usage.counted = engine->usage.unread || !seg_store_knows_counters(engine->store);
+}
+
+/* At the start the disk may have been too full for the database to be opened. */
+static bool totals_are_loaded(struct seg_engine *engine)
+{
+	if (engine->usage.unread)
+		load_totals(engine);
+	return !engine->usage.unread;
 }
 
 void seg_usage_fini(struct seg_usage *usage)
@@ -549,7 +582,7 @@ void seg_usage_save(struct seg_engine *engine)
 	bool done;
 
 	seg_usage_settle(engine);
-	if (!engine->usage.dirty || seg_store_begin_usage(engine->store))
+	if (!engine->usage.dirty || !totals_are_loaded(engine) || seg_store_begin_usage(engine->store))
 		return;
 	/* All or nothing: they fit each other. The first failure is the last: each may have waited for a lock. */
 	done = put_counters(engine) && put_uses(engine);

@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 struct seg_audit {
-	sqlite3 *db;
+	char *path;
+	sqlite3 *db; /* NULL: could not be opened, as on a full disk; tried again */
 	sqlite3_stmt *put_usage, *put_counter, *drop_counter; /* while a usage transaction is open */
 	bool no_counters; /* schema 1, until totals and counters are saved together */
 	char problem[160];
@@ -36,8 +37,8 @@ static const char schema[] =
 
 static int audit_failed(struct seg_audit *audit)
 {
-	snprintf(audit->problem, sizeof(audit->problem), "audit.db: %s",
-		 audit->db ? sqlite3_errmsg(audit->db) : "no database");
+	if (audit->db) /* else it is known why there is none */
+		snprintf(audit->problem, sizeof(audit->problem), "audit.db: %s", sqlite3_errmsg(audit->db));
 	return -EIO;
 }
 
@@ -51,9 +52,10 @@ static int take_version(void *context, int columns, char **value, char **name)
 	return 0;
 }
 
-static bool audit_begin_db(struct seg_audit *audit, const char *path)
+static bool audit_begin_db(struct seg_audit *audit)
 {
-	if (sqlite3_open_v2(path, &audit->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+	if (sqlite3_open_v2(audit->path, &audit->db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 			    NULL) == SQLITE_OK) {
 		sqlite3_busy_timeout(audit->db, 200);
 		if (sqlite3_exec(audit->db, "PRAGMA user_version", take_version, audit, NULL) == SQLITE_OK &&
@@ -87,26 +89,42 @@ static void audit_put_aside(const char *path)
 	}
 }
 
+static void audit_close_db(struct seg_audit *audit)
+{
+	sqlite3_close(audit->db);
+	audit->db = NULL;
+}
+
 struct seg_audit *seg_audit_open(const char *path, char **problem)
 {
 	struct seg_audit *audit = calloc(1, sizeof(*audit));
 
 	if (!audit)
 		abort();
+	audit->path = strdup(path);
+	if (!audit->path)
+		abort();
 	*problem = NULL;
-	if (audit_begin_db(audit, path))
+	if (audit_begin_db(audit))
 		return audit;
 	*problem = strdup(audit->problem);
 	if (audit_is_broken(audit)) {
-		sqlite3_close(audit->db);
-		audit->db = NULL;
+		audit_close_db(audit);
 		audit_put_aside(path);
-		if (audit_begin_db(audit, path))
+		if (audit_begin_db(audit))
 			return audit;
 	}
-	sqlite3_close(audit->db);
-	audit->db = NULL;
+	audit_close_db(audit);
 	return audit;
+}
+
+/* A daemon that started while the disk was full has its database when there is room. */
+static bool audit_has_db(struct seg_audit *audit)
+{
+	if (audit->db || audit_begin_db(audit))
+		return true;
+	audit_close_db(audit);
+	return false;
 }
 
 static void finalize_usage(struct seg_audit *audit)
@@ -123,12 +141,13 @@ void seg_audit_close(struct seg_audit *audit)
 		return;
 	finalize_usage(audit);
 	sqlite3_close(audit->db);
+	free(audit->path);
 	free(audit);
 }
 
 static int audit_prepare(struct seg_audit *audit, const char *sql, sqlite3_stmt **stmt)
 {
-	if (!audit->db || sqlite3_prepare_v2(audit->db, sql, -1, stmt, NULL) != SQLITE_OK)
+	if (!audit_has_db(audit) || sqlite3_prepare_v2(audit->db, sql, -1, stmt, NULL) != SQLITE_OK)
 		return audit_failed(audit);
 	return 0;
 }
@@ -367,7 +386,7 @@ int seg_audit_begin(struct seg_audit *audit)
 {
 	int r;
 
-	if (!audit->db || sqlite3_exec(audit->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+	if (!audit_has_db(audit) || sqlite3_exec(audit->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
 		return audit_failed(audit);
 	r = audit_prepare(audit,
 			  "INSERT OR REPLACE INTO usage (permit, flows, packets, bytes, reply_packets, reply_bytes,"

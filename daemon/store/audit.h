@@ -10,7 +10,7 @@
 #include "store.h"
 
 struct seg_audit;
-/* Never NULL: where no database can be had every call returns -EIO. *problem on the heap, or NULL. */
+/* Never NULL: while no database can be had every call returns -EIO. *problem on the heap, or NULL. */
 struct seg_audit *seg_audit_open(const char *path, char **problem);
 void seg_audit_close(struct seg_audit *audit);
 

@@ -23,6 +23,7 @@ struct seg_store {
 	struct seg_registry_file registry;
 	struct seg_audit *audit;
 	char *problem;
+	char *unwritten; /* why audit.db took nothing when it was written last; NULL: it did */
 };
 
 /* What went wrong, in words. */
@@ -44,6 +45,11 @@ char *seg_store_take_problem(struct seg_store *store)
 
 	store->problem = NULL;
 	return problem;
+}
+
+const char *seg_store_evidence_problem(const struct seg_store *store)
+{
+	return store->unwritten;
 }
 
 static int replace_file(struct seg_store *store, const char *name, const char *text, size_t len)
@@ -101,6 +107,7 @@ void seg_store_close(struct seg_store *store)
 	if (store->dir >= 0)
 		close(store->dir);
 	free(store->problem);
+	free(store->unwritten);
 	free(store);
 }
 
@@ -492,14 +499,32 @@ static int store_evidence(struct seg_store *store, int r)
 	return r;
 }
 
+/* A full disk fails every write until there is room: said once. */
+static int store_written(struct seg_store *store, int r)
+{
+	if (r && store->unwritten)
+		return r;
+	free(store->unwritten);
+	store->unwritten = r ? strdup(seg_audit_problem(store->audit)) : NULL;
+	if (r && !store->unwritten)
+		abort();
+	return store_evidence(store, r);
+}
+
+/* Of several writes that end together the last says that they stand. */
+static int store_begun(struct seg_store *store, int r)
+{
+	return r ? store_written(store, r) : 0;
+}
+
 int seg_store_add_record(struct seg_store *store, const struct seg_record *record)
 {
-	return store_evidence(store, seg_audit_add(store->audit, record));
+	return store_written(store, seg_audit_add(store->audit, record));
 }
 
 int seg_store_set_result(struct seg_store *store, unsigned version, enum seg_result result)
 {
-	return store_evidence(store, seg_audit_set_result(store->audit, version, result));
+	return store_written(store, seg_audit_set_result(store->audit, version, result));
 }
 
 int seg_store_each_record(struct seg_store *store, void (*each)(void *context, const struct seg_record *record),
@@ -532,32 +557,32 @@ bool seg_store_knows_counters(const struct seg_store *store)
 
 int seg_store_begin_usage(struct seg_store *store)
 {
-	return store_evidence(store, seg_audit_begin(store->audit));
+	return store_begun(store, seg_audit_begin(store->audit));
 }
 
 int seg_store_put_usage(struct seg_store *store, const struct seg_usage_row *row)
 {
-	return store_evidence(store, seg_audit_put_usage(store->audit, row));
+	return store_begun(store, seg_audit_put_usage(store->audit, row));
 }
 
 int seg_store_put_counter(struct seg_store *store, const struct seg_counter_row *row)
 {
-	return store_evidence(store, seg_audit_put_counter(store->audit, row));
+	return store_begun(store, seg_audit_put_counter(store->audit, row));
 }
 
 int seg_store_drop_counter(struct seg_store *store, const uint64_t key[2])
 {
-	return store_evidence(store, seg_audit_drop_counter(store->audit, key));
+	return store_begun(store, seg_audit_drop_counter(store->audit, key));
 }
 
 int seg_store_end_usage(struct seg_store *store, bool keep)
 {
-	return store_evidence(store, seg_audit_end(store->audit, keep));
+	return store_written(store, seg_audit_end(store->audit, keep));
 }
 
 int seg_store_add_event(struct seg_store *store, time_t at, const char *event, const char *fields)
 {
-	return store_evidence(store, seg_audit_add_event(store->audit, at, event, fields));
+	return store_written(store, seg_audit_add_event(store->audit, at, event, fields));
 }
 
 int seg_store_each_event(struct seg_store *store, time_t from, seg_event_fn each, void *context)
@@ -567,7 +592,7 @@ int seg_store_each_event(struct seg_store *store, time_t from, seg_event_fn each
 
 int seg_store_add_totals(struct seg_store *store, seg_date day, uint64_t denied, uint64_t violations)
 {
-	return store_evidence(store, seg_audit_add_totals(store->audit, day, denied, violations));
+	return store_written(store, seg_audit_add_totals(store->audit, day, denied, violations));
 }
 
 int seg_store_sum_totals(struct seg_store *store, seg_date from, seg_date until, uint64_t *denied,

@@ -33,8 +33,11 @@ struct seg_store;
 /* -EBUSY: another daemon holds the directory. The folder must exist. */
 int seg_store_open(struct seg_store **store, const char *dir);
 void seg_store_close(struct seg_store *store);
-/* The last failure as a sentence; NULL when everything went well since the last call. */
+/* The last failure as a sentence; NULL when everything went well since the last call. That evidence cannot be
+ * written is one once, until it can again: */
 char *seg_store_take_problem(struct seg_store *store);
+/* why it could not when that was tried last; NULL: it could. */
+const char *seg_store_evidence_problem(const struct seg_store *store);
 
 /* What decides a start. */
 #define SEG_TARGET_MAX 64

@@ -34,7 +34,8 @@ def test_status_and_lists():
         segd.segctl("isolate", "10.2.0.99", "--reason", "try", "--for", "1h")
         status = segd.segctl("status")
         has(status, "state", "site", "version", "policy", "table", "events", "conntrack", "denied", "denied-unreadable", "violations",
-            "sinks", "clients", "bypass", "isolated", "ending", "started")
+            "sinks", "clients", "bypass", "unsaved", "isolated", "ending", "started")
+        assert status["unsaved"] == []
         has(status["policy"], "version", "hash", "file", "since", "confirm-until", "zones", "permits", "stage")
         has(status["table"], "owner", "persist", "descriptor-kept", "tampered", "restored")
         has(status["events"], "received", "filtered", "lost", "resyncs", "unreadable", "queue")

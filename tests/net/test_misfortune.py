@@ -51,6 +51,8 @@ def test_a_full_disk_loses_no_policy():
         assert stream.both(), "what is in force stays in force"
         assert segd.segctl("verify")["equal"] is True
         segd.segctl("isolate", "10.1.0.21", "--reason", "full", ok=None)  # one way or the other, it lives
+        assert "No space left" in str(segd.segctl("status")["unsaved"])
+        assert len(segd.alerts("store-failed")) >= 1
         segd.kill()
         segd.policy.write_text("segd: 1\nnonsense\n")
         segd.start()
@@ -59,6 +61,27 @@ def test_a_full_disk_loses_no_policy():
         disk.empty()
         segd.apply(policy(AB=None))
         assert stream.dead()
+
+
+def test_what_a_full_disk_had_no_room_for():
+    """A file that comes into force with a full disk has a version and a history, and boots, once there is room."""
+    with SmallDisk() as (disk, lab, segd):
+        segd.kill()
+        segd.policy.write_text(policy() + "# edited\n")
+        disk.fill()
+        segd.start()
+        status = segd.segctl("status")
+        assert status["state"] == "enforcing" and status["policy"]["version"] is None and status["unsaved"], status
+        segd.segctl("apply", ok=(5,))
+        disk.empty()
+        assert wait_for(lambda: not segd.segctl("status")["unsaved"], 70), segd.segctl("status")["unsaved"]
+        assert segd.segctl("status")["policy"]["version"] == 2
+        answer = segd.segctl("history")["history"]
+        assert [(one["version"], one["result"]) for one in answer] == [(2, "confirmed"), (1, "confirmed")], answer
+        segd.kill()
+        segd.policy.unlink()
+        segd.start()
+        assert segd.segctl("status")["policy"]["version"] == 2
 
 
 def test_kills_around_a_deadline():

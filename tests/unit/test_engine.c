@@ -484,11 +484,27 @@ START_TEST(test_kernel_refusal_changes_nothing)
 }
 END_TEST
 
+/* What is written meanwhile finds the disk full; check writes files, too, so that nothing is checked in
+ * between. */
+static struct rlimit room;
+
+static void fill_disk(void)
+{
+	const struct rlimit none = {0, RLIM_INFINITY};
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &room);
+	setrlimit(RLIMIT_FSIZE, &none);
+}
+
+static void empty_disk(void)
+{
+	setrlimit(RLIMIT_FSIZE, &room);
+}
+
 /* A start that gives no number needs no disk to write to: what was appended stands there in another order. */
 START_TEST(test_starts_on_a_full_disk)
 {
-	const struct rlimit none = {0, RLIM_INFINITY};
-	struct rlimit was;
 	uint32_t mark;
 
 	begin();
@@ -497,13 +513,209 @@ START_TEST(test_starts_on_a_full_disk)
 	mark = mark_of("WEB");
 	die();
 	fake_flush(&w.kernel); /* a reboot */
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &was);
-	setrlimit(RLIMIT_FSIZE, &none);
+	fill_disk();
 	begin();
-	setrlimit(RLIMIT_FSIZE, &was); /* check writes files, too */
+	empty_disk();
 	ck_assert_str_eq(seg_engine_state(w.engine), "enforcing");
 	ck_assert_uint_eq(mark_of("WEB"), mark);
+}
+END_TEST
+
+/* How many things status says are not stored, each in words that can be translated. */
+static size_t unsaved(void)
+{
+	json_t *out = call(seg_engine_status, NULL, NULL), *list = json_object_get(out, "unsaved");
+	size_t n = json_array_size(list);
+
+	for (size_t i = 0; i < n; i++) {
+		char *text = seg_sentences_find(json_object_get(out, "sentences"),
+						json_string_value(json_array_get(list, i)));
+
+		ck_assert_ptr_nonnull(text);
+		free(text);
+	}
+	json_decref(out);
+	return n;
+}
+
+static json_int_t version_in_force(void)
+{
+	json_t *out = call(seg_engine_status, NULL, NULL);
+	json_int_t version = number(json_object_get(out, "policy"), "version");
+
+	json_decref(out);
+	return version;
+}
+
+static bool history_has(json_int_t version, const char *result)
+{
+	json_t *out = call(seg_engine_history, NULL, NULL), *list = json_object_get(out, "history");
+	bool found = false;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *one = json_array_get(list, i);
+
+		found |= number(one, "version") == version &&
+			 !strcmp(json_string_value(json_object_get(one, "result")), result);
+	}
+	json_decref(out);
+	return found;
+}
+
+static bool status_says(const char *text)
+{
+	json_t *out = call(seg_engine_status, NULL, NULL);
+	const char *reason = json_string_value(json_object_get(out, "reason"));
+	bool says = reason ? text && strstr(reason, text) : !text;
+
+	json_decref(out);
+	return says;
+}
+
+/* The number is the same, the policy another. */
+static const char earlier_office[] =
+	"  - {id: OFFICE, class: operations, from: lg, to: mn, service: [tcp/80],"
+	" hours: [mon-fri 07:00-09:00]}\n";
+
+/* A file that needs no new number comes into force, though the disk has no room for it. */
+static void start_unstored(void)
+{
+	begin();
+	die();
+	fake_flush(&w.kernel);
+	write_policy(web, dns, earlier_office);
+	forget_alerts();
+	fill_disk();
+	begin();
+	for (int i = 0; i < 90; i++)
+		pass(1);
+	empty_disk();
+	ck_assert_uint_eq(mark_of("OFFICE"), 0);
+	ck_assert_int_eq(version_in_force(), 0);
+}
+
+START_TEST(test_unstored_is_said)
+{
+	start_unstored();
+	ck_assert_uint_eq(unsaved(), 2);
+	ck_assert_uint_eq(said("store-failed|versions"), 1);
+	ck_assert_uint_le(said("store-failed|audit.db"), 2); /* that it could not be opened; or written */
+	pass(1);
+	ck_assert_uint_eq(unsaved(), 0);
+}
+END_TEST
+
+/* As soon as there is room it has a version, a place in the history, and boots: by itself, by an apply, at
+ * the end. */
+START_TEST(test_unstored_is_stored_later)
+{
+	json_t *out;
+
+	start_unstored();
+	if (_i == 0) {
+		pass(1);
+	} else if (_i == 1) {
+		out = call(seg_engine_apply, json_pack("{s:s}", "comment", "mine"), NULL);
+		ck_assert_int_eq(number(out, "version"), 2);
+		json_decref(out);
+		ck_assert_uint_eq(said("applied|policy=2|comment=mine"), 1);
+		pass(1);
+	} else {
+		seg_engine_stop(w.engine, w.kernel.now);
+	}
+	ck_assert_int_eq(version_in_force(), 2);
+	ck_assert(history_has(2, "confirmed"));
+	ck_assert_uint_eq(said("applied|policy=2"), 1);
+	die();
+	fake_flush(&w.kernel);
+	unlink(w.policy);
+	begin();
+	ck_assert_int_eq(version_in_force(), 2);
+	ck_assert_uint_eq(mark_of("OFFICE"), 0);
+	out = call(seg_engine_rollback, NULL, NULL);
+	ck_assert_int_eq(number(out, "version"), 1);
+	json_decref(out);
+}
+END_TEST
+
+/* That something else could be stored does not store it. */
+START_TEST(test_unstored_alone)
+{
+	char path[128];
+	FILE *file;
+
+	begin();
+	die();
+	write_policy(web, dns, earlier_office);
+	snprintf(path, sizeof(path), "%s/versions/.new", w.state);
+	file = fopen(path, "w");
+	ck_assert_ptr_nonnull(file);
+	fclose(file);
+	begin();
+	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "malware"),
+			 NULL));
+	pass(1);
+	ck_assert_uint_eq(unsaved(), 1);
+	unlink(path);
+	pass(1);
+	ck_assert_uint_eq(unsaved(), 0);
+	ck_assert_int_eq(version_in_force(), 2);
+}
+END_TEST
+
+START_TEST(test_apply_of_unstored_without_room)
+{
+	struct seg_request request = {.now = w.kernel.now};
+	json_t *out = NULL;
+	int r;
+
+	start_unstored();
+	fill_disk();
+	r = seg_engine_apply(w.engine, &request, &out);
+	empty_disk();
+	ck_assert_int_lt(r, 0);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "code")), "store");
+	json_decref(out);
+}
+END_TEST
+
+/* What never had a version goes back to the last confirmed one, and stays away. */
+START_TEST(test_rollback_of_unstored)
+{
+	start_unstored();
+	json_decref(call(seg_engine_rollback, NULL, NULL));
+	ck_assert_int_eq(version_in_force(), 1);
+	ck_assert_uint_ne(mark_of("OFFICE"), 0);
+	ck_assert(status_says(" was rolled back or never confirmed"));
+	die();
+	begin();
+	ck_assert_int_eq(version_in_force(), 1);
+	ck_assert_uint_ne(mark_of("OFFICE"), 0);
+}
+END_TEST
+
+/* Deeds are in the history and the evidence, though the disk was full when they were done. */
+START_TEST(test_history_of_a_full_disk)
+{
+	struct seg_request request = {.now = w.kernel.now};
+	json_t *out = NULL;
+
+	begin();
+	write_policy("nonsense\n", "", "");
+	fill_disk();
+	seg_engine_apply(w.engine, &request, &out);
+	json_decref(out);
+	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "malware"),
+			 NULL));
+	pass(1);
+	empty_disk();
+	ck_assert_uint_eq(unsaved(), 2);
+	pass(1);
+	ck_assert_uint_eq(unsaved(), 0);
+	ck_assert(history_has(0, "refused"));
+	out = call(seg_engine_history, NULL, NULL);
+	ck_assert_ptr_nonnull(find(out, "actions", "event", "isolated"));
+	json_decref(out);
 }
 END_TEST
 
@@ -582,17 +794,7 @@ END_TEST
 
 /* Confirm and rollback. */
 
-static bool status_says(const char *text)
-{
-	json_t *out = call(seg_engine_status, NULL, NULL);
-	const char *reason = json_string_value(json_object_get(out, "reason"));
-	bool says = reason ? text && strstr(reason, text) : !text;
-
-	json_decref(out);
-	return says;
-}
-
-static void rewrite_audit(const char *sql)
+static sqlite3 *open_audit(const char *sql)
 {
 	char path[256];
 	sqlite3 *db;
@@ -600,7 +802,12 @@ static void rewrite_audit(const char *sql)
 	snprintf(path, sizeof(path), "%s/audit.db", w.state);
 	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
 	ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
+	return db;
+}
+
+static void rewrite_audit(const char *sql)
+{
+	sqlite3_close(open_audit(sql));
 }
 
 static void apply_pending(void)
@@ -659,6 +866,23 @@ START_TEST(test_went_back_and_history_lost)
 	begin();
 	ck_assert_int_eq(mark_of("DNS") == 0, _i);
 	ck_assert(status_says(_i ? NULL : " was rolled back or never confirmed"));
+}
+END_TEST
+
+/* Nor what was rolled back while the history could not be written. */
+START_TEST(test_rolled_back_and_not_written)
+{
+	sqlite3 *lock;
+
+	begin();
+	write_policy(web, "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	lock = open_audit("BEGIN IMMEDIATE");
+	json_decref(call(seg_engine_rollback, NULL, NULL));
+	die();
+	sqlite3_close(lock);
+	begin();
+	ck_assert_uint_ne(mark_of("DNS"), 0);
 }
 END_TEST
 
@@ -1608,6 +1832,29 @@ static json_int_t used(const char *permit, const char *key)
 	json_decref(out);
 	return n;
 }
+
+/* A start that could not read the totals adds to them as soon as it can, and counts nothing twice. */
+START_TEST(test_usage_behind_a_full_disk)
+{
+	begin();
+	fake_count(&w.kernel, "slow", "WEB", 0, 10, 1000);
+	pass(120); /* saved */
+	seg_engine_stop(w.engine, w.kernel.now);
+	die();
+	if (_i)
+		fake_flush(&w.kernel); /* a reboot */
+	fill_disk();
+	begin();
+	empty_disk();
+	fake_count(&w.kernel, "slow", "WEB", 0, 5, 200);
+	pass(61);
+	pass(61);
+	ck_assert_int_eq(used("WEB", "packets"), 15);
+	die();
+	begin();
+	ck_assert_int_eq(used("WEB", "packets"), 15);
+}
+END_TEST
 
 START_TEST(test_usage_follows_the_id)
 {
@@ -2629,16 +2876,12 @@ END_TEST
 /* Said while the disk was full, it is kept as soon as there is room: in a second, or at the end. */
 START_TEST(test_isolation_on_a_full_disk)
 {
-	const struct rlimit none = {0, RLIM_INFINITY};
-	struct rlimit was;
 	json_t *out;
 
 	begin();
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &was);
-	setrlimit(RLIMIT_FSIZE, &none);
+	fill_disk();
 	out = call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "malware"), NULL);
-	setrlimit(RLIMIT_FSIZE, &was); /* check writes files, too */
+	empty_disk();
 	json_decref(out);
 	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
 	if (_i)
@@ -3062,6 +3305,12 @@ int main(void)
 	tcase_add_test(tcase, test_refused_names_everything);
 	tcase_add_test(tcase, test_kernel_refusal_changes_nothing);
 	tcase_add_test(tcase, test_starts_on_a_full_disk);
+	tcase_add_test(tcase, test_unstored_is_said);
+	tcase_add_loop_test(tcase, test_unstored_is_stored_later, 0, 3);
+	tcase_add_test(tcase, test_unstored_alone);
+	tcase_add_test(tcase, test_apply_of_unstored_without_room);
+	tcase_add_test(tcase, test_rollback_of_unstored);
+	tcase_add_test(tcase, test_history_of_a_full_disk);
 	tcase_add_test(tcase, test_apply_revokes);
 	tcase_add_test(tcase, test_revoked_by_permit_not_by_number);
 	tcase_add_test(tcase, test_covered_flow_lives_on);
@@ -3069,6 +3318,7 @@ int main(void)
 	tcase_add_test(tcase, test_goes_back_by_itself);
 	tcase_add_loop_test(tcase, test_goes_back_in_time_whatever_the_clock_says, 0, 3);
 	tcase_add_loop_test(tcase, test_went_back_and_history_lost, 0, 2);
+	tcase_add_test(tcase, test_rolled_back_and_not_written);
 	tcase_add_test(tcase, test_confirmed_too_late);
 	tcase_add_loop_test(tcase, test_file_of_what_was_rolled_back, 0, 2);
 	tcase_add_test(tcase, test_file_of_what_came_back);
@@ -3121,6 +3371,7 @@ int main(void)
 	tcase_add_test(tcase, test_spoofed_by_two_interfaces);
 	tcase_add_test(tcase, test_filtered_flows);
 	tcase_add_test(tcase, test_usage_follows_the_id);
+	tcase_add_loop_test(tcase, test_usage_behind_a_full_disk, 0, 2);
 	tcase_add_test(tcase, test_two_ask_at_once);
 	tcase_add_test(tcase, test_reads_what_is_wanted);
 	tcase_add_test(tcase, test_client_gone_while_it_is_read);
