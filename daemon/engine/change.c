@@ -157,6 +157,52 @@ void seg_change_save_again(struct seg_engine *engine, time_t now)
 
 /* Going back. */
 
+/* Does the file say what is in force? */
+static bool file_is_in_force(struct seg_engine *engine)
+{
+	struct seg_diags failed;
+	struct seg_rulebook *book = seg_rulebook_from_file(engine, &failed);
+	bool same = book && !strcmp(book->policy->hash, engine->running->policy->hash);
+
+	if (!book)
+		seg_diags_fini(&failed);
+	seg_rulebook_free(book);
+	return same;
+}
+
+void seg_change_say_not_to_boot(struct seg_engine *engine)
+{
+	seg_engine_say_why(engine, "%s was rolled back or never confirmed: `segctl apply` puts it in force",
+			   engine->options.policy_file);
+}
+
+/* Why what the file says is not in force: what went, what came, and what would put it there. from 0: it had
+ * no version; version 0: none came. */
+static void say_what_came_back(struct seg_engine *engine, unsigned from, unsigned version, bool by_hand)
+{
+	const char *file = engine->options.policy_file;
+
+	if (!version)
+		seg_engine_say_why(engine,
+				   "version %u was not confirmed, and there was none before it: "
+				   "`segctl apply` puts in force what %s says",
+				   from, file);
+	else if (from == version || file_is_in_force(engine))
+		seg_engine_because(engine, NULL);
+	else if (!from)
+		seg_change_say_not_to_boot(engine);
+	else if (by_hand)
+		seg_engine_say_why(engine,
+				   "version %u was rolled back and version %u is in force: "
+				   "what %s says is not until `segctl apply`",
+				   from, version, file);
+	else
+		seg_engine_say_why(engine,
+				   "version %u was not confirmed in time and version %u is in force again: "
+				   "what %s says is not until `segctl apply`",
+				   from, version, file);
+}
+
 void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned version,
 			  const struct seg_request *request, const char *why, time_t now)
 {
@@ -178,35 +224,9 @@ void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned ver
 		seg_evidence_result(engine, from, SEG_ROLLED_BACK);
 	if (version)
 		seg_change_record(engine, &change, SEG_CONFIRMED, now);
+	say_what_came_back(engine, from, version, request != NULL);
 	seg_change_tell(engine, &change, now);
 	seg_say_status(engine);
-}
-
-/* Does the file say what is in force? */
-static bool file_is_in_force(struct seg_engine *engine)
-{
-	struct seg_diags failed;
-	struct seg_rulebook *book = seg_rulebook_from_file(engine, &failed);
-	bool same = book && !strcmp(book->policy->hash, engine->running->policy->hash);
-
-	if (!book)
-		seg_diags_fini(&failed);
-	seg_rulebook_free(book);
-	return same;
-}
-
-/* from 0: it had no version. */
-static void say_went_back(struct seg_engine *engine, unsigned from)
-{
-	const char *file = engine->options.policy_file;
-
-	if (from)
-		seg_engine_say_why(
-			engine,
-			"version %u was rolled back: what %s says is not in force until it is applied", from,
-			file);
-	else
-		seg_engine_say_why(engine, "%s was rolled back or never confirmed: apply it again", file);
 }
 
 int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct seg_request *request,
@@ -228,8 +248,6 @@ int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct 
 			diags = failed;
 			r = -ENOENT;
 		}
-	} else {
-		seg_engine_say_why(engine, "no confirmed policy to go back to");
 	}
 	if (lacks_version(engine))
 		snprintf(unstored, sizeof(unstored), "%s", engine->running->policy->hash);
@@ -243,8 +261,6 @@ int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct 
 		seg_change_refuse(engine, &diags, request, NULL, why, NULL, now);
 		seg_rulebook_free(book);
 	} else {
-		if (version && version != from && !file_is_in_force(engine))
-			say_went_back(engine, from);
 		if (unstored[0])
 			snprintf(engine->state.went_back, sizeof(engine->state.went_back), "%s", unstored);
 		seg_change_went_back(engine, from, version, request, why, now);
@@ -496,7 +512,7 @@ static void find_went_back(void *context, const struct seg_record *entry)
 	struct went_back *last = context;
 	bool own = entry->result == SEG_CONFIRMED && entry->user && strcmp(entry->user, "segd") == 0;
 
-	if (last->over)
+	if (last->over || entry->result == SEG_REFUSED)
 		return;
 	if (!last->came_back && !last->sealed && own) {
 		last->came_back = true;

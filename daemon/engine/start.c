@@ -70,7 +70,9 @@ static bool start_with(struct seg_engine *engine, struct seg_rulebook *book, tim
 	r = seg_apply_install(engine, book, now, "start", &diags, NULL);
 	if (r) {
 		seg_rulebook_first_error(&diags, line, sizeof(line));
-		seg_engine_say_why(engine, "%s: %s", engine->options.policy_file, line);
+		seg_engine_say_why(engine,
+				   "%s could not be put in force: %s; mend that, and say `segctl apply`",
+				   engine->options.policy_file, line);
 		seg_change_refuse(engine, &diags, NULL, book->policy->hash, SEG_AT_START, NULL, now);
 		seg_rulebook_free(book);
 	}
@@ -86,14 +88,15 @@ static bool start_from_file(struct seg_engine *engine, time_t now)
 
 	if (!book) {
 		seg_rulebook_first_error(&failed, line, sizeof(line));
-		seg_engine_say_why(engine, "%s", line);
+		seg_engine_say_why(
+			engine, "%s; `segctl check %s` names all mistakes, `segctl apply` puts it in force",
+			line, engine->options.policy_file);
 		seg_change_refuse(engine, &failed, NULL, NULL, SEG_AT_START, NULL, now);
 		seg_diags_fini(&failed);
 		return false;
 	}
 	if (!may_boot(engine, book)) {
-		seg_engine_say_why(engine, "%s was rolled back or never confirmed: apply it again",
-				   engine->options.policy_file);
+		seg_change_say_not_to_boot(engine);
 		seg_rulebook_free(book);
 		return false;
 	}
@@ -133,7 +136,10 @@ static bool start_pending(struct seg_engine *engine, bool found, time_t now)
 
 	if (found && now < engine->state.confirm_until)
 		return start_from_store(engine, from, now);
-	seg_engine_say_why(engine, "version %u was not confirmed", from);
+	seg_engine_say_why(engine,
+			   "version %u was not confirmed, and none before it can come back: "
+			   "`segctl apply` puts in force what %s says",
+			   from, engine->options.policy_file);
 	if (!start_from_store(engine, engine->state.confirmed, now))
 		return false;
 	seg_change_went_back(engine, from, engine->state.confirmed, NULL, "not confirmed before the restart",

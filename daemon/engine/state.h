@@ -224,6 +224,7 @@ int seg_change_give_version(struct seg_engine *engine, struct seg_rulebook *book
 void seg_change_save_again(struct seg_engine *engine, time_t now);
 /* What booted, or stands already, is confirmed as the version that it has. */
 void seg_change_stands(struct seg_engine *engine, const struct seg_deed *deed, time_t at, time_t now);
+void seg_change_say_not_to_boot(struct seg_engine *engine); /* why, of the policy file */
 void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned version,
 			  const struct seg_request *request, const char *why, time_t now);
 

@@ -894,11 +894,20 @@ START_TEST(test_confirmed_too_late)
 
 	apply_pending();
 	pass(121);
+	if (_i) { /* what was refused since, or a new life, changes nothing of it */
+		write_policy("nonsense\n", "", "");
+		seg_engine_apply(w.engine, &request, &out);
+		json_decref(out);
+		die();
+		begin();
+	}
 	ck_assert_int_lt(seg_engine_confirm(w.engine, &request, &out), 0);
 	ck_assert_str_eq(json_string_value(json_object_get(out, "code")), "nothing-pending");
 	ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(out, "message")),
 				     "version 2 was not confirmed in time: version 1 came back at "));
 	json_decref(out);
+	if (_i)
+		return;
 	json_decref(call(seg_engine_rollback, json_pack("{s:i}", "version", 1), NULL));
 	ck_assert_int_lt(seg_engine_confirm(w.engine, &request, &out), 0);
 	ck_assert_str_eq(json_string_value(json_object_get(out, "message")), "no policy waits for a confirmation");
@@ -912,11 +921,55 @@ START_TEST(test_file_of_what_was_rolled_back)
 	apply_pending();
 	ck_assert(status_says(NULL));
 	pass(121);
-	ck_assert(status_says("version 2 was rolled back: what "));
+	ck_assert(status_says("version 2 was not confirmed in time and version 1 is in force again: what "));
 	if (_i)
 		write_policy(web, dns, office);
 	json_decref(call(seg_engine_apply, NULL, NULL));
 	ck_assert(status_says(NULL));
+}
+END_TEST
+
+/* So is the file that was not confirmed before a restart, unless it says what came back. */
+START_TEST(test_not_confirmed_before_the_restart)
+{
+	apply_pending();
+	die();
+	fake_flush(&w.kernel); /* a reboot */
+	if (_i)
+		write_policy(web, dns, office);
+	begin();
+	ck_assert_uint_ne(mark_of("DNS"), 0);
+	ck_assert(status_says(
+		_i ? NULL : "version 2 was not confirmed in time and version 1 is in force again: what "));
+	ck_assert(_i || status_says("segctl apply"));
+}
+END_TEST
+
+START_TEST(test_rolled_back_by_hand)
+{
+	begin();
+	write_policy(web, "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	json_decref(call(seg_engine_rollback, NULL, NULL));
+	ck_assert(status_says("version 2 was rolled back and version 1 is in force: what "));
+}
+END_TEST
+
+/* A reason that is none any more is not said of what stays in force. */
+START_TEST(test_nothing_to_go_back_to)
+{
+	unlink(w.policy);
+	begin();
+	ck_assert(status_says("segctl check"));
+	write_policy(web, "", "");
+	json_decref(call(seg_engine_apply, json_pack("{s:i}", "confirm-within", 120), NULL));
+	w.kernel.refuse = ENOMEM;
+	pass(121);
+	ck_assert(status_says(NULL));
+	w.kernel.refuse = 0;
+	pass(5);
+	ck_assert_str_eq(seg_engine_state(w.engine), "sealed");
+	ck_assert(status_says("version 1 was not confirmed, and there was none before it: `segctl apply`"));
 }
 END_TEST
 
@@ -3319,8 +3372,11 @@ int main(void)
 	tcase_add_loop_test(tcase, test_goes_back_in_time_whatever_the_clock_says, 0, 3);
 	tcase_add_loop_test(tcase, test_went_back_and_history_lost, 0, 2);
 	tcase_add_test(tcase, test_rolled_back_and_not_written);
-	tcase_add_test(tcase, test_confirmed_too_late);
+	tcase_add_loop_test(tcase, test_confirmed_too_late, 0, 2);
 	tcase_add_loop_test(tcase, test_file_of_what_was_rolled_back, 0, 2);
+	tcase_add_loop_test(tcase, test_not_confirmed_before_the_restart, 0, 2);
+	tcase_add_test(tcase, test_rolled_back_by_hand);
+	tcase_add_test(tcase, test_nothing_to_go_back_to);
 	tcase_add_test(tcase, test_file_of_what_came_back);
 	tcase_add_test(tcase, test_first_confirmed_too_late);
 	tcase_add_test(tcase, test_confirmed_stays);
