@@ -43,7 +43,6 @@ static int run_apply(const struct segctl *ctl, int argc, char **argv)
 						{"ticket", &ticket, NULL},
 						{"force", NULL, &force},
 						{0}};
-	char session[SEGCTL_SESSION_STRLEN];
 	long long seconds;
 	json_t *parameters;
 	int n = segctl_options(ctl, &command_apply, argc, argv, options, &file, 0, 1);
@@ -65,10 +64,7 @@ static int run_apply(const struct segctl *ctl, int argc, char **argv)
 		json_object_set_new(parameters, "comment", segctl_json_text(comment));
 	if (ticket)
 		json_object_set_new(parameters, "ticket", segctl_json_text(ticket));
-	if (force)
-		json_object_set_new(parameters, "force", json_true());
-	if (segctl_session(session))
-		json_object_set_new(parameters, "session", segctl_json_text(session));
+	segctl_session_put(parameters, force);
 	return segctl_call_show(ctl, "Apply", parameters, show_applied);
 }
 

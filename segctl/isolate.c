@@ -5,6 +5,7 @@
 #include "base/i18n.h"
 #include "client.h"
 #include "options.h"
+#include "session.h"
 #include "table.h"
 
 static void add_row(struct segctl_table *table, const json_t *one)
@@ -35,7 +36,9 @@ static void show(const struct segctl *ctl, const json_t *answer)
 static int run_isolate(const struct segctl *ctl, int argc, char **argv)
 {
 	const char *duration = NULL, *reason = NULL, *target;
-	const struct segctl_option options[] = {{"for", &duration, NULL}, {"reason", &reason, NULL}, {0}};
+	bool force = false;
+	const struct segctl_option options[] = {
+		{"for", &duration, NULL}, {"reason", &reason, NULL}, {"force", NULL, &force}, {0}};
 	long long seconds;
 	json_t *parameters;
 
@@ -51,17 +54,19 @@ static int run_isolate(const struct segctl *ctl, int argc, char **argv)
 			       segctl_json_text(reason));
 	if (duration)
 		json_object_set_new(parameters, "for", json_integer(seconds));
+	segctl_session_put(parameters, force);
 	return segctl_call_show(ctl, "Isolate", parameters, show);
 }
 
 const struct command command_isolate = {
 	.name = "isolate",
-	.arguments = "HOST|ZONE [--for DURATION] --reason TEXT",
+	.arguments = "HOST|ZONE [--for DURATION] --reason TEXT [--force]",
 	.run = run_isolate,
 	.summary = N_("cut a host or a zone off at once"),
 	.details = N_("  HOST, ZONE      the id of a host or a zone of the policy, or an address\n"
 		      "  --for DURATION  so long (30m, 2h, 1d); else until `segctl release`\n"
 		      "  --reason TEXT   goes into the audit trail\n"
+		      "  --force         even where it cuts the SSH session you work in\n"
 		      "\n"
 		      "  segctl isolate 10.2.1.9 --for 2h --reason 'malware suspected'\n"),
 };

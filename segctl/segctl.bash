@@ -55,7 +55,7 @@ _segctl_options()
 	disarm) echo --yes ;;
 	explain) echo --policy --in --mac --at ;;
 	flows) echo --zone ;;
-	isolate) echo --for --reason ;;
+	isolate) echo --for --reason --force ;;
 	matrix) echo --policy ;;
 	permits) echo --unused ;;
 	report) echo --from --until ;;

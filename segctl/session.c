@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "output.h"
 
 #define VARIABLE "SSH_CONNECTION="
 #define GENERATIONS 32
@@ -68,4 +69,14 @@ bool segctl_session(char session[static SEGCTL_SESSION_STRLEN])
 			return true;
 	}
 	return false;
+}
+
+void segctl_session_put(json_t *parameters, bool force)
+{
+	char session[SEGCTL_SESSION_STRLEN];
+
+	if (force)
+		json_object_set_new(parameters, "force", json_true());
+	if (segctl_session(session))
+		json_object_set_new(parameters, "session", segctl_json_text(session));
 }

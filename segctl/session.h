@@ -2,6 +2,7 @@
 #ifndef SEGCTL_SESSION_H
 #define SEGCTL_SESSION_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 /*
@@ -11,5 +12,7 @@
  */
 #define SEGCTL_SESSION_STRLEN 128
 bool segctl_session(char session[static SEGCTL_SESSION_STRLEN]);
+/* "session", where there is one, and "force". */
+void segctl_session_put(json_t *parameters, bool force);
 
 #endif

@@ -311,33 +311,6 @@ static json_t *applied_document(struct seg_engine *engine, bool unchanged)
 	return document;
 }
 
-/* Would the new policy cut the caller's own SSH session? session: "client port server port". */
-static bool cuts_session(struct seg_engine *engine, const struct seg_rulebook *book, const char *session,
-			 time_t now)
-{
-	struct seg_packet packet = {.proto = 6, .dport = 22};
-	char client[SEG_ADDR_STRLEN + 1], server[SEG_ADDR_STRLEN + 1];
-	struct seg_closure closure;
-	struct seg_arena *arena;
-	unsigned sport, dport;
-	bool cuts;
-
-	if (!session || sscanf(session, "%46s %u %46s %u", client, &sport, server, &dport) != 4 ||
-	    !seg_addr_parse(client, strlen(client), &packet.src) ||
-	    !seg_addr_parse(server, strlen(server), &packet.dst) || sport > 65535 || dport > 65535)
-		return false;
-	if (seg_engine_is_gateway(engine, packet.src)) /* from the gateway to itself: not judged */
-		return false;
-	packet.sport = (uint16_t)sport;
-	packet.dport = (uint16_t)dport;
-	packet.no_mac = true;
-	arena = seg_arena_new();
-	seg_emergency_close(engine, book->policy, arena, &closure);
-	cuts = !seg_classify_closed(book->policy, book->index, &engine->links.gateway, &closure, &packet, now).permit;
-	seg_arena_free(arena);
-	return cuts;
-}
-
 /* Commits a candidate that was stored; on failure the state is what it was. */
 static int apply_candidate(struct seg_engine *engine, struct seg_rulebook *book, const struct wish *wish,
 			   const struct seg_request *request, struct seg_diags *diags,
@@ -479,7 +452,7 @@ int seg_engine_apply(struct seg_engine *engine, const struct seg_request *reques
 		seg_rulebook_free(book);
 		return apply_again(engine, &wish, request, out);
 	}
-	if (!wish.force && cuts_session(engine, book, wish.session, request->now)) {
+	if (!wish.force && seg_emergency_cuts_session(engine, book, wish.session, request->now)) {
 		seg_rulebook_free(book);
 		return seg_answer_error(
 			out, -EPERM, "would-cut-session",

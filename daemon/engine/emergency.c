@@ -128,6 +128,33 @@ void seg_emergency_close(const struct seg_engine *engine, const struct seg_polic
 	json_decref(closes);
 }
 
+bool seg_emergency_cuts_session(struct seg_engine *engine, const struct seg_rulebook *book,
+				const char *session, time_t now)
+{
+	struct seg_packet packet = {.proto = 6, .dport = 22};
+	char client[SEG_ADDR_STRLEN + 1], server[SEG_ADDR_STRLEN + 1];
+	struct seg_closure closure;
+	struct seg_arena *arena;
+	unsigned sport, dport;
+	bool cuts;
+
+	if (!book || !session || sscanf(session, "%46s %u %46s %u", client, &sport, server, &dport) != 4 ||
+	    !seg_addr_parse(client, strlen(client), &packet.src) ||
+	    !seg_addr_parse(server, strlen(server), &packet.dst) || sport > 65535 || dport > 65535)
+		return false;
+	if (seg_engine_is_gateway(engine, packet.src)) /* from the gateway to itself: not judged */
+		return false;
+	packet.sport = (uint16_t)sport;
+	packet.dport = (uint16_t)dport;
+	packet.no_mac = true;
+	arena = seg_arena_new();
+	seg_emergency_close(engine, book->policy, arena, &closure);
+	cuts = !seg_classify_closed(book->policy, book->index, &engine->links.gateway, &closure, &packet, now)
+			.permit;
+	seg_arena_free(arena);
+	return cuts;
+}
+
 /* The addresses behind the names, in case a later policy does not know them. */
 static void remember(struct seg_isolation *one, const struct seg_policy *policy, struct seg_arena *arena)
 {
@@ -298,12 +325,15 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	const char *target = json_string_value(json_object_get(request->params, "target"));
 	const char *reason = json_string_value(json_object_get(request->params, "reason"));
 	json_int_t seconds = json_integer_value(json_object_get(request->params, "for"));
+	const char *session = json_string_value(json_object_get(request->params, "session"));
+	bool force = json_is_true(json_object_get(request->params, "force")), cuts;
 	struct seg_revocation *revoked = NULL;
 	struct seg_isolation *one, before = {0};
 	int r = isolate_refusal(engine, target, reason, seconds, out);
 
 	if (r)
 		return r;
+	force |= seg_emergency_cuts_session(engine, engine->running, session, request->now); /* not by this */
 	one = find(engine, target);
 	if (one)
 		before = *one;
@@ -314,7 +344,8 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	one->until = seconds ? request->now + seconds : 0;
 	one->uid = request->uid;
 	snprintf(one->reason, sizeof(one->reason), "%s", reason);
-	r = put_in_force(engine, "isolated", request->now, &revoked);
+	cuts = !force && seg_emergency_cuts_session(engine, engine->running, session, request->now);
+	r = cuts ? -EPERM : put_in_force(engine, "isolated", request->now, &revoked);
 	one = find(engine, target);
 	if (r) {
 		free(one->range);
@@ -323,6 +354,12 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 		else
 			take_out(engine, one);
 		seg_emergency_resolve(engine, policy_of(engine));
+		if (cuts)
+			return seg_answer_error(
+				out, r, "would-cut-session",
+				"this would cut your own SSH session (%s), and %s is not isolated; "
+				"if it shall be, say --force",
+				session, target);
 		return seg_answer_error(out, r, "kernel", "%s is not isolated: %s", target, strerror(-r));
 	}
 	free(before.range);

@@ -222,7 +222,7 @@ int seg_engine_apply(struct seg_engine *engine, const struct seg_request *reques
 int seg_engine_confirm(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 /* {version, comment} */
 int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *request, json_t **out);
-/* {target, for: seconds, reason} */
+/* {target, for: seconds, reason, force, session} */
 int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *request, json_t **out);
 /* {target} */
 int seg_engine_release(struct seg_engine *engine, const struct seg_request *request, json_t **out);

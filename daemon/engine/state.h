@@ -382,6 +382,10 @@ void seg_emergency_resolve(struct seg_engine *engine, const struct seg_policy *p
 /* The same against another policy, for questions about it. */
 void seg_emergency_close(const struct seg_engine *engine, const struct seg_policy *policy, struct seg_arena *arena,
 			 struct seg_closure *closure);
+/* Is the caller's own SSH session cut by a policy, NULL: none, together with what is isolated and staged?
+ * session: SSH_CONNECTION, "client port server port"; NULL. */
+bool seg_emergency_cuts_session(struct seg_engine *engine, const struct seg_rulebook *book,
+				const char *session, time_t now);
 json_t *seg_json_isolated(struct seg_engine *engine);
 time_t seg_emergency_tick(struct seg_engine *engine, time_t now);
 bool seg_engine_is_isolated(const struct seg_engine *engine, seg_addr addr); /* a host; the gateway never */

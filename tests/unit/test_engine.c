@@ -2787,6 +2787,53 @@ START_TEST(test_isolate)
 }
 END_TEST
 
+static const char *explained(const char *src, const char *dst, const char *proto)
+{
+	static char text[32];
+	json_t *out = call(seg_engine_explain,
+			   json_pack("{s:s, s:s, s:s}", "src", src, "dst", dst, "proto", proto), NULL);
+
+	snprintf(text, sizeof(text), "%s", json_string_value(json_object_get(out, "reason")));
+	json_decref(out);
+	return text;
+}
+
+/* Neither by its zone nor by its host, unless that is said; what is not open cannot be cut. */
+START_TEST(test_isolation_spares_the_own_session)
+{
+	static const char ssh[] =
+		"  - {id: SSH, class: operations, from: lg, to: gateway, service: [tcp/22]}\n";
+	static const char *const target[] = {"lg", "clerk", "10.2.0.0/28"};
+	const char *session = "10.2.0.5 50000 10.2.0.1 22", *code;
+	json_t *out;
+
+	write_policy(ssh, web, "");
+	begin();
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_ptr_null(call(
+			seg_engine_isolate,
+			json_pack("{s:s, s:s, s:s}", "target", target[i], "reason", "x", "session", session),
+			&code));
+		ck_assert_str_eq(code, "would-cut-session");
+	}
+	out = call(seg_engine_isolated, NULL, NULL);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "isolated")), 0);
+	json_decref(out);
+	ck_assert_str_eq(explained("10.2.0.5", "10.2.0.1", "tcp/22"), "permit");
+	json_decref(call(seg_engine_isolate,
+			 json_pack("{s:s, s:s, s:s}", "target", "mn", "reason", "x", "session", session),
+			 NULL));
+	json_decref(call(seg_engine_isolate,
+			 json_pack("{s:s, s:s, s:s, s:b}", "target", "lg", "reason", "x", "session", session,
+				   "force", 1),
+			 NULL));
+	ck_assert_str_eq(explained("10.2.0.5", "10.2.0.1", "tcp/22"), "isolated");
+	json_decref(call(seg_engine_isolate,
+			 json_pack("{s:s, s:s, s:s}", "target", "clerk", "reason", "x", "session", session),
+			 NULL));
+}
+END_TEST
+
 static const char *state_of(const char *permit)
 {
 	static char text[16];
@@ -2795,17 +2842,6 @@ static const char *state_of(const char *permit)
 
 	ck_assert_ptr_nonnull(one);
 	snprintf(text, sizeof(text), "%s", json_string_value(json_object_get(one, "state")));
-	json_decref(out);
-	return text;
-}
-
-static const char *explained(const char *src, const char *dst, const char *proto)
-{
-	static char text[32];
-	json_t *out = call(seg_engine_explain, json_pack("{s:s, s:s, s:s}", "src", src, "dst", dst, "proto", proto),
-			   NULL);
-
-	snprintf(text, sizeof(text), "%s", json_string_value(json_object_get(out, "reason")));
 	json_decref(out);
 	return text;
 }
@@ -3457,6 +3493,7 @@ int main(void)
 	tcase_add_test(tcase, test_usage_of_what_left_unseen);
 	tcase_add_test(tcase, test_usage_of_what_comes_back);
 	tcase_add_test(tcase, test_isolate);
+	tcase_add_test(tcase, test_isolation_spares_the_own_session);
 	tcase_add_test(tcase, test_stage_of_permits);
 	tcase_add_test(tcase, test_stage_of_a_zone);
 	tcase_add_test(tcase, test_isolation_outlives_the_name);
