@@ -250,7 +250,7 @@ static int kernel_unmark(void *kernel, const struct seg_flow *flow, size_t n)
 }
 
 static int kernel_bypass(void *kernel, const char *const *interface, size_t interfaces,
-			 void (*each)(void *context, const char *text), void *context)
+			 void (*each)(void *context, json_t *sentence), void *context)
 {
 	int r = seg_bypass_find(interface, interfaces, each, context);
 

@@ -162,15 +162,6 @@ static json_t *status_ending(struct seg_engine *engine, time_t now)
 	return list;
 }
 
-static json_t *status_bypass(struct seg_engine *engine, time_t now)
-{
-	json_t *list = json_array();
-
-	seg_engine_look_for_bypass(engine, now);
-	json_array_extend(list, engine->bypass);
-	return list;
-}
-
 static json_t *texts_of(const json_t *sentences)
 {
 	json_t *list = json_array();
@@ -252,6 +243,7 @@ static int tell_status(struct seg_engine *engine, const struct seg_request *requ
 	struct seg_kernel_facts facts = {0};
 	json_t *document = json_object(), *sentences, *unsaved = unsaved_sentences(engine);
 
+	seg_engine_look_for_bypass(engine, request->now);
 	engine->ops->facts(engine->kernel, &facts);
 	json_object_set_new(document, "state", json_string(seg_engine_state(engine)));
 	json_object_set_new(document, "reason", seg_json_text(engine->why));
@@ -273,11 +265,12 @@ static int tell_status(struct seg_engine *engine, const struct seg_request *requ
 			    json_pack("{s:i, s:i, s:I, s:I}", "connected", (int)facts.clients, "watching",
 				      (int)facts.watchers, "refused", (json_int_t)facts.clients_refused, "dropped",
 				      (json_int_t)facts.clients_dropped));
-	json_object_set_new(document, "bypass", status_bypass(engine, request->now));
+	json_object_set_new(document, "bypass", texts_of(engine->bypass));
 	sentences = gateway_differences(engine);
 	json_object_set_new(document, "gateway", texts_of(sentences));
 	json_object_set_new(document, "unsaved", texts_of(unsaved));
 	json_array_extend(sentences, unsaved);
+	json_array_extend(sentences, engine->bypass);
 	json_decref(unsaved);
 	if (engine->said)
 		json_array_append(sentences, engine->said);
@@ -458,6 +451,16 @@ static json_t *finding(const char *kind, const char *object, const char *detail)
 	return json_pack("{s:s, s:o, s:s}", "kind", kind, "object", seg_json_text(object), "detail", detail);
 }
 
+static void add_findings(json_t *list, const char *kind, const json_t *sentences)
+{
+	for (size_t i = 0; i < json_array_size(sentences); i++) {
+		char *detail = seg_sentence_text(json_array_get(sentences, i));
+
+		json_array_append_new(list, finding(kind, NULL, detail));
+		free(detail);
+	}
+}
+
 static json_t *checked_json(const struct seg_plan *image)
 {
 	json_int_t elements = 0, rules = 0;
@@ -475,7 +478,7 @@ int seg_engine_verify(struct seg_engine *engine, const struct seg_request *reque
 	struct seg_findings findings = {.arena = seg_arena_new()};
 	struct seg_kernel_facts facts = {0};
 	struct seg_plan *image = NULL, *want;
-	json_t *list, *gateway;
+	json_t *list, *sentences;
 	bool equal;
 	int r = engine->ops->read(engine->kernel, &image);
 
@@ -498,18 +501,12 @@ int seg_engine_verify(struct seg_engine *engine, const struct seg_request *reque
 		json_array_append_new(list, finding("unowned", "table inet segd",
 						    "this kernel offers no owner with persist: others can change it, and are answered"));
 	seg_engine_look_for_bypass(engine, request->now);
-	for (size_t i = 0; i < json_array_size(engine->bypass); i++)
-		json_array_append_new(list, finding("bypass", NULL,
-						    json_string_value(json_array_get(engine->bypass, i))));
-	gateway = gateway_differences(engine);
-	for (size_t i = 0; i < json_array_size(gateway); i++) {
-		char *detail = seg_sentence_text(json_array_get(gateway, i));
-
-		json_array_append_new(list, finding("gateway-address", NULL, detail));
-		free(detail);
-	}
+	sentences = gateway_differences(engine);
+	add_findings(list, "bypass", engine->bypass);
+	add_findings(list, "gateway-address", sentences);
+	json_array_extend(sentences, engine->bypass);
 	*out = json_pack("{s:b, s:b, s:o, s:o, s:o}", "equal", equal, "observing", engine->options.observe,
-			 "findings", list, "checked", checked_json(image), "sentences", gateway);
+			 "findings", list, "checked", checked_json(image), "sentences", sentences);
 	seg_plan_free(want);
 	seg_plan_free(image);
 	seg_arena_free(findings.arena);

@@ -8,6 +8,9 @@
 
 #include "state.h"
 
+#include <stdlib.h>
+
+#include "control/sentence.h"
 #include "plan/diff.h"
 #include "plan/rule.h"
 
@@ -153,32 +156,32 @@ void seg_hands_tick(struct seg_engine *engine, time_t now)
 
 /* Ways round them. */
 
-static bool has_text(const json_t *list, const json_t *text)
+static bool has_sentence(const json_t *list, const json_t *sentence)
 {
 	size_t i;
 	json_t *one;
 
 	json_array_foreach(list, i, one)
 	{
-		if (json_equal(one, text))
+		if (json_equal(one, sentence))
 			return true;
 	}
 	return false;
 }
 
-/* Told with whoever did it; the next look round need not tell it again. */
-static void say_bypass(struct seg_engine *engine, const struct seg_nft_transaction *transaction, time_t now)
+/* transaction: whose doing it is; NULL: not known. */
+static void say_bypass(struct seg_engine *engine, const json_t *sentence,
+		       const struct seg_nft_transaction *transaction, time_t now)
 {
-	json_t *text = json_string(transaction->bypass);
+	char *text = seg_sentence_text(sentence);
 	struct seg_alert alert;
 
 	seg_say_begin(engine, &alert, "bypass", SEG_CRIT, now);
-	seg_alert_text(&alert, "reason", transaction->bypass);
-	say_who(&alert, transaction);
+	seg_alert_text(&alert, "reason", text);
+	if (transaction)
+		say_who(&alert, transaction);
 	seg_say_send(engine, &alert);
-	if (!has_text(engine->bypass, text))
-		json_array_append(engine->bypass, text);
-	json_decref(text);
+	free(text);
 }
 
 /* The existing interfaces of the policy's zones. */
@@ -197,16 +200,15 @@ static const char **zone_interfaces(const struct seg_engine *engine, struct seg_
 	return name;
 }
 
-static void add_bypass(void *context, const char *text)
+static void add_bypass(void *context, json_t *sentence)
 {
-	json_array_append_new(context, json_string(text));
+	json_array_append_new(context, sentence);
 }
 
 void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 {
 	struct seg_arena *arena = seg_arena_new();
 	json_t *found = json_array(), *one;
-	struct seg_alert alert;
 	size_t n, i;
 	const char **name = zone_interfaces(engine, arena, &n);
 
@@ -214,11 +216,8 @@ void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 	seg_arena_free(arena);
 	json_array_foreach(found, i, one)
 	{
-		if (has_text(engine->bypass, one))
-			continue;
-		seg_say_begin(engine, &alert, "bypass", SEG_CRIT, now);
-		seg_alert_text(&alert, "reason", json_string_value(one));
-		seg_say_send(engine, &alert);
+		if (!has_sentence(engine->bypass, one))
+			say_bypass(engine, one, NULL, now);
 	}
 	json_decref(engine->bypass);
 	engine->bypass = found;
@@ -241,8 +240,12 @@ void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_tran
 		look_for_changes(engine, now);
 		return;
 	}
-	if (transaction->bypass[0])
-		say_bypass(engine, transaction, now);
+	if (transaction->bypass) {
+		say_bypass(engine, transaction->bypass, transaction, now);
+		if (!has_sentence(engine->bypass,
+				  transaction->bypass)) /* the next look need not tell it again */
+			json_array_append(engine->bypass, transaction->bypass);
+	}
 	if (transaction->ours || transaction->keeper) {
 		say_tampered(engine, transaction, now);
 		repair(engine, now);

@@ -116,7 +116,7 @@ struct seg_engine {
 	struct seg_arena *closure_arena;
 	struct seg_closure closure;      /* what is isolated and staged out, resolved against running */
 
-	json_t *bypass; /* what could go round us, as last looked at: texts */
+	json_t *bypass; /* what could go round us, as last looked at: sentences */
 	time_t next_window, next_usage, next_save, next_repair, next_look, next_refresh, next_rollback;
 	bool pressed[2]; /* conntrack-pressure said at 80, 95 % */
 	uint64_t tampered, restored; /* how often each was said */

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "base/strbuf.h"
+#include "control/sentence.h"
 #include "kernel/links.h"
 #include "kernel/netlink.h"
 #include "kernel/sysctl.h"
@@ -24,14 +26,7 @@ struct search {
 	struct mnl_socket *sock;
 	const struct seg_link *link;
 	size_t links;
-	struct seg_strbuf text;
 };
-
-static void say(struct search *s)
-{
-	s->each(s->context, seg_strbuf_text(&s->text));
-	seg_strbuf_reset(&s->text);
-}
 
 static bool ours(const struct search *s, const struct seg_link *link)
 {
@@ -49,9 +44,8 @@ static void xdp(struct search *s)
 	for (size_t i = 0; i < s->links; i++) {
 		if (!s->link[i].xdp || !ours(s, &s->link[i]))
 			continue;
-		seg_strbuf_printf(&s->text, "an XDP program on %s can pass packets on unjudged",
-				  s->link[i].name);
-		say(s);
+		s->each(s->context, seg_sentence_new("an XDP program on %s can pass packets on unjudged",
+						     s->link[i].name));
 	}
 }
 
@@ -107,11 +101,10 @@ static int filters_at(struct search *s, const struct seg_link *link, uint16_t si
 	/* The interface, or its qdisc, went away meanwhile. */
 	if (error == -ENODEV || error == -EINVAL || error == -ENOENT)
 		error = 0;
-	if (!error && kinds.len) {
-		seg_strbuf_printf(&s->text, "tc filters (%s) on the %s of %s can redirect packets unjudged",
-				  seg_strbuf_text(&kinds), side_name, link->name);
-		say(s);
-	}
+	if (!error && kinds.len)
+		s->each(s->context,
+			seg_sentence_new("tc filters (%s) on the %s of %s can redirect packets unjudged",
+					 seg_strbuf_text(&kinds), side_name, link->name));
 	seg_strbuf_fini(&kinds);
 	return error;
 }
@@ -176,13 +169,10 @@ static void bridge(struct search *s, const struct seg_link *bridge_link, const c
 			continue;
 		seg_strbuf_printf(&ports, "%s%s", n++ ? ", " : "", s->link[i].name);
 	}
-	if (n > 1) {
-		seg_strbuf_printf(&s->text,
-				  "%s are ports of the bridge %s and %s is off: ", seg_strbuf_text(&ports),
-				  bridge_link->name, off);
-		seg_strbuf_add(&s->text, "frames between them go unjudged");
-		say(s);
-	}
+	if (n > 1)
+		s->each(s->context, seg_sentence_new("%s are ports of the bridge %s and %s is off: "
+						     "frames between them go unjudged",
+						     seg_strbuf_text(&ports), bridge_link->name, off));
 	seg_strbuf_fini(&ports);
 }
 
@@ -229,9 +219,10 @@ static void source_routes(struct search *s)
 		for (size_t j = 0; ours(s, &s->link[i]) && j < sizeof(wanted) / sizeof(wanted[0]); j++) {
 			if (!on_interface(wanted[j].family, s->link[i].name, wanted[j].setting))
 				continue;
-			seg_strbuf_printf(&s->text, "%s of %s is on: ", wanted[j].setting, s->link[i].name);
-			seg_strbuf_add(&s->text, "packets to the gateway can name another way to go on");
-			say(s);
+			s->each(s->context,
+				seg_sentence_new("%s of %s is on: "
+						 "packets to the gateway can name another way to go on",
+						 wanted[j].setting, s->link[i].name));
 		}
 	}
 }
@@ -241,10 +232,10 @@ static void source_routes(struct search *s)
 static void conntrack_settings(struct search *s)
 {
 	static const struct {
-		const char *name, *effect;
+		const char *name, *format;
 	} wanted[] = {
-		{"nf_conntrack_events", "flows can begin unseen"},
-		{"nf_conntrack_acct", "flows are not counted"},
+		{"nf_conntrack_events", N_("%s is %ld, not 1: flows can begin unseen")},
+		{"nf_conntrack_acct", N_("%s is %ld, not 1: flows are not counted")},
 	};
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
@@ -254,8 +245,7 @@ static void conntrack_settings(struct search *s)
 		strcat(name, wanted[i].name);
 		if (seg_sysctl_read(name, &value) || value == 1)
 			continue;
-		seg_strbuf_printf(&s->text, "%s is %ld, not 1: %s", wanted[i].name, value, wanted[i].effect);
-		say(s);
+		s->each(s->context, seg_sentence_new(wanted[i].format, wanted[i].name, value));
 	}
 }
 
@@ -302,7 +292,6 @@ int seg_bypass_find(const char *const *interface, size_t n, seg_bypass_fn each, 
 	conntrack_settings(&s);
 	mnl_socket_close(s.sock);
 out:
-	seg_strbuf_fini(&s.text);
 	seg_links_close(links);
 	return error;
 }

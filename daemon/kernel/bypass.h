@@ -7,14 +7,15 @@
  * nf_tables: XDP programs and tc filters on the zones' interfaces, bridged ports,
  * packets that name their own route, conntrack settings. What other tables do is nft_monitor.h's.
  *
- * States facts, one sentence each, in English and always the same for the same fact, so
+ * States facts, one sentence each (control/sentence.h), always the same for the same fact, so
  * that the caller can tell new ones. That forwarding is off is not one: nothing passes then.
  * Programs attached by bpf links (tcx) are not visible to netlink.
  */
 
+#include <jansson.h>
 #include <stddef.h>
 
-typedef void (*seg_bypass_fn)(void *context, const char *finding);
+typedef void (*seg_bypass_fn)(void *context, json_t *finding); /* takes it over */
 /* interface: existing interfaces of zones. 0, or -errno: it could not be found out. */
 int seg_bypass_find(const char *const *interface, size_t n, seg_bypass_fn each, void *context);
 

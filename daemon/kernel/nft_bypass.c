@@ -9,6 +9,8 @@
 #include <linux/netfilter/xt_connmark.h>
 #include <string.h>
 
+#include "base/i18n.h"
+#include "control/sentence.h"
 #include "kernel/nft_monitor.h"
 #include "kernel/nft_wire.h"
 
@@ -75,15 +77,22 @@ static int64_t expr_number(const struct nlattr *expr, uint16_t type)
 }
 
 enum way { NO_WAY, FLOWTABLE, NOTRACK, FORWARDS, COPIES, SENDS_ELSEWHERE, SETS_MARK, REWRITES, SILENCES };
-static const char *const way_text[] = {
-	[FLOWTABLE] = "hands flows to a flowtable, and their packets pass unjudged",
-	[NOTRACK] = "takes packets out of connection tracking",
-	[FORWARDS] = "forwards packets from where they come in, unjudged",
-	[COPIES] = "sends copies of packets elsewhere, unjudged",
-	[SENDS_ELSEWHERE] = "sends flows elsewhere than they were for (dnat)",
-	[SETS_MARK] = "sets the conntrack mark, by which open flows are judged",
-	[REWRITES] = "rewrites addresses or ports of packets, by which they are judged",
-	[SILENCES] = "chooses the events of flows, so that they can begin unseen",
+/* Its chain, and its table's family and name. */
+static const char *const way_format[] = {
+	[FLOWTABLE] = N_("a rule in chain %s of table %s %s hands flows to a flowtable, and their packets "
+			 "pass unjudged"),
+	[NOTRACK] = N_("a rule in chain %s of table %s %s takes packets out of connection tracking"),
+	[FORWARDS] =
+		N_("a rule in chain %s of table %s %s forwards packets from where they come in, unjudged"),
+	[COPIES] = N_("a rule in chain %s of table %s %s sends copies of packets elsewhere, unjudged"),
+	[SENDS_ELSEWHERE] =
+		N_("a rule in chain %s of table %s %s sends flows elsewhere than they were for (dnat)"),
+	[SETS_MARK] = N_(
+		"a rule in chain %s of table %s %s sets the conntrack mark, by which open flows are judged"),
+	[REWRITES] = N_("a rule in chain %s of table %s %s rewrites addresses or ports of packets, by which "
+			"they are judged"),
+	[SILENCES] = N_("a rule in chain %s of table %s %s chooses the events of flows, so that they can "
+			"begin unseen"),
 };
 
 /* A rewritten time to live or DSCP sends nothing elsewhere; addresses, ports and MACs do. */
@@ -173,7 +182,7 @@ static enum way way_of_expr(const struct nlattr *expr)
 	return NO_WAY;
 }
 
-/* What the first such expression of a rule does; NULL. */
+/* What the first such expression of a rule does, as a format; NULL. */
 static const char *way_of(const struct nlattr *exprs)
 {
 	const struct nlattr *expr;
@@ -182,7 +191,7 @@ static const char *way_of(const struct nlattr *exprs)
 	seg_attr_each_nested(expr, exprs)
 		if (way == NO_WAY)
 			way = way_of_expr(expr);
-	return way_text[way];
+	return way_format[way];
 }
 
 /* Both messages have the table's name as attribute 1 and the chain's or flowtable's as 2. */
@@ -215,36 +224,37 @@ static bool is_ours(const struct nlmsghdr *nlh)
 	       strcmp(mnl_attr_get_str(table), SEG_TABLE) == 0;
 }
 
-static void print_where(const struct nlmsghdr *nlh, const char *what, struct seg_strbuf *out)
+static json_t *sentence_about(const char *format, const struct nlmsghdr *nlh)
 {
 	const struct nfgenmsg *header = mnl_nlmsg_get_payload(nlh);
+	struct seg_strbuf chain = {0}, table = {0};
+	json_t *sentence;
 
-	seg_strbuf_printf(out, "%s ", what);
-	print_name(nlh, NFTA_RULE_CHAIN, out);
-	seg_strbuf_printf(out, " of table %s ", seg_nft_family_name(header->nfgen_family));
-	print_name(nlh, NFTA_RULE_TABLE, out);
+	print_name(nlh, NFTA_RULE_CHAIN, &chain);
+	print_name(nlh, NFTA_RULE_TABLE, &table);
+	sentence = seg_sentence_new(format, seg_strbuf_text(&chain),
+				    seg_nft_family_name(header->nfgen_family), seg_strbuf_text(&table));
+	seg_strbuf_fini(&chain);
+	seg_strbuf_fini(&table);
+	return sentence;
 }
 
-bool seg_nft_bypass_of(const struct nlmsghdr *nlh, struct seg_strbuf *out)
+json_t *seg_nft_bypass_of(const struct nlmsghdr *nlh)
 {
 	const struct nlattr *exprs;
+	const char *way;
 
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg))
-		return false;
+		return NULL;
 	switch (nlh->nlmsg_type & 0xff) {
 	case NFT_MSG_NEWFLOWTABLE:
-		print_where(nlh, "flowtable", out);
-		seg_strbuf_add(out, " can let packets pass unjudged");
-		return true;
+		return sentence_about(N_("flowtable %s of table %s %s can let packets pass unjudged"), nlh);
 	case NFT_MSG_NEWRULE:
 		exprs = attr_of(nlh, NFTA_RULE_EXPRESSIONS);
-		if (!exprs || is_ours(nlh) || !way_of(exprs))
-			return false;
-		print_where(nlh, "a rule in chain", out);
-		seg_strbuf_printf(out, " %s", way_of(exprs));
-		return true;
+		way = exprs && !is_ours(nlh) ? way_of(exprs) : NULL;
+		return way ? sentence_about(way, nlh) : NULL;
 	default:
-		return false;
+		return NULL;
 	}
 }
 
@@ -258,11 +268,10 @@ struct search {
 static void take(void *context, const struct nlmsghdr *nlh)
 {
 	struct search *search = context;
-	struct seg_strbuf text = {0};
+	json_t *sentence = seg_nft_bypass_of(nlh);
 
-	if (seg_nft_bypass_of(nlh, &text))
-		search->each(search->context, seg_strbuf_text(&text));
-	seg_strbuf_fini(&text);
+	if (sentence)
+		search->each(search->context, sentence);
 }
 
 /* A sentence given twice because the dump began anew is the same sentence. */

@@ -13,12 +13,14 @@
  * Private to nft_monitor.c (what a transaction adds) and the search of what is there.
  */
 
+#include <jansson.h>
 #include <libmnl/libmnl.h>
 
 #include "base/strbuf.h"
 
-/* A sentence about a NEWRULE or NEWFLOWTABLE message that makes such a way; false: it makes none. */
-bool seg_nft_bypass_of(const struct nlmsghdr *nlh, struct seg_strbuf *out);
+/* A sentence (control/sentence.h) about a NEWRULE or NEWFLOWTABLE message that makes such a way; NULL: it
+ * makes none. The caller frees. */
+json_t *seg_nft_bypass_of(const struct nlmsghdr *nlh);
 
 /* Text from the kernel with everything but printable ASCII escaped as \xNN. */
 void seg_nft_escape(struct seg_strbuf *out, const char *text);

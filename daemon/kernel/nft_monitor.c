@@ -50,6 +50,7 @@ void seg_nft_monitor_close(struct seg_nft_monitor *monitor)
 	if (!monitor)
 		return;
 	mnl_socket_close(monitor->socket);
+	json_decref(monitor->open.bypass);
 	free(monitor);
 }
 
@@ -148,16 +149,14 @@ static void note_object(struct seg_nft_monitor *monitor, const struct nlmsghdr *
 	bool inet = header->nfgen_family == NFPROTO_INET;
 	bool ours = inet && strcmp(table, SEG_TABLE) == 0,
 	     keeper = inet && strcmp(table, SEG_KEEPER_TABLE) == 0;
-	struct seg_strbuf text = {0};
 
 	if (ours && !monitor->open.ours)
 		monitor->touched(monitor->context, nlh->nlmsg_pid);
 	monitor->open.ours |= ours;
 	monitor->open.keeper |= keeper;
 	tell(monitor, nlh, kind, ours || keeper);
-	if (!monitor->open.bypass[0] && seg_nft_bypass_of(nlh, &text))
-		copy_text(monitor->open.bypass, sizeof(monitor->open.bypass), &text);
-	seg_strbuf_fini(&text);
+	if (!monitor->open.bypass)
+		monitor->open.bypass = seg_nft_bypass_of(nlh);
 }
 
 static void note_process(struct seg_nft_transaction *open, const char *name)
@@ -188,6 +187,7 @@ static void note_generation(struct seg_nft_monitor *monitor, const struct nlmsgh
 
 static void forget(struct seg_nft_monitor *monitor)
 {
+	json_decref(monitor->open.bypass);
 	monitor->open = (struct seg_nft_transaction){0};
 	monitor->told_ours = false;
 }
@@ -211,8 +211,10 @@ static void read_message(struct seg_nft_monitor *monitor, const struct nlmsghdr 
 	}
 	note_generation(monitor, nlh);
 	closed = monitor->open;
+	monitor->open.bypass = NULL;
 	forget(monitor);
 	monitor->fn(monitor->context, &closed);
+	json_decref(closed.bypass);
 }
 
 int seg_nft_monitor_read(struct seg_nft_monitor *monitor)

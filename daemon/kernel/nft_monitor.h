@@ -12,6 +12,7 @@
  * mostly before the other hand's process ends, which holds it for long (nft_seal.c).
  */
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,8 +24,10 @@ struct seg_nft_transaction {
 	bool ours;              /* touches table inet segd */
 	bool keeper;            /* touches the keeper table */
 	char what[128];         /* "deleted chain forward of table inet segd", first change named, escaped */
-	char bypass[160];       /* a way round us that this transaction adds (flowtable, notrack, netdev fwd), else "" */
+	json_t *bypass; /* a way round us that it adds (flowtable, notrack, netdev fwd): a sentence, or NULL
+			 */
 };
+/* The transaction is good for the call alone. */
 typedef void (*seg_nft_monitor_fn)(void *context, const struct seg_nft_transaction *transaction);
 /* Once a transaction whose `ours` will be true, before it is told. */
 typedef void (*seg_nft_touched_fn)(void *context, uint32_t portid);
@@ -42,7 +45,7 @@ int seg_nft_monitor_read(struct seg_nft_monitor *monitor);
 
 
 /* The ways round us that the rules of all tables hold now, a sentence each, always the same for the same fact. */
-typedef void (*seg_nft_bypass_fn)(void *context, const char *finding);
+typedef void (*seg_nft_bypass_fn)(void *context, json_t *finding); /* takes it over */
 int seg_nft_find_bypass(seg_nft_bypass_fn each, void *context);
 
 #endif

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/sentence.h"
 #include "engine/engine.h"
 
 #define FAKE_FLOWS 12000
@@ -55,7 +56,7 @@ struct fake_kernel {
 	unsigned dumps;
 	struct seg_walk walk[FAKE_WALKS];
 	bool coming_round;
-	const char *bypass;
+	const char *bypass; /* an interface with a program of somebody's; NULL */
 	/* A reading in slices. */
 	struct seg_engine *engine; /* whose readings they are */
 	char counting[32];	   /* the set; "": none under way */
@@ -553,14 +554,14 @@ static int fake_unmark(void *kernel, const struct seg_flow *flow, size_t n)
 }
 
 static int fake_bypass(void *kernel, const char *const *interface, size_t interfaces,
-		       void (*each)(void *context, const char *text), void *context)
+		       void (*each)(void *context, json_t *sentence), void *context)
 {
 	const struct fake_kernel *fake = kernel;
 
 	(void)interface;
 	(void)interfaces;
 	if (fake->bypass)
-		each(context, fake->bypass);
+		each(context, seg_sentence_new("an XDP program on %s", fake->bypass));
 	return 0;
 }
 

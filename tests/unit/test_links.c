@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/strbuf.h"
+#include "control/sentence.h"
 #include "kernel/bypass.h"
 #include "kernel/links.h"
 #include "kernel/netlink.h"
@@ -164,10 +165,14 @@ END_TEST
 
 /* ---- Ways round ------------------------------------------------------------------------ */
 
-static void find(void *context, const char *finding)
+static void find(void *context, json_t *finding)
 {
+	char *text = seg_sentence_text(finding);
+
 	(void)context;
-	seg_strbuf_printf(&told, "%s\n", finding);
+	seg_strbuf_printf(&told, "%s\n", text);
+	free(text);
+	json_decref(finding);
 }
 
 static void expect_findings(const char *expected)
