@@ -23,6 +23,11 @@ static void show_applied(const struct segctl *ctl, const json_t *answer)
 {
 	const char *until = segctl_text_of(answer, "confirm-until");
 
+	if (!*segctl_text_of(answer, "hash")) { /* the first policy of all went back */
+		printf(_("%sno policy is in force: nothing passes between zones%s\n"),
+		       segctl_tone_begin(ctl, SEGCTL_BAD), segctl_tone_end(ctl, SEGCTL_BAD));
+		return;
+	}
 	printf(json_is_true(json_object_get(answer, "unchanged"))
 		       ? _("%sversion %lld%s (%.12s) was in force already; nothing has changed\n")
 		       : _("%sversion %lld%s (%.12s) is in force\n"),

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/i18n.h"
+#include "output.h"
 #include "policy/advice.h"
 #include "policy/guard.h"
 #include "policy/load.h"
@@ -22,6 +23,7 @@ static int answer_json(const struct seg_diags *diags)
 static int answer(const struct segctl *ctl, const struct seg_policy *policy, const struct seg_diags *diags,
 		  const char *file)
 {
+	char zones[SEGCTL_COUNT_STRLEN], permits[SEGCTL_COUNT_STRLEN];
 	struct seg_strbuf out = {0};
 	int status = diags->errors ? SEGCTL_NO : SEGCTL_YES;
 
@@ -29,13 +31,16 @@ static int answer(const struct segctl *ctl, const struct seg_policy *policy, con
 	fputs(seg_strbuf_text(&out), stdout);
 	seg_strbuf_fini(&out);
 	if (diags->errors > SEG_DIAG_MAX)
-		printf(_("%zu more errors are not shown\n"), diags->errors - SEG_DIAG_MAX);
+		printf(ngettext("%zu more error is not shown\n", "%zu more errors are not shown\n",
+				diags->errors - SEG_DIAG_MAX),
+		       diags->errors - SEG_DIAG_MAX);
 	if (diags->errors || diags->warnings) {
 		printf(ngettext("%zu error, ", "%zu errors, ", diags->errors), diags->errors);
 		printf(ngettext("%zu warning\n", "%zu warnings\n", diags->warnings), diags->warnings);
 	}
 	if (policy && !diags->errors)
-		printf(_("%s: right: %zu zones, %zu permits\n"), file, policy->zones, policy->permits);
+		printf(_("%s: right: %s, %s\n"), file, segctl_zones((long long)policy->zones, zones),
+		       segctl_permits((long long)policy->permits, permits));
 	return fflush(stdout) == 0 ? status : SEGCTL_REFUSED;
 }
 

@@ -66,6 +66,18 @@ void segctl_list_of(const json_t *object, const char *key, struct seg_strbuf *ou
 		seg_strbuf_printf(out, "%s%s", i ? "," : "", json_string_value(item));
 }
 
+const char *segctl_zones(long long n, char buf[static SEGCTL_COUNT_STRLEN])
+{
+	snprintf(buf, SEGCTL_COUNT_STRLEN, ngettext("%lld zone", "%lld zones", (unsigned long)n), n);
+	return buf;
+}
+
+const char *segctl_permits(long long n, char buf[static SEGCTL_COUNT_STRLEN])
+{
+	snprintf(buf, SEGCTL_COUNT_STRLEN, ngettext("%lld permit", "%lld permits", (unsigned long)n), n);
+	return buf;
+}
+
 /* The word as translators have it; what is not among these stays as it is. */
 static const char *in_words(const char *const *words, size_t n, const char *word)
 {
@@ -135,6 +147,8 @@ const char *segctl_remark(const char *remark)
 	static const char *const remarks[] = {
 		N_("start of the daemon"),
 		N_("not confirmed in time"),
+		N_("not confirmed before the restart"),
+		N_("in force at the start of the daemon, and not recorded"),
 		N_("rollback"),
 		N_("released"),
 		N_("over"), /* TRANSLATORS: why an isolation ended: its time is over */

@@ -25,6 +25,10 @@ const char *segctl_text_of(const json_t *object, const char *key);
 long long segctl_number_of(const json_t *object, const char *key); /* 0 for null */
 /* "mn-link" or "mn-link,lg-wan" of a string or a list of them. */
 void segctl_list_of(const json_t *object, const char *key, struct seg_strbuf *out);
+/* "1 zone", "3 zones", for a sentence that has more than one number; and of permits. */
+#define SEGCTL_COUNT_STRLEN 64
+const char *segctl_zones(long long n, char buf[static SEGCTL_COUNT_STRLEN]);
+const char *segctl_permits(long long n, char buf[static SEGCTL_COUNT_STRLEN]);
 /* A word of the contract ("no-permit", "cut") as a person reads it; what is none stays as it is. */
 const char *segctl_word(const char *word);
 /* What the daemon itself writes into the history where people say why, likewise. */

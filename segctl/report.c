@@ -106,6 +106,8 @@ static void show_incidents(const struct segctl *ctl, const json_t *list, const c
 
 static void show(const struct segctl *ctl, const json_t *answer)
 {
+	char permits[SEGCTL_COUNT_STRLEN];
+
 	printf(_("%s: evidence from %s to %s, made %s"), segctl_text_of(answer, "site"),
 	       segctl_text_of(answer, "from"), segctl_text_of(answer, "until"),
 	       segctl_text_of(answer, "made"));
@@ -113,14 +115,14 @@ static void show(const struct segctl *ctl, const json_t *answer)
 	heading(ctl, _("Policies in force and changes"));
 	segctl_versions(ctl, json_object_get(answer, "policies"), true);
 	heading(ctl, _("Permits now in force"));
-	printf(_("%zu permits, %zu of them unused in the period, %zu with a review due"),
-	       json_array_size(json_object_get(answer, "permits")), count_marked(answer, "unused"),
-	       count_marked(answer, "review-due"));
+	printf(_("%s, %zu of them unused in the period, %zu with a review due"),
+	       segctl_permits((long long)json_array_size(json_object_get(answer, "permits")), permits),
+	       count_marked(answer, "unused"), count_marked(answer, "review-due"));
 	printf("\n");
 	for (enum seg_class class = 0; class < SEG_CLASSES; class ++)
 		show_class(ctl, answer, seg_class_name(class));
 	heading(ctl, _("Refused and passed without a permit"));
-	printf(_("%lld packets denied, %lld violations"), segctl_number_of(answer, "denied"),
+	printf(_("packets denied: %lld, violations: %lld"), segctl_number_of(answer, "denied"),
 	       segctl_number_of(answer, "violations"));
 	printf("\n");
 	show_incidents(ctl, json_object_get(answer, "actions"), _("Emergency actions"));

@@ -63,22 +63,22 @@ static void show_state(struct segctl_table *table, const json_t *answer)
 static void show_policy(struct segctl_table *table, const json_t *policy, struct seg_strbuf *buf)
 {
 	bool stored = json_is_integer(json_object_get(policy, "version"));
+	char zones[SEGCTL_COUNT_STRLEN], permits[SEGCTL_COUNT_STRLEN];
 
 	if (!*segctl_text_of(policy, "hash")) {
 		row(table, _("policy"), _("none in force"), SEGCTL_BAD);
 		return;
 	}
+	segctl_zones(segctl_number_of(policy, "zones"), zones);
+	segctl_permits(segctl_number_of(policy, "permits"), permits);
 	if (stored)
-		seg_strbuf_printf(buf, _("version %lld (%.12s), %lld zones, %lld permits, since %s"),
-				  segctl_number_of(policy, "version"), segctl_text_of(policy, "hash"),
-				  segctl_number_of(policy, "zones"), segctl_number_of(policy, "permits"),
-				  segctl_text_of(policy, "since"));
+		seg_strbuf_printf(buf, _("version %lld (%.12s), %s, %s, since %s"),
+				  segctl_number_of(policy, "version"), segctl_text_of(policy, "hash"), zones,
+				  permits, segctl_text_of(policy, "since"));
 	else /* in force from the file at a start, while the state directory was full or away */
-		seg_strbuf_printf(buf,
-				  _("without a version, for it could not be stored (%.12s), %lld zones, "
-				    "%lld permits, since %s"),
-				  segctl_text_of(policy, "hash"), segctl_number_of(policy, "zones"),
-				  segctl_number_of(policy, "permits"), segctl_text_of(policy, "since"));
+		seg_strbuf_printf(
+			buf, _("without a version, for it could not be stored (%.12s), %s, %s, since %s"),
+			segctl_text_of(policy, "hash"), zones, permits, segctl_text_of(policy, "since"));
 	row_buf(table, _("policy"), buf, stored ? SEGCTL_PLAIN : SEGCTL_WARN);
 	row(table, _("file"), segctl_text_of(policy, "file"), SEGCTL_PLAIN);
 	if (*segctl_text_of(policy, "confirm-until")) {
@@ -123,10 +123,14 @@ static void row_count(struct segctl_table *table, const char *name, const char *
 
 static void show_tampering(struct segctl_table *table, const json_t *kernel, struct seg_strbuf *buf)
 {
-	if (!segctl_number_of(kernel, "tampered"))
+	long long tampered = segctl_number_of(kernel, "tampered");
+
+	if (!tampered)
 		return;
-	seg_strbuf_printf(buf, _("changed by others %lld times, put back %lld times"),
-			  segctl_number_of(kernel, "tampered"), segctl_number_of(kernel, "restored"));
+	seg_strbuf_printf(buf,
+			  ngettext("changed by others %lld time, put back: %lld",
+				   "changed by others %lld times, put back: %lld", (unsigned long)tampered),
+			  tampered, segctl_number_of(kernel, "restored"));
 	row_buf(table, _("tampered"), buf, SEGCTL_BAD);
 }
 
@@ -135,13 +139,18 @@ static void show_watch(struct segctl_table *table, const json_t *answer, struct 
 	const json_t *events = json_object_get(answer, "events"),
 		     *fill = json_object_get(answer, "conntrack");
 	long long count = segctl_number_of(fill, "count"), max = segctl_number_of(fill, "max");
+	long long resyncs = segctl_number_of(events, "resyncs"),
+		  filtered = segctl_number_of(events, "filtered");
 
-	seg_strbuf_printf(buf, _("%lld received, %lld lost, %lld resyncs"),
-			  segctl_number_of(events, "received"), segctl_number_of(events, "lost"),
-			  segctl_number_of(events, "resyncs"));
+	seg_strbuf_printf(buf,
+			  ngettext("%lld received, %lld lost, %lld resync",
+				   "%lld received, %lld lost, %lld resyncs", (unsigned long)resyncs),
+			  segctl_number_of(events, "received"), segctl_number_of(events, "lost"), resyncs);
 	row_buf(table, _("events"), buf, segctl_number_of(events, "lost") ? SEGCTL_WARN : SEGCTL_PLAIN);
-	row_count(table, "", _("%lld flows inside zones, filtered in the kernel"),
-		  segctl_number_of(events, "filtered"), SEGCTL_PLAIN);
+	row_count(table, "",
+		  ngettext("%lld flow inside zones, filtered in the kernel",
+			   "%lld flows inside zones, filtered in the kernel", (unsigned long)filtered),
+		  filtered, SEGCTL_PLAIN);
 	row_count(table, "", _("%lld could not be read"), segctl_number_of(events, "unreadable"), SEGCTL_WARN);
 	seg_strbuf_printf(buf, _("%lld of %lld entries (%lld %%)"), count, max, max ? count * 100 / max : 0);
 	row_buf(table, _("conntrack"), buf, max && count * 100 / max >= 80 ? SEGCTL_BAD : SEGCTL_PLAIN);
@@ -165,8 +174,10 @@ static void show_delivery(struct segctl_table *table, const json_t *answer, stru
 
 		if (!dropped && !pending)
 			continue;
-		seg_strbuf_printf(buf, _("%s: %lld lines wait, %lld dropped"), segctl_text_of(one, "sink"), pending,
-				  dropped);
+		seg_strbuf_printf(buf,
+				  ngettext("%s: %lld line waits, %lld dropped",
+					   "%s: %lld lines wait, %lld dropped", (unsigned long)pending),
+				  segctl_text_of(one, "sink"), pending, dropped);
 		row_buf(table, _("alerts"), buf, dropped ? SEGCTL_BAD : SEGCTL_WARN);
 	}
 	if (!segctl_number_of(clients, "refused") && !segctl_number_of(clients, "dropped"))
@@ -203,7 +214,10 @@ static void show_lists(struct segctl_table *table, const json_t *answer, struct 
 	{
 		if (!json_is_true(json_object_get(one, "held")))
 			continue;
-		seg_strbuf_printf(buf, _("%s: %lld flows of at most %lld; nothing new since %s"),
+		seg_strbuf_printf(buf,
+				  ngettext("%s: %lld flow of at most %lld; nothing new since %s",
+					   "%s: %lld flows of at most %lld; nothing new since %s",
+					   (unsigned long)segctl_number_of(one, "flows")),
 				  segctl_text_of(one, "zone"), segctl_number_of(one, "flows"),
 				  segctl_number_of(one, "limit"), segctl_text_of(one, "since"));
 		row_buf(table, _("held"), buf, SEGCTL_WARN);

@@ -10,22 +10,26 @@
 #include "options.h"
 #include "table.h"
 
+static void add_checked(struct seg_strbuf *line, const json_t *checked, const char *key, const char *format)
+{
+	if (!json_is_integer(json_object_get(checked, key)))
+		return;
+	seg_strbuf_add(line, line->len ? _(", ") : "");
+	seg_strbuf_printf(line, format, segctl_number_of(checked, key));
+}
+
 static void show_checked(const json_t *checked)
 {
-	static const struct {
-		const char *key, *text;
-	} counts[] = {{"sets", N_("%lld sets")},
-		      {"elements", N_("%lld elements")},
-		      {"chains", N_("%lld chains")},
-		      {"rules", N_("%lld rules")}};
+	unsigned long sets = (unsigned long)segctl_number_of(checked, "sets"),
+		      elements = (unsigned long)segctl_number_of(checked, "elements"),
+		      chains = (unsigned long)segctl_number_of(checked, "chains"),
+		      rules = (unsigned long)segctl_number_of(checked, "rules");
 	struct seg_strbuf line = {0};
 
-	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
-		if (!json_is_integer(json_object_get(checked, counts[i].key)))
-			continue;
-		seg_strbuf_add(&line, line.len ? _(", ") : "");
-		seg_strbuf_printf(&line, _(counts[i].text), segctl_number_of(checked, counts[i].key));
-	}
+	add_checked(&line, checked, "sets", ngettext("%lld set", "%lld sets", sets));
+	add_checked(&line, checked, "elements", ngettext("%lld element", "%lld elements", elements));
+	add_checked(&line, checked, "chains", ngettext("%lld chain", "%lld chains", chains));
+	add_checked(&line, checked, "rules", ngettext("%lld rule", "%lld rules", rules));
 	if (line.len)
 		printf(_("checked: %s\n"), seg_strbuf_text(&line));
 	seg_strbuf_fini(&line);

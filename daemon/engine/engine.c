@@ -138,9 +138,9 @@ void seg_say_status(struct seg_engine *engine)
 
 	seg_strbuf_add(&text, seg_engine_state(engine));
 	if (engine->running)
-		seg_strbuf_printf(&text, " version %u of %s: %zu zones, %zu permits", engine->running->version,
-				  engine->options.policy_file, engine->running->policy->zones,
-				  engine->running->policy->permits);
+		seg_strbuf_printf(&text, " version %u of %s (zones: %zu, permits: %zu)",
+				  engine->running->version, engine->options.policy_file,
+				  engine->running->policy->zones, engine->running->policy->permits);
 	if (engine->why)
 		seg_strbuf_printf(&text, "%s %s", engine->running ? ";" : ":", engine->why);
 	if (engine->options.say)

@@ -185,7 +185,10 @@ int seg_audit_add(struct seg_audit *audit, const struct seg_record *record)
 int seg_audit_set_result(struct seg_audit *audit, unsigned version, enum seg_result result)
 {
 	sqlite3_stmt *stmt;
-	int r = audit_prepare(audit, "UPDATE history SET result = ? WHERE version = ?", &stmt);
+	int r = audit_prepare(audit,
+			      "UPDATE history SET result = ?"
+			      " WHERE id = (SELECT max(id) FROM history WHERE version = ?)",
+			      &stmt);
 
 	if (r)
 		return r;

@@ -99,6 +99,7 @@ struct seg_record {
 	enum seg_result result;
 };
 int seg_store_add_record(struct seg_store *store, const struct seg_record *record);
+/* Of the last time that it came into force. */
 int seg_store_set_result(struct seg_store *store, unsigned version, enum seg_result result);
 /* Newest first. */
 int seg_store_each_record(struct seg_store *store, void (*each)(void *context, const struct seg_record *record),

@@ -949,6 +949,33 @@ START_TEST(test_not_confirmed_before_the_restart)
 }
 END_TEST
 
+/* Of a version that came back and was left again, the first time stays what it was. */
+START_TEST(test_history_of_rollbacks)
+{
+	static const struct {
+		json_int_t version;
+		const char *result;
+	} wanted[] = {{2, "confirmed"}, {1, "rolled-back"}, {2, "rolled-back"}, {1, "confirmed"}};
+	json_t *out;
+
+	begin();
+	write_policy(web, "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	json_decref(call(seg_engine_rollback, NULL, NULL));
+	json_decref(call(seg_engine_rollback, json_pack("{s:i}", "version", 2), NULL));
+	out = call(seg_engine_history, NULL, NULL);
+	for (size_t i = 0; i < 4; i++) {
+		const json_t *one = json_array_get(json_object_get(out, "history"), i);
+
+		ck_assert_int_eq(number(one, "version"), wanted[i].version);
+		ck_assert_str_eq(json_string_value(json_object_get(one, "result")), wanted[i].result);
+	}
+	json_decref(out);
+	json_decref(call(seg_engine_rollback, NULL, NULL));
+	ck_assert_int_eq(version_in_force(), 1);
+}
+END_TEST
+
 START_TEST(test_rolled_back_by_hand)
 {
 	begin();
@@ -3418,6 +3445,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_file_of_what_was_rolled_back, 0, 2);
 	tcase_add_loop_test(tcase, test_not_confirmed_before_the_restart, 0, 2);
 	tcase_add_test(tcase, test_rolled_back_by_hand);
+	tcase_add_test(tcase, test_history_of_rollbacks);
 	tcase_add_test(tcase, test_nothing_to_go_back_to);
 	tcase_add_test(tcase, test_file_of_what_came_back);
 	tcase_add_test(tcase, test_first_confirmed_too_late);
