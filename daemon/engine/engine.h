@@ -103,8 +103,7 @@ struct seg_kernel_ops {
 	int (*delete)(void *kernel, const struct seg_flow *flow, size_t n, size_t *gone);
 	/* Takes their number away: the next packet is judged by addresses and ports, and gives the right one. */
 	int (*unmark)(void *kernel, const struct seg_flow *flow, size_t n);
-	/* What stands that packets could go round us by, one sentence (control/sentence.h) each, taken over.
-	 */
+	/* What stands that packets could go round us by: a sentence (control/sentence.h) each, taken over. */
 	int (*bypass)(void *kernel, const char *const *interface, size_t interfaces,
 		      void (*each)(void *context, json_t *sentence), void *context);
 };

@@ -242,8 +242,8 @@ void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_tran
 	}
 	if (transaction->bypass) {
 		say_bypass(engine, transaction->bypass, transaction, now);
-		if (!has_sentence(engine->bypass,
-				  transaction->bypass)) /* the next look need not tell it again */
+		/* The next look need not tell it again. */
+		if (!has_sentence(engine->bypass, transaction->bypass))
 			json_array_append(engine->bypass, transaction->bypass);
 	}
 	if (transaction->ours || transaction->keeper) {
