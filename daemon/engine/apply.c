@@ -205,7 +205,9 @@ static int commit(struct seg_engine *engine, const struct seg_rulebook *book, ti
 	int r;
 
 	seg_readings_stop(engine);
+	seg_hands_forget(engine);
 	r = bring(engine, book, now, diags, old);
+	engine->imprint_owed = !r; /* a commit that failed may have left something behind */
 	seg_readings_go_on(engine);
 	return r;
 }

@@ -618,6 +618,7 @@ int seg_engine_disarm(struct seg_engine *engine, const struct seg_request *reque
 					"disarm takes every rule out and opens the gateway; say --yes");
 	seg_usage_read(engine, request->now);
 	seg_readings_stop(engine);
+	seg_hands_forget(engine);
 	r = engine->ops->remove(engine->kernel);
 	if (r)
 		return seg_answer_error(out, r, "kernel", "the rules cannot be taken out: %s", strerror(-r));

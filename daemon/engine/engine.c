@@ -293,6 +293,7 @@ int seg_engine_start(struct seg_engine *engine, time_t now)
 {
 	struct seg_plan *image = NULL;
 	struct seg_alert alert;
+	char *changed;
 	bool found;
 	int r;
 
@@ -301,10 +302,11 @@ int seg_engine_start(struct seg_engine *engine, time_t now)
 	if (r)
 		return r;
 	found = image != NULL;
+	changed = seg_hands_found(engine, image);
 	if (!found) {
 		r = seal_an_empty_kernel(engine);
 		if (r)
-			return r;
+			goto out;
 	}
 	load_what_was_kept(engine, now);
 	if (engine->registry.next == 1)
@@ -317,7 +319,9 @@ int seg_engine_start(struct seg_engine *engine, time_t now)
 	engine->usage.adopted = found;
 	r = seg_apply_start(engine, found, now);
 	if (r)
-		return r;
+		goto out;
+	if (changed)
+		seg_hands_say_found(engine, changed, now);
 	seg_say_begin(engine, &alert, "started", SEG_NOTICE, now);
 	seg_alert_text(&alert, "state", seg_engine_state(engine));
 	seg_alert_text(&alert, "reason", engine->why);
@@ -330,8 +334,11 @@ int seg_engine_start(struct seg_engine *engine, time_t now)
 	engine->next_save = now + SEG_SAVE_EVERY;
 	seg_watch_look_again(engine);
 	seg_engine_look_for_bypass(engine, now);
+	seg_hands_keep(engine, now);
 	seg_say_status(engine);
-	return 0;
+out:
+	free(changed);
+	return r;
 }
 
 void seg_engine_stop(struct seg_engine *engine, time_t now)
@@ -339,6 +346,7 @@ void seg_engine_stop(struct seg_engine *engine, time_t now)
 	struct seg_alert alert;
 
 	seg_change_save_again(engine, now);
+	seg_hands_keep(engine, now);
 	seg_usage_read(engine, now);
 	seg_usage_save(engine);
 	seg_refusals_read(engine, now);
@@ -545,5 +553,6 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, time_t step)
 	earlier(&next, engine->next_usage);
 	earlier(&next, engine->next_save);
 	earlier(&next, engine->unsaved ? now + 1 : 0);
+	earlier(&next, engine->imprint_owed && !engine->stepped ? now + 1 : 0);
 	return next;
 }

@@ -58,6 +58,9 @@ struct seg_kernel_facts {
 	unsigned clients, watchers;   /* of the control socket, now */
 	uint64_t clients_refused, clients_dropped; /* beyond the bound; silent or not reading */
 	struct seg_histogram lateness; /* seconds, of each second's wake-up */
+	/* Which kernel, and whose network: a table that is not there is one that was there before a reboot. "": unknown. */
+	char whereabouts[128];
+	int64_t uptime_ms; /* a clock that nobody sets: the kernel's timeouts run by it */
 };
 
 /* A walk over conntrack's table in slices of some milliseconds, between which the loop does its other work.

@@ -12,9 +12,11 @@
 
 #include "control/sentence.h"
 #include "plan/diff.h"
+#include "plan/imprint.h"
 #include "plan/rule.h"
 
-#define READING 2 /* seconds: a large table takes one to be read, and begins to be so within the first */
+#define READING 2  /* seconds: a large table takes one to be read, and begins to be so within the first */
+#define SLACK 3000 /* ms: the same, and the second that a plan's timeouts began to run in */
 
 /* Our rules. */
 
@@ -26,18 +28,26 @@ static void say_who(struct seg_alert *alert, const struct seg_nft_transaction *t
 		seg_alert_number(alert, "pid", transaction->pid);
 }
 
-static void say_tampered(struct seg_engine *engine, const struct seg_nft_transaction *transaction, time_t now)
+/* transaction NULL: nobody knows who. */
+static void say_tampered(struct seg_engine *engine, const struct seg_nft_transaction *transaction,
+			 const char *what, time_t now)
 {
 	struct seg_alert alert;
 
 	engine->tampered++;
 	seg_say_begin(engine, &alert, "tampered", SEG_CRIT, now);
-	if (transaction) {
+	if (transaction)
 		say_who(&alert, transaction);
-		seg_alert_text(&alert, "reason", transaction->what);
-	} else {
-		seg_alert_text(&alert, "reason", "found changed");
-	}
+	seg_alert_text(&alert, "reason", what);
+	seg_say_send(engine, &alert);
+}
+
+static void say_restored(struct seg_engine *engine, time_t now)
+{
+	struct seg_alert alert;
+
+	engine->restored++;
+	seg_say_begin(engine, &alert, "restored", SEG_NOTICE, now);
 	seg_say_send(engine, &alert);
 }
 
@@ -47,20 +57,18 @@ static void seal_first(struct seg_engine *engine)
 {
 	if (!engine->options.observe && !engine->ops->untouched(engine->kernel))
 		(void)engine->ops->seal(engine->kernel, engine->plan); /* the repair says what is wrong */
+	seg_hands_forget(engine);
 }
 
 /* Puts back what somebody changed; tries again every second until it stands. */
 static void repair(struct seg_engine *engine, time_t now)
 {
-	struct seg_alert alert;
 	int r = seg_apply_refresh(engine, now, "tampered", NULL);
 
 	engine->next_repair = r ? now + 1 : 0;
 	if (r)
 		return;
-	engine->restored++;
-	seg_say_begin(engine, &alert, "restored", SEG_NOTICE, now);
-	seg_say_send(engine, &alert);
+	say_restored(engine, now);
 	/* Whatever began while the rules were away is looked for. */
 	seg_watch_look_again(engine);
 }
@@ -138,7 +146,7 @@ static void look_for_changes(struct seg_engine *engine, time_t now)
 	}
 	if (!image || is_changed(engine->plan, image, now)) {
 		seal_first(engine);
-		say_tampered(engine, NULL, now);
+		say_tampered(engine, NULL, "found changed", now);
 		repair(engine, now);
 	}
 	seg_plan_free(image);
@@ -152,6 +160,80 @@ void seg_hands_tick(struct seg_engine *engine, time_t now)
 		repair(engine, now);
 	if (engine->next_look && engine->next_look <= now)
 		look_for_changes(engine, now);
+	seg_hands_keep(engine, now);
+}
+
+/* Between two lives. */
+
+/* A segd that reads or hashes a table otherwise would find it changed by that alone: the first number. */
+static bool seen(const struct seg_kernel_facts *facts, char *line, size_t size)
+{
+	snprintf(line, size, "1 %s %s", SEG_VERSION, facts->whereabouts);
+	return facts->whereabouts[0] != '\0';
+}
+
+/* Not within a commit, which nobody should wait longer for: what is done to the table before that, and before
+ * a death, is mended without a word. */
+void seg_hands_keep(struct seg_engine *engine, time_t now)
+{
+	struct seg_kernel_facts facts = {0};
+	struct seg_strbuf text = {0};
+	struct seg_imprint imprint;
+	struct seg_arena *arena;
+	char line[256];
+	int64_t since;
+
+	if (!engine->imprint_owed || engine->stepped)
+		return;
+	engine->imprint_owed = false;
+	arena = seg_arena_new();
+	engine->ops->facts(engine->kernel, &facts);
+	if (seen(&facts, line, sizeof(line))) {
+		since = facts.uptime_ms - (int64_t)(now - engine->plan->at) * 1000;
+		imprint = seg_imprint_of(engine->plan, engine->plan->at ? since : facts.uptime_ms, arena);
+		seg_imprint_write(&imprint, line, &text);
+		seg_store_keep_imprint(engine->store, text.text, text.len);
+		seg_strbuf_fini(&text);
+	}
+	seg_arena_free(arena);
+}
+
+void seg_hands_forget(struct seg_engine *engine)
+{
+	seg_store_forget_imprint(engine->store);
+	engine->imprint_owed = false;
+}
+
+char *seg_hands_found(const struct seg_engine *engine, const struct seg_plan *image)
+{
+	struct seg_arena *arena = seg_arena_new();
+	char line[256], *text = seg_store_load_imprint(engine->store);
+	struct seg_kernel_facts facts = {0};
+	struct seg_strbuf found = {0};
+	struct seg_imprint was, is;
+
+	engine->ops->facts(engine->kernel, &facts);
+	if (text && seen(&facts, line, sizeof(line)) && seg_imprint_read(text, line, arena, &was)) {
+		if (image) {
+			is = seg_imprint_of(image, facts.uptime_ms, arena);
+			seg_imprint_compare(&was, &is, facts.uptime_ms, SLACK, &found);
+		} else {
+			seg_strbuf_add(&found, "table inet " SEG_TABLE " removed");
+		}
+	}
+	free(text);
+	seg_arena_free(arena);
+	return found.len ? seg_strbuf_take(&found) : NULL;
+}
+
+void seg_hands_say_found(struct seg_engine *engine, const char *found, time_t now)
+{
+	struct seg_strbuf text = {0};
+
+	seg_strbuf_printf(&text, "while segd was not running: %s", found);
+	say_tampered(engine, NULL, seg_strbuf_text(&text), now);
+	seg_strbuf_fini(&text);
+	say_restored(engine, now);
 }
 
 /* Ways round them. */
@@ -247,7 +329,7 @@ void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_tran
 			json_array_append(engine->bypass, transaction->bypass);
 	}
 	if (transaction->ours || transaction->keeper) {
-		say_tampered(engine, transaction, now);
+		say_tampered(engine, transaction, transaction->what, now);
 		repair(engine, now);
 	}
 }

@@ -120,6 +120,7 @@ struct seg_engine {
 	time_t next_window, next_usage, next_save, next_repair, next_look, next_refresh, next_rollback;
 	bool pressed[2]; /* conntrack-pressure said at 80, 95 % */
 	uint64_t tampered, restored; /* how often each was said */
+	bool imprint_owed;	     /* what was committed is not written down yet (hands.c) */
 	struct seg_usage usage;
 	struct seg_watch watch;
 	struct seg_limits limits;
@@ -156,6 +157,13 @@ void seg_engine_say_why(struct seg_engine *engine, const char *format, ...)
 /* Looks for what packets could go round us by; alerts what is new. */
 void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now);
 void seg_hands_tick(struct seg_engine *engine, time_t now); /* repairs, and looks, that are due */
+/* What the table looks like is written down behind each commit, for the next life, and forgotten before it. */
+void seg_hands_keep(struct seg_engine *engine, time_t now); /* where it is owed */
+void seg_hands_forget(struct seg_engine *engine);
+/* What somebody did to the table (NULL: it is not there) since an earlier life wrote it down: a sentence on the heap.
+ * NULL: nothing, or nothing that is sure. */
+char *seg_hands_found(const struct seg_engine *engine, const struct seg_plan *image);
+void seg_hands_say_found(struct seg_engine *engine, const char *found, time_t now);
 
 /* rulebook.c, apply.c: the policy road. */
 struct seg_revoked {

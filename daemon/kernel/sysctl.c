@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static int open_setting(const char *name, int flags)
@@ -18,21 +19,31 @@ static int open_setting(const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-int seg_sysctl_read(const char *name, long *value)
+int seg_sysctl_read_text(const char *name, char *text, size_t size)
 {
-	char text[32], *end;
 	ssize_t len;
 	int fd = open_setting(name, O_RDONLY);
 
 	if (fd < 0)
 		return fd;
-	len = read(fd, text, sizeof(text) - 1);
+	len = read(fd, text, size - 1);
 	if (len < 0)
 		len = -errno;
 	close(fd);
 	if (len < 0)
 		return (int)len;
 	text[len] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return 0;
+}
+
+int seg_sysctl_read(const char *name, long *value)
+{
+	char text[32], *end;
+	int error = seg_sysctl_read_text(name, text, sizeof(text));
+
+	if (error)
+		return error;
 	*value = strtol(text, &end, 10);
 	return end == text ? -EINVAL : 0;
 }

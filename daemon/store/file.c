@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -25,20 +26,30 @@ static int write_all(int fd, const char *text, size_t len)
 	return 0;
 }
 
-int seg_file_write(int dir, const char *name, const char *text, size_t len)
+static int write_file(int dir, const char *name, const char *text, size_t len, bool sync)
 {
 	int r = 0, fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 
 	if (fd < 0)
 		return -errno;
 	r = write_all(fd, text, len);
-	if (!r && fsync(fd))
+	if (!r && sync && fsync(fd))
 		r = -errno;
 	if (close(fd) && !r)
 		r = -errno;
 	if (r)
 		unlinkat(dir, name, 0);
 	return r;
+}
+
+int seg_file_write(int dir, const char *name, const char *text, size_t len)
+{
+	return write_file(dir, name, text, len, true);
+}
+
+int seg_file_leave(int dir, const char *name, const char *text, size_t len)
+{
+	return write_file(dir, name, text, len, false);
 }
 
 int seg_folder_sync(int dir)

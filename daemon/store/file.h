@@ -5,7 +5,8 @@
 /*
  * Files of the state directory, by the folder's descriptor and their name in it.
  *
- * What returns 0 is on the disk. Links are not followed. Everything else is a negative errno.
+ * What returns 0 is on the disk, but where it says otherwise. Links are not followed. Everything else is a
+ * negative errno.
  */
 
 #include <stddef.h>
@@ -20,6 +21,8 @@ int seg_file_replace(int dir, const char *name, const char *text, size_t len);
 int seg_file_append(int dir, const char *name, size_t at, const char *text, size_t len);
 /* The whole file on the heap, NUL-ended. */
 int seg_file_read(int dir, const char *name, char **text, size_t *len);
+/* As seg_file_write(), and on the disk when it pleases. */
+int seg_file_leave(int dir, const char *name, const char *text, size_t len);
 int seg_folder_sync(int dir);
 
 #endif

@@ -262,6 +262,28 @@ void seg_state_fini(struct seg_state *state)
 	state->isolations = 0;
 }
 
+/* imprint */
+
+#define IMPRINT "imprint"
+
+void seg_store_keep_imprint(struct seg_store *store, const char *text, size_t len)
+{
+	(void)seg_file_leave(store->dir, IMPRINT, text, len); /* a full disk says so elsewhere */
+}
+
+void seg_store_forget_imprint(struct seg_store *store)
+{
+	(void)unlinkat(store->dir, IMPRINT, 0);
+}
+
+char *seg_store_load_imprint(struct seg_store *store)
+{
+	char *text;
+	size_t len;
+
+	return seg_file_read(store->dir, IMPRINT, &text, &len) ? NULL : text;
+}
+
 /* versions/N/ */
 
 static unsigned store_last_version(struct seg_store *store)

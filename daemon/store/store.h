@@ -8,6 +8,7 @@
  *	versions/N/	one policy as it was: policy.yaml, its lists, meta.json
  *	state.json	which version is in force, which one boots, the confirm deadline, who is isolated
  *	registry	the numbers of the permits (lib/plan/build.h)
+ *	imprint		what the kernel's table looks like, as long as it does
  *	audit.db	SQLite: history of changes, use of permits
  *
  * The first three decide what the gateway does. Each is written beside its old self,
@@ -86,6 +87,12 @@ bool seg_store_version_hash(struct seg_store *store, unsigned version, char hash
 int seg_store_load_registry(struct seg_store *store, struct seg_arena *arena, struct seg_registry *registry);
 int seg_store_save_registry(struct seg_store *store, const struct seg_registry *was,
 			    const struct seg_registry *registry);
+
+/* What the kernel's table looks like, for the next life (plan/imprint.h). It does not wait for the disk: of what the
+ * machine's end leaves of it nobody asks. */
+void seg_store_keep_imprint(struct seg_store *store, const char *text, size_t len);
+void seg_store_forget_imprint(struct seg_store *store);
+char *seg_store_load_imprint(struct seg_store *store); /* on the heap; NULL: none */
 
 /* History. */
 enum seg_result { SEG_CONFIRMED, SEG_PENDING, SEG_ROLLED_BACK, SEG_REFUSED };

@@ -48,6 +48,42 @@ def test_each_hand_is_answered():
         assert len(segd.alerts("tampered", process="nft")) == len(AT_OURS)
 
 
+CHANGED = {"flush ruleset": "table inet segd removed", "delete table inet segd": "table inet segd removed",
+           "flush table inet segd": "chain forward changed", "flush chain inet segd forward": "chain forward changed",
+           "add table inet segd { flags dormant; }": "table inet segd changed",
+           "insert rule inet segd forward accept": "chain forward changed",
+           "add rule inet segd output accept": "chain output changed",
+           "flush set inet segd fast": "set fast changed", "flush set inet segd open": "set open changed",
+           "add element inet segd live { 0x00000009 }": "set live changed",
+           "add set inet segd mine { type ipv4_addr; }": "set mine added",
+           "add element inet segd open { 0x00000009 timeout 1h }": "set open changed"}
+
+
+def test_a_hand_between_two_lives_is_named():
+    """By what it did: nobody knows who it was. A life that ends and another that begins are no foreign hand."""
+    dated = policy(H="from: a, to: out, service: [udp/80], valid: {from: 2020-04-01, until: 2099-03-31}")
+    with plain_town() as (lab, segd):
+        segd.apply(dated)
+        segd.stop()
+        segd.start()
+        for times, (command, what) in enumerate(CHANGED.items(), 1):
+            segd.kill()
+            lab.exec("gw", "nft", *command.split())
+            segd.start()
+            assert restored(segd, times), f"after nft {command}"
+            said = segd.alerts("tampered")
+            assert len(said) == times and "while segd was not running: " in said[-1] and what in said[-1], \
+                f"after nft {command}: {said[times - 1:]}"
+            assert closed_and_open(lab) == [True, False], f"after nft {command}"
+        segd.kill()
+        segd.start()
+        segd.segctl("disarm", "--yes")
+        segd.kill()
+        segd.start()
+        assert segd.segctl("status")["state"] == "enforcing"
+        assert len(segd.alerts("tampered")) == len(CHANGED)
+
+
 def test_a_foreign_hand_opens_nothing():
     """What segd has not let by has no number, and the second table drops it before anybody has noticed anything."""
     hands = [command for command in AT_OURS if command != "flush ruleset" and "segd_keeper" not in command]

@@ -42,6 +42,7 @@ struct fake_kernel {
 	struct seg_plan *image;	   /* NULL: no table */
 	time_t now;		   /* the wall clock */
 	time_t mono, committed_at; /* timeouts run by this one */
+	unsigned boots;		   /* machine restarts so far */
 	unsigned seals, commits, writes;  /* writes: commits that changed something */
 	unsigned sweeps;	   /* sets read whole for their counters */
 	int refuse;		   /* the next commits fail with this errno */
@@ -136,6 +137,7 @@ static struct seg_plan *fake_copy(const struct seg_plan *from, time_t age)
 
 	plan->arena = arena;
 	plan->generation = from->generation;
+	plan->dormant = from->dormant;
 	for (size_t i = 0; i < from->sets; i++)
 		set[i] = fake_copy_set(arena, from->set[i], age);
 	for (size_t i = 0; i < from->chains; i++) {
@@ -250,6 +252,7 @@ static int fake_commit(void *kernel, const struct seg_change *change, const stru
 		fake_tell_left(fake, change, fake->mute ? NULL : left);
 		fake_write(fake, change->to, change);
 	}
+	fake->image->dormant = false;
 	return 0;
 }
 
@@ -422,7 +425,9 @@ static void fake_facts(void *kernel, struct seg_kernel_facts *facts)
 					   .conntrack = fake->most ? fake->entries : (unsigned)fake->flows,
 					   .conntrack_max = fake->boundless ? 0
 							    : fake->most    ? fake->most
-									    : FAKE_FLOWS};
+									    : FAKE_FLOWS,
+					   .uptime_ms = 1000 * (int64_t)fake->mono};
+	snprintf(facts->whereabouts, sizeof(facts->whereabouts), "boot-%u", fake->boots);
 }
 
 static int fake_flows(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn fn, void *context)

@@ -2052,10 +2052,13 @@ END_TEST
 START_TEST(test_upgrade_of_a_table_without_roads)
 {
 	struct seg_plan *image;
+	char path[128];
 	size_t n = 0;
 
 	begin();
 	die();
+	snprintf(path, sizeof(path), "%s/imprint", w.state);
+	ck_assert_int_eq(unlink(path), 0); /* as old a segd leaves none */
 	image = w.kernel.image;
 	for (size_t i = 0; i < image->sets; i++) {
 		const struct seg_set *set = image->set[i];
@@ -2301,6 +2304,136 @@ START_TEST(test_look_at_what_ends)
 	seg_engine_transaction(w.engine, NULL, w.kernel.now);
 	ck_assert_uint_eq(said("tampered"), 1);
 	ck_assert_uint_eq(w.kernel.seals, 1);
+}
+END_TEST
+
+static struct seg_elem *one_that_ends(const struct seg_set *set)
+{
+	for (size_t i = 0; i < set->elems; i++)
+		if (set->elem[i].timeout_ms)
+			return (struct seg_elem *)&set->elem[i];
+	ck_abort_msg("none");
+	return NULL;
+}
+
+/* What somebody does between two lives is named, and mended; nobody knows who it was. */
+START_TEST(test_tampered_between_lives)
+{
+	static const char *const what[] = {"chain forward changed",
+					   "table inet segd changed",
+					   "set open changed",
+					   "set mine added|set open removed",
+					   "table inet segd removed",
+					   "set open changed",
+					   "set open changed",
+					   "set live changed"};
+	struct seg_set *open, *live;
+
+	write_policy(web, office, "");
+	begin();
+	die();
+	elapse(HOUR);
+	open = (struct seg_set *)seg_plan_set(w.kernel.image, "open");
+	live = (struct seg_set *)seg_plan_set(w.kernel.image, "live");
+	if (_i == 0)
+		fake_flush_chain(&w.kernel, "forward");
+	else if (_i == 1)
+		w.kernel.image->dormant = true;
+	else if (_i == 2)
+		open->elems--;
+	else if (_i == 3)
+		open->name = "mine";
+	else if (_i == 4)
+		fake_flush(&w.kernel);
+	else if (_i == 5)
+		one_that_ends(open)->timeout_ms += 60000;
+	else if (_i == 6)
+		one_that_ends(open)->timeout_ms = 0;
+	else
+		((struct seg_elem *)live->elem)->comment = "MINE";
+	w.kernel.touched = true;
+	forget_alerts();
+	begin();
+	ck_assert_uint_eq(said("tampered"), 1);
+	ck_assert_uint_eq(said("while segd was not running: "), 1);
+	ck_assert_msg(said(what[_i]), "%s", w.alert[0]);
+	ck_assert_uint_eq(said("restored"), 1);
+	ck_assert_uint_eq(said("process"), 0);
+	ck_assert_uint_ne(mark_of("WEB"), 0);
+	die();
+	forget_alerts();
+	begin();
+	ck_assert_uint_eq(said("tampered"), 0); /* said once */
+}
+END_TEST
+
+/* What no hand has done is not called so. */
+static void another_version(void)
+{
+	char path[128], text[64] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/imprint", w.state);
+	file = fopen(path, "r+");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_gt(fread(text, 1, sizeof(text) - 1, file), 0);
+	rewind(file);
+	fputc('0', file); /* the first line says who has seen it */
+	fclose(file);
+}
+
+START_TEST(test_no_hand_between_lives)
+{
+	static const char *const fewer[] = {"lo", "eth1"};
+	static const struct seg_gateway nobody = {NULL, 0};
+	static const char ppp[] = "  - {id: LATE, class: operations, from: lg, to: mn, service: [tcp/81],"
+				  " hours: [mon-fri 17:00-18:00]}\n";
+	char path[128];
+
+	if (_i == 1)
+		write_policy(ppp, office, web);
+	begin();
+	pass(3); /* the imprint is that of a moment later than its plan */
+	if (_i == 2)
+		json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
+	if (_i == 3) { /* dies before the new one is written down */
+		write_policy(web, "", "");
+		json_decref(call(seg_engine_apply, NULL, NULL));
+	}
+	if (_i == 4)
+		set_clock(HOUR);
+	if (_i == 5) {
+		set_clock(-3 * HOUR);
+		pass(1);
+	}
+	if (_i == 6)
+		seg_engine_links(w.engine, &nobody, fewer, 2, w.kernel.now);
+	die();
+	if (_i == 7)
+		write_policy(web, "", "");
+	if (_i == 8 || _i == 9) {
+		fake_flush_chain(&w.kernel, "forward");
+		another_version();
+	}
+	if (_i == 10) {
+		fake_flush(&w.kernel);
+		w.kernel.boots++;
+	}
+	if (_i == 11)
+		w.kernel.now += 5 * HOUR; /* set meanwhile */
+	if (_i == 12) {
+		snprintf(path, sizeof(path), "%s/imprint", w.state);
+		ck_assert_int_eq(truncate(path, 400), 0);
+		fake_flush_chain(&w.kernel, "forward");
+	}
+	forget_alerts();
+	for (unsigned turn = 0; turn < 12; turn++) { /* windows end and begin, and dates come */
+		elapse(turn * HOUR);
+		begin();
+		ck_assert_msg(!said("tampered"), "%d: %s", _i, w.alert[0]);
+		die();
+	}
+	begin();
 }
 END_TEST
 
@@ -3523,6 +3656,8 @@ int main(void)
 	tcase_add_loop_test(tcase, test_look_beside_an_end, 0, 3);
 	tcase_add_loop_test(tcase, test_look_at_what_ends, 0, 3);
 	tcase_add_loop_test(tcase, test_look_again, 0, 2);
+	tcase_add_loop_test(tcase, test_tampered_between_lives, 0, 8);
+	tcase_add_loop_test(tcase, test_no_hand_between_lives, 0, 13);
 	tcase_add_test(tcase, test_usage_of_a_number_replaced_meanwhile);
 	tcase_add_test(tcase, test_usage_of_what_left_unseen);
 	tcase_add_test(tcase, test_usage_of_what_comes_back);
