@@ -553,6 +553,6 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, time_t step)
 	earlier(&next, engine->next_usage);
 	earlier(&next, engine->next_save);
 	earlier(&next, engine->unsaved ? now + 1 : 0);
-	earlier(&next, engine->imprint_owed && !engine->stepped ? now + 1 : 0);
+	earlier(&next, engine->imprint_owed ? now + 1 : 0);
 	return next;
 }

@@ -172,8 +172,8 @@ static bool seen(const struct seg_kernel_facts *facts, char *line, size_t size)
 	return facts->whereabouts[0] != '\0';
 }
 
-/* Not within a commit, which nobody should wait longer for: what is done to the table before that, and before
- * a death, is mended without a word. */
+/* A clock that is set makes a new plan before this is asked. Not within a commit, which nobody should wait
+ * longer for: what is done to the table before that, and before a death, is mended without a word. */
 void seg_hands_keep(struct seg_engine *engine, time_t now)
 {
 	struct seg_kernel_facts facts = {0};
@@ -183,7 +183,7 @@ void seg_hands_keep(struct seg_engine *engine, time_t now)
 	char line[256];
 	int64_t since;
 
-	if (!engine->imprint_owed || engine->stepped)
+	if (!engine->imprint_owed)
 		return;
 	engine->imprint_owed = false;
 	arena = seg_arena_new();
