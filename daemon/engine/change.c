@@ -139,6 +139,15 @@ static int give_it_one(struct seg_engine *engine, struct seg_deed *deed, time_t 
 	return 0;
 }
 
+int seg_change_answer_unsaved(const struct seg_engine *engine, int r, json_t **out)
+{
+	return seg_answer_error(out, r, "store",
+				"it is done, but cannot be stored (%s), and a restart of segd would undo it: "
+				"see that the state directory has room and can be written; "
+				"it is stored within a second then",
+				engine->unsaved);
+}
+
 void seg_change_save_again(struct seg_engine *engine, time_t now)
 {
 	if (!engine->unsaved)
@@ -203,8 +212,8 @@ static void say_what_came_back(struct seg_engine *engine, unsigned from, unsigne
 				   from, version, file);
 }
 
-void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned version,
-			  const struct seg_request *request, const char *why, time_t now)
+int seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned version,
+			 const struct seg_request *request, const char *why, time_t now)
 {
 	struct seg_deed change = {.event = "rolled-back",
 				  .severity = SEG_WARNING,
@@ -212,6 +221,7 @@ void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned ver
 				  .hash = engine->running ? engine->running->policy->hash : NULL,
 				  .request = request,
 				  .comment = why};
+	int r;
 
 	if (from && from != version)
 		seg_store_version_hash(engine->store, from, engine->state.went_back);
@@ -219,7 +229,7 @@ void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned ver
 	note_confirmed(engine, engine->running);
 	engine->state.confirm_until = 0;
 	engine->state.since = now;
-	seg_change_save(engine, now);
+	r = seg_change_save(engine, now);
 	if (from && from != version)
 		seg_evidence_result(engine, from, SEG_ROLLED_BACK);
 	if (version)
@@ -227,10 +237,11 @@ void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned ver
 	say_what_came_back(engine, from, version, request != NULL);
 	seg_change_tell(engine, &change, now);
 	seg_say_status(engine);
+	return r;
 }
 
 int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct seg_request *request,
-		      const char *why, time_t now, struct seg_revocation **revoked, char **problem)
+		      const char *why, time_t now, struct seg_gone_back *gone)
 {
 	unsigned from = engine->state.current;
 	struct seg_rulebook *book = NULL;
@@ -252,18 +263,18 @@ int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct 
 	if (lacks_version(engine))
 		snprintf(unstored, sizeof(unstored), "%s", engine->running->policy->hash);
 	if (!r)
-		r = seg_apply_install(engine, book, now, "rollback", &diags, revoked);
+		r = seg_apply_install(engine, book, now, "rollback", &diags, &gone->revoked);
 	if (r) {
 		struct seg_strbuf text = {0};
 
 		seg_diags_render(&diags, false, &text);
-		*problem = seg_strbuf_take(&text);
+		gone->problem = seg_strbuf_take(&text);
 		seg_change_refuse(engine, &diags, request, NULL, why, NULL, now);
 		seg_rulebook_free(book);
 	} else {
 		if (unstored[0])
 			snprintf(engine->state.went_back, sizeof(engine->state.went_back), "%s", unstored);
-		seg_change_went_back(engine, from, version, request, why, now);
+		gone->unsaved = seg_change_went_back(engine, from, version, request, why, now);
 	}
 	seg_diags_fini(&diags);
 	return r;
@@ -503,16 +514,18 @@ static int nothing_pending(struct seg_engine *engine, json_t **out)
 
 	seg_store_each_record(engine->store, find_went_back, &last);
 	if (!last.version)
-		return seg_answer_error(out, -ENOENT, "nothing-pending", "no policy waits for a confirmation");
+		return seg_answer_error(out, -ENOENT, "nothing-pending",
+					"no policy waits for a confirmation");
 	seg_time_format(engine->state.since, seg_engine_zone_name(engine), at);
 	if (last.sealed)
-		return seg_answer_error(
-			out, -ENOENT, "nothing-pending",
-			"version %u was not confirmed in time: the gateway is sealed since %s; apply it again",
-			last.version, at);
-	return seg_answer_error(out, -ENOENT, "nothing-pending",
-				"version %u was not confirmed in time: version %u came back at %s; apply it again",
-				last.version, engine->state.current, at);
+		return seg_answer_error(out, -ENOENT, "nothing-pending",
+					"version %u was not confirmed in time: the gateway is sealed since "
+					"%s; apply it again",
+					last.version, at);
+	return seg_answer_error(
+		out, -ENOENT, "nothing-pending",
+		"version %u was not confirmed in time: version %u came back at %s; apply it again",
+		last.version, engine->state.current, at);
 }
 
 int seg_engine_confirm(struct seg_engine *engine, const struct seg_request *request, json_t **out)
@@ -584,9 +597,8 @@ int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *req
 	const json_t *asked = json_object_get(request->params, "version");
 	json_int_t wanted = json_is_integer(asked) ? json_integer_value(asked) : version_before(engine);
 	const char *comment = json_string_value(json_object_get(request->params, "comment"));
-	struct seg_revocation *revoked = NULL;
+	struct seg_gone_back gone = {0};
 	unsigned version = (unsigned)wanted;
-	char *problem = NULL;
 	int r;
 
 	if (!json_is_integer(asked) && !wanted && !engine->state.confirm_until)
@@ -597,14 +609,15 @@ int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *req
 			out, -ENOENT, "not-found",
 			"version %lld is not in the state directory; `segctl history` lists them",
 			(long long)wanted);
-	r = seg_apply_go_back(engine, version, request, comment ? comment : "rollback", request->now,
-			      &revoked, &problem);
+	r = seg_apply_go_back(engine, version, request, comment ? comment : "rollback", request->now, &gone);
 	if (r)
 		seg_answer_error(out, r, "refused", "version %u cannot come back: %s", version,
-				 problem ? problem : strerror(-r));
+				 gone.problem ? gone.problem : strerror(-r));
+	else if (gone.unsaved)
+		r = seg_change_answer_unsaved(engine, gone.unsaved, out);
 	else
-		r = seg_revoke_answer(revoked, request, applied_document(engine, false), out);
-	free(problem);
+		r = seg_revoke_answer(gone.revoked, request, applied_document(engine, false), out);
+	free(gone.problem);
 	return r;
 }
 

@@ -112,8 +112,8 @@ static json_t *closes_of(const struct seg_stage *stage)
 	return json_pack("{s:o, s:o, s:o}", "permits", permits, "classes", classes, "zones", zones);
 }
 
-void seg_emergency_close(const struct seg_engine *engine, const struct seg_policy *policy, struct seg_arena *arena,
-			 struct seg_closure *closure)
+void seg_emergency_close(const struct seg_engine *engine, const struct seg_policy *policy,
+			 struct seg_arena *arena, struct seg_closure *closure)
 {
 	const struct seg_staged *staged = &engine->state.stage;
 	const struct seg_stage *stage = staged->id[0] ? seg_policy_stage(policy, staged->id) : NULL;
@@ -237,17 +237,16 @@ static const struct seg_policy *policy_of(const struct seg_engine *engine)
 	return engine->running ? engine->running->policy : NULL;
 }
 
-/* The rules first, then the disk: a full disk must not keep a host connected. */
+/* The rules first, then the disk: a full disk must not keep a host connected. unsaved: what it says. */
 static int put_in_force(struct seg_engine *engine, const char *reason, time_t now,
-			struct seg_revocation **revoked)
+			struct seg_revocation **revoked, int *unsaved)
 {
 	int r = 0;
 
 	seg_emergency_resolve(engine, policy_of(engine));
 	if (!engine->disarmed)
 		r = seg_apply_refresh(engine, now, reason, revoked);
-	if (!r)
-		(void)seg_change_save(engine, now);
+	*unsaved = r ? 0 : seg_change_save(engine, now);
 	return r;
 }
 
@@ -266,8 +265,8 @@ static void say(struct seg_engine *engine, const char *event, const struct seg_i
 static json_t *isolation_json(struct seg_engine *engine, const struct seg_isolation *one)
 {
 	return json_pack("{s:s, s:o, s:o, s:s, s:I}", "target", one->target, "since",
-			 seg_json_time(engine, one->since), "until", seg_json_time(engine, one->until), "reason",
-			 one->reason, "uid", (json_int_t)one->uid);
+			 seg_json_time(engine, one->since), "until", seg_json_time(engine, one->until),
+			 "reason", one->reason, "uid", (json_int_t)one->uid);
 }
 
 json_t *seg_json_isolated(struct seg_engine *engine)
@@ -288,8 +287,8 @@ int seg_engine_isolated(struct seg_engine *engine, const struct seg_request *req
 
 #define FOR_MAX (100LL * 366 * 86400)
 
-static int isolate_refusal(struct seg_engine *engine, const char *target, const char *reason, json_int_t seconds,
-			   json_t **out)
+static int isolate_refusal(struct seg_engine *engine, const char *target, const char *reason,
+			   json_int_t seconds, json_t **out)
 {
 	const struct seg_zone *zone;
 	struct seg_arena *arena;
@@ -301,7 +300,8 @@ static int isolate_refusal(struct seg_engine *engine, const char *target, const 
 	if (!reason || !*reason)
 		return seg_answer_error(out, -EINVAL, "invalid-parameter", "say why: --reason TEXT");
 	if (strlen(reason) >= sizeof(((struct seg_isolation *)0)->reason))
-		return seg_answer_error(out, -EINVAL, "invalid-parameter", "the reason is longer than 255 bytes");
+		return seg_answer_error(out, -EINVAL, "invalid-parameter",
+					"the reason is longer than 255 bytes");
 	if (seconds < 0 || seconds > FOR_MAX)
 		return seg_answer_error(out, -EINVAL, "invalid-parameter",
 					"--for is a time from now on, of a hundred years at most");
@@ -314,9 +314,10 @@ static int isolate_refusal(struct seg_engine *engine, const char *target, const 
 		return seg_answer_error(out, -ENOENT, "not-found",
 					"%s is no zone, no host of the policy and no address", target);
 	if (own)
-		return seg_answer_error(out, -EINVAL, "invalid-parameter",
-					"%s is the gateway itself; isolate the zones or hosts that shall not reach it",
-					target);
+		return seg_answer_error(
+			out, -EINVAL, "invalid-parameter",
+			"%s is the gateway itself; isolate the zones or hosts that shall not reach it",
+			target);
 	return 0;
 }
 
@@ -329,7 +330,7 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	bool force = json_is_true(json_object_get(request->params, "force")), cuts;
 	struct seg_revocation *revoked = NULL;
 	struct seg_isolation *one, before = {0};
-	int r = isolate_refusal(engine, target, reason, seconds, out);
+	int unsaved = 0, r = isolate_refusal(engine, target, reason, seconds, out);
 
 	if (r)
 		return r;
@@ -345,7 +346,7 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	one->uid = request->uid;
 	snprintf(one->reason, sizeof(one->reason), "%s", reason);
 	cuts = !force && seg_emergency_cuts_session(engine, engine->running, session, request->now);
-	r = cuts ? -EPERM : put_in_force(engine, "isolated", request->now, &revoked);
+	r = cuts ? -EPERM : put_in_force(engine, "isolated", request->now, &revoked, &unsaved);
 	one = find(engine, target);
 	if (r) {
 		free(one->range);
@@ -364,18 +365,21 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	}
 	free(before.range);
 	say(engine, "isolated", one, request->uid, one->reason, request->now);
+	if (unsaved)
+		return seg_change_answer_unsaved(engine, unsaved, out);
 	return seg_revoke_answer(revoked, request,
 				 json_pack("{s:o, s:n}", "isolated", seg_json_isolated(engine), "revoked"),
 				 out);
 }
 
-static int release(struct seg_engine *engine, struct seg_isolation *one, uid_t uid, const char *why, time_t now)
+static int release(struct seg_engine *engine, struct seg_isolation *one, uid_t uid, const char *why,
+		   time_t now, int *unsaved)
 {
 	struct seg_isolation gone = *one;
 	int r;
 
 	take_out(engine, one);
-	r = put_in_force(engine, "released", now, NULL);
+	r = put_in_force(engine, "released", now, NULL, unsaved);
 	if (r) {
 		*add(engine, gone.target) = gone;
 		seg_emergency_resolve(engine, policy_of(engine));
@@ -390,25 +394,53 @@ int seg_engine_release(struct seg_engine *engine, const struct seg_request *requ
 {
 	const char *target = json_string_value(json_object_get(request->params, "target"));
 	struct seg_isolation *one = target ? find(engine, target) : NULL;
-	int r;
+	int r, unsaved;
 
 	if (!one)
-		return seg_answer_error(out, -ENOENT, "not-found", "%s is not isolated", target ? target : "nothing");
-	r = release(engine, one, request->uid, "released", request->now);
+		return seg_answer_error(out, -ENOENT, "not-found", "%s is not isolated",
+					target ? target : "nothing");
+	r = release(engine, one, request->uid, "released", request->now, &unsaved);
 	if (r)
 		return seg_answer_error(out, r, "kernel", "%s is not released: %s", target, strerror(-r));
+	if (unsaved)
+		return seg_change_answer_unsaved(engine, unsaved, out);
 	return seg_engine_isolated(engine, request, out);
+}
+
+static bool is_over(const struct seg_isolation *one, time_t now)
+{
+	return one->until && one->until <= now;
+}
+
+void seg_emergency_begin(struct seg_engine *engine, time_t now)
+{
+	const size_t before = engine->state.isolations;
+
+	for (size_t i = 0; i < engine->state.isolations;) {
+		struct seg_isolation gone = engine->state.isolation[i];
+
+		if (!is_over(&gone, now)) {
+			i++;
+			continue;
+		}
+		take_out(engine, &engine->state.isolation[i]);
+		say(engine, "released", &gone, gone.uid, "over", now);
+		free(gone.range);
+	}
+	if (engine->state.isolations < before)
+		(void)seg_change_save(engine, now);
 }
 
 time_t seg_emergency_tick(struct seg_engine *engine, time_t now)
 {
 	time_t next = 0;
+	int unsaved; /* told already, and tried again */
 
 	for (size_t i = 0; i < engine->state.isolations;) {
 		struct seg_isolation *one = &engine->state.isolation[i];
 
-		if (one->until && one->until <= now) {
-			if (!release(engine, one, one->uid, "over", now))
+		if (is_over(one, now)) {
+			if (!release(engine, one, one->uid, "over", now, &unsaved))
 				continue;
 			return now + 1; /* the kernel refused: tried again */
 		}
@@ -426,9 +458,10 @@ static json_t *stage_json(struct seg_engine *engine, const char *id, const char 
 	const struct seg_staged *staged = &engine->state.stage;
 	bool active = !strcmp(staged->id, id);
 
-	return json_pack("{s:s, s:o, s:b, s:o, s:o, s:o, s:o}", "stage", id, "title", seg_json_text(title), "active",
-			 active, "closes", closes, "since", active ? seg_json_time(engine, staged->since) : json_null(),
-			 "reason", seg_json_text(active && staged->reason[0] ? staged->reason : NULL), "uid",
+	return json_pack("{s:s, s:o, s:b, s:o, s:o, s:o, s:o}", "stage", id, "title", seg_json_text(title),
+			 "active", active, "closes", closes, "since",
+			 active ? seg_json_time(engine, staged->since) : json_null(), "reason",
+			 seg_json_text(active && staged->reason[0] ? staged->reason : NULL), "uid",
 			 active ? json_integer((json_int_t)staged->uid) : json_null());
 }
 
@@ -442,7 +475,8 @@ static json_t *stages_json(struct seg_engine *engine)
 		json_array_append_new(list, stage_json(engine, policy->stage[i].id, policy->stage[i].title,
 						       closes_of(&policy->stage[i])));
 	if (staged->id[0] && !(policy && seg_policy_stage(policy, staged->id)))
-		json_array_append_new(list, stage_json(engine, staged->id, NULL, json_deep_copy(staged->closes)));
+		json_array_append_new(list,
+				      stage_json(engine, staged->id, NULL, json_deep_copy(staged->closes)));
 	return list;
 }
 
@@ -456,13 +490,16 @@ int seg_engine_stages(struct seg_engine *engine, const struct seg_request *reque
 static int stage_refusal(struct seg_engine *engine, const char *stage, const char *reason, json_t **out)
 {
 	if (reason && strlen(reason) >= sizeof(engine->state.stage.reason))
-		return seg_answer_error(out, -EINVAL, "invalid-parameter", "the reason is longer than 255 bytes");
+		return seg_answer_error(out, -EINVAL, "invalid-parameter",
+					"the reason is longer than 255 bytes");
 	if (!stage)
-		return engine->state.stage.id[0] ? 0
-						 : seg_answer_error(out, -ENOENT, "not-found", "no stage is in force");
+		return engine->state.stage.id[0]
+			       ? 0
+			       : seg_answer_error(out, -ENOENT, "not-found", "no stage is in force");
 	if (!policy_of(engine) || !seg_policy_stage(policy_of(engine), stage))
 		return seg_answer_error(out, -ENOENT, "not-found",
-					"the policy declares no stage %s; segctl stage --list shows them", stage);
+					"the policy declares no stage %s; segctl stage --list shows them",
+					stage);
 	return 0;
 }
 
@@ -486,19 +523,21 @@ int seg_engine_stage(struct seg_engine *engine, const struct seg_request *reques
 	const char *reason = json_string_value(json_object_get(request->params, "reason"));
 	struct seg_staged before = engine->state.stage;
 	struct seg_revocation *revoked = NULL;
-	int r;
+	int r, unsaved;
 
 	if (stage && !strcmp(stage, SEG_STAGE_NONE))
 		stage = NULL;
 	r = stage_refusal(engine, stage, reason, out);
 	if (r)
 		return r;
-	engine->state.stage = (struct seg_staged){.since = stage ? request->now : 0, .uid = stage ? request->uid : 0};
+	engine->state.stage =
+		(struct seg_staged){.since = stage ? request->now : 0, .uid = stage ? request->uid : 0};
 	if (stage) {
 		snprintf(engine->state.stage.id, sizeof(engine->state.stage.id), "%s", stage);
-		snprintf(engine->state.stage.reason, sizeof(engine->state.stage.reason), "%s", reason ? reason : "");
+		snprintf(engine->state.stage.reason, sizeof(engine->state.stage.reason), "%s",
+			 reason ? reason : "");
 	}
-	r = put_in_force(engine, "stage", request->now, &revoked);
+	r = put_in_force(engine, "stage", request->now, &revoked, &unsaved);
 	if (r) {
 		json_decref(engine->state.stage.closes);
 		engine->state.stage = before;
@@ -508,6 +547,8 @@ int seg_engine_stage(struct seg_engine *engine, const struct seg_request *reques
 	json_decref(before.closes);
 	say_stage(engine, request, before.id, reason);
 	seg_say_status(engine);
+	if (unsaved)
+		return seg_change_answer_unsaved(engine, unsaved, out);
 	return seg_revoke_answer(revoked, request,
 				 json_pack("{s:o, s:n}", "stages", stages_json(engine), "revoked"), out);
 }

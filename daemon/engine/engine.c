@@ -317,6 +317,7 @@ int seg_engine_start(struct seg_engine *engine, time_t now)
 		seg_limits_adopt(engine, image);
 	seg_plan_free(image);
 	engine->usage.adopted = found;
+	seg_emergency_begin(engine, now);
 	r = seg_apply_start(engine, found, now);
 	if (r)
 		goto out;
@@ -387,8 +388,8 @@ void seg_engine_links(struct seg_engine *engine, const struct seg_gateway *gatew
 	const char **name = SEG_NEW_N(links.arena, const char *, interfaces + 1);
 
 	for (size_t i = 0; i < gateway->n; i++)
-		addr[i] = (struct seg_gateway_addr){gateway->addr[i].addr,
-						    seg_arena_strdup(links.arena, gateway->addr[i].interface)};
+		addr[i] = (struct seg_gateway_addr){
+			gateway->addr[i].addr, seg_arena_strdup(links.arena, gateway->addr[i].interface)};
 	qsort(addr, gateway->n, sizeof(*addr), by_addr);
 	for (size_t i = 0; i < interfaces; i++)
 		name[i] = seg_arena_strdup(links.arena, interface[i]);
@@ -404,8 +405,8 @@ bool seg_engine_is_gateway(const struct seg_engine *engine, seg_addr addr)
 {
 	struct seg_gateway_addr key = {addr, NULL};
 
-	return engine->links.gateway.n && bsearch(&key, engine->links.gateway.addr, engine->links.gateway.n,
-						  sizeof(key), by_addr);
+	return engine->links.gateway.n &&
+	       bsearch(&key, engine->links.gateway.addr, engine->links.gateway.n, sizeof(key), by_addr);
 }
 
 /* Time. */
@@ -426,16 +427,15 @@ static bool is_due(time_t *at, time_t now)
 
 static void tick_deadline(struct seg_engine *engine, time_t now)
 {
-	char *problem = NULL;
+	struct seg_gone_back gone = {0};
 
 	if (!engine->state.confirm_until || engine->state.confirm_until > now || engine->next_rollback > now)
 		return;
-	if (seg_apply_go_back(engine, engine->state.confirmed, NULL, "not confirmed in time", now, NULL,
-			      &problem))
+	if (seg_apply_go_back(engine, engine->state.confirmed, NULL, "not confirmed in time", now, &gone))
 		engine->next_rollback = now + 5; /* the unconfirmed policy stays meanwhile: said by go_back */
 	else
 		engine->next_rollback = 0;
-	free(problem);
+	free(gone.problem);
 }
 
 static void tick_pressure(struct seg_engine *engine, time_t now)
@@ -495,8 +495,8 @@ static void forget_deadlines(struct seg_engine *engine, time_t now)
 			*pending[i] = now;
 }
 
-/* What an operator said for how long lasts as long, whatever the clock says meanwhile; not what began by another clock
- * than the one that was set, as before a reboot with a wrong one. */
+/* What an operator said for how long lasts as long, whatever the clock says meanwhile; not what began by
+ * another clock than the one that was set, as before a reboot with a wrong one. */
 static void move_ends(struct seg_engine *engine, time_t now, time_t step)
 {
 	struct seg_state *state = &engine->state;
@@ -545,7 +545,8 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, time_t step)
 	earlier(&next, seg_watch_tick(engine, now));
 	earlier(&next, seg_limits_tick(engine, now));
 	earlier(&next, seg_aggregate_tick(engine->refusals.aggregate, now));
-	earlier(&next, engine->state.confirm_until > now ? engine->state.confirm_until : engine->next_rollback);
+	earlier(&next,
+		engine->state.confirm_until > now ? engine->state.confirm_until : engine->next_rollback);
 	earlier(&next, engine->next_window);
 	earlier(&next, engine->next_refresh);
 	earlier(&next, engine->next_repair);

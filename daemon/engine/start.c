@@ -142,8 +142,8 @@ static bool start_pending(struct seg_engine *engine, bool found, time_t now)
 			   from, engine->options.policy_file);
 	if (!start_from_store(engine, engine->state.confirmed, now))
 		return false;
-	seg_change_went_back(engine, from, engine->state.confirmed, NULL, "not confirmed before the restart",
-			     now);
+	(void)seg_change_went_back(engine, from, engine->state.confirmed, NULL,
+				   "not confirmed before the restart", now);
 	return true;
 }
 

@@ -188,8 +188,13 @@ int seg_apply_refresh(struct seg_engine *engine, time_t now, const char *reason,
 /* What should be in the kernel now. */
 struct seg_plan *seg_apply_plan(struct seg_engine *engine, time_t now);
 /* Back to a stored version (0: sealed). */
+struct seg_gone_back {
+	struct seg_revocation *revoked; /* NULL: nothing */
+	int unsaved;			/* -errno: done, and not stored */
+	char *problem;			/* of one that failed, on the heap */
+};
 int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct seg_request *request,
-		      const char *why, time_t now, struct seg_revocation **revoked, char **problem);
+		      const char *why, time_t now, struct seg_gone_back *gone);
 /* start.c. At the start: with the table found in the kernel, or without. */
 int seg_apply_start(struct seg_engine *engine, bool found, time_t now);
 void seg_apply_reload(struct seg_engine *engine, time_t now);
@@ -230,11 +235,14 @@ void seg_change_refuse(struct seg_engine *engine, const struct seg_diags *diags,
 int seg_change_save(struct seg_engine *engine, time_t now); /* the state */
 int seg_change_give_version(struct seg_engine *engine, struct seg_rulebook *book, time_t now);
 void seg_change_save_again(struct seg_engine *engine, time_t now);
+/* The error that answers a command which is done, and could not be stored (r). */
+int seg_change_answer_unsaved(const struct seg_engine *engine, int r, json_t **out);
 /* What booted, or stands already, is confirmed as the version that it has. */
 void seg_change_stands(struct seg_engine *engine, const struct seg_deed *deed, time_t at, time_t now);
 void seg_change_say_not_to_boot(struct seg_engine *engine); /* why, of the policy file */
-void seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned version,
-			  const struct seg_request *request, const char *why, time_t now);
+/* 0, or why it is not stored. */
+int seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned version,
+			 const struct seg_request *request, const char *why, time_t now);
 
 /* windows.c */
 void seg_windows_begin(struct seg_engine *engine, time_t now); /* a new policy is in force */
@@ -395,6 +403,7 @@ void seg_emergency_close(const struct seg_engine *engine, const struct seg_polic
 bool seg_emergency_cuts_session(struct seg_engine *engine, const struct seg_rulebook *book,
 				const char *session, time_t now);
 json_t *seg_json_isolated(struct seg_engine *engine);
+void seg_emergency_begin(struct seg_engine *engine, time_t now); /* what ended meanwhile does not begin again */
 time_t seg_emergency_tick(struct seg_engine *engine, time_t now);
 bool seg_engine_is_isolated(const struct seg_engine *engine, seg_addr addr); /* a host; the gateway never */
 

@@ -50,7 +50,8 @@ def test_a_full_disk_loses_no_policy():
         assert "error" in answer and segd.status == 5, (segd.status, answer)
         assert stream.both(), "what is in force stays in force"
         assert segd.segctl("verify")["equal"] is True
-        segd.segctl("isolate", "10.1.0.21", "--reason", "full", ok=None)  # one way or the other, it lives
+        answer = segd.segctl("isolate", "10.1.0.21", "--reason", "full", ok=(5,))
+        assert "a restart of segd would undo it" in str(answer), answer
         assert "No space left" in str(segd.segctl("status")["unsaved"])
         assert len(segd.alerts("store-failed")) >= 1
         segd.kill()

@@ -703,6 +703,7 @@ START_TEST(test_history_of_a_full_disk)
 {
 	struct seg_request request = {.now = w.kernel.now};
 	json_t *out = NULL;
+	const char *code;
 
 	begin();
 	write_policy("nonsense\n", "", "");
@@ -710,7 +711,7 @@ START_TEST(test_history_of_a_full_disk)
 	seg_engine_apply(w.engine, &request, &out);
 	json_decref(out);
 	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "malware"),
-			 NULL));
+			 &code));
 	pass(1);
 	empty_disk();
 	ck_assert_uint_eq(unsaved(), 2);
@@ -3134,13 +3135,15 @@ END_TEST
 /* Said while the disk was full, it is kept as soon as there is room: in a second, or at the end. */
 START_TEST(test_isolation_on_a_full_disk)
 {
+	const char *code;
 	json_t *out;
 
 	begin();
 	fill_disk();
-	out = call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "malware"), NULL);
+	out = call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "malware"), &code);
 	empty_disk();
-	json_decref(out);
+	ck_assert_ptr_null(out);
+	ck_assert_str_eq(code, "store"); /* it may not outlive us, and whoever asked is told so */
 	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
 	if (_i)
 		pass(1);
@@ -3149,6 +3152,58 @@ START_TEST(test_isolation_on_a_full_disk)
 	die();
 	begin();
 	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
+}
+END_TEST
+
+/* Whatever is done and not stored, who asked for it hears of that. */
+START_TEST(test_done_and_not_stored)
+{
+	const char *code;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/.state.json.new", w.state);
+	write_policy(web, dns, one_stage);
+	begin();
+	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "malware"), NULL));
+	write_policy(web, dns, office);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	write_policy(web, dns, one_stage);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_int_eq(mkdir(path, 0700), 0); /* a folder, which cannot be written as a file */
+	ck_assert_ptr_null(
+		call(seg_engine_stage, json_pack("{s:s, s:s}", "stage", "alone", "reason", "x"), &code));
+	ck_assert_str_eq(code, "store");
+	ck_assert_ptr_null(call(seg_engine_release, json_pack("{s:s}", "target", "clerk"), &code));
+	ck_assert_str_eq(code, "store");
+	ck_assert_ptr_null(call(seg_engine_rollback, NULL, &code));
+	ck_assert_str_eq(code, "store");
+	ck_assert_uint_ne(mark_of("OFFICE"), 0); /* all of it is in force */
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "udp/53"), "permit");
+	ck_assert_int_eq(rmdir(path), 0);
+	pass(1);
+	die();
+	begin();
+	ck_assert_uint_ne(mark_of("OFFICE"), 0); /* and stored once it could be */
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "udp/53"), "permit");
+}
+END_TEST
+
+/* What ended while nobody was there is over before the gateway says that it is ready. */
+START_TEST(test_isolation_over_while_dead)
+{
+	begin();
+	json_decref(call(seg_engine_isolate,
+			 json_pack("{s:s, s:s, s:i}", "target", "clerk", "reason", "malware", "for", HOUR), NULL));
+	die();
+	elapse(HOUR);
+	forget_alerts();
+	begin();
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "permit");
+	ck_assert(is_proven());
+	ck_assert_uint_eq(said("released|target=clerk|reason=over"), 1);
+	die();
+	begin();
+	ck_assert_uint_eq(said("released"), 1);
 }
 END_TEST
 
@@ -3675,6 +3730,8 @@ int main(void)
 	tcase_add_test(tcase, test_stage_of_a_zone);
 	tcase_add_test(tcase, test_isolation_outlives_the_name);
 	tcase_add_loop_test(tcase, test_isolation_on_a_full_disk, 0, 2);
+	tcase_add_test(tcase, test_done_and_not_stored);
+	tcase_add_test(tcase, test_isolation_over_while_dead);
 	tcase_add_loop_test(tcase, test_isolation_lasts_as_long_as_was_said, 0, 2);
 	tcase_add_test(tcase, test_isolation_of_another_clock);
 	tcase_add_test(tcase, test_isolation_outlives_refusals);
