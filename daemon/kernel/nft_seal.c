@@ -60,9 +60,10 @@ int seg_nft_seal_claimed(struct seg_nft *nft, const struct seg_plan *plan, struc
 	return seal(nft, plan, claim, false, diags);
 }
 
-/* Once the other hand's process lets go of its socket, the kernel (6.1) keeps all batches waiting until what it deleted
- * is freed, for an RCU grace period: what is asked first makes it likelier that we come behind that. Where no table has
- * an owner, to make one that may be there already is right in both cases. */
+/* Once the other hand's process lets go of its socket, the kernel (6.1) keeps all batches waiting until what
+ * it deleted is freed, for up to an RCU grace period a set of intervals: what is asked first makes it
+ * likelier that we come behind that. Where no table has an owner, to make one that may be there already is
+ * right in both cases. */
 static int seal_blindly(struct seg_nft *nft, const struct seg_plan *plan, struct seg_diags *diags)
 {
 	struct seg_nft_claim claim = {.needed = true};
