@@ -321,7 +321,7 @@ int seg_engine_start(struct seg_engine *engine, time_t now)
 	r = seg_apply_start(engine, found, now);
 	if (r)
 		goto out;
-	if (changed)
+	if (changed && !engine->imprint_stale) /* an earlier life could not forget it either, then */
 		seg_hands_say_found(engine, changed, now);
 	seg_say_begin(engine, &alert, "started", SEG_NOTICE, now);
 	seg_alert_text(&alert, "state", seg_engine_state(engine));
@@ -554,6 +554,6 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, time_t step)
 	earlier(&next, engine->next_usage);
 	earlier(&next, engine->next_save);
 	earlier(&next, engine->unsaved ? now + 1 : 0);
-	earlier(&next, engine->imprint_owed ? now + 1 : 0);
+	earlier(&next, engine->imprint_owed || engine->imprint_stale ? now + 1 : 0);
 	return next;
 }

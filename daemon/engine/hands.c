@@ -154,11 +154,11 @@ static void look_for_changes(struct seg_engine *engine, time_t now)
 
 void seg_hands_tick(struct seg_engine *engine, time_t now)
 {
-	if (engine->disarmed || !engine->plan)
-		return;
-	if (engine->next_repair && engine->next_repair <= now)
+	const bool ours = !engine->disarmed && engine->plan;
+
+	if (ours && engine->next_repair && engine->next_repair <= now)
 		repair(engine, now);
-	if (engine->next_look && engine->next_look <= now)
+	if (ours && engine->next_look && engine->next_look <= now)
 		look_for_changes(engine, now);
 	seg_hands_keep(engine, now);
 }
@@ -172,6 +172,12 @@ static bool seen(const struct seg_kernel_facts *facts, char *line, size_t size)
 	return facts->whereabouts[0] != '\0';
 }
 
+/* One that a disk mounted read-only keeps would accuse somebody of what we did. */
+static void forget(struct seg_engine *engine)
+{
+	engine->imprint_stale = seg_store_forget_imprint(engine->store) != 0;
+}
+
 /* A clock that is set makes a new plan before this is asked. Not within a commit, which nobody should wait
  * longer for: what is done to the table before that, and before a death, is mended without a word. */
 void seg_hands_keep(struct seg_engine *engine, time_t now)
@@ -183,7 +189,9 @@ void seg_hands_keep(struct seg_engine *engine, time_t now)
 	char line[256];
 	int64_t since;
 
-	if (!engine->imprint_owed)
+	if (engine->imprint_stale)
+		forget(engine);
+	if (engine->imprint_stale || !engine->imprint_owed)
 		return;
 	engine->imprint_owed = false;
 	arena = seg_arena_new();
@@ -200,7 +208,7 @@ void seg_hands_keep(struct seg_engine *engine, time_t now)
 
 void seg_hands_forget(struct seg_engine *engine)
 {
-	seg_store_forget_imprint(engine->store);
+	forget(engine);
 	engine->imprint_owed = false;
 }
 

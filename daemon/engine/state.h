@@ -121,6 +121,7 @@ struct seg_engine {
 	bool pressed[2]; /* conntrack-pressure said at 80, 95 % */
 	uint64_t tampered, restored; /* how often each was said */
 	bool imprint_owed;	     /* what was committed is not written down yet (hands.c) */
+	bool imprint_stale;	     /* and what was before could not be forgotten: tried again */
 	struct seg_usage usage;
 	struct seg_watch watch;
 	struct seg_limits limits;

@@ -271,9 +271,9 @@ void seg_store_keep_imprint(struct seg_store *store, const char *text, size_t le
 	(void)seg_file_leave(store->dir, IMPRINT, text, len); /* a full disk says so elsewhere */
 }
 
-void seg_store_forget_imprint(struct seg_store *store)
+int seg_store_forget_imprint(struct seg_store *store)
 {
-	(void)unlinkat(store->dir, IMPRINT, 0);
+	return unlinkat(store->dir, IMPRINT, 0) && errno != ENOENT ? -errno : 0;
 }
 
 char *seg_store_load_imprint(struct seg_store *store)

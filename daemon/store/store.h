@@ -91,7 +91,7 @@ int seg_store_save_registry(struct seg_store *store, const struct seg_registry *
 /* What the kernel's table looks like, for the next life (plan/imprint.h). It does not wait for the disk: of what the
  * machine's end leaves of it nobody asks. */
 void seg_store_keep_imprint(struct seg_store *store, const char *text, size_t len);
-void seg_store_forget_imprint(struct seg_store *store);
+int seg_store_forget_imprint(struct seg_store *store);
 char *seg_store_load_imprint(struct seg_store *store); /* on the heap; NULL: none */
 
 /* History. */

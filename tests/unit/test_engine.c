@@ -8,9 +8,11 @@
 #include <ftw.h>
 #include <limits.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -2446,6 +2448,52 @@ START_TEST(test_no_hand_between_lives)
 }
 END_TEST
 
+/* An imprint that the disk does not let go of accuses nobody of what segd did since. */
+static void hold_imprint(bool hold)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/imprint", w.state);
+	if (hold) {
+		ck_assert_int_eq(mount(path, path, NULL, MS_BIND, NULL), 0);
+		ck_assert_int_eq(mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL), 0);
+	} else {
+		ck_assert_int_eq(umount(path), 0);
+	}
+}
+
+START_TEST(test_imprint_that_stays)
+{
+	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+	ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	begin();
+	pass(3);
+	hold_imprint(true);
+	if (_i == 2) {
+		json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
+	} else {
+		write_policy(office, web, "");
+		json_decref(call(seg_engine_apply, NULL, NULL));
+	}
+	pass(2);
+	if (_i > 0) { /* there is room again while segd lives */
+		hold_imprint(false);
+		pass(2);
+	}
+	die();
+	forget_alerts();
+	begin();
+	ck_assert_msg(!said("tampered"), "%s", w.alert[0]);
+	if (!_i)
+		hold_imprint(false);
+	pass(2);
+	die();
+	fake_flush_chain(&w.kernel, "forward");
+	begin();
+	ck_assert_uint_eq(said("while segd was not running: "), 1); /* the one of now is written down */
+}
+END_TEST
+
 /* A table that cannot be read is looked at again, and called changed only where it is. */
 START_TEST(test_look_again)
 {
@@ -3721,6 +3769,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_look_again, 0, 2);
 	tcase_add_loop_test(tcase, test_tampered_between_lives, 0, 8);
 	tcase_add_loop_test(tcase, test_no_hand_between_lives, 0, 15);
+	tcase_add_loop_test(tcase, test_imprint_that_stays, 0, 3);
 	tcase_add_test(tcase, test_usage_of_a_number_replaced_meanwhile);
 	tcase_add_test(tcase, test_usage_of_what_left_unseen);
 	tcase_add_test(tcase, test_usage_of_what_comes_back);
