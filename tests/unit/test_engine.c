@@ -817,6 +817,29 @@ static void rewrite_audit(const char *sql)
 	sqlite3_close(open_audit(sql));
 }
 
+/* What is over the bound and cannot be deleted yet makes nothing twice of what came. */
+START_TEST(test_evidence_that_makes_no_room)
+{
+	json_t *out, *one;
+	size_t n = 0, i;
+
+	begin();
+	rewrite_audit("INSERT INTO events VALUES (300000, 1, 'stopped', '{}');"
+		      "CREATE TRIGGER full DELETE ON events BEGIN SELECT RAISE(FAIL, 'full'); END;");
+	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "malware"),
+			 NULL));
+	pass(3);
+	pass(3);
+	out = call(seg_engine_history, NULL, NULL);
+	json_array_foreach(json_object_get(out, "actions"), i, one)
+	{
+		n += strcmp(json_string_value(json_object_get(one, "event")), "isolated") == 0;
+	}
+	ck_assert_uint_eq(n, 1);
+	json_decref(out);
+}
+END_TEST
+
 static void apply_pending(void)
 {
 	begin();
@@ -3677,6 +3700,7 @@ int main(void)
 	tcase_add_test(tcase, test_apply_of_unstored_without_room);
 	tcase_add_test(tcase, test_rollback_of_unstored);
 	tcase_add_test(tcase, test_history_of_a_full_disk);
+	tcase_add_test(tcase, test_evidence_that_makes_no_room);
 	tcase_add_test(tcase, test_apply_revokes);
 	tcase_add_test(tcase, test_revoked_by_permit_not_by_number);
 	tcase_add_test(tcase, test_covered_flow_lives_on);
