@@ -2416,7 +2416,7 @@ START_TEST(test_no_hand_between_lives)
 				  " hours: [mon-fri 17:00-18:00]}\n";
 	char path[128];
 
-	if (_i == 1)
+	if (_i == 1 || _i == 15)
 		write_policy(ppp, office, web);
 	begin();
 	pass(3); /* the imprint is that of a moment later than its plan */
@@ -2443,6 +2443,8 @@ START_TEST(test_no_hand_between_lives)
 	if (_i == 6)
 		seg_engine_links(w.engine, &nobody, fewer, 2, w.kernel.now);
 	die();
+	if (_i == 15) /* a large table on a slow machine took so long to be made, committed and read */
+		one_that_ends((struct seg_set *)seg_plan_set(w.kernel.image, "open"))->timeout_ms += 5000;
 	if (_i == 7)
 		write_policy(web, "", "");
 	if (_i == 8 || _i == 9) {
@@ -3792,7 +3794,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_look_at_what_ends, 0, 3);
 	tcase_add_loop_test(tcase, test_look_again, 0, 2);
 	tcase_add_loop_test(tcase, test_tampered_between_lives, 0, 8);
-	tcase_add_loop_test(tcase, test_no_hand_between_lives, 0, 15);
+	tcase_add_loop_test(tcase, test_no_hand_between_lives, 0, 16);
 	tcase_add_loop_test(tcase, test_imprint_that_stays, 0, 3);
 	tcase_add_test(tcase, test_usage_of_a_number_replaced_meanwhile);
 	tcase_add_test(tcase, test_usage_of_what_left_unseen);
