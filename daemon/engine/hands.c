@@ -296,6 +296,21 @@ static void add_bypass(void *context, json_t *sentence)
 	json_array_append_new(context, sentence);
 }
 
+static bool is_within(const json_t *list, const json_t *other)
+{
+	size_t i;
+	json_t *one;
+
+	json_array_foreach(list, i, one)
+	{
+		if (!has_sentence(other, one))
+			return false;
+	}
+	return true;
+}
+
+/* One that came or went may have given open flows another permit's number, by which they would live on when
+ * their own permit goes: the table is looked at again. */
 void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 {
 	struct seg_arena *arena = seg_arena_new();
@@ -310,6 +325,8 @@ void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 		if (!has_sentence(engine->bypass, one))
 			say_bypass(engine, one, NULL, now);
 	}
+	if (!is_within(found, engine->bypass) || !is_within(engine->bypass, found))
+		seg_watch_look_again(engine);
 	json_decref(engine->bypass);
 	engine->bypass = found;
 }
@@ -336,9 +353,13 @@ void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_tran
 		/* The next look need not tell it again. */
 		if (!has_sentence(engine->bypass, transaction->bypass))
 			json_array_append(engine->bypass, transaction->bypass);
+		seg_watch_look_again(engine);
 	}
 	if (transaction->ours || transaction->keeper) {
 		say_tampered(engine, transaction, transaction->what, now);
 		repair(engine, now);
 	}
+	/* What it did before it went is looked for now, not with the next tick: its permit may go first. */
+	if (transaction->removes && json_array_size(engine->bypass))
+		seg_engine_look_for_bypass(engine, now);
 }

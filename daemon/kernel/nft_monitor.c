@@ -146,6 +146,7 @@ static void note_object(struct seg_nft_monitor *monitor, const struct nlmsghdr *
 {
 	const struct nfgenmsg *header = mnl_nlmsg_get_payload(nlh);
 	const char *table = string_at(nlh, NFTA_ANY_TABLE);
+	uint8_t type = (uint8_t)(nlh->nlmsg_type & 0xff);
 	bool inet = header->nfgen_family == NFPROTO_INET;
 	bool ours = inet && strcmp(table, SEG_TABLE) == 0,
 	     keeper = inet && strcmp(table, SEG_KEEPER_TABLE) == 0;
@@ -154,6 +155,7 @@ static void note_object(struct seg_nft_monitor *monitor, const struct nlmsghdr *
 		monitor->touched(monitor->context, nlh->nlmsg_pid);
 	monitor->open.ours |= ours;
 	monitor->open.keeper |= keeper;
+	monitor->open.removes |= type == NFT_MSG_DELRULE || type == NFT_MSG_DELFLOWTABLE;
 	tell(monitor, nlh, kind, ours || keeper);
 	if (!monitor->open.bypass)
 		monitor->open.bypass = seg_nft_bypass_of(nlh);

@@ -23,6 +23,7 @@ struct seg_nft_transaction {
 	char process[16];       /* comm: it can lie */
 	bool ours;              /* touches table inet segd */
 	bool keeper;            /* touches the keeper table */
+	bool removes;           /* takes rules away: a way round us may be among them, the kernel does not say */
 	char what[128];         /* "deleted chain forward of table inet segd", first change named, escaped */
 	json_t *bypass; /* a way round us that it adds (flowtable, notrack, netdev fwd): a sentence, or NULL
 			 */

@@ -6,7 +6,7 @@ import os
 import socket
 import struct
 
-from lab import NEVER, SOON, arrived, checksum, network, receive, transport
+from lab import NEVER, SOON, arrived, checksum, network, receive, transport, wait_for
 from town import Town, policy
 
 # One permit, several zones on either side: each pair of zones is a road of its own.
@@ -222,3 +222,26 @@ def test_no_setting_routes_what_is_the_gateways_own():
             assert not arrived(wire, token, NEVER), f"by way of {own} to out"
         assert not passes(lab, "b", "a", "10.2.0.255", source="10.1.0.20", dport=5005), "a broadcast of b's link"
         assert passes(lab, "b", "a", "10.2.0.20", SOON, source="10.1.0.20", dport=5005)
+
+
+def mark_of(lab, port):
+    """What stands in the mark of the flow to that port."""
+    line = next(line for line in lab.conntrack() if f"dport={port} " in line)
+    return line.split(" mark=")[1].split()[0]
+
+
+def test_a_number_that_others_rules_gave_does_not_outlive_them():
+    """A flow that bears the number of another permit, in force, would live on by it when its own goes."""
+    permits = {"AB": "from: a, to: b, service: [udp/5005]", "KEPT": "from: a, to: b, service: [udp/5007]"}
+    with Town(policy(**permits), hosts=("a", "b", "out")) as (lab, segd):
+        moved, kept = lab.stream("a", "10.2.0.20", "udp/5005"), lab.stream("a", "10.2.0.20", "udp/5007")
+        own, other = mark_of(lab, 5005), mark_of(lab, 5007)
+        assert own != other
+        lab.nft("gw", "table inet mine { chain p { type filter hook postrouting priority 300;"
+                      f" udp dport 5005 ct mark set {other}; }}; }}")
+        assert wait_for(lambda: moved.both() and mark_of(lab, 5005) == other)
+        lab.nft("gw", "delete table inet mine")
+        assert wait_for(lambda: moved.both() and mark_of(lab, 5005) == own), "it bears another permit's number"
+        segd.apply(policy(**{**permits, "AB": None}))
+        assert moved.dead() and kept.both()
+        assert not segd.alerts("violation"), segd.alerts("violation")

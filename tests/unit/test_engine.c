@@ -2074,6 +2074,37 @@ START_TEST(test_numbers_that_are_anothers)
 }
 END_TEST
 
+/* A way round us that has come or gone may have given open flows another permit's number: each time conntrack's
+ * table is looked at, whoever notices it first; not where rules go that were no such way. */
+START_TEST(test_a_bypass_leaves_no_numbers_behind)
+{
+	json_t *way = seg_sentence_new("an XDP program on %s", "eth1");
+	const struct seg_nft_transaction adds = {.bypass = way}, removes = {.removes = true};
+
+	begin();
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	seg_engine_transaction(w.engine, &removes, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.dumps, 1);
+	w.kernel.bypass = "eth1";
+	if (_i)
+		json_decref(call(seg_engine_status, NULL, NULL));
+	else
+		seg_engine_transaction(w.engine, &adds, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.dumps, 2);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	seg_engine_transaction(w.engine, &removes, w.kernel.now); /* of others */
+	ck_assert_uint_eq(w.kernel.dumps, 2);
+	w.kernel.bypass = NULL;
+	if (_i)
+		json_decref(call(seg_engine_status, NULL, NULL));
+	else
+		seg_engine_transaction(w.engine, &removes, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.dumps, 3);
+	ck_assert_uint_eq(said("bypass"), 1);
+	json_decref(way);
+}
+END_TEST
+
 /* The table of an older segd has no sets of its own for flows with the gateway. */
 START_TEST(test_upgrade_of_a_table_without_roads)
 {
@@ -3784,6 +3815,7 @@ int main(void)
 	tcase_add_test(tcase, test_saved_while_it_is_read);
 	tcase_add_test(tcase, test_usage_of_what_gets_another_end);
 	tcase_add_test(tcase, test_numbers_that_are_anothers);
+	tcase_add_loop_test(tcase, test_a_bypass_leaves_no_numbers_behind, 0, 2);
 	tcase_add_test(tcase, test_upgrade_of_a_table_without_roads);
 	tcase_add_test(tcase, test_usage_of_what_leaves);
 	tcase_add_test(tcase, test_usage_until_the_commit);

@@ -139,6 +139,16 @@ START_TEST(test_changes)
 }
 END_TEST
 
+/* Rules go with what holds them, too. */
+START_TEST(test_rules_that_go)
+{
+	static const char *const by[] = {"flush chain ip other c", "delete table ip other", "flush ruleset"};
+
+	ck_assert(!after("add table ip other; add chain ip other c; add rule ip other c ct mark set 1")->removes);
+	ck_assert(after(by[_i])->removes);
+}
+END_TEST
+
 /* More than is read at a time: that we are touched is known before the end is. */
 START_TEST(test_touched_before_the_end)
 {
@@ -383,6 +393,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_who);
+	tcase_add_loop_test(tcase, test_rules_that_go, 0, 3);
 	tcase_add_test(tcase, test_touched_before_the_end);
 	tcase_add_loop_test(tcase, test_changes, 0, (int)(sizeof(changes) / sizeof(changes[0])));
 	tcase_add_loop_test(tcase, test_bypass, 0, (int)(sizeof(ways) / sizeof(ways[0])));
