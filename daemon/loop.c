@@ -329,6 +329,7 @@ static int open_edges(struct seg_loop *loop, const char **what)
 		r = seg_conntrack_open(&loop->asker, 0, NULL, NULL);
 	if (r)
 		return r;
+	seg_conntrack_set_hand(loop->conntrack, loop->asker);
 	*what = "rtnetlink";
 	return seg_links_open(&loop->links, take_link, loop);
 }

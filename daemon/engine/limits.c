@@ -92,6 +92,8 @@ bool seg_limits_flow(struct seg_engine *engine, enum seg_flow_event event, const
 			holding->counted++;
 		return holding && limits->counting && takes_room(limits, holding, flow);
 	}
+	if (event == SEG_FLOW_UPDATED)
+		return false;
 	limits->heard++;
 	if (!holding)
 		return false;

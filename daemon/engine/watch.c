@@ -517,7 +517,8 @@ void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const
 		flow_ended(engine, flow, now);
 		return;
 	}
-	judged = seg_watch_judge(engine, flow, event, now);
+	/* What another hand made of a flow that was open is judged as a dump would find it. */
+	judged = seg_watch_judge(engine, flow, event == SEG_FLOW_UPDATED ? SEG_FLOW_DUMPED : event, now);
 	if (makes_room && (judged.kind == SEG_LEGITIMATE || judged.kind == SEG_NOT_JUDGED))
 		cut(engine, flow); /* the others go anyway, and are told */
 	switch (judged.kind) {

@@ -27,6 +27,7 @@ struct seg_conntrack {
 	seg_flow_fn fn;
 	void *context;
 	uint64_t unreadable;
+	uint32_t hand; /* the socket whose changes are not told */
 	bool dumping;
 	int dump_error;
 	uint32_t dump_seq, seq;
@@ -265,7 +266,9 @@ static int event_kind(const struct nlmsghdr *message, enum seg_flow_event *event
 		*event = SEG_FLOW_DESTROY;
 		return 0;
 	case IPCTNL_MSG_CT_NEW:
-		*event = message->nlmsg_flags & NLM_F_MULTI ? SEG_FLOW_DUMPED : SEG_FLOW_NEW;
+		*event = message->nlmsg_flags & NLM_F_MULTI    ? SEG_FLOW_DUMPED
+			 : message->nlmsg_flags & NLM_F_CREATE ? SEG_FLOW_NEW
+							       : SEG_FLOW_UPDATED;
 		return 0;
 	}
 	return -ENOMSG;
@@ -340,8 +343,9 @@ static void prepare_datagrams(struct seg_conntrack *ct)
 
 int seg_conntrack_open(struct seg_conntrack **out, size_t receive_buffer, seg_flow_fn fn, void *context)
 {
-	static const uint32_t groups =
-		1u << (NFNLGRP_CONNTRACK_NEW - 1) | 1u << (NFNLGRP_CONNTRACK_DESTROY - 1);
+	static const uint32_t groups = 1u << (NFNLGRP_CONNTRACK_NEW - 1) |
+				       1u << (NFNLGRP_CONNTRACK_UPDATE - 1) |
+				       1u << (NFNLGRP_CONNTRACK_DESTROY - 1);
 	struct seg_conntrack *ct = calloc(1, sizeof(*ct));
 	int on = 1, error;
 
@@ -364,6 +368,7 @@ int seg_conntrack_open(struct seg_conntrack **out, size_t receive_buffer, seg_fl
 		seg_conntrack_close(ct);
 		return error;
 	}
+	seg_conntrack_set_hand(ct, ct);
 	*out = ct;
 	return 0;
 }
@@ -381,6 +386,11 @@ void seg_conntrack_close(struct seg_conntrack *ct)
 	free(ct);
 }
 
+void seg_conntrack_set_hand(struct seg_conntrack *ct, const struct seg_conntrack *hand)
+{
+	ct->hand = mnl_socket_get_portid(hand->request);
+}
+
 /* ---- Events ---------------------------------------------------------------------------- */
 
 int seg_conntrack_event_fd(const struct seg_conntrack *ct)
@@ -391,6 +401,14 @@ int seg_conntrack_event_fd(const struct seg_conntrack *ct)
 uint64_t seg_conntrack_unreadable(const struct seg_conntrack *ct)
 {
 	return ct->unreadable;
+}
+
+/* A change that packets made, or we ourselves. */
+static bool is_own_change(const struct seg_conntrack *ct, const struct nlmsghdr *message)
+{
+	return message->nlmsg_type == (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) &&
+	       !(message->nlmsg_flags & NLM_F_CREATE) &&
+	       (!message->nlmsg_pid || message->nlmsg_pid == ct->hand);
 }
 
 /* One datagram of events. False: it was cut off, so something is missing. */
@@ -406,8 +424,11 @@ static bool take_events(struct seg_conntrack *ct, size_t i)
 	seg_message_each(message, left, ct->event[i], ct->datagram[i].msg_len) {
 		enum seg_flow_event event;
 		struct seg_flow flow;
-		int error = seg_conntrack_decode(message, (size_t)left, &event, &flow);
+		int error;
 
+		if (is_own_change(ct, message))
+			continue;
+		error = seg_conntrack_decode(message, (size_t)left, &event, &flow);
 		if (error)
 			ct->unreadable += error == -EBADMSG;
 		else

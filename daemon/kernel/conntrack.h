@@ -25,6 +25,8 @@ size_t seg_conntrack_prepare(const char *failed[static SEG_CONNTRACK_SETTINGS]);
 struct seg_conntrack;
 /* fn NULL: hears no events, serves dumps and deletes alone. */
 int seg_conntrack_open(struct seg_conntrack **ct, size_t receive_buffer, seg_flow_fn fn, void *context);
+/* Who changes entries for us, at first ct itself: that is not told, as little as what packets change. */
+void seg_conntrack_set_hand(struct seg_conntrack *ct, const struct seg_conntrack *hand);
 void seg_conntrack_close(struct seg_conntrack *ct); /* NULL allowed */
 
 int seg_conntrack_event_fd(const struct seg_conntrack *ct);

@@ -15,7 +15,8 @@
 
 #include "base/addr.h"
 
-enum seg_flow_event { SEG_FLOW_NEW, SEG_FLOW_DESTROY, SEG_FLOW_DUMPED };
+/* UPDATED: by another process; what packets change is not told. */
+enum seg_flow_event { SEG_FLOW_NEW, SEG_FLOW_DESTROY, SEG_FLOW_DUMPED, SEG_FLOW_UPDATED };
 
 struct seg_flow {
 	seg_addr src, dst;

@@ -301,6 +301,8 @@ static void write_base(struct build *b, enum seg_hook hook, struct seg_chain *co
 	if (hook != SEG_HOOK_FORWARD) {
 		r = rule(b, base);
 		seg_rule_cmp_ifname(b->w, r, interface, "lo", false);
+		if (hook == SEG_HOOK_OUTPUT) /* a flow that nobody chooses events for sends all there are */
+			seg_rule_set_events(b->w, r, EVENTS);
 		let_pass(b, r);
 	}
 	refuse_isolated(b, hook, base);

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <netinet/in.h>
-#include <linux/netfilter/nf_conntrack_common.h>
 
 #include "plan/ruleset.h"
-
-#define EVENT_NEW (1u << IPCT_NEW)
-#define EVENT_RELATED (1u << IPCT_RELATED)
-#define EVENT_DESTROY (1u << IPCT_DESTROY)
 
 /* Counts the packet for its number and lets it by. */
 static void write_carry(struct build *b)
@@ -74,10 +69,10 @@ static void write_admit(struct build *b)
 	/* Inside a zone: nothing worth telling. Everything else: its beginning and its end. */
 	r = rule(b, b->admit);
 	seg_rule_cmp_mask(b->w, r, SEG_L_CT_MARK, &none, &intra, sizeof(none), true);
-	seg_rule_set_events(b->w, r, 0);
+	seg_rule_set_events(b->w, r, EVENTS_BY_HAND);
 	r = rule(b, b->admit);
 	seg_rule_cmp_mask(b->w, r, SEG_L_CT_MARK, &none, &intra, sizeof(none), false);
-	seg_rule_set_events(b->w, r, EVENT_NEW | EVENT_RELATED | EVENT_DESTROY);
+	seg_rule_set_events(b->w, r, EVENTS);
 	seg_rule_add_counted(b->w, rule(b, b->admit), SEG_LOADS(SEG_L_CT_MARK), b->admitted);
 	go(b, rule(b, b->admit), b->carry);
 }

@@ -52,7 +52,8 @@ static const char *proto_name(uint8_t proto)
 static const char *const fib_types[] = {"unspec",    "unicast",	  "local",	 "broadcast", "anycast",
 					"multicast", "blackhole", "unreachable", "prohibit"};
 static const char *const tcp_flags[] = {"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"};
-static const char *const event_names[] = {"new", "related", "destroy"};
+static const char *const event_names[] = {"new",       "related", "destroy", "reply", "assured",
+					  "protoinfo", "helper",  "mark",    "seqadj"};
 /* By bit, as the kernel numbers them (NF_CT_STATE_BIT). */
 static const char *const state_names[] = {"invalid", "established", "related", "new"};
 /* IPS_*, linux/netfilter/nf_conntrack_common.h. */

@@ -13,6 +13,8 @@
  * ask.c      the permits: rooms and the way into them
  */
 
+#include <linux/netfilter/nf_conntrack_common.h>
+
 #include "plan/collect.h"
 #include "plan/writer.h"
 
@@ -24,6 +26,11 @@
 #define STATE_ESTABLISHED (1u << 1)
 #define STATE_RELATED (1u << 2)
 #define STATE_NEW (1u << 3)
+
+/* Bits of `ct event set`. What is changed by ctnetlink raises nearly all of them: one that packets never
+ * raise is enough to hear of other hands, and of nothing else. */
+#define EVENTS_BY_HAND (1u << IPCT_SEQADJ)
+#define EVENTS (1u << IPCT_NEW | 1u << IPCT_RELATED | 1u << IPCT_DESTROY | EVENTS_BY_HAND)
 
 /* What differs between the families. */
 struct family {

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (seg_conntrack_decode(message, (size_t)left, &event, &flow))
 			continue;
-		if (event > SEG_FLOW_DUMPED || seg_addr_family(flow.src) == 0)
+		if (event > SEG_FLOW_UPDATED || seg_addr_family(flow.src) == 0)
 			abort();
 	}
 	free(datagram);

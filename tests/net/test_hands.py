@@ -5,6 +5,7 @@ SEG_SOAK makes it longer (make check-soak), SEG_SEED repeats a run.
 """
 import os
 import random
+import socket
 import time
 
 from blast import Blast
@@ -120,3 +121,25 @@ def test_whoever_does_it_is_named():
             assert len(segd.alerts("bypass")) == before + 1, "said once"
             lab.nft("gw", f"delete table {text.split()[1]} mine")
             assert wait_for(lambda: not segd.segctl("status")["bypass"], 2), word
+
+
+def test_what_packets_do_to_a_flow_is_not_sent():
+    """Other hands' changes are heard of, by an event that packets never raise: those send but beginnings and ends."""
+    with Town(hosts=("a", "b", "out")) as (lab, segd), open(segd.state / "heard", "w+") as heard:
+        lab.spawn("gw", "conntrack", "-E", stdout=heard, stderr=heard)
+
+        def has_heard(text):
+            heard.seek(0)
+            return text in heard.read()
+
+        assert wait_for(lambda: lab.stream("a", "10.2.0.20", "udp/5005").both() and has_heard("[NEW]"))
+        server = lab.socket("gw", socket.AF_INET, socket.SOCK_STREAM, bind=("127.0.0.1", 5353))
+        server.listen(1)
+        client = lab.socket("gw", socket.AF_INET, socket.SOCK_STREAM)
+        client.setblocking(True)
+        client.connect(("127.0.0.1", 5353))
+        client.close()
+        assert lab.probe("a", "10.2.0.20", "tcp/443") and lab.probe("a", "10.1.0.1", "tcp/22")
+        assert lab.stream("a", "10.2.0.20", "udp/5006").both()
+        assert wait_for(lambda: has_heard("dport=5006 "))
+        assert has_heard("dport=5353 ") and has_heard("dport=22 ") and not has_heard("[UPDATE]")

@@ -186,3 +186,43 @@ def test_replaced_and_covered_lives_on():
         flows = [f for f in segd.segctl("flows")["flows"] if f["to"] == "b"]
         assert flows and {f["permit"] for f in flows} == {"NEW"}, flows
         assert not segd.alerts("violation") and not segd.alerts("revoked")
+
+
+def test_a_foreign_hand_at_the_mark():
+    """conntrack -U puts another live permit's number on an open flow: it loses no packet by that, and does not
+    outlive its own permit."""
+    permits = {"AB": "from: a, to: b, service: [udp/5005]", "KEPT": "from: a, to: b, service: [udp/5007]"}
+    with Town(policy(**permits), hosts=("a", "b", "out")) as (lab, segd):
+        with Blast(lab, 500) as blast:
+            moved, kept = blast.both("a", "10.2.0.20", 5005), blast.both("a", "10.2.0.20", 5007)
+            blast.run()
+            time.sleep(0.3)
+
+            def mark(port):
+                line = next(line for line in lab.conntrack() if f"dport={port} " in line)
+                return line.split(" mark=")[1].split()[0]
+
+            def update(*change):
+                lab.exec("gw", "conntrack", "-U", "-p", "udp", "-s", "10.1.0.20", "-d", "10.2.0.20",
+                         "--orig-port-dst", "5005", *change)
+
+            own, other = mark(5005), mark(5007)
+            assert own != other
+            for _ in range(3):
+                update("-m", other)
+                assert wait_for(lambda: mark(5005) == own), "it bears another permit's number"
+            update("-t", "100")  # as others may
+            time.sleep(0.2)
+            stood = time.monotonic()
+            time.sleep(0.1)
+            update("-m", other)
+            segd.apply(policy(**{**permits, "AB": None}))
+            gone = time.monotonic()
+            time.sleep(0.5)
+        for s in moved:
+            assert not blast.lost(s, until=stood), f"stream {s} lost {len(blast.lost(s, until=stood))}"
+            assert not blast.came(s, gone), f"stream {s} lives on: {len(blast.came(s, gone))}"
+            assert len(blast.came(s)) > RAN
+        for s in kept:
+            assert blast.came(s, gone) and not blast.lost(s)
+        assert not segd.alerts("violation"), segd.alerts("violation")

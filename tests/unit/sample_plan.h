@@ -234,7 +234,7 @@ static inline void sample_rules_judge(struct sample *s, struct seg_chain *judge,
 	RULE(s, judge, CMP(SEG_L_NFPROTO, 1, 10), link_local, DROP);
 	RULE(s, judge, intra, {.kind = SEG_S_SET_EVENTS});
 	RULE(s, judge, STATE(6), CMP(SEG_L_CT_DIRECTION, 1, 1), ACCEPT);
-	RULE(s, judge, STATE(8), {.kind = SEG_S_SET_EVENTS, .number = 5});
+	RULE(s, judge, STATE(8), {.kind = SEG_S_SET_EVENTS, .number = 0x105});
 	RULE(s, judge, {.kind = SEG_S_SET_MARK, .number = 0x40000001}, JUMP(refused));
 }
 

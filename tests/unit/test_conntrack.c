@@ -400,6 +400,47 @@ START_TEST(a_real_flow_begins_is_dumped_and_deleted)
 }
 END_TEST
 
+/* Packets change entries at every turn, and we do: what is told is what somebody else has changed. */
+START_TEST(changes_by_others_are_told)
+{
+	struct seg_conntrack *ct = open_prepared(1 << 20), *other;
+	const struct seg_flow *flow;
+	struct seg_flow kept;
+	int fd = udp_socket(AF_INET), echo = udp_socket(AF_INET);
+	struct sockaddr_in at = {
+		.sin_family = AF_INET, .sin_port = htons(5353), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(at);
+	char byte;
+
+	ck_assert_int_eq(seg_conntrack_open(&other, 0, NULL, NULL), 0);
+	ck_assert_int_eq(bind(echo, (struct sockaddr *)&at, sizeof(at)), 0);
+	send_udp(fd, 5353);
+	ck_assert_int_eq(recvfrom(echo, &byte, 1, 0, (struct sockaddr *)&at, &len), 1);
+	ck_assert_int_eq(sendto(echo, "y", 1, 0, (struct sockaddr *)&at, len), 1); /* seen both ways */
+	drain_events(ct);
+	ck_assert_ptr_nonnull(seen_port(SEG_FLOW_NEW, 5353));
+	ck_assert_ptr_null(seen_port(SEG_FLOW_UPDATED, 5353));
+	kept = *seen_port(SEG_FLOW_NEW, 5353);
+	ck_assert_int_eq(seg_conntrack_unmark(ct, &kept, 1), 0);
+	drain_events(ct);
+	ck_assert_ptr_null(seen_port(SEG_FLOW_UPDATED, 5353));
+	ck_assert_int_eq(seg_conntrack_unmark(other, &kept, 1), 0);
+	drain_events(ct);
+	flow = seen_port(SEG_FLOW_UPDATED, 5353);
+	ck_assert_ptr_nonnull(flow);
+	ck_assert_uint_eq(flow->id, kept.id);
+	memset(&seen, 0, sizeof(seen));
+	seg_conntrack_set_hand(ct, other);
+	ck_assert_int_eq(seg_conntrack_unmark(other, &kept, 1), 0);
+	drain_events(ct);
+	ck_assert_uint_eq(seen.all, 0);
+	close(fd);
+	close(echo);
+	seg_conntrack_close(other);
+	seg_conntrack_close(ct);
+}
+END_TEST
+
 START_TEST(other_protocols_are_deleted_too)
 {
 	struct seg_conntrack *ct = open_prepared(1 << 20);
@@ -491,6 +532,7 @@ static TCase *real_flows(void)
 	TCase *real = tcase_create("kernel");
 
 	tcase_add_test(real, a_real_flow_begins_is_dumped_and_deleted);
+	tcase_add_test(real, changes_by_others_are_told);
 	tcase_add_test(real, other_protocols_are_deleted_too);
 	tcase_add_test(real, dumps_by_mark_and_deletes_in_batches);
 	tcase_add_test(real, losses_are_told_and_delivered_again);

@@ -2105,6 +2105,37 @@ START_TEST(test_a_bypass_leaves_no_numbers_behind)
 }
 END_TEST
 
+/* What another hand made of an open flow: a right number stands, and nothing is said of it; one of another
+ * permit goes, and what nothing covers is cut. */
+START_TEST(test_updates_by_others)
+{
+	struct seg_flow *entry = &w.kernel.flow[0];
+	struct seg_flow breach;
+	json_t *out;
+
+	begin();
+	w.kernel.flow[w.kernel.flows++] = flow("10.2.0.5", "198.51.100.7", 6, 443, "WEB");
+	seg_engine_flow(w.engine, SEG_FLOW_UPDATED, entry, w.kernel.now);
+	seg_engine_settle(w.engine, w.kernel.now);
+	ck_assert_uint_eq(entry->mark, mark_of("WEB"));
+	out = call(seg_engine_permits, NULL, NULL);
+	ck_assert(json_is_null(json_object_get(find(out, "permits", "id", "WEB"), "last")));
+	json_decref(out);
+	entry->mark = mark_of("DNS");
+	seg_engine_flow(w.engine, SEG_FLOW_UPDATED, entry, w.kernel.now);
+	seg_engine_settle(w.engine, w.kernel.now);
+	ck_assert_uint_eq(entry->mark, 0);
+	ck_assert_uint_eq(w.kernel.flows, 1);
+	ck_assert_uint_eq(said("violation"), 0);
+	breach = flow("10.1.0.7", "198.51.100.1", 17, 53, "DNS");
+	w.kernel.flow[w.kernel.flows++] = breach;
+	seg_engine_flow(w.engine, SEG_FLOW_UPDATED, &breach, w.kernel.now);
+	seg_engine_settle(w.engine, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.flows, 1);
+	ck_assert_uint_eq(said("violation |src=10.1.0.7|action=cut"), 1);
+}
+END_TEST
+
 /* The table of an older segd has no sets of its own for flows with the gateway. */
 START_TEST(test_upgrade_of_a_table_without_roads)
 {
@@ -3815,6 +3846,7 @@ int main(void)
 	tcase_add_test(tcase, test_saved_while_it_is_read);
 	tcase_add_test(tcase, test_usage_of_what_gets_another_end);
 	tcase_add_test(tcase, test_numbers_that_are_anothers);
+	tcase_add_test(tcase, test_updates_by_others);
 	tcase_add_loop_test(tcase, test_a_bypass_leaves_no_numbers_behind, 0, 2);
 	tcase_add_test(tcase, test_upgrade_of_a_table_without_roads);
 	tcase_add_test(tcase, test_usage_of_what_leaves);

@@ -276,8 +276,10 @@ static json_int_t counted(const char *zone)
 START_TEST(test_held_at_the_limit)
 {
 	begin_flows("10.1.0.20", "A", 99);
+	events(SEG_FLOW_UPDATED, "10.1.0.20", "A", 9); /* neither begun nor ended */
 	pass(2);
 	ck_assert(!is_held("a"));
+	ck_assert_int_eq(counted("a"), 99);
 	begin_flows("10.1.0.20", "A", 1);
 	ck_assert(is_held("a"));
 	ck_assert_uint_eq(elements("held", "a"), 2); /* every permit of the zone */

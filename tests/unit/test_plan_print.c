@@ -46,7 +46,7 @@ static const char *const lines[] = {
 	"\t\tmeta nfproto ipv6 ip6 saddr fe80::/10 drop\n",
 	"\t\tct mark & 0x40000000 == 0x40000000 ct event set 0x0\n",
 	"\t\tct state established,related ct direction reply accept\n",
-	"\t\tct state new ct event set new,destroy\n",
+	"\t\tct state new ct event set new,destroy,seqadj\n",
 	"\t\tct mark set 0x40000001 jump refused.3\n",
 	"\t\tmeta nfproto . ct direction . meta l4proto vmap @dispatch.3\n",
 	"\t\tip saddr vmap @origin4.3\n",
