@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Streams, status, reports. */
+
+#include "engine_life.h"
+
+START_TEST(test_report)
+{
+	const char *code;
+	json_t *out;
+
+	write_policy(web, dns, one_stage);
+	begin();
+	event_of(flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB"));
+	event_of(flow("10.1.0.7", "198.51.100.1", 6, 443, NULL)); /* a violation */
+	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "malware"),
+			 NULL));
+	switch_to("alone");
+	fake_flush(&w.kernel);
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	out = call(seg_engine_report, NULL, NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "from")), "2026-04-01");
+	ck_assert_str_eq(json_string_value(json_object_get(out, "until")), "2026-11-24");
+	ck_assert_int_eq(number(out, "violations"), 1);
+	ck_assert_ptr_nonnull(find(out, "actions", "event", "isolated"));
+	ck_assert_ptr_nonnull(find(out, "actions", "stage", "alone"));
+	ck_assert_ptr_nonnull(find(out, "incidents", "event", "tampered"));
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "policies")), 1);
+	ck_assert(json_is_false(json_object_get(find(out, "permits", "id", "WEB"), "unused")));
+	ck_assert(json_is_true(json_object_get(find(out, "permits", "id", "DNS"), "unused")));
+	json_decref(out);
+	die();
+	begin();
+	out = call(seg_engine_report, json_pack("{s:s}", "until", "2027-03-31"), NULL);
+	ck_assert_int_eq(number(out, "violations"), 1);
+	ck_assert_ptr_nonnull(find(out, "actions", "target", "clerk"));
+	json_decref(out);
+	/* What was before the period is no part of it, but the policy that was in force then. */
+	out = call(seg_engine_report, json_pack("{s:s, s:s}", "from", "2026-11-25", "until", "2027-03-31"),
+		   NULL);
+	ck_assert_int_eq(number(out, "violations"), 0);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "actions")), 0);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "policies")), 1);
+	json_decref(out);
+	ck_assert_ptr_null(call(seg_engine_report, json_pack("{s:s}", "from", "last year"), &code));
+	ck_assert_str_eq(code, "invalid-parameter");
+	ck_assert_ptr_null(call(seg_engine_report,
+				json_pack("{s:s, s:s}", "from", "2026-05-01", "until", "2026-04-01"), &code));
+}
+END_TEST
+
+static unsigned heard[16];
+static void hear(void *context, enum seg_stream stream, const json_t *event)
+{
+	(void)context;
+	ck_assert_ptr_nonnull(json_object_get(event, "event"));
+	ck_assert_ptr_nonnull(json_object_get(event, "at"));
+	heard[stream]++;
+}
+
+START_TEST(test_streams)
+{
+	struct seg_subscription *subscription;
+
+	begin();
+	memset(heard, 0, sizeof(heard));
+	subscription = seg_engine_subscribe(w.engine, SEG_STREAM_VIOLATIONS | SEG_STREAM_FLOWS, hear, NULL);
+	event_of(flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB"));
+	event_of(flow("10.1.0.7", "198.51.100.1", 6, 443, NULL));
+	ck_assert_uint_eq(heard[SEG_STREAM_FLOWS], 1);
+	ck_assert_uint_eq(heard[SEG_STREAM_VIOLATIONS], 1);
+	ck_assert_uint_eq(heard[SEG_STREAM_OTHER], 0);
+	seg_engine_unsubscribe(w.engine, subscription);
+	event_of(flow("10.1.0.8", "198.51.100.1", 6, 443, NULL));
+	ck_assert_uint_eq(heard[SEG_STREAM_VIOLATIONS], 1);
+}
+END_TEST
+
+START_TEST(test_status_and_verify)
+{
+	json_t *out;
+
+	begin();
+	out = call(seg_engine_status, NULL, NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "state")), "enforcing");
+	ck_assert_int_eq(number(json_object_get(out, "policy"), "permits"), 3);
+	ck_assert(json_is_true(json_object_get(json_object_get(out, "table"), "persist")));
+	json_decref(out);
+	elapse(300);
+	out = call(seg_engine_verify, NULL, NULL);
+	ck_assert(json_is_true(json_object_get(out, "equal")));
+	json_decref(out);
+	fake_flush(&w.kernel);
+	out = call(seg_engine_verify, NULL, NULL);
+	ck_assert(json_is_false(json_object_get(out, "equal")));
+	json_decref(out);
+	w.kernel.bypass = "eth1";
+	forget_alerts();
+	for (int i = 0; i < 3; i++) {
+		out = call(seg_engine_status, NULL, NULL);
+		ck_assert_uint_eq(json_array_size(json_object_get(out, "bypass")), 1);
+		ck_assert(can_be_translated(out, "an XDP program on eth1"));
+		json_decref(out);
+	}
+	out = call(seg_engine_verify, NULL, NULL);
+	ck_assert_ptr_nonnull(find(out, "findings", "detail", "an XDP program on eth1"));
+	ck_assert(can_be_translated(out, "an XDP program on eth1"));
+	json_decref(out);
+	ck_assert_uint_eq(said("bypass|reason=\"an XDP program on eth1\""), 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("answers");
+	TCase *tcase = tcase_create("life");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, test_report);
+	tcase_add_test(tcase, test_streams);
+	tcase_add_test(tcase, test_status_and_verify);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}

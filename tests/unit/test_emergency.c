@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Isolation, stages, disarming, and what of them is kept. */
+
+#include "engine_life.h"
+
+START_TEST(test_disarm)
+{
+	const char *code;
+	const struct seg_nft_transaction foreign = {.ours = true};
+
+	begin();
+	ck_assert_ptr_null(call(seg_engine_disarm, NULL, &code));
+	ck_assert_str_eq(code, "confirmation-missing");
+	json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
+	ck_assert_str_eq(seg_engine_state(w.engine), "disarmed");
+	take_hand(&foreign);
+	pass(24 * HOUR);
+	ck_assert_ptr_null(w.kernel.image);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_str_eq(seg_engine_state(w.engine), "enforcing");
+	ck_assert_uint_ne(mark_of("WEB"), 0);
+}
+END_TEST
+
+/* What began while nothing was separated is looked for, whatever policy ends that. */
+START_TEST(test_flows_are_looked_at_behind_a_disarm)
+{
+	unsigned dumps;
+
+	begin();
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
+	pass(60);
+	seg_engine_events_lost(w.engine, w.kernel.now);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	dumps = w.kernel.dumps;
+	pass(60);
+	write_policy(dns, web, "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	pass(60);
+	ck_assert_uint_gt(w.kernel.dumps, dumps);
+}
+END_TEST
+
+START_TEST(test_isolate)
+{
+	const char *code;
+	json_t *out;
+
+	begin();
+	event_of(flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB"));
+	event_of(flow("10.2.0.9", "198.51.100.1", 6, 443, "WEB"));
+	ck_assert_ptr_null(
+		call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "nobody", "reason", "x"), &code));
+	ck_assert_str_eq(code, "not-found");
+	ck_assert_ptr_null(call(seg_engine_isolate, json_pack("{s:s}", "target", "clerk"), &code));
+	ck_assert_str_eq(code, "invalid-parameter");
+	out = call(seg_engine_isolate,
+		   json_pack("{s:s, s:s, s:i}", "target", "clerk", "reason", "malware", "for", HOUR), NULL);
+	json_decref(out);
+	ck_assert_uint_eq(w.kernel.flows, 1);
+	ck_assert_uint_eq(w.kernel.flow[0].src == addr("10.2.0.9"), 1);
+	ck_assert_uint_eq(said("isolated|target=clerk|reason=malware"), 1);
+	out = call(seg_engine_explain,
+		   json_pack("{s:s, s:s, s:s}", "src", "10.2.0.5", "dst", "198.51.100.1", "proto", "tcp/443"),
+		   NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "reason")), "isolated");
+	ck_assert_str_eq(json_string_value(json_object_get(out, "detail")), "10.2.0.5 is isolated");
+	json_decref(out);
+	die();
+	begin();
+	out = call(seg_engine_isolated, NULL, NULL);
+	ck_assert_ptr_nonnull(find(out, "isolated", "target", "clerk"));
+	json_decref(out);
+	pass(HOUR);
+	ck_assert_uint_eq(said("released|target=clerk"), 1);
+	ck_assert_ptr_null(call(seg_engine_release, json_pack("{s:s}", "target", "clerk"), &code));
+}
+END_TEST
+
+/* Neither by its zone nor by its host, unless that is said; what is not open cannot be cut. */
+START_TEST(test_isolation_spares_the_own_session)
+{
+	static const char ssh[] =
+		"  - {id: SSH, class: operations, from: lg, to: gateway, service: [tcp/22]}\n";
+	static const char *const target[] = {"lg", "clerk", "10.2.0.0/28"};
+	const char *session = "10.2.0.5 50000 10.2.0.1 22", *code;
+	json_t *out;
+
+	write_policy(ssh, web, "");
+	begin();
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_ptr_null(call(
+			seg_engine_isolate,
+			json_pack("{s:s, s:s, s:s}", "target", target[i], "reason", "x", "session", session),
+			&code));
+		ck_assert_str_eq(code, "would-cut-session");
+	}
+	out = call(seg_engine_isolated, NULL, NULL);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "isolated")), 0);
+	json_decref(out);
+	ck_assert_str_eq(explained("10.2.0.5", "10.2.0.1", "tcp/22"), "permit");
+	json_decref(call(seg_engine_isolate,
+			 json_pack("{s:s, s:s, s:s}", "target", "mn", "reason", "x", "session", session),
+			 NULL));
+	json_decref(call(seg_engine_isolate,
+			 json_pack("{s:s, s:s, s:s, s:b}", "target", "lg", "reason", "x", "session", session,
+				   "force", 1),
+			 NULL));
+	ck_assert_str_eq(explained("10.2.0.5", "10.2.0.1", "tcp/22"), "isolated");
+	json_decref(call(seg_engine_isolate,
+			 json_pack("{s:s, s:s, s:s}", "target", "clerk", "reason", "x", "session", session),
+			 NULL));
+}
+END_TEST
+
+static const char *state_of(const char *permit)
+{
+	static char text[16];
+	json_t *out = call(seg_engine_permits, NULL, NULL);
+	const json_t *one = find(out, "permits", "id", permit);
+
+	ck_assert_ptr_nonnull(one);
+	snprintf(text, sizeof(text), "%s", json_string_value(json_object_get(one, "state")));
+	json_decref(out);
+	return text;
+}
+
+/* What is in the kernel is what should be. */
+static bool is_proven(void)
+{
+	json_t *out = call(seg_engine_verify, NULL, NULL);
+	bool equal = json_is_true(json_object_get(out, "equal"));
+
+	json_decref(out);
+	return equal;
+}
+
+START_TEST(test_stage_of_permits)
+{
+	const char *code;
+	unsigned structure;
+	json_t *out;
+
+	write_policy(web, dns, one_stage);
+	begin();
+	event_of(flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB"));
+	event_of(flow("10.2.0.5", "198.51.100.1", 17, 53, "DNS"));
+	ck_assert_ptr_null(call(seg_engine_stage, json_pack("{s:s}", "stage", "nowhere"), &code));
+	ck_assert_str_eq(code, "not-found");
+	ck_assert_ptr_null(call(seg_engine_stage, json_pack("{s:n}", "stage"), &code));
+	ck_assert_str_eq(code, "not-found");
+	structure = w.kernel.image->generation;
+	switch_to("alone");
+	ck_assert_uint_eq(w.kernel.image->generation, structure); /* elements alone */
+	ck_assert_uint_eq(w.kernel.flows, 1);
+	ck_assert_uint_eq(w.kernel.flow[0].proto, 17);
+	ck_assert_uint_eq(said("stage|stage=alone|before=normal|reason=drill"), 1);
+	ck_assert_uint_eq(said("revoked|permit=WEB|count=1|reason=stage"), 1);
+	ck_assert_str_eq(state_of("WEB"), "stopped");
+	ck_assert_str_eq(state_of("DNS"), "active");
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "stage");
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "udp/53"), "permit");
+	ck_assert(is_proven());
+	die();
+	begin();
+	ck_assert(is_proven());
+	ck_assert_str_eq(state_of("WEB"), "stopped");
+	/* A policy that has forgotten the stage opens nothing by that. */
+	write_policy(web, dns, "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_str_eq(state_of("WEB"), "stopped");
+	die();
+	begin();
+	ck_assert_str_eq(state_of("WEB"), "stopped");
+	out = call(seg_engine_stages, NULL, NULL);
+	ck_assert(json_is_true(json_object_get(find(out, "stages", "stage", "alone"), "active")));
+	json_decref(out);
+	switch_to("normal");
+	ck_assert_uint_eq(said("stage|stage=normal|before=alone"), 1);
+	ck_assert_str_eq(state_of("WEB"), "active");
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "permit");
+	ck_assert(is_proven());
+}
+END_TEST
+
+/* A zone that permits name beside others: what they open between the others goes on. */
+START_TEST(test_stage_of_a_zone)
+{
+	static const char both[] = "  - {id: BOTH, class: operations, from: [lg, mn], to: [net, gateway],"
+				   " service: [tcp/443]}\n";
+	static const char stages[] = "stages: {cut: {closes: {zones: [mn]}}}\n";
+
+	write_policy(both, dns, stages);
+	begin();
+	event_of(flow("10.1.0.7", "198.51.100.1", 6, 443, "BOTH"));
+	event_of(flow("10.2.0.5", "198.51.100.1", 6, 443, "BOTH"));
+	ck_assert_uint_eq(w.kernel.flows, 2);
+	switch_to("cut");
+	ck_assert(is_proven());
+	ck_assert_uint_eq(w.kernel.flows, 1);
+	ck_assert(w.kernel.flow[0].src == addr("10.2.0.5"));
+	ck_assert_str_eq(state_of("BOTH"), "active");
+	ck_assert_str_eq(explained("10.1.0.7", "198.51.100.1", "tcp/443"), "stage");
+	ck_assert_str_eq(explained("10.1.0.7", "10.1.0.1", "tcp/443"), "stage");
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "permit");
+	switch_to(NULL);
+	ck_assert_str_eq(explained("10.1.0.7", "198.51.100.1", "tcp/443"), "permit");
+}
+END_TEST
+
+START_TEST(test_isolation_outlives_the_name)
+{
+	const char *code;
+
+	begin();
+	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "malware"),
+			 NULL));
+	ck_assert_ptr_null(call(seg_engine_isolate,
+				json_pack("{s:s, s:s}", "target", "10.1.0.1", "reason", "x"), &code));
+	ck_assert_str_eq(code, "invalid-parameter"); /* the gateway itself */
+	const char *text =
+		"segd: 1\nguard: none\nzones:\n"
+		"  lg: {tier: lgwan, interfaces: [eth2], networks: [10.2.0.0/24]}\n"
+		"  net: {tier: internet, interfaces: [eth3], networks: [any]}\n"
+		"permits:\n  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/443]}\n";
+	FILE *file = fopen(w.policy, "w");
+	fputs(text, file);
+	fclose(file);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
+	die();
+	begin();
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
+	ck_assert_str_eq(explained("10.2.0.6", "198.51.100.1", "tcp/443"), "permit");
+	json_decref(call(seg_engine_release, json_pack("{s:s}", "target", "clerk"), NULL));
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "permit");
+}
+END_TEST
+
+/* What ended while nobody was there is over before the gateway says that it is ready. */
+START_TEST(test_isolation_over_while_dead)
+{
+	begin();
+	json_decref(call(seg_engine_isolate,
+			 json_pack("{s:s, s:s, s:i}", "target", "clerk", "reason", "malware", "for", HOUR),
+			 NULL));
+	die();
+	elapse(HOUR);
+	forget_alerts();
+	begin();
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "permit");
+	ck_assert(is_proven());
+	ck_assert_uint_eq(said("released|target=clerk|reason=over"), 1);
+	die();
+	begin();
+	ck_assert_uint_eq(said("released"), 1);
+}
+END_TEST
+
+START_TEST(test_isolation_lasts_as_long_as_was_said)
+{
+	static const time_t step[] = {3 * HOUR, -3 * HOUR};
+
+	begin();
+	json_decref(call(seg_engine_isolate,
+			 json_pack("{s:s, s:s, s:i}", "target", "clerk", "reason", "malware", "for", HOUR),
+			 NULL));
+	pass(HOUR / 2);
+	set_clock(step[_i]);
+	pass(HOUR / 2 - 2);
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
+	pass(3);
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "permit");
+}
+END_TEST
+
+/* A machine that booted with a wrong clock: when it is put right, what was said before still ends when it was
+ * to. */
+START_TEST(test_isolation_of_another_clock)
+{
+	begin();
+	json_decref(
+		call(seg_engine_isolate,
+		     json_pack("{s:s, s:s, s:i}", "target", "clerk", "reason", "malware", "for", 48 * HOUR),
+		     NULL));
+	die();
+	w.kernel.now -= 30 * HOUR;
+	begin();
+	pass(HOUR);
+	set_clock(30 * HOUR);
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
+	pass(48 * HOUR);
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "permit");
+}
+END_TEST
+
+/* What is cut off stays cut off, whatever a later word about it comes to. */
+START_TEST(test_isolation_outlives_refusals)
+{
+	const char *code;
+	json_t *out;
+
+	begin();
+	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "malware"),
+			 NULL));
+	w.kernel.refuse = EIO;
+	ck_assert_ptr_null(call(seg_engine_isolate,
+				json_pack("{s:s, s:s, s:i}", "target", "clerk", "reason", "again", "for", 60),
+				&code));
+	ck_assert_str_eq(code, "kernel");
+	w.kernel.refuse = 0;
+	out = call(seg_engine_isolated, NULL, NULL);
+	ck_assert_str_eq(
+		json_string_value(json_object_get(find(out, "isolated", "target", "clerk"), "reason")),
+		"malware");
+	json_decref(out);
+	ck_assert_ptr_null(call(
+		seg_engine_isolate,
+		json_pack("{s:s, s:s, s:I}", "target", "clerk", "reason", "x", "for", (json_int_t)INT64_MAX),
+		&code));
+	ck_assert_str_eq(code, "invalid-parameter");
+	pass(HOUR);
+	ck_assert_uint_eq(said("released"), 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("emergency");
+	TCase *tcase = tcase_create("life");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, test_disarm);
+	tcase_add_test(tcase, test_flows_are_looked_at_behind_a_disarm);
+	tcase_add_test(tcase, test_isolate);
+	tcase_add_test(tcase, test_isolation_spares_the_own_session);
+	tcase_add_test(tcase, test_stage_of_permits);
+	tcase_add_test(tcase, test_stage_of_a_zone);
+	tcase_add_test(tcase, test_isolation_outlives_the_name);
+	tcase_add_test(tcase, test_isolation_over_while_dead);
+	tcase_add_loop_test(tcase, test_isolation_lasts_as_long_as_was_said, 0, 2);
+	tcase_add_test(tcase, test_isolation_of_another_clock);
+	tcase_add_test(tcase, test_isolation_outlives_refusals);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Foreign hands in our table, while segd runs and while it does not: closed, named, mended. */
+
+#include <sched.h>
+#include <sys/mount.h>
+
+#include "engine_life.h"
+
+START_TEST(test_tampered_and_restored)
+{
+	const struct seg_nft_transaction foreign = {
+		.pid = 4711, .process = "nft", .ours = true, .what = "deleted table inet segd"};
+
+	begin();
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	fake_flush(&w.kernel);
+	take_hand(&foreign);
+	ck_assert_uint_eq(said("tampered|process=nft|pid=4711"), 1);
+	ck_assert_uint_eq(said("restored"), 1);
+	ck_assert_uint_ne(mark_of("WEB"), 0);
+	ck_assert_uint_eq(w.kernel.dumps, 2); /* what began meanwhile */
+}
+END_TEST
+
+/* Before anything that takes time: while the rules cannot be put right, too, nothing crosses. */
+START_TEST(test_sealed_before_mended)
+{
+	const struct seg_nft_transaction foreign = {
+		.ours = true, .what = "added a rule to chain forward of table inet segd"};
+
+	begin();
+	w.kernel.touched = true;
+	w.kernel.refuse = EBUSY;
+	seg_engine_touched(w.engine); /* nobody knows yet who it is */
+	ck_assert_uint_eq(w.kernel.seals, 1);
+	ck_assert_uint_eq(said("tampered"), 0);
+	seg_engine_transaction(w.engine, &foreign, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.seals, 1);
+	ck_assert_uint_eq(seg_plan_chain(w.kernel.image, "forward")->rules, 0);
+	ck_assert_uint_eq(said("tampered"), 1);
+	w.kernel.refuse = 0;
+	pass(2);
+	ck_assert_uint_gt(seg_plan_chain(w.kernel.image, "forward")->rules, 0);
+	/* What is told late has been put right already. */
+	take_hand(&foreign);
+	ck_assert_uint_eq(said("tampered"), 2);
+	ck_assert_uint_eq(w.kernel.seals, 1);
+}
+END_TEST
+
+/* Told or found: where notifications were lost, what is wrong is looked for first. */
+START_TEST(test_sealed_where_found_changed)
+{
+	begin();
+	w.kernel.touched = true;
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.seals, 0);
+	fake_flush_chain(&w.kernel, "forward");
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.seals, 1);
+	ck_assert_uint_gt(seg_plan_chain(w.kernel.image, "forward")->rules, 0);
+}
+END_TEST
+
+/* The keeper lets nothing by, and where nothing is dropped there is nothing to close. */
+START_TEST(test_not_sealed_for_others)
+{
+	const struct seg_nft_transaction foreign = {.keeper = !_i, .ours = _i};
+
+	w.observe = _i;
+	begin();
+	w.kernel.touched = true;
+	take_hand(&foreign);
+	ck_assert_uint_eq(said("restored"), 1);
+	ck_assert_uint_eq(w.kernel.seals, 0);
+}
+END_TEST
+
+/* Only what was edited is put right: no set is made anew, and counters stay. */
+START_TEST(test_edits_are_mended_in_place)
+{
+	const struct seg_nft_transaction foreign = {
+		.pid = 4711,
+		.process = "nft",
+		.ours = true,
+		.what = "deleted a rule of chain forward of table inet segd"};
+	unsigned structure;
+	size_t rules;
+
+	begin();
+	structure = w.kernel.image->generation;
+	rules = seg_plan_chain(w.kernel.image, "forward")->rules;
+	fake_flush_chain(&w.kernel, "forward");
+	take_hand(&foreign);
+	ck_assert_uint_eq(said("restored"), 1);
+	ck_assert_uint_eq(seg_plan_chain(w.kernel.image, "forward")->rules, rules);
+	ck_assert_uint_eq(w.kernel.image->generation, structure);
+	/* Nor does another policy take the same names for what has another structure. */
+	fake_flush_chain(&w.kernel, "forward");
+	write_policy(web, "", "");
+	seg_engine_reload(w.engine, w.kernel.now);
+	ck_assert_uint_gt(w.kernel.image->generation, structure);
+}
+END_TEST
+
+/* Numbers vouch for the comments of our own plans alone. */
+START_TEST(test_an_edited_comment_is_mended)
+{
+	const struct seg_nft_transaction foreign = {
+		.pid = 4711,
+		.process = "nft",
+		.ours = true,
+		.what = "changed elements of set open of table inet segd"};
+	const struct seg_elem *elem;
+
+	begin();
+	elem = seg_plan_set(w.kernel.image, "open")->elem;
+	((struct seg_elem *)elem)->comment = "whose";
+	w.kernel.touched = true;
+	take_hand(&foreign);
+	ck_assert_str_ne(seg_plan_set(w.kernel.image, "open")->elem[0].comment, "whose");
+}
+END_TEST
+
+/* What was to be done in a second is not left for as long as the clock was set back. */
+START_TEST(test_repairs_after_the_clock_is_set_back)
+{
+	const struct seg_nft_transaction foreign = {.ours = true};
+	unsigned dumps;
+
+	begin();
+	w.kernel.refuse = EBUSY;
+	take_hand(&foreign);
+	ck_assert_uint_eq(said("restored"), 0);
+	w.kernel.refuse = 0;
+	seg_engine_dumped(w.engine, -EINTR, w.kernel.now);
+	dumps = w.kernel.dumps;
+	set_clock(-HOUR);
+	ck_assert_uint_eq(said("restored"), 1);
+	ck_assert_uint_eq(w.kernel.dumps, dumps + 1);
+}
+END_TEST
+
+/* A way round us that has come or gone may have given open flows another permit's number: each time
+ * conntrack's table is looked at, whoever notices it first; not where rules go that were no such way. */
+START_TEST(test_a_bypass_leaves_no_numbers_behind)
+{
+	json_t *way = seg_sentence_new("an XDP program on %s", "eth1");
+	const struct seg_nft_transaction adds = {.bypass = way}, removes = {.removes = true};
+
+	begin();
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	seg_engine_transaction(w.engine, &removes, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.dumps, 1);
+	w.kernel.bypass = "eth1";
+	if (_i)
+		json_decref(call(seg_engine_status, NULL, NULL));
+	else
+		seg_engine_transaction(w.engine, &adds, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.dumps, 2);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	seg_engine_transaction(w.engine, &removes, w.kernel.now); /* of others */
+	ck_assert_uint_eq(w.kernel.dumps, 2);
+	w.kernel.bypass = NULL;
+	if (_i)
+		json_decref(call(seg_engine_status, NULL, NULL));
+	else
+		seg_engine_transaction(w.engine, &removes, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.dumps, 3);
+	ck_assert_uint_eq(said("bypass"), 1);
+	json_decref(way);
+}
+END_TEST
+
+/* A repair that the kernel refuses while somebody commits on and on: each attempt asks for another look, and
+ * the one that is to come in a second answers them all. */
+START_TEST(test_refused_repair)
+{
+	begin();
+	fake_flush_chain(&w.kernel, "forward");
+	w.kernel.refuse = EINVAL;
+	for (unsigned i = 0; i < 4; i++)
+		seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	ck_assert_uint_eq(said("tampered"), 1);
+	ck_assert_uint_eq(said("restored"), 0);
+	w.kernel.refuse = 0;
+	pass(1);
+	ck_assert_uint_eq(said("restored"), 1);
+	ck_assert_uint_gt(seg_plan_chain(w.kernel.image, "forward")->rules, 0);
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	ck_assert_uint_eq(said("tampered"), 1);
+}
+END_TEST
+
+/* Time alone is no foreign hand: what ends goes on towards it, ends, and opens again only with our help. */
+START_TEST(test_time_is_no_foreign_hand)
+{
+	static const time_t hours[] = {1, 5, 9, 9, 6};
+
+	begin();
+	for (size_t i = 0; i < sizeof(hours) / sizeof(hours[0]); i++) {
+		elapse(hours[i] * HOUR);
+		w.kernel.touched = true; /* by somebody, elsewhere */
+		seg_engine_transaction(w.engine, NULL, w.kernel.now);
+		ck_assert_msg(!said("tampered"), "turn %zu", i);
+		ck_assert_uint_eq(w.kernel.seals, 0);
+		pass(0);
+	}
+}
+END_TEST
+
+/* One ends as another begins, and it takes a while to read the table: what ended in between is not missed. */
+START_TEST(test_look_beside_an_end)
+{
+	static const char late[] = "  - {id: LATE, class: operations, from: lg, to: mn, service: [tcp/81],"
+				   " hours: [mon-fri 17:00-18:00]}\n";
+
+	static const char longer[] = "  - {id: LONG, class: operations, from: lg, to: mn, service: [tcp/82],"
+				     " hours: [mon-fri 08:00-19:00]}\n";
+
+	write_policy(longer, late, office);
+	begin();
+	elapse(7 * HOUR);
+	w.kernel.touched = true;
+	seg_engine_transaction(w.engine, NULL, w.kernel.now - _i);
+	ck_assert_uint_eq(said("tampered"), 0);
+	ck_assert_uint_eq(w.kernel.seals, 0);
+	pass(0);
+	w.kernel.touched = true;
+	fake_flush_chain(&w.kernel, "forward");
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	ck_assert_uint_eq(said("tampered"), 1);
+}
+END_TEST
+
+/* What was taken out before its time, or stays beyond it, somebody has done. */
+START_TEST(test_look_at_what_ends)
+{
+	struct seg_set *open;
+	struct seg_elem *elem;
+
+	write_policy(office, "", "");
+	begin();
+	elapse(HOUR);
+	w.kernel.touched = true;
+	open = (struct seg_set *)seg_plan_set(w.kernel.image, "open");
+	ck_assert_uint_eq(open->elems, 1);
+	if (_i) {
+		elem = (struct seg_elem *)open->elem;
+		elem->timeout_ms = _i == 1 ? 0 : elem->timeout_ms + 60000;
+	} else {
+		open->elems = 0;
+	}
+	if (_i == 2)
+		elapse(6 * HOUR);
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	ck_assert_uint_eq(said("tampered"), 1);
+	ck_assert_uint_eq(w.kernel.seals, 1);
+}
+END_TEST
+
+static struct seg_elem *one_that_ends(const struct seg_set *set)
+{
+	for (size_t i = 0; i < set->elems; i++)
+		if (set->elem[i].timeout_ms)
+			return (struct seg_elem *)&set->elem[i];
+	ck_abort_msg("none");
+	return NULL;
+}
+
+/* What somebody does between two lives is named, and mended; nobody knows who it was. */
+START_TEST(test_tampered_between_lives)
+{
+	static const char *const what[] = {"chain forward changed",   "table inet segd changed",
+					   "set open changed",	      "set mine added|set open removed",
+					   "table inet segd removed", "set open changed",
+					   "set open changed",	      "set live changed"};
+	struct seg_set *open, *live;
+
+	write_policy(web, office, "");
+	begin();
+	die();
+	elapse(HOUR);
+	open = (struct seg_set *)seg_plan_set(w.kernel.image, "open");
+	live = (struct seg_set *)seg_plan_set(w.kernel.image, "live");
+	if (_i == 0)
+		fake_flush_chain(&w.kernel, "forward");
+	else if (_i == 1)
+		w.kernel.image->dormant = true;
+	else if (_i == 2)
+		open->elems--;
+	else if (_i == 3)
+		open->name = "mine";
+	else if (_i == 4)
+		fake_flush(&w.kernel);
+	else if (_i == 5)
+		one_that_ends(open)->timeout_ms += 60000;
+	else if (_i == 6)
+		one_that_ends(open)->timeout_ms = 0;
+	else
+		((struct seg_elem *)live->elem)->comment = "MINE";
+	w.kernel.touched = true;
+	forget_alerts();
+	begin();
+	ck_assert_uint_eq(said("tampered"), 1);
+	ck_assert_uint_eq(said("while segd was not running: "), 1);
+	ck_assert_msg(said(what[_i]), "%s", w.alert[0]);
+	ck_assert_uint_eq(said("restored"), 1);
+	ck_assert_uint_eq(said("process"), 0);
+	ck_assert_uint_ne(mark_of("WEB"), 0);
+	die();
+	forget_alerts();
+	begin();
+	ck_assert_uint_eq(said("tampered"), 0); /* said once */
+}
+END_TEST
+
+/* What no hand has done is not called so. */
+static void another_version(void)
+{
+	char path[128], text[64] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/imprint", w.state);
+	file = fopen(path, "r+");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_gt(fread(text, 1, sizeof(text) - 1, file), 0);
+	rewind(file);
+	fputc('0', file); /* the first line says who has seen it */
+	fclose(file);
+}
+
+START_TEST(test_no_hand_between_lives)
+{
+	static const char *const fewer[] = {"lo", "eth1"};
+	static const struct seg_gateway nobody = {NULL, 0};
+	static const char ppp[] = "  - {id: LATE, class: operations, from: lg, to: mn, service: [tcp/81],"
+				  " hours: [mon-fri 17:00-18:00]}\n";
+	char path[128];
+
+	if (_i == 1 || _i == 15)
+		write_policy(ppp, office, web);
+	begin();
+	pass(3); /* the imprint is that of a moment later than its plan */
+	if (_i == 2)
+		json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
+	if (_i == 3) { /* dies before the new one is written down */
+		write_policy(web, "", "");
+		json_decref(call(seg_engine_apply, NULL, NULL));
+	}
+	if (_i == 4)
+		set_clock(HOUR);
+	if (_i == 13 || _i == 14) { /* written down late, or by another clock */
+		write_policy(office, web, "");
+		json_decref(call(seg_engine_apply, NULL, NULL));
+		if (_i == 13)
+			pass(10);
+		else
+			set_clock(60);
+	}
+	if (_i == 5) {
+		set_clock(-3 * HOUR);
+		pass(1);
+	}
+	if (_i == 6)
+		seg_engine_links(w.engine, &nobody, fewer, 2, w.kernel.now);
+	die();
+	if (_i == 15) /* a large table on a slow machine took so long to be made, committed and read */
+		one_that_ends((struct seg_set *)seg_plan_set(w.kernel.image, "open"))->timeout_ms += 5000;
+	if (_i == 7)
+		write_policy(web, "", "");
+	if (_i == 8 || _i == 9) {
+		fake_flush_chain(&w.kernel, "forward");
+		another_version();
+	}
+	if (_i == 10) {
+		fake_flush(&w.kernel);
+		w.kernel.boots++;
+	}
+	if (_i == 11)
+		w.kernel.now += 5 * HOUR; /* set meanwhile */
+	if (_i == 12) {
+		snprintf(path, sizeof(path), "%s/imprint", w.state);
+		ck_assert_int_eq(truncate(path, 400), 0);
+		fake_flush_chain(&w.kernel, "forward");
+	}
+	forget_alerts();
+	for (unsigned turn = 0; turn < 12; turn++) { /* windows end and begin, and dates come */
+		elapse(turn * HOUR);
+		begin();
+		ck_assert_msg(!said("tampered"), "%d: %s", _i, w.alert[0]);
+		die();
+	}
+	begin();
+}
+END_TEST
+
+/* An imprint that the disk does not let go of accuses nobody of what segd did since. */
+static void hold_imprint(bool hold)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/imprint", w.state);
+	if (hold) {
+		ck_assert_int_eq(mount(path, path, NULL, MS_BIND, NULL), 0);
+		ck_assert_int_eq(mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL), 0);
+	} else {
+		ck_assert_int_eq(umount(path), 0);
+	}
+}
+
+START_TEST(test_imprint_that_stays)
+{
+	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+	ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	begin();
+	pass(3);
+	hold_imprint(true);
+	if (_i == 2) {
+		json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
+	} else {
+		write_policy(office, web, "");
+		json_decref(call(seg_engine_apply, NULL, NULL));
+	}
+	pass(2);
+	if (_i > 0) { /* there is room again while segd lives */
+		hold_imprint(false);
+		pass(2);
+	}
+	die();
+	forget_alerts();
+	begin();
+	ck_assert_msg(!said("tampered"), "%s", w.alert[0]);
+	if (!_i)
+		hold_imprint(false);
+	pass(2);
+	die();
+	fake_flush_chain(&w.kernel, "forward");
+	begin();
+	ck_assert_uint_eq(said("while segd was not running: "), 1); /* the one of now is written down */
+}
+END_TEST
+
+/* A table that cannot be read is looked at again, and called changed only where it is. */
+START_TEST(test_look_again)
+{
+	begin();
+	w.kernel.unreadable = 2;
+	if (_i)
+		fake_flush_chain(&w.kernel, "forward");
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	pass(1);
+	ck_assert_uint_eq(said("tampered"), 0);
+	pass(1);
+	ck_assert_uint_eq(w.kernel.unreadable, 0);
+	ck_assert_uint_eq(said("tampered"), (unsigned)_i);
+	ck_assert_uint_eq(said("restored"), (unsigned)_i);
+	ck_assert_uint_gt(seg_plan_chain(w.kernel.image, "forward")->rules, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("hands");
+	TCase *tcase = tcase_create("life");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, test_tampered_and_restored);
+	tcase_add_test(tcase, test_sealed_before_mended);
+	tcase_add_test(tcase, test_sealed_where_found_changed);
+	tcase_add_loop_test(tcase, test_not_sealed_for_others, 0, 2);
+	tcase_add_test(tcase, test_edits_are_mended_in_place);
+	tcase_add_test(tcase, test_an_edited_comment_is_mended);
+	tcase_add_test(tcase, test_repairs_after_the_clock_is_set_back);
+	tcase_add_loop_test(tcase, test_a_bypass_leaves_no_numbers_behind, 0, 2);
+	tcase_add_test(tcase, test_refused_repair);
+	tcase_add_test(tcase, test_time_is_no_foreign_hand);
+	tcase_add_loop_test(tcase, test_look_beside_an_end, 0, 3);
+	tcase_add_loop_test(tcase, test_look_at_what_ends, 0, 3);
+	tcase_add_loop_test(tcase, test_tampered_between_lives, 0, 8);
+	tcase_add_loop_test(tcase, test_no_hand_between_lives, 0, 16);
+	if (geteuid() == 0) /* it mounts */
+		tcase_add_loop_test(tcase, test_imprint_that_stays, 0, 3);
+	tcase_add_loop_test(tcase, test_look_again, 0, 2);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}

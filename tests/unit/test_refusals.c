@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What was refused: told, and counted. */
+
+#include "engine_life.h"
+
+START_TEST(test_denied_and_spoofed)
+{
+	struct seg_refused refused = {.in = "eth1",
+				      .src = addr("10.1.0.7"),
+				      .dst = addr("198.51.100.1"),
+				      .proto = 6,
+				      .sport = 1,
+				      .dport = 443,
+				      .tcp_flags = 2};
+	json_t *out;
+
+	begin();
+	for (int i = 0; i < 5; i++)
+		seg_engine_refused(w.engine, &refused, w.kernel.now);
+	ck_assert_uint_eq(said("denied|from=mn|to=net|dport=443|reason=no-permit"), 1);
+	refused.spoofed = true;
+	refused.src = addr("10.2.0.5");
+	seg_engine_refused(w.engine, &refused, w.kernel.now);
+	ck_assert_uint_eq(said("spoofed|src=10.2.0.5"), 1);
+	out = call(seg_engine_denials, NULL, NULL);
+	ck_assert_int_eq(number(find(out, "denials", "src", "10.1.0.7"), "count"), 5);
+	json_decref(out);
+	/* The end of a permitted connection that conntrack forgot: no line. */
+	forget_alerts();
+	refused = (struct seg_refused){.in = "eth3",
+				       .src = addr("198.51.100.1"),
+				       .dst = addr("10.2.0.5"),
+				       .proto = 6,
+				       .sport = 443,
+				       .dport = 40000,
+				       .tcp_flags = 0x11};
+	seg_engine_refused(w.engine, &refused, w.kernel.now);
+	pass(120);
+	ck_assert_uint_eq(said("denied|src=198.51.100.1"), 0);
+}
+END_TEST
+
+/* Totals are the kernel's: also of an element that ended and was made anew, and of what its tables do not
+ * hold. */
+START_TEST(test_totals_of_refusals)
+{
+	struct fake_counted pair = {.set = "denied4", .key = {10, 1, 0, 7, 198, 51, 100, 1}, .packets = 100};
+	struct fake_counted ways = {.set = "outgrown", .packets = 7};
+	json_t *out;
+
+	strcpy((char *)ways.key, "eth1");
+	strcpy((char *)ways.key + 16, "eth3");
+	begin();
+	w.kernel.counted[0] = pair;
+	w.kernel.counteds = 1;
+	pass(20);
+	w.kernel.counteds = 0;
+	pass(20);
+	pair.packets = 150;
+	w.kernel.counted[0] = pair;
+	w.kernel.counted[1] = ways;
+	w.kernel.counteds = 2;
+	pass(20);
+	out = call(seg_engine_denials, NULL, NULL);
+	ck_assert_int_eq(number(find(out, "denials", "src", "10.1.0.7"), "count"), 250);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "denials")), 2);
+	ck_assert_int_eq(number(json_array_get(json_object_get(out, "denials"), 1), "count"), 7);
+	ck_assert_str_eq(json_string_value(
+				 json_object_get(json_array_get(json_object_get(out, "denials"), 1), "from")),
+			 "mn");
+	ck_assert_str_eq(
+		json_string_value(json_object_get(json_array_get(json_object_get(out, "denials"), 1), "to")),
+		"net");
+	ck_assert(json_is_null(json_object_get(json_array_get(json_object_get(out, "denials"), 1), "src")));
+	for (size_t i = 0; i < 2; i++) /* nobody was shown them */
+		ck_assert(json_is_null(
+			json_object_get(json_array_get(json_object_get(out, "denials"), i), "reason")));
+	json_decref(out);
+	out = call(seg_engine_status, NULL, NULL);
+	ck_assert_int_eq(number(out, "denied"), 257);
+	json_decref(out);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("refusals");
+	TCase *tcase = tcase_create("life");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, test_denied_and_spoofed);
+	tcase_add_test(tcase, test_totals_of_refusals);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}
