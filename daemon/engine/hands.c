@@ -179,6 +179,12 @@ static void forget(struct seg_engine *engine)
 	engine->imprint_stale = seg_store_forget_imprint(engine->store) != 0;
 }
 
+/* The table has an owner whether we live or not: nobody else can be at it. */
+static bool is_guarded(const struct seg_kernel_facts *facts)
+{
+	return facts->ownership == SEG_OWNED_PERSIST && facts->descriptor_kept;
+}
+
 /* A clock that is set makes a new plan before this is asked. Not within a commit, which nobody should wait
  * longer for: what is done to the table before that, and before a death, is mended without a word. */
 void seg_hands_keep(struct seg_engine *engine, time_t now)
@@ -197,7 +203,7 @@ void seg_hands_keep(struct seg_engine *engine, time_t now)
 	engine->imprint_owed = false;
 	arena = seg_arena_new();
 	engine->ops->facts(engine->kernel, &facts);
-	if (seen(&facts, line, sizeof(line))) {
+	if (!is_guarded(&facts) && seen(&facts, line, sizeof(line))) {
 		since = facts.uptime_ms - (int64_t)(now - engine->plan->at) * 1000;
 		imprint = seg_imprint_of(engine->plan, engine->plan->at ? since : facts.uptime_ms, arena);
 		seg_imprint_write(&imprint, line, &text);

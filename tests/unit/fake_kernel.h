@@ -43,6 +43,7 @@ struct fake_kernel {
 	time_t now;		   /* the wall clock */
 	time_t mono, committed_at; /* timeouts run by this one */
 	unsigned boots;		   /* machine restarts so far */
+	bool guarded;		   /* the table's socket outlives the daemon */
 	unsigned seals, commits, writes;  /* writes: commits that changed something */
 	unsigned sweeps;	   /* sets read whole for their counters */
 	int refuse;		   /* the next commits fail with this errno */
@@ -421,6 +422,7 @@ static void fake_facts(void *kernel, struct seg_kernel_facts *facts)
 	const struct fake_kernel *fake = kernel;
 
 	*facts = (struct seg_kernel_facts){.ownership = SEG_OWNED_PERSIST,
+					   .descriptor_kept = fake->guarded,
 					   .has_queue = true,
 					   .conntrack = fake->most ? fake->entries : (unsigned)fake->flows,
 					   .conntrack_max = fake->boundless ? 0

@@ -396,6 +396,21 @@ START_TEST(test_no_hand_between_lives)
 }
 END_TEST
 
+/* Whose owner outlives us needs none: it costs, and there is nobody to be named. */
+START_TEST(test_no_imprint_of_a_guarded_table)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/imprint", w.state);
+	w.kernel.guarded = _i;
+	begin();
+	write_policy(web, "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	pass(2);
+	ck_assert_int_eq(access(path, F_OK), _i ? -1 : 0);
+}
+END_TEST
+
 /* An imprint that the disk does not let go of accuses nobody of what segd did since. */
 static void hold_imprint(bool hold)
 {
@@ -480,6 +495,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_look_at_what_ends, 0, 3);
 	tcase_add_loop_test(tcase, test_tampered_between_lives, 0, 8);
 	tcase_add_loop_test(tcase, test_no_hand_between_lives, 0, 16);
+	tcase_add_loop_test(tcase, test_no_imprint_of_a_guarded_table, 0, 2);
 	if (geteuid() == 0) /* it mounts */
 		tcase_add_loop_test(tcase, test_imprint_that_stays, 0, 3);
 	tcase_add_loop_test(tcase, test_look_again, 0, 2);
