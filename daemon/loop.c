@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#include "kernel/sysctl.h"
 #include "service.h"
 
 #define NFT_NAME "nft"	      /* of the owning socket in the descriptor store */
@@ -313,6 +315,19 @@ static void on_stop(evutil_socket_t fd, short what, void *context)
 
 /* Life. */
 
+/* A boot and a network namespace, which has no number that stays its own before 5.14. */
+static void note_whereabouts(struct seg_loop *loop)
+{
+	socklen_t len = sizeof(uint64_t);
+	uint64_t network;
+	char boot[64];
+
+	if (!seg_sysctl_read_text("kernel/random/boot_id", boot, sizeof(boot)) &&
+	    !getsockopt(seg_nft_fd(loop->nft), SOL_SOCKET, SO_NETNS_COOKIE, &network, &len))
+		snprintf(loop->whereabouts, sizeof(loop->whereabouts), "%s %llu", boot,
+			 (unsigned long long)network);
+}
+
 static int open_edges(struct seg_loop *loop, const char **what)
 {
 	int r, kept = seg_service_kept(NFT_NAME);
@@ -323,6 +338,7 @@ static int open_edges(struct seg_loop *loop, const char **what)
 		r = seg_nft_monitor_open(&loop->monitor, take_touched, take_transaction, loop);
 	if (r)
 		return r;
+	note_whereabouts(loop);
 	*what = "conntrack";
 	r = seg_conntrack_open(&loop->conntrack, loop->settings->receive_buffer, take_flow, loop);
 	if (!r)

@@ -34,6 +34,7 @@ struct seg_loop {
 	struct seg_nft_walk *count; /* NULL: no reading under way */
 	struct event *count_event;
 	bool nft_kept;
+	char whereabouts[SEG_WHEREABOUTS_STRLEN];
 	bool prepared; /* conntrack's settings were looked after */
 	struct seg_nft_monitor *monitor;
 	struct seg_conntrack *conntrack; /* events and the dump in slices */

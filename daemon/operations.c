@@ -4,12 +4,11 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <linux/sockios.h>
 
 #include "kernel/bypass.h"
-#include "kernel/sysctl.h"
 
 #define COUNT_US 4000 /* for counters in one round of the loop */
 
@@ -163,18 +162,6 @@ static void client_facts(const struct seg_control *control, struct seg_kernel_fa
 	facts->clients_dropped = stats.dropped;
 }
 
-/* A boot and a network namespace, which has no number that stays its own before 5.14. */
-static void whereabouts(const struct seg_loop *loop, char *text, size_t size)
-{
-	socklen_t len = sizeof(uint64_t);
-	uint64_t network;
-	char boot[64];
-
-	if (!seg_sysctl_read_text("kernel/random/boot_id", boot, sizeof(boot)) &&
-	    !getsockopt(seg_nft_fd(loop->nft), SOL_SOCKET, SO_NETNS_COOKIE, &network, &len))
-		snprintf(text, size, "%s %llu", boot, (unsigned long long)network);
-}
-
 static void kernel_facts(void *kernel, struct seg_kernel_facts *facts)
 {
 	struct seg_loop *loop = kernel;
@@ -193,7 +180,7 @@ static void kernel_facts(void *kernel, struct seg_kernel_facts *facts)
 		facts->sink[i] = seg_sink_stats(loop->sink[i]);
 	facts->sinks = loop->sinks;
 	facts->lateness = loop->lateness;
-	whereabouts(loop, facts->whereabouts, sizeof(facts->whereabouts));
+	memcpy(facts->whereabouts, loop->whereabouts, sizeof(facts->whereabouts));
 	facts->uptime_ms = seg_monotonic_us() / 1000;
 	client_facts(loop->control, facts);
 }

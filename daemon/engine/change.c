@@ -92,13 +92,9 @@ static bool lacks_version(const struct seg_engine *engine)
 static int note_saved(struct seg_engine *engine, int r, time_t now)
 {
 	char *problem = r ? seg_store_take_problem(engine->store) : NULL;
-	struct seg_alert alert;
 
-	if (r && !engine->unsaved) {
-		seg_say_begin(engine, &alert, "store-failed", SEG_WARNING, now);
-		seg_alert_text(&alert, "reason", problem);
-		seg_say_send(engine, &alert);
-	}
+	if (r && !engine->unsaved)
+		seg_say_store_failed(engine, problem, now);
 	if (r || !lacks_version(engine)) {
 		free(engine->unsaved);
 		engine->unsaved = problem;

@@ -105,16 +105,21 @@ void seg_say_send(struct seg_engine *engine, struct seg_alert *alert)
 	seg_alert_fini(alert);
 }
 
-void seg_say_store(struct seg_engine *engine, time_t now)
+void seg_say_store_failed(struct seg_engine *engine, const char *problem, time_t now)
 {
-	char *problem = seg_store_take_problem(engine->store);
 	struct seg_alert alert;
 
-	if (!problem)
-		return;
 	seg_say_begin(engine, &alert, "store-failed", SEG_WARNING, now);
 	seg_alert_text(&alert, "reason", problem);
 	seg_say_send(engine, &alert);
+}
+
+void seg_say_store(struct seg_engine *engine, time_t now)
+{
+	char *problem = seg_store_take_problem(engine->store);
+
+	if (problem)
+		seg_say_store_failed(engine, problem, now);
 	free(problem);
 }
 

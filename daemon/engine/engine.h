@@ -45,6 +45,7 @@ struct seg_store;
 
 /* What status and metrics show of the edges. */
 #define SEG_SINKS 2
+#define SEG_WHEREABOUTS_STRLEN 128
 struct seg_kernel_facts {
 	enum seg_ownership ownership;
 	bool descriptor_kept;         /* the owning socket lies in the service manager's store */
@@ -59,7 +60,7 @@ struct seg_kernel_facts {
 	uint64_t clients_refused, clients_dropped; /* beyond the bound; silent or not reading */
 	struct seg_histogram lateness; /* seconds, of each second's wake-up */
 	/* Which kernel, and whose network: a table that is not there is one that was there before a reboot. "": unknown. */
-	char whereabouts[128];
+	char whereabouts[SEG_WHEREABOUTS_STRLEN];
 	int64_t uptime_ms; /* a clock that nobody sets: the kernel's timeouts run by it */
 };
 

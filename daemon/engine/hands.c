@@ -321,17 +321,21 @@ void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 {
 	struct seg_arena *arena = seg_arena_new();
 	json_t *found = json_array(), *one;
+	bool changed;
 	size_t n, i;
 	const char **name = zone_interfaces(engine, arena, &n);
 
 	engine->ops->bypass(engine->kernel, name, n, add_bypass, found);
 	seg_arena_free(arena);
+	changed = !is_within(engine->bypass, found);
 	json_array_foreach(found, i, one)
 	{
-		if (!has_sentence(engine->bypass, one))
-			say_bypass(engine, one, NULL, now);
+		if (has_sentence(engine->bypass, one))
+			continue;
+		say_bypass(engine, one, NULL, now);
+		changed = true;
 	}
-	if (!is_within(found, engine->bypass) || !is_within(engine->bypass, found))
+	if (changed)
 		seg_watch_look_again(engine);
 	json_decref(engine->bypass);
 	engine->bypass = found;

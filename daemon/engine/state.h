@@ -145,6 +145,7 @@ void seg_say_send(struct seg_engine *engine, struct seg_alert *alert);
 void seg_say_status(struct seg_engine *engine);
 /* Passes the store's last complaint on, if there is one. */
 void seg_say_store(struct seg_engine *engine, time_t now);
+void seg_say_store_failed(struct seg_engine *engine, const char *problem, time_t now);
 bool seg_engine_watched(const struct seg_engine *engine, enum seg_stream stream);
 void seg_engine_publish(struct seg_engine *engine, enum seg_stream stream, const json_t *event);
 const char *seg_engine_zone_name(const struct seg_engine *engine); /* the policy's timezone, or NULL */

@@ -406,8 +406,9 @@ uint64_t seg_conntrack_unreadable(const struct seg_conntrack *ct)
 /* A change that packets made, or we ourselves. */
 static bool is_own_change(const struct seg_conntrack *ct, const struct nlmsghdr *message)
 {
-	return message->nlmsg_type == (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) &&
-	       !(message->nlmsg_flags & NLM_F_CREATE) &&
+	enum seg_flow_event event;
+
+	return !event_kind(message, &event) && event == SEG_FLOW_UPDATED &&
 	       (!message->nlmsg_pid || message->nlmsg_pid == ct->hand);
 }
 
