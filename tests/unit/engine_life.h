@@ -3,30 +3,20 @@
 #define TEST_ENGINE_LIFE_H
 
 /*
- * The engine's life for tests of it, without a packet: a simulated kernel and clock (fake_kernel.h), a state
- * directory of its own, a town of three zones, what its alerts say, and its commands as a client gives them.
+ * The engine's life for tests of it, without a packet, in a town of three zones: its world (engine_world.h),
+ * its commands as a client gives them, flows and refusals.
  *
- * setup() makes a world that has not begun; begin() starts the engine in it, die() ends it as a crash would.
+ * setup() makes a world that has not begun; begin() starts the engine in it.
  */
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <sqlite3.h>
-#include <stdio.h>
-#include <unistd.h>
 
 #include "control/sentence.h"
-#include "fake_kernel.h"
-#include "store/store.h"
-#include "runner.h"
-
-/* 2026-11-24T10:00:00+09:00, a Tuesday */
-#define MORNING 1795482000
-#define HOUR 3600
+#include "engine_world.h"
 
 static const char zones[] = "segd: 1\n"
 			    "site: town\n"
@@ -43,58 +33,6 @@ static const char web[] = "  - {id: WEB, class: operations, from: lg, to: net, s
 static const char dns[] = "  - {id: DNS, class: operations, from: lg, to: net, service: [udp/53]}\n";
 static const char office[] = "  - {id: OFFICE, class: operations, from: lg, to: mn, service: [tcp/80],"
 			     " hours: [mon-fri 08:00-17:00]}\n";
-
-#define ALERTS 256
-static struct world {
-	char dir[64], policy[96], state[96];
-	struct fake_kernel kernel;
-	struct seg_store *store;
-	struct seg_engine *engine;
-	char *alert[ALERTS];
-	size_t alerts;
-	char status[512];
-	bool observe;
-} w;
-
-static inline void take_alert(void *context, const struct seg_alert *alert)
-{
-	struct seg_strbuf text = {0};
-
-	(void)context;
-	seg_alert_format(alert, &text);
-	ck_assert_uint_lt(w.alerts, ALERTS);
-	w.alert[w.alerts++] = seg_strbuf_take(&text);
-}
-
-static inline void take_status(void *context, const char *status)
-{
-	(void)context;
-	snprintf(w.status, sizeof(w.status), "%s", status);
-}
-
-/* How many alerts hold all of the words, separated by '|'. */
-static inline unsigned said(const char *words)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < w.alerts; i++) {
-		char *copy = strdup(words), *rest = copy, *word;
-		bool all = true;
-
-		while ((word = strsep(&rest, "|")))
-			all = all && strstr(w.alert[i], word);
-		n += all;
-		free(copy);
-	}
-	return n;
-}
-
-static inline void forget_alerts(void)
-{
-	for (size_t i = 0; i < w.alerts; i++)
-		free(w.alert[i]);
-	w.alerts = 0;
-}
 
 static inline void write_policy(const char *a, const char *b, const char *c)
 {
@@ -124,42 +62,10 @@ static inline void begin(void)
 	ck_assert_int_eq(seg_engine_start(w.engine, w.kernel.now), 0);
 }
 
-/* As a crash: nothing is said or saved. */
-static inline void die(void)
-{
-	seg_engine_free(w.engine);
-	fake_count_stop(&w.kernel);
-	seg_store_close(w.store);
-	w.engine = NULL;
-	w.store = NULL;
-}
-
 static inline void setup(void)
 {
-	memset(&w, 0, sizeof(w));
-	snprintf(w.dir, sizeof(w.dir), "/tmp/segd-engine-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(w.dir));
-	snprintf(w.policy, sizeof(w.policy), "%s/policy.yaml", w.dir);
-	snprintf(w.state, sizeof(w.state), "%s/state", w.dir);
-	ck_assert_int_eq(mkdir(w.state, 0700), 0);
-	w.kernel.now = MORNING;
+	make_world();
 	write_policy(web, dns, office);
-}
-
-static inline int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-	(void)st;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
-static inline void teardown(void)
-{
-	die();
-	fake_flush(&w.kernel);
-	forget_alerts();
-	nftw(w.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static inline void elapse(time_t seconds)
@@ -314,14 +220,6 @@ static inline uint32_t mark_of(const char *permit)
 			memcpy(&mark, set->elem[i].key, sizeof(mark));
 	seg_plan_free(image);
 	return mark;
-}
-
-static inline seg_addr addr(const char *text)
-{
-	seg_addr out;
-
-	ck_assert(seg_addr_parse(text, strlen(text), &out));
-	return out;
 }
 
 static inline struct seg_flow flow(const char *src, const char *dst, uint8_t proto, uint16_t dport,

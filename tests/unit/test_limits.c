@@ -2,20 +2,12 @@
 
 /* What a zone may hold of conntrack's table: the engine against a simulated kernel and clock. */
 
-#include <check.h>
 #include <errno.h>
-#include <ftw.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <netinet/in.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "fake_kernel.h"
-#include "store/store.h"
-#include "runner.h"
+#include "engine_world.h"
 
-#define MORNING 1795482000 /* 2026-11-24T10:00:00+09:00, a Tuesday */
 #define TABLE 1000	   /* entries of conntrack's table */
 #define WINDOW 60
 
@@ -47,25 +39,7 @@ static const char others[] =
 	"  - {id: I, class: internal, from: inn, to: out, service: [udp/53]}\n"
 	"  - {id: G, class: internal, from: gateway, to: out, service: [udp/53]}\n";
 
-static struct world {
-	char dir[64], policy[96], state[96];
-	struct fake_kernel kernel;
-	struct seg_store *store;
-	struct seg_engine *engine;
-	char *alert[64];
-	size_t alerts;
-	uint32_t id;
-} w;
-
-static void take_alert(void *context, const struct seg_alert *alert)
-{
-	struct seg_strbuf text = {0};
-
-	(void)context;
-	seg_alert_format(alert, &text);
-	ck_assert_uint_lt(w.alerts, 64);
-	w.alert[w.alerts++] = seg_strbuf_take(&text);
-}
+static uint32_t id; /* of the last flow */
 
 /* Lines of pressure about a zone with this action. */
 static unsigned told(const char *zone, const char *action)
@@ -79,14 +53,6 @@ static unsigned told(const char *zone, const char *action)
 		n += !strncmp(w.alert[i], "conntrack-pressure ", 19) && strstr(w.alert[i], from) &&
 		     strstr(w.alert[i], how);
 	return n;
-}
-
-static seg_addr addr(const char *text)
-{
-	seg_addr out;
-
-	ck_assert(seg_addr_parse(text, strlen(text), &out));
-	return out;
 }
 
 static void write_policy(const char *a, const char *more)
@@ -119,41 +85,13 @@ static void start(bool observe)
 	seg_engine_dumped(w.engine, 0, w.kernel.now); /* an empty table */
 }
 
-static void die(void)
-{
-	seg_engine_free(w.engine);
-	seg_store_close(w.store);
-}
-
 static void setup(void)
 {
-	memset(&w, 0, sizeof(w));
-	snprintf(w.dir, sizeof(w.dir), "/tmp/segd-limits-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(w.dir));
-	snprintf(w.policy, sizeof(w.policy), "%s/policy.yaml", w.dir);
-	snprintf(w.state, sizeof(w.state), "%s/state", w.dir);
-	ck_assert_int_eq(mkdir(w.state, 0700), 0);
-	w.kernel.now = MORNING;
+	make_world();
+	id = 0;
 	w.kernel.most = TABLE;
 	write_policy(zone_a, "");
 	start(false);
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-	(void)st;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
-static void teardown(void)
-{
-	die();
-	fake_flush(&w.kernel);
-	for (size_t i = 0; i < w.alerts; i++)
-		free(w.alert[i]);
-	nftw(w.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static void pass(time_t seconds)
@@ -192,10 +130,10 @@ static struct seg_flow flow(const char *src, const char *permit)
 				 .orig_dst = addr("192.0.2.7"),
 				 .reply_dst = addr(src),
 				 .proto = IPPROTO_UDP,
-				 .sport = (uint16_t)(1024 + w.id),
+				 .sport = (uint16_t)(1024 + id),
 				 .dport = 53,
 				 .orig_dport = 53,
-				 .id = ++w.id,
+				 .id = ++id,
 				 .status = IPS_CONFIRMED,
 				 .mark = fake_number(&w.kernel, permit)};
 }
