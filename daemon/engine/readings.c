@@ -16,11 +16,20 @@ struct seg_wish {
 };
 
 const char *const seg_counted_name[SEG_COUNTED] = {
-	[SEG_ADMITTED] = "admitted", [SEG_SLOW] = "slow",
-	[SEG_FAST] = "fast",	     [SEG_FAST_OWN] = "fast-own",
-	[SEG_DENIED4] = "denied4",   [SEG_DENIED6] = "denied6",
-	[SEG_SPOOFED4] = "spoofed4", [SEG_SPOOFED6] = "spoofed6",
-	[SEG_OUTGROWN] = "outgrown", [SEG_OUTGROWN_SPOOFED] = "outgrown-spoofed",
+	[SEG_ADMITTED] = "admitted",
+	[SEG_SLOW] = "slow",
+	[SEG_FAST] = "fast",
+	[SEG_FAST_OWN] = "fast-own",
+	[SEG_DENIED4] = "denied4",
+	[SEG_DENIED6] = "denied6",
+	[SEG_SPOOFED4] = "spoofed4",
+	[SEG_SPOOFED6] = "spoofed6",
+	[SEG_OUTGROWN] = "outgrown",
+	[SEG_OUTGROWN_SPOOFED] = "outgrown-spoofed",
+	[SEG_OUTGROWN_AT] = "outgrown-at",
+	[SEG_OUTGROWN_SPOOFED_AT] = "outgrown-spoofed-at",
+	[SEG_OUTGROWN_REST] = "outgrown-rest",
+	[SEG_OUTGROWN_SPOOFED_REST] = "outgrown-spoofed-rest",
 };
 
 static unsigned bit(enum seg_counted set)

@@ -44,11 +44,15 @@ enum seg_counted {
 	SEG_SPOOFED6,
 	SEG_OUTGROWN,
 	SEG_OUTGROWN_SPOOFED,
+	SEG_OUTGROWN_AT,
+	SEG_OUTGROWN_SPOOFED_AT,
+	SEG_OUTGROWN_REST,
+	SEG_OUTGROWN_SPOOFED_REST,
 	SEG_COUNTED /* how many */
 };
 extern const char *const seg_counted_name[SEG_COUNTED];
 #define SEG_READ_USAGE 0x00fu /* bits (1 << enum seg_counted) */
-#define SEG_READ_REFUSALS 0x3f0u
+#define SEG_READ_REFUSALS 0x3ff0u
 #define SEG_READ_ALL (SEG_READ_USAGE | SEG_READ_REFUSALS)
 
 /* An element, as last read. Zeroed: never seen. */

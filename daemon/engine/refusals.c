@@ -8,7 +8,8 @@
  * Numbers come from the sets denied4, denied6, spoofed4 and spoofed6, one counter for
  * each source and destination, read by difference before an element can expire. These sets
  * are bounded; what a flood has beyond them is counted by interfaces (outgrown,
- * outgrown-spoofed) and listed by zones alone. So are pairs that the kernel has
+ * outgrown-spoofed; where the kernel has no memory at hand for an element of these, as far
+ * as that is known: -at, -rest) and listed by zones alone. So are pairs that the kernel has
  * forgotten, where too many are remembered here.
  *
  * Beside all that stand totals by zones, as the zones were when a packet was counted: they
@@ -38,8 +39,8 @@ struct pair {
 };
 struct ways {
 	struct {
-		char in[IFNAMSIZ], out[IFNAMSIZ];
-		uint64_t spoofed;
+		uint8_t bytes[2 * IFNAMSIZ]; /* of the element's key */
+		uint64_t set;
 	} key;
 	struct seg_counter counter;
 };
@@ -244,11 +245,13 @@ static uint64_t grown(struct totals *totals, struct seg_counter *counter, const 
 }
 
 /* The zone of an interface: the gateway's where there is none, NULL where several share it. */
-static const struct seg_zone *zone_at(const struct seg_engine *engine, const char *interface)
+static const struct seg_zone *zone_at(const struct seg_engine *engine, const uint8_t name[static IFNAMSIZ])
 {
+	char interface[IFNAMSIZ] = "";
 	const struct seg_policy *policy = engine->running ? engine->running->policy : NULL;
 	const struct seg_zone *found = NULL;
 
+	memcpy(interface, name, sizeof(interface) - 1);
 	if (policy && !*interface)
 		return policy->gateway_zone;
 	for (size_t i = 0; policy && i < policy->zones; i++) {
@@ -327,7 +330,7 @@ static void take_spoofed(struct totals *totals, const struct seg_elem *elem)
 	pair->counter.reading = arrival->counter.reading;
 	count_pair(totals, pair, made, more);
 	if (more)
-		count_zones(totals, zone_at(engine, by.key.in), seg_refusals_zone(engine, by.key.dst), more);
+		count_zones(totals, zone_at(engine, elem->key), seg_refusals_zone(engine, by.key.dst), more);
 }
 
 static void add_rest(struct seg_engine *engine, const struct seg_zone *from, const struct seg_zone *to,
@@ -344,21 +347,23 @@ static void add_rest(struct seg_engine *engine, const struct seg_zone *from, con
 	rest->total += total;
 }
 
-static void take_ways(struct totals *totals, const struct seg_elem *elem)
+/* names: how many interfaces the set's keys tell, that where it came by first. */
+static void take_ways(struct totals *totals, const struct seg_elem *elem, unsigned names)
 {
-	struct ways key = {.key.spoofed = totals->spoofed}, *ways;
-	const struct seg_zone *from, *to;
+	struct ways key = {.key.set = totals->set}, *ways;
+	const struct seg_zone *from = NULL, *to = NULL;
 	uint64_t more;
 	bool made;
 
-	memcpy(key.key.in, elem->key, IFNAMSIZ - 1);
-	memcpy(key.key.out, elem->key + IFNAMSIZ, IFNAMSIZ - 1);
+	memcpy(key.key.bytes, elem->key, names ? names * IFNAMSIZ : 1);
 	ways = seg_hash_put(&totals->engine->refusals.ways, &key.key, &made);
 	more = grown(totals, &ways->counter, elem);
 	if (!more)
 		return;
-	from = zone_at(totals->engine, key.key.in);
-	to = zone_at(totals->engine, key.key.out);
+	if (names > 0)
+		from = zone_at(totals->engine, elem->key);
+	if (names > 1)
+		to = zone_at(totals->engine, elem->key + IFNAMSIZ);
 	add_rest(totals->engine, from, to, totals->spoofed, more, totals->now, totals->now);
 	count_zones(totals, from, to, more);
 }
@@ -369,13 +374,31 @@ void seg_refusals_take(struct seg_engine *engine, enum seg_counted set, const st
 	bool v4 = set == SEG_DENIED4 || set == SEG_SPOOFED4;
 	struct totals totals = {.engine = engine, .set = set, .now = now, .addr_len = v4 ? 4 : 16};
 
-	totals.spoofed = set == SEG_SPOOFED4 || set == SEG_SPOOFED6 || set == SEG_OUTGROWN_SPOOFED;
-	if (set == SEG_DENIED4 || set == SEG_DENIED6)
+	switch (set) {
+	case SEG_DENIED4:
+	case SEG_DENIED6:
 		take_denied(&totals, elem);
-	else if (set == SEG_SPOOFED4 || set == SEG_SPOOFED6)
+		break;
+	case SEG_SPOOFED4:
+	case SEG_SPOOFED6:
+		totals.spoofed = true;
 		take_spoofed(&totals, elem);
-	else
-		take_ways(&totals, elem);
+		break;
+	case SEG_OUTGROWN:
+	case SEG_OUTGROWN_SPOOFED:
+		totals.spoofed = set == SEG_OUTGROWN_SPOOFED;
+		take_ways(&totals, elem, 2);
+		break;
+	case SEG_OUTGROWN_AT:
+	case SEG_OUTGROWN_SPOOFED_AT:
+		totals.spoofed = set == SEG_OUTGROWN_SPOOFED_AT;
+		take_ways(&totals, elem, 1);
+		break;
+	default:
+		totals.spoofed = set == SEG_OUTGROWN_SPOOFED_REST;
+		take_ways(&totals, elem, 0);
+		break;
+	}
 }
 
 static bool pair_stands(const struct seg_engine *engine, const struct pair *pair, time_t now)

@@ -147,11 +147,29 @@ static struct seg_chain *ask_number(struct build *b, const struct family *f, str
 	return ask;
 }
 
+/* By who and whom; where that table is full, or cannot grow this moment, by where it comes and goes. Reported as far
+ * as the limit goes. */
+static void count_refused(struct build *b, struct seg_chain *in, struct seg_loads pair, const struct seg_set *pairs,
+			  const struct outgrown *outgrown, const struct seg_chain *report)
+{
+	struct seg_rule *r = rule(b, in);
+
+	seg_rule_add_counted(b->w, r, pair, pairs);
+	go(b, r, report);
+	r = rule(b, in);
+	seg_rule_add_counted(b->w, r, SEG_LOADS(SEG_L_IIFNAME, SEG_L_OIFNAME), outgrown->ways);
+	go(b, r, report);
+	r = rule(b, in);
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_IIFNAME), outgrown->at, false);
+	go(b, r, report);
+	seg_rule_lookup(b->w, rule(b, in), SEG_LOADS(SEG_L_NFPROTO), outgrown->rest, false);
+	go(b, rule(b, in), report);
+}
+
 static void write_refuse(struct build *b, const struct family *f, struct family_parts *p)
 {
 	struct seg_chain *report = chain(b, "report", f->suffix);
 	struct seg_rule *r = rule(b, report);
-	struct seg_loads pair = SEG_LOADS(f->saddr, f->daddr), ways = SEG_LOADS(SEG_L_IIFNAME, SEG_L_OIFNAME);
 
 	seg_rule_update_limited(b->w, r, SEG_LOADS(f->saddr), p->limit, 10, 20);
 	seg_rule_log(b->w, r, SEG_NFLOG_DENIED, "denied");
@@ -175,12 +193,7 @@ static void write_refuse(struct build *b, const struct family *f, struct family_
 		seg_rule_cmp_u8(b->w, r, SEG_L_CT_DIRECTION, REPLY);
 		let_pass(b, r);
 	}
-	r = rule(b, p->refuse);
-	seg_rule_add_counted(b->w, r, pair, p->denied);
-	go(b, r, report);
-	/* The table of pairs is full: counted by where it comes and goes, reported as far as the limit goes. */
-	seg_rule_add_counted(b->w, rule(b, p->refuse), ways, b->outgrown);
-	go(b, rule(b, p->refuse), report);
+	count_refused(b, p->refuse, SEG_LOADS(f->saddr, f->daddr), p->denied, &b->outgrown[DENIED], report);
 
 	/* Broadcasts and groups that nobody at the gateway wants are counted, not reported. */
 	p->nobody = chain(b, "nobody", f->suffix);
@@ -195,11 +208,8 @@ static void write_refuse(struct build *b, const struct family *f, struct family_
 	seg_rule_log(b->w, r, SEG_NFLOG_SPOOFED, "spoofed");
 	refuse(b, rule(b, report));
 	p->spoof = chain(b, "spoof", f->suffix);
-	r = rule(b, p->spoof);
-	seg_rule_add_counted(b->w, r, SEG_LOADS(SEG_L_IIFNAME, f->saddr, f->daddr), p->spoofed);
-	go(b, r, report);
-	seg_rule_add_counted(b->w, rule(b, p->spoof), ways, b->outgrown_spoofed);
-	go(b, rule(b, p->spoof), report);
+	count_refused(b, p->spoof, SEG_LOADS(SEG_L_IIFNAME, f->saddr, f->daddr), p->spoofed, &b->outgrown[SPOOFED],
+		      report);
 }
 
 /*

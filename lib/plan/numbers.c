@@ -95,8 +95,9 @@ struct names {
 	size_t n, cap;
 };
 
-static void add_name(struct build *b, struct names *names, const char *name)
+static void add_name(struct build *b, void *context, const char *name)
 {
+	struct names *names = context;
 	struct seg_key key = {.len = 0};
 
 	seg_key_u8(&key, ORIGINAL);
@@ -107,18 +108,18 @@ static void add_name(struct build *b, struct names *names, const char *name)
 	SEG_PUSH(b->arena, names->key, names->n, names->cap) = key;
 }
 
-static void add_zone_names(struct build *b, struct names *names, const struct seg_zone *zone)
+void seg_ruleset_names(struct build *b, const struct seg_zone *zone, seg_name_fn each, void *context)
 {
 	for (size_t i = 0; i < zone->interfaces; i++) {
 		const struct seg_interface *interface = &zone->interface[i];
 
 		if (!interface->prefix) {
-			add_name(b, names, interface->name);
+			each(b, context, interface->name);
 			continue;
 		}
 		for (size_t j = 0; j < b->options->interfaces; j++)
 			if (strncmp(b->options->interface[j], interface->name, strlen(interface->name)) == 0)
-				add_name(b, names, b->options->interface[j]);
+				each(b, context, b->options->interface[j]);
 	}
 }
 
@@ -204,7 +205,7 @@ void seg_ruleset_numbers(struct build *b)
 	struct names *names = SEG_NEW_N(b->arena, struct names, b->policy->zones + 1);
 
 	for (size_t i = 0; i < b->policy->zones; i++)
-		add_zone_names(b, &names[i], &b->policy->zone[i]);
+		seg_ruleset_names(b, &b->policy->zone[i], add_name, &names[i]);
 	seg_writer_expect(b->w, b->open, b->collection.numbers);
 	seg_writer_expect(b->w, b->live[THROUGH], b->collection.numbers);
 	seg_writer_expect(b->w, b->fast[THROUGH], 2 * b->collection.numbers);

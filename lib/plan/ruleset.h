@@ -57,6 +57,13 @@ struct family_parts {
 	struct seg_chain *carried[ROADS], *settle[ROADS], *errors[ROADS];
 };
 
+/* Where refused packets are counted that the bounded table of pairs has no room for. */
+struct outgrown {
+	struct seg_set *ways;	   /* by the interfaces they come and go by; elements are made by packets */
+	struct seg_set *at, *rest; /* where that fails: by the one they come by; and of no zone's interface */
+};
+enum { DENIED, SPOOFED, OUTGROWN };
+
 struct build {
 	const struct seg_policy *policy;
 	const struct seg_build_options *options;
@@ -66,7 +73,7 @@ struct build {
 	struct seg_set *fast[ROADS], *live[ROADS];
 	struct seg_set *open, *admitted, *slow, *macs, *own, *group, *neighbour, *listener, *spoof_limit;
 	struct seg_set *held; /* numbers of zones that begin nothing new */
-	struct seg_set *outgrown, *outgrown_spoofed; /* refused packets that the bounded tables have no room for */
+	struct outgrown outgrown[OUTGROWN];
 	struct seg_chain *admit, *cross, *carry, *invalid, *unwanted, *refuse, *spoofed;
 	struct seg_chain **at; /* by zone */
 	struct family_parts family[2];
@@ -118,6 +125,9 @@ extern const uint8_t seg_neighbour_types[4]; /* ICMPv6 types of neighbour discov
 /* numbers.c */
 void seg_ruleset_numbers(struct build *b);
 const struct seg_zone *seg_ruleset_begins(const struct seg_number *number); /* the zone that begins its flows */
+/* The zone's interfaces by their full names: those of a prefix, as far as they are there. */
+typedef void (*seg_name_fn)(struct build *b, void *context, const char *name);
+void seg_ruleset_names(struct build *b, const struct seg_zone *zone, seg_name_fn each, void *context);
 
 /* ends.c */
 void seg_ruleset_ends(struct build *b);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <linux/rtnetlink.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
-#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "plan/ruleset.h"
 
@@ -88,6 +90,70 @@ static struct seg_set *counted_set(struct build *b, const char *name, const char
 	return set;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The interfaces of all zones. */
+struct all_names {
+	const char **name;
+	size_t n, cap;
+};
+
+static void add_name(struct build *b, void *context, const char *name)
+{
+	struct all_names *all = context;
+
+	SEG_PUSH(b->arena, all->name, all->n, all->cap) = name;
+}
+
+static struct all_names all_names(struct build *b)
+{
+	struct all_names all = {0};
+
+	for (size_t i = 0; i < b->policy->zones; i++)
+		seg_ruleset_names(b, &b->policy->zone[i], add_name, &all);
+	if (all.n > 0)
+		qsort(all.name, all.n, sizeof(*all.name), by_name);
+	return all;
+}
+
+/*
+ * A packet that makes an element needs memory for its counter, of which the kernel keeps little at hand: a flood
+ * takes it within a millisecond. These elements are made by us, so that nothing goes uncounted: for the interfaces
+ * of zones, and for what comes by another, or by none.
+ */
+static struct seg_set *counted_rest(struct build *b, const char *name)
+{
+	struct seg_set *set = kept_set(b, name, "", SEG_FIELDS(SEG_F_NFPROTO));
+
+	set->counter = true;
+	for (int i = 0; i < 2; i++) {
+		struct seg_key key = {.len = 0};
+
+		seg_key_u8(&key, seg_families[i].nfproto);
+		seg_writer_elem(b->w, set, &key, NULL);
+	}
+	return set;
+}
+
+static struct seg_set *counted_at(struct build *b, const char *name, const struct all_names *all)
+{
+	struct seg_set *set = kept_set(b, name, "", SEG_FIELDS(SEG_F_IFNAME));
+
+	set->counter = true;
+	for (size_t i = 0; i < all->n; i++) {
+		struct seg_key key = {.len = 0};
+
+		if (i > 0 && strcmp(all->name[i], all->name[i - 1]) == 0)
+			continue;
+		seg_key_ifname(&key, all->name[i]);
+		seg_writer_elem(b->w, set, &key, NULL);
+	}
+	return set;
+}
+
 static struct seg_ranges rejecting(struct build *b)
 {
 	struct seg_ranges all = {0};
@@ -120,6 +186,7 @@ void seg_ruleset_sets(struct build *b)
 	static const uint32_t own[] = {RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST, RTN_MULTICAST};
 	static const uint32_t group[] = {RTN_BROADCAST, RTN_MULTICAST};
 	const struct seg_closure *closure = b->options->closure;
+	const struct all_names all = all_names(b);
 	static const uint8_t listener[] = {MLD_LISTENER_QUERY, MLD_LISTENER_REPORT, MLD_LISTENER_REDUCTION,
 					   143};
 
@@ -139,9 +206,14 @@ void seg_ruleset_sets(struct build *b)
 	b->neighbour = seg_ruleset_u8_set(b, "neighbour", SEG_F_ICMPV6_TYPE, seg_neighbour_types,
 					  sizeof(seg_neighbour_types));
 	b->listener = seg_ruleset_u8_set(b, "listener", SEG_F_ICMPV6_TYPE, listener, sizeof(listener));
-	b->outgrown = counted_set(b, "outgrown", "", SEG_FIELDS(SEG_F_IFNAME, SEG_F_IFNAME), COUNTED_IDLE_MS);
-	b->outgrown_spoofed =
-	    counted_set(b, "outgrown-spoofed", "", SEG_FIELDS(SEG_F_IFNAME, SEG_F_IFNAME), COUNTED_IDLE_MS);
+	for (int i = 0; i < OUTGROWN; i++) {
+		static const char *const name[OUTGROWN] = {"outgrown", "outgrown-spoofed"};
+		struct outgrown *out = &b->outgrown[i];
+
+		out->ways = counted_set(b, name[i], "", SEG_FIELDS(SEG_F_IFNAME, SEG_F_IFNAME), COUNTED_IDLE_MS);
+		out->at = counted_at(b, SEG_JOIN(b->arena, name[i], "-at"), &all);
+		out->rest = counted_rest(b, SEG_JOIN(b->arena, name[i], "-rest"));
+	}
 	b->spoof_limit = counted_set(b, "spoof-limit", "", SEG_FIELDS(SEG_F_IFNAME), LIMIT_IDLE_MS);
 	for (int i = 0; i < 2; i++) {
 		const struct family *f = &seg_families[i];

@@ -28,6 +28,8 @@ struct eval_packet {
 	uint8_t ct_direction;
 	uint32_t length;
 	uint32_t ct_mark; /* in and out */
+	bool no_memory;   /* for elements that packets make */
+	unsigned counted; /* out: elements that counted it */
 };
 
 enum eval_verdict { EVAL_CONTINUE, EVAL_ACCEPT, EVAL_DROP, EVAL_RETURN };
@@ -196,6 +198,7 @@ static bool eval_stmt(struct eval_packet *p, const struct seg_stmt *s, enum eval
 		return equal != s->invert;
 	case SEG_S_LOOKUP:
 		elem = eval_find(p, s, &broke);
+		p->counted += elem && s->set->counter;
 		return !broke && (elem != NULL) != s->invert;
 	case SEG_S_MAP_MARK:
 		elem = eval_find(p, s, &broke);
@@ -218,9 +221,15 @@ static bool eval_stmt(struct eval_packet *p, const struct seg_stmt *s, enum eval
 	case SEG_S_REJECT:
 		*verdict = EVAL_DROP;
 		return true;
-	case SEG_S_SET_EVENTS:
-	case SEG_S_COUNTER:
 	case SEG_S_ADD:
+		if (p->no_memory)
+			return false;
+		p->counted += !s->rate;
+		return true;
+	case SEG_S_COUNTER:
+		p->counted++;
+		return true;
+	case SEG_S_SET_EVENTS:
 	case SEG_S_LIMIT:
 	case SEG_S_LOG:
 		return true;

@@ -28,9 +28,10 @@ struct seg_walk {
 	bool running, paused;
 };
 
-/* An element that packets made: of "admitted" (the number), "slow" (direction and number), "denied4", "outgrown". */
+/* What packets counted in an element, which they may have made: of "admitted" (the number), "slow" (direction and
+ * number), "denied4", "outgrown"... */
 struct fake_counted {
-	char set[16];
+	char set[32];
 	uint8_t key[32];
 	uint64_t packets, bytes;
 	uint64_t left_ms; /* until it ends unless a packet comes; 0: it may end at any moment */
@@ -294,16 +295,35 @@ static int fake_read(void *kernel, struct seg_plan **image)
 }
 
 /* The elements of a set from number `from`, `n` at most: how many there were. */
+static const struct fake_counted *fake_counts(const struct fake_kernel *fake, const struct seg_set *set,
+					      const uint8_t *key)
+{
+	for (size_t i = 0; i < fake->counteds; i++)
+		if (strcmp(fake->counted[i].set, set->name) == 0 &&
+		    memcmp(fake->counted[i].key, key, set->key_len) == 0)
+			return &fake->counted[i];
+	return NULL;
+}
+
+/* What commits have put into a set, or what packets have: no set has both. */
 static size_t fake_show(struct fake_kernel *fake, const char *name, size_t from, size_t n,
 			seg_counter_fn each, void *context)
 {
 	const struct seg_set *held = seg_plan_set(fake->image, name);
 	size_t at = 0, given = 0;
 
-	for (size_t i = 0; i < held->elems && given < n; i++)
+	for (size_t i = 0; i < held->elems && given < n; i++) {
+		struct seg_elem elem = held->elem[i];
+		const struct fake_counted *one = fake_counts(fake, held, elem.key);
+
+		if (one) {
+			elem.packets = one->packets;
+			elem.bytes = one->bytes;
+		}
 		if (at++ >= from && ++given)
-			each(context, &held->elem[i]);
-	for (size_t i = 0; i < fake->counteds && given < n; i++) {
+			each(context, &elem);
+	}
+	for (size_t i = 0; i < fake->counteds && !held->elems && given < n; i++) {
 		const struct fake_counted *one = &fake->counted[i];
 
 		if (strcmp(one->set, name) == 0 && at++ >= from && ++given)

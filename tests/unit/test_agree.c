@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The property that carries the product: what classify says of a packet is what the plan does
- * with it, by the same permit, on random policies and random packets chosen at their edges.
+ * with it, by the same permit, on random policies and random packets chosen at their edges. And
+ * what is refused is counted, once, also while packets can make no elements.
  *
  * SEED and POLICIES in the environment choose another walk; a failure prints the policy and the packet.
  */
@@ -244,6 +245,8 @@ static const char *interface_of(unsigned zone)
 {
 	static const char *const name[ZONES_MAX] = {"if0", "w7", "if2", "if3", "if4", "if5"};
 
+	if (chance(3))
+		return "nobody0";
 	if (zone == 0 && chance(50))
 		return "if0b";
 	if (zone == 3 && chance(50))
@@ -349,6 +352,7 @@ static void compare(const struct world *w, const struct seg_policy *policy, cons
 	struct eval_packet k = as_kernel(w, gateway, p);
 	struct seg_verdict want = seg_classify_closed(policy, NULL, gateway, closure, p, at);
 	bool passes = eval_plan(plan, &k);
+	struct eval_packet poor = as_kernel(w, gateway, p);
 	const struct seg_number *number = passes ? seg_plan_number(plan, k.ct_mark) : NULL;
 	const struct seg_permit *by = number ? number->permit : NULL;
 
@@ -357,6 +361,11 @@ static void compare(const struct world *w, const struct seg_policy *policy, cons
 		      passes ? "passes" : "refuses", by ? by->id : "-", yaml);
 	ck_assert_msg(!passes || by == want.by, "%s\nclassify by %s, plan by %s\n%s", describe(p),
 		      want.by ? want.by->id : "intra", by ? by->id : "intra", yaml);
+	poor.no_memory = true;
+	ck_assert_msg(eval_plan(plan, &poor) == passes, "%s\nwithout memory\n%s", describe(p), yaml);
+	if (!passes)
+		ck_assert_msg(k.counted == 1 && poor.counted == 1, "%s\nrefused, counted %u times, without memory %u\n%s",
+			      describe(p), k.counted, poor.counted, yaml);
 }
 
 static void ask_packets(const struct world *w, const struct seg_policy *policy, const struct seg_plan *plan,

@@ -83,6 +83,52 @@ START_TEST(test_totals_of_refusals)
 }
 END_TEST
 
+/* What could not even be counted by its interfaces is told as far as it is known. */
+START_TEST(test_totals_without_memory)
+{
+	static const struct {
+		const char *set, *interface, *from;
+		bool spoofed;
+	} rest[] = {{"outgrown-at", "eth1", "mn", false},
+		    {"outgrown-spoofed-at", "eth3", "net", true},
+		    {"outgrown-rest", "\x02", NULL, false},
+		    {"outgrown-spoofed-rest", "\x0a", NULL, true}};
+	json_t *out, *list;
+
+	begin();
+	for (size_t i = 0; i < 4; i++) {
+		struct fake_counted *one = &w.kernel.counted[i];
+
+		*one = (struct fake_counted){.packets = 10 + i};
+		snprintf(one->set, sizeof(one->set), "%s", rest[i].set);
+		snprintf((char *)one->key, sizeof(one->key), "%s", rest[i].interface);
+	}
+	w.kernel.counteds = 4;
+	out = call(seg_engine_denials, NULL, NULL);
+	list = json_object_get(out, "denials");
+	ck_assert_uint_eq(json_array_size(list), 4);
+	for (size_t i = 0; i < 4; i++) {
+		const json_t *row = NULL;
+
+		for (size_t k = 0; k < 4; k++)
+			if (number(json_array_get(list, k), "count") == (json_int_t)(10 + i))
+				row = json_array_get(list, k);
+		ck_assert_ptr_nonnull(row);
+		ck_assert_ptr_nonnull(json_object_get(row, "from"));
+		if (rest[i].from)
+			ck_assert_str_eq(json_string_value(json_object_get(row, "from")), rest[i].from);
+		else
+			ck_assert(json_is_null(json_object_get(row, "from")));
+		ck_assert(json_is_null(json_object_get(row, "to")));
+		ck_assert_int_eq(rest[i].spoofed, json_is_string(json_object_get(row, "reason")));
+	}
+	json_decref(out);
+	out = call(seg_engine_status, NULL, NULL);
+	ck_assert_int_eq(number(out, "denied"), 46);
+	json_decref(out);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("refusals");
@@ -91,6 +137,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_denied_and_spoofed);
 	tcase_add_test(tcase, test_totals_of_refusals);
+	tcase_add_test(tcase, test_totals_without_memory);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
