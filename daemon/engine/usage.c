@@ -163,9 +163,9 @@ static struct element_key element_key(const struct seg_set *set, const struct se
 static void add(struct seg_counts *counts, enum kind kind, uint64_t packets, uint64_t bytes)
 {
 	switch (kind) {
-	case FLOWS:
+	case FLOWS: /* counted by their first packets */
 		counts->flows += packets;
-		break;
+		/* fallthrough */
 	case ORIGINAL:
 		counts->packets += packets;
 		counts->bytes += bytes;

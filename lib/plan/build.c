@@ -27,34 +27,29 @@ const struct family seg_families[2] = {
     {SEG_IPV6, "6", NFPROTO_IPV6, IPPROTO_ICMPV6, SEG_L_IP6_SADDR, SEG_L_IP6_DADDR, SEG_L_ICMPV6_TYPE,
      SEG_F_IPV6_ADDR, SEG_F_ICMPV6_TYPE},
 };
-static void kind_elem(struct build *b, struct seg_set *map, uint8_t direction, uint8_t proto,
-		      const struct seg_chain *target)
+static void go_kind(struct build *b, struct seg_chain *in, uint8_t direction, uint8_t proto,
+		    const struct seg_chain *target)
 {
-	struct seg_key key = {.len = 0};
+	struct seg_rule *r = rule(b, in);
 
-	seg_key_u8(&key, direction);
-	seg_key_u8(&key, proto);
-	seg_writer_elem(b->w, map, &key, NULL)->action = (struct seg_action){SEG_V_GOTO, target};
+	seg_rule_cmp_u8(b->w, r, SEG_L_CT_DIRECTION, direction);
+	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, proto);
+	go(b, r, target);
 }
 
-/* The last rules of a family's chain: to each kind its own. */
+/* The last rules of a family's chain: to each kind its own. So few comparisons cost less than a hash that is cold. */
 static void by_kind(struct build *b, const struct family *f, struct seg_chain *in, const struct kinds *kinds)
 {
-	struct seg_set *map = seg_writer_set(b->w, SEG_JOIN(b->arena, in->name, ".kinds"),
-					     SEG_FIELDS(SEG_F_CT_DIR, SEG_F_INET_PROTO));
-
-	map->data = SEG_DATA_VERDICT;
 	for (uint8_t direction = ORIGINAL; direction <= REPLY; direction++) {
-		kind_elem(b, map, direction, IPPROTO_TCP, kinds->chain[direction][SEG_KIND_PORTS]);
-		kind_elem(b, map, direction, IPPROTO_UDP, kinds->chain[direction][SEG_KIND_PORTS]);
-		kind_elem(b, map, direction, f->icmp, kinds->chain[direction][SEG_KIND_TYPES]);
-	}
-	seg_rule_vmap(b->w, rule(b, in), SEG_LOADS(SEG_L_CT_DIRECTION, SEG_L_L4PROTO), map);
-	for (uint8_t direction = ORIGINAL; direction <= REPLY; direction++) {
-		struct seg_rule *r = rule(b, in);
+		const struct seg_chain *const *chain = kinds->chain[direction];
+		struct seg_rule *r;
 
+		go_kind(b, in, direction, IPPROTO_TCP, chain[SEG_KIND_PORTS]);
+		go_kind(b, in, direction, IPPROTO_UDP, chain[SEG_KIND_PORTS]);
+		go_kind(b, in, direction, f->icmp, chain[SEG_KIND_TYPES]);
+		r = rule(b, in);
 		seg_rule_cmp_u8(b->w, r, SEG_L_CT_DIRECTION, direction);
-		go(b, r, kinds->chain[direction][SEG_KIND_PROTOS]);
+		go(b, r, chain[SEG_KIND_PROTOS]);
 	}
 	go(b, rule(b, in), b->family[f->family == SEG_IPV6].refuse);
 }

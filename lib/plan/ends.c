@@ -3,7 +3,7 @@
 
 #include "plan/ruleset.h"
 
-/* Counts the packet for its number and lets it by. */
+/* Counts the packet of an open flow for its number and lets it by. */
 static void write_carry(struct build *b)
 {
 	b->carry = chain(b, "carry", "");
@@ -74,7 +74,7 @@ static void write_admit(struct build *b)
 	seg_rule_cmp_mask(b->w, r, SEG_L_CT_MARK, &none, &intra, sizeof(none), false);
 	seg_rule_set_events(b->w, r, EVENTS);
 	seg_rule_add_counted(b->w, rule(b, b->admit), SEG_LOADS(SEG_L_CT_MARK), b->admitted);
-	go(b, rule(b, b->admit), b->carry);
+	let_pass(b, rule(b, b->admit));
 }
 
 /* In forward: a packet that is judged early (build.c) has its number now, and no more: it is counted, if it

@@ -196,8 +196,8 @@ void seg_ruleset_sets(struct build *b)
 	b->live[OWN] = number_set(b, "live-own", SEG_FIELDS(SEG_F_MARK));
 	b->open = number_set(b, "open", SEG_FIELDS(SEG_F_MARK));
 	b->held = kept_set(b, "held", "", SEG_FIELDS(SEG_F_MARK));
-	/* Counted as they come, because few numbers have any at a time: flows admitted, and packets that did
-	 * not take the fast road. */
+	/* Counted as they come, because few numbers have any at a time: flows admitted, with their first packets,
+	 * and others that did not take the fast road. */
 	b->admitted = counted_set(b, "admitted", "", SEG_FIELDS(SEG_F_MARK), COUNTED_IDLE_MS);
 	b->slow = counted_set(b, "slow", "", SEG_FIELDS(SEG_F_CT_DIR, SEG_F_MARK), COUNTED_IDLE_MS);
 	b->macs = kept_set(b, "macs", "", SEG_FIELDS(SEG_F_MARK));

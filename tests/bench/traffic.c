@@ -2,9 +2,11 @@
 /*
  * The load of the packet path benchmarks: one process that serves, one that asks.
  *
- *   traffic serve PORT                     accepts; a first byte 'b' = sink, 'c' = close at once
+ *   traffic serve PORT                     accepts; a first byte 'r' = answer and close, others = sink
  *   traffic bulk ADDRESS PORT SECONDS      one stream; prints Mbit/s
- *   traffic connect ADDRESS PORT SECONDS   connections one after another; prints connections/s
+ *   traffic request ADDRESS PORT SECONDS   connections one after another, each with a question and an answer;
+ *                                          prints connections/s
+ *   traffic connect ADDRESS PORT SECONDS   the same with nothing in them, and reset
  *   traffic spray ADDRESS FLOWS RATE       one datagram each to ADDRESS, ADDRESS + 1, ... and to their ports
  * from 1 to PORTS, so many a second; prints the rate that was reached
  */
@@ -13,6 +15,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,10 +40,11 @@ static void die(const char *what)
 
 static void sink(int epoll, int fd)
 {
+	static const char answer[200] = "a";
 	static char buffer[1 << 18];
 	ssize_t got = read(fd, buffer, sizeof(buffer));
 
-	if (got > 0 && buffer[0] != 'c')
+	if (got > 0 && (buffer[0] != 'r' || write(fd, answer, sizeof(answer)) < 0))
 		return;
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -145,7 +149,17 @@ static void spray(const struct sockaddr_in *first, long flows, double rate)
 	close(fd);
 }
 
-static void connect_often(const struct sockaddr_in *to, double seconds)
+static void ask(int fd)
+{
+	char buffer[256] = "request";
+
+	if (write(fd, buffer, 100) != 100)
+		die("write");
+	while (read(fd, buffer, sizeof(buffer)) > 0) /* until the server closes */
+		;
+}
+
+static void connect_often(const struct sockaddr_in *to, double seconds, bool request)
 {
 	const struct linger reset = {.l_onoff = 1};
 	double start = now(), done = 0;
@@ -153,8 +167,10 @@ static void connect_often(const struct sockaddr_in *to, double seconds)
 	while (now() - start < seconds) {
 		int fd = connected(to);
 
-		/* A reset frees the port at once: thousands a second would run out of them. */
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		if (request)
+			ask(fd);
+		else /* frees the port at once: thousands a second would run out of them */
+			setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 		close(fd);
 		done++;
 	}
@@ -173,7 +189,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (argc != 5 || inet_pton(AF_INET, argv[2], &to.sin_addr) != 1) {
-		fprintf(stderr, "usage: traffic serve PORT | bulk|connect ADDRESS PORT SECONDS | "
+		fprintf(stderr, "usage: traffic serve PORT | bulk|request|connect ADDRESS PORT SECONDS | "
 				"spray ADDRESS FLOWS RATE\n");
 		return 2;
 	}
@@ -181,6 +197,6 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "bulk") == 0)
 		bulk(&to, atof(argv[4]));
 	else
-		connect_often(&to, atof(argv[4]));
+		connect_often(&to, atof(argv[4]), strcmp(argv[1], "request") == 0);
 	return 0;
 }

@@ -94,8 +94,8 @@ START_TEST(test_metrics_of_permits)
 
 	write_policy(web, ends, office);
 	begin();
-	fake_count(&w.kernel, "admitted", "WEB", 0, 2, 0);
-	fake_count(&w.kernel, "slow", "WEB", 0, 5, 500);
+	fake_count(&w.kernel, "admitted", "WEB", 0, 2, 200);
+	fake_count(&w.kernel, "slow", "WEB", 0, 3, 300);
 	fake_count(&w.kernel, "slow", "WEB", 1, 3, 9000);
 	ck_assert(has_line("segd_permit_flows_total{permit=\"WEB\"} 2"));
 	ck_assert(has_line("segd_permit_packets_total{permit=\"WEB\",direction=\"original\"} 5"));
