@@ -119,27 +119,38 @@ static bool is_spoofed(const struct seg_denial *denial)
 	return denial->reason == SEG_REASON_SPOOFED;
 }
 
+/* Nothing of who and what where a pair of zones has more than is told one by one. */
+static void add_what(struct seg_alert *alert, const struct seg_denial *denial)
+{
+	bool ports = denial->proto == IPPROTO_TCP || denial->proto == IPPROTO_UDP;
+	char service[SEG_SERVICE_STRLEN];
+
+	if (denial->any_src)
+		return;
+	seg_alert_addr(alert, "src", denial->src);
+	if (denial->any_dst)
+		seg_alert_number(alert, "dsts", denial->dsts);
+	else
+		seg_alert_addr(alert, "dst", denial->dst);
+	if (!denial->any_proto)
+		seg_alert_text(alert, "proto", seg_proto_name(denial->proto, service));
+	if (denial->any_dport)
+		seg_alert_number(alert, "dports", denial->dports);
+	else if (ports || denial->proto == IPPROTO_ICMP || denial->proto == IPPROTO_ICMPV6)
+		seg_alert_number(alert, "dport", denial->dport);
+}
+
 static void say_line(void *context, const struct seg_denial *denial, uint64_t since_last_line)
 {
 	struct seg_engine *engine = context;
-	bool spoofed = is_spoofed(denial), ports = denial->proto == IPPROTO_TCP || denial->proto == IPPROTO_UDP;
-	char service[SEG_SERVICE_STRLEN];
+	bool spoofed = is_spoofed(denial);
 	struct seg_alert alert;
 
 	seg_say_begin(engine, &alert, spoofed ? "spoofed" : "denied", spoofed ? SEG_WARNING : SEG_NOTICE,
 		      denial->last);
 	seg_alert_text(&alert, "from", denial->from);
 	seg_alert_text(&alert, "to", denial->to);
-	seg_alert_addr(&alert, "src", denial->src);
-	if (denial->any_dst)
-		seg_alert_number(&alert, "dsts", denial->dsts);
-	else
-		seg_alert_addr(&alert, "dst", denial->dst);
-	seg_alert_text(&alert, "proto", seg_proto_name(denial->proto, service));
-	if (denial->any_dport)
-		seg_alert_number(&alert, "dports", denial->dports);
-	else if (ports || denial->proto == IPPROTO_ICMP || denial->proto == IPPROTO_ICMPV6)
-		seg_alert_number(&alert, "dport", denial->dport);
+	add_what(&alert, denial);
 	seg_alert_text(&alert, "action", engine->options.observe ? "observed" : "dropped");
 	seg_alert_number(&alert, "count", since_last_line);
 	seg_alert_text(&alert, "reason", seg_reason_name(denial->reason));

@@ -32,6 +32,7 @@ struct entry {
 	TAILQ_ENTRY(entry) window;  /* by start; or idle, by when it became so */
 	TAILQ_ENTRY(entry) sibling; /* of one source, most recent first */
 	struct source *source;	    /* NULL: PAIR */
+	struct zones *zones;	    /* NULL: PAIR */
 };
 TAILQ_HEAD(entries, entry);
 LIST_HEAD(bucket, entry);
@@ -44,6 +45,16 @@ struct source {
 };
 LIST_HEAD(source_bucket, source);
 
+/* What goes on between two zones for one reason. Exists while it has entries. */
+struct zones {
+	struct seg_denial d; /* names, reason */
+	char from[NAME_LEN], to[NAME_LEN];
+	size_t entries, open; /* in all; in the list of windows */
+	uint64_t hash;
+	LIST_ENTRY(zones) link;
+};
+LIST_HEAD(zones_bucket, zones);
+
 struct seg_aggregate {
 	time_t length, now;
 	size_t max, n;
@@ -52,6 +63,7 @@ struct seg_aggregate {
 	size_t buckets; /* a power of two */
 	struct bucket *bucket;
 	struct source_bucket *sources;
+	struct zones_bucket *zones;
 	seg_denial_fn line;
 	void *context;
 };
@@ -224,6 +236,48 @@ static const char *copy_name(char copy[static NAME_LEN], const char *name)
 	return copy;
 }
 
+static struct zones *zones_find(const struct seg_aggregate *a, const struct seg_denial *d)
+{
+	uint64_t hash = key_hash(PAIR, d);
+	struct zones *zones;
+
+	LIST_FOREACH(zones, &a->zones[hash & (a->buckets - 1)], link) {
+		if (zones->hash == hash && same_pair(&zones->d, d))
+			return zones;
+	}
+	return NULL;
+}
+
+static struct zones *zones_get(struct seg_aggregate *a, const struct seg_denial *d)
+{
+	struct zones *zones = zones_find(a, d);
+
+	if (zones)
+		return zones;
+	zones = must_calloc(1, sizeof(*zones));
+	zones->d.from = copy_name(zones->from, d->from);
+	zones->d.to = copy_name(zones->to, d->to);
+	zones->d.reason = d->reason;
+	zones->hash = key_hash(PAIR, d);
+	LIST_INSERT_HEAD(&a->zones[zones->hash & (a->buckets - 1)], zones, link);
+	return zones;
+}
+
+static void zones_put(struct zones *zones)
+{
+	if (--zones->entries > 0)
+		return;
+	LIST_REMOVE(zones, link);
+	free(zones);
+}
+
+static void set_open(struct entry *e, bool open)
+{
+	if (e->zones && open != e->open)
+		e->zones->open += open ? 1 : (size_t)-1;
+	e->open = open;
+}
+
 /* A new key, idle and with nothing counted. */
 static struct entry *entry_new(struct seg_aggregate *a, enum kind kind, const struct seg_denial *d)
 {
@@ -241,6 +295,8 @@ static struct entry *entry_new(struct seg_aggregate *a, enum kind kind, const st
 		e->d.any_dst = kind == SWEEP;
 		e->source = source_get(a, d);
 		TAILQ_INSERT_HEAD(&e->source->entries, e, sibling);
+		e->zones = zones_get(a, d);
+		e->zones->entries++;
 	}
 	if (kind == EXACT) {
 		e->d.proto = d->proto;
@@ -259,6 +315,9 @@ static void entry_free(struct seg_aggregate *a, struct entry *e)
 	LIST_REMOVE(e, hash);
 	TAILQ_REMOVE(&a->recent, e, recent);
 	TAILQ_REMOVE(e->open ? &a->windows : &a->idle, e, window);
+	set_open(e, false);
+	if (e->zones)
+		zones_put(e->zones);
 	if (e->source) {
 		TAILQ_REMOVE(&e->source->entries, e, sibling);
 		if (TAILQ_EMPTY(&e->source->entries)) {
@@ -294,7 +353,7 @@ static void window_open(struct seg_aggregate *a, struct entry *e)
 {
 	TAILQ_REMOVE(e->open ? &a->windows : &a->idle, e, window);
 	TAILQ_INSERT_TAIL(&a->windows, e, window);
-	e->open = true;
+	set_open(e, true);
 	e->start = a->now;
 }
 
@@ -303,7 +362,7 @@ static void window_close(struct seg_aggregate *a, struct entry *e)
 {
 	TAILQ_REMOVE(&a->windows, e, window);
 	TAILQ_INSERT_TAIL(&a->idle, e, window);
-	e->open = false;
+	set_open(e, false);
 	breadth_fini(a, &e->dsts);
 	breadth_fini(a, &e->services);
 }
@@ -361,7 +420,7 @@ static void fold_swallow(struct seg_aggregate *a, struct entry *fold, struct ent
 	if (e->open && (!fold->open || e->start < fold->start)) {
 		TAILQ_REMOVE(fold->open ? &a->windows : &a->idle, fold, window);
 		TAILQ_INSERT_BEFORE(e, fold, window);
-		fold->open = true;
+		set_open(fold, true);
 		fold->start = e->start;
 	}
 	entry_free(a, e);
@@ -433,6 +492,7 @@ struct seg_aggregate *seg_aggregate_new(unsigned window_s, size_t max, seg_denia
 		a->buckets *= 2;
 	a->bucket = must_calloc(a->buckets, sizeof(*a->bucket));
 	a->sources = must_calloc(a->buckets, sizeof(*a->sources));
+	a->zones = must_calloc(a->buckets, sizeof(*a->zones));
 	TAILQ_INIT(&a->recent);
 	TAILQ_INIT(&a->windows);
 	TAILQ_INIT(&a->idle);
@@ -449,13 +509,15 @@ void seg_aggregate_free(struct seg_aggregate *a)
 		entry_free(a, e);
 	free(a->bucket);
 	free(a->sources);
+	free(a->zones);
 	free(a);
 }
 
-/* The key this packet belongs to as things stand; NULL where there is no room for a new one. */
+/* The key this packet belongs to as things stand; NULL where there is no room for one more in a window. */
 static struct entry *entry_for(struct seg_aggregate *a, const struct seg_denial *one)
 {
 	static const enum kind folded[] = {SWEEP, SCAN};
+	const struct zones *zones;
 	struct entry *e;
 
 	for (size_t i = 0; i < 2; i++) {
@@ -464,6 +526,11 @@ static struct entry *entry_for(struct seg_aggregate *a, const struct seg_denial 
 			return e;
 	}
 	e = find(a, EXACT, one);
+	if (e && e->open)
+		return e;
+	zones = zones_find(a, one);
+	if (zones && zones->open >= SEG_PAIR_KEYS)
+		return NULL;
 	if (e)
 		return e;
 	while (a->n >= a->max && !TAILQ_EMPTY(&a->idle))

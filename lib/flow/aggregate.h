@@ -12,8 +12,9 @@
  * first line comes when the window of the oldest of them is over. A key that nobody
  * touched for a whole window is idle: its next packet is a first one again.
  *
- * Bounded: at most `max` keys; beyond it the oldest idle ones go, and where none is idle
- * the packet is counted for its reason and zone pair alone (any_src). Breadth is exact up
+ * Bounded: at most `max` keys; beyond it the oldest idle ones go. Where none is idle, or a
+ * pair of zones has SEG_PAIR_KEYS in a window (a host may have as many addresses as it
+ * likes), the packet is counted for its reason and zone pair alone (any_src). Breadth is exact up
  * to 65536 a key, and as far as SEG_BREADTH_TOTAL reaches for all keys together.
  *
  * Pure: time is an argument, lines leave through a callback, which must not call back.
@@ -22,6 +23,7 @@
 #include "flow/alert.h"
 
 #define SEG_BREADTH 10
+#define SEG_PAIR_KEYS 256
 #define SEG_BREADTH_MAX 65536
 #define SEG_BREADTH_TOTAL (1u << 19)
 

@@ -173,6 +173,11 @@ static void write_refuse(struct build *b, const struct family *f, struct family_
 
 	seg_rule_update_limited(b->w, r, SEG_LOADS(f->saddr), p->limit, 10, 20);
 	seg_rule_log(b->w, r, SEG_NFLOG_DENIED, "denied");
+	/* Who has no room among the sources is not kept silent by those who took it, unless they come the same way. */
+	r = rule(b, report);
+	seg_rule_lookup(b->w, r, SEG_LOADS(f->saddr), p->limit, true);
+	seg_rule_update_limited(b->w, r, SEG_LOADS(SEG_L_IIFNAME), b->limit_at, 10, 20);
+	seg_rule_log(b->w, r, SEG_NFLOG_DENIED, "denied");
 	r = rule(b, report);
 	seg_rule_lookup(b->w, r, SEG_LOADS(f->saddr), p->reject, false);
 	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, IPPROTO_TCP);

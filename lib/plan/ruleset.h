@@ -71,7 +71,7 @@ struct build {
 	struct seg_arena *arena;
 	struct seg_collection collection;
 	struct seg_set *fast[ROADS], *live[ROADS];
-	struct seg_set *open, *admitted, *slow, *macs, *own, *group, *neighbour, *listener, *spoof_limit;
+	struct seg_set *open, *admitted, *slow, *macs, *own, *group, *neighbour, *listener, *limit_at, *spoof_limit;
 	struct seg_set *held; /* numbers of zones that begin nothing new */
 	struct outgrown outgrown[OUTGROWN];
 	struct seg_chain *admit, *cross, *carry, *invalid, *unwanted, *refuse, *spoofed;

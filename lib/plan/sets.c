@@ -214,6 +214,7 @@ void seg_ruleset_sets(struct build *b)
 		out->at = counted_at(b, SEG_JOIN(b->arena, name[i], "-at"), &all);
 		out->rest = counted_rest(b, SEG_JOIN(b->arena, name[i], "-rest"));
 	}
+	b->limit_at = counted_set(b, "limit-at", "", SEG_FIELDS(SEG_F_IFNAME), LIMIT_IDLE_MS);
 	b->spoof_limit = counted_set(b, "spoof-limit", "", SEG_FIELDS(SEG_F_IFNAME), LIMIT_IDLE_MS);
 	for (int i = 0; i < 2; i++) {
 		const struct family *f = &seg_families[i];

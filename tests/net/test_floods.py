@@ -7,7 +7,7 @@ import socket
 import time
 
 from blast import Blast
-from lab import PATIENCE, network, transport, wait_for
+from lab import PATIENCE, SOON, network, transport, wait_for
 from town import Town, ZONES, policy
 from varlink import Client, Refused
 
@@ -72,6 +72,32 @@ def test_a_scan_and_a_syn_flood():
         grown = rss(segd) - before
         assert grown < 8192, f"the daemon has grown by {grown} KiB"
         print(f"     {sum(sent)} refused, {len(lines)} lines, status within {slowest * 1000:.0f} ms, {grown:+d} KiB")
+
+
+def sources(lab, many):
+    """Refused packets from so many addresses of one network: a single host has as many as it likes."""
+    wire = lab.socket("d0", socket.AF_PACKET, socket.SOCK_RAW)
+    wire.bind(("eth0", 0))
+    link = bytes.fromhex((lab.mac("gw", "den0") + lab.mac("d0")).replace(":", "")) + b"\x86\xdd"
+    for number in range(many):
+        source = f"2001:db8:4::1:{number >> 8:x}:{number & 255:x}"
+        body = transport(source, "2001:db8:2::20", "udp", 30000, 53, "", b"")
+        wire.send(link + network(source, "2001:db8:2::20", 17, len(body), 64) + body)
+
+
+def test_a_flood_of_sources_hides_nobody():
+    """The kernel remembers 65,536 sources to limit what it tells of each; those who filled that table do not silence
+    who comes another way."""
+    with Town() as (lab, segd):
+        flood = multiprocessing.Process(target=sources, args=(lab, 66000))
+        flood.start()
+        flood.join()
+        lab.frame("a", "2001:db8:2::20", source="2001:db8:1::20", dport=4444)
+        assert segd.alert("denied", SOON, src="2001:db8:1::20", dport=4444), segd.lines()[-5:]
+        lines = segd.alerts("denied")
+        assert len(lines) < 300, f"{len(lines)} lines"
+        rest = [line for line in segd.alerts("denied", from_="den", to="b") if "src" not in line]
+        assert len(rest) == 1 and "dst" not in rest[0], rest
 
 
 def fill(lab, sent):

@@ -296,6 +296,52 @@ START_TEST(bounded_and_the_rest_counted_for_the_pair)
 }
 END_TEST
 
+/* A host may have as many addresses as it likes. What it does is bounded, and leaves others their lines. */
+START_TEST(a_pair_of_zones_has_its_share)
+{
+	struct seg_aggregate *a = start(4096);
+	struct seg_denial other = denial(7, 2, 443);
+
+	other.from = "lg";
+	for (uint32_t src = 1; src <= 5000; src++)
+		add(a, src, 2, 443, START);
+	ck_assert_uint_eq(lines, SEG_PAIR_KEYS + 1);
+	ck_assert(!line[SEG_PAIR_KEYS - 1].d.any_src);
+	ck_assert(line[SEG_PAIR_KEYS].d.any_src);
+	seg_aggregate_add(a, &other, START);
+	ck_assert_uint_eq(lines, SEG_PAIR_KEYS + 2);
+	ck_assert(!line[lines - 1].d.any_src);
+	ck_assert_str_eq(line[lines - 1].d.from, "lg");
+	other = denial(7, 2, 443);
+	other.reason = SEG_REASON_SPOOFED;
+	seg_aggregate_add(a, &other, START);
+	ck_assert(!line[lines - 1].d.any_src);
+	/* The window is over, then the keys are idle: the same number once more, known or not. */
+	lines = 0;
+	seg_aggregate_tick(a, START + WINDOW);
+	ck_assert_uint_eq(lines, 1);
+	ck_assert_uint_eq(line[0].since, 5000 - SEG_PAIR_KEYS - 1);
+	for (int round = 1; round <= 20; round++) {
+		time_t now = START + 4 * round * WINDOW;
+
+		seg_aggregate_tick(a, now - 2 * WINDOW);
+		seg_aggregate_tick(a, now);
+		lines = 0;
+		for (uint32_t src = 5000; src > 0; src--)
+			add(a, round % 2 ? src : 5001 - src, 2, 443, now);
+		ck_assert_uint_eq(lines, SEG_PAIR_KEYS + 1);
+	}
+	/* What is folded makes room. */
+	seg_aggregate_tick(a, START + 90 * WINDOW);
+	for (uint16_t port = 1; port <= 5000; port++)
+		add(a, 6000, 2, port, START + 90 * WINDOW);
+	add(a, 6001, 2, 1, START + 90 * WINDOW);
+	ck_assert(!line[lines - 1].d.any_src);
+	ck_assert(line[lines - 1].d.src == seg_addr_v4(6001));
+	seg_aggregate_free(a);
+}
+END_TEST
+
 static void expect_order(void *context, const struct seg_denial *d, uint64_t since)
 {
 	uint32_t *expected = context;
@@ -349,6 +395,7 @@ int main(void)
 	tcase_add_test(tcase, a_sweep_swallows_scans_and_protocols);
 	tcase_add_test(tcase, counts_add_up_whatever_comes);
 	tcase_add_test(tcase, bounded_and_the_rest_counted_for_the_pair);
+	tcase_add_test(tcase, a_pair_of_zones_has_its_share);
 	tcase_add_test(tcase, walks_from_the_most_recent);
 	tcase_add_test(tcase, a_clock_that_steps_back_closes_the_windows);
 	suite_add_tcase(suite, tcase);
