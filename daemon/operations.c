@@ -255,10 +255,10 @@ static int kernel_unmark(void *kernel, const struct seg_flow *flow, size_t n)
 static int kernel_bypass(void *kernel, const char *const *interface, size_t interfaces,
 			 void (*each)(void *context, json_t *sentence), void *context)
 {
-	int r = seg_bypass_find(interface, interfaces, each, context);
+	int r = seg_bypass_find(interface, interfaces, each, context), of_tables = seg_nft_find_bypass(each, context);
 
 	(void)kernel;
-	return r ? r : seg_nft_find_bypass(each, context);
+	return r ? r : of_tables;
 }
 
 const struct seg_kernel_ops seg_loop_operations = {

@@ -31,6 +31,20 @@ static bool is_among(const char *event, size_t n)
 	return false;
 }
 
+/* Of what cannot be written the oldest event goes; only then what became of a policy. */
+static size_t least_needed(const json_t *pending)
+{
+	size_t i;
+	const json_t *one;
+
+	json_array_foreach(pending, i, one)
+	{
+		if (json_object_get(one, "event"))
+			return i;
+	}
+	return 0;
+}
+
 static void add_pending(struct seg_engine *engine, json_t *one)
 {
 	struct seg_evidence *evidence = &engine->evidence;
@@ -40,7 +54,7 @@ static void add_pending(struct seg_engine *engine, json_t *one)
 	if (json_array_size(evidence->pending) >= PENDING_MAX && !seg_store_evidence_problem(engine->store))
 		seg_evidence_save(engine);
 	if (json_array_size(evidence->pending) >= PENDING_MAX)
-		json_array_remove(evidence->pending, 0);
+		json_array_remove(evidence->pending, least_needed(evidence->pending));
 	json_array_append_new(evidence->pending, one);
 }
 

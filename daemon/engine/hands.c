@@ -315,6 +315,18 @@ static bool is_within(const json_t *list, const json_t *other)
 	return true;
 }
 
+static void keep_bypasses(const json_t *known, json_t *found)
+{
+	size_t i;
+	json_t *one;
+
+	json_array_foreach(known, i, one)
+	{
+		if (!has_sentence(found, one))
+			json_array_append(found, one);
+	}
+}
+
 /* One that came or went may have given open flows another permit's number, by which they would live on when
  * their own permit goes: the table is looked at again. */
 void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
@@ -325,7 +337,9 @@ void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 	size_t n, i;
 	const char **name = zone_interfaces(engine, arena, &n);
 
-	engine->ops->bypass(engine->kernel, name, n, add_bypass, found);
+	/* A search that broke off does not say of any that it is gone. */
+	if (engine->ops->bypass(engine->kernel, name, n, add_bypass, found))
+		keep_bypasses(engine->bypass, found);
 	seg_arena_free(arena);
 	changed = !is_within(engine->bypass, found);
 	json_array_foreach(found, i, one)
@@ -354,8 +368,9 @@ void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_tran
 {
 	if (engine->disarmed || !engine->plan)
 		return;
-	if (!transaction) {
+	if (!transaction) { /* some were lost: also who came and went may have been among them */
 		look_for_changes(engine, now);
+		seg_watch_look_again(engine);
 		return;
 	}
 	if (transaction->bypass) {

@@ -60,6 +60,7 @@ struct fake_kernel {
 	struct seg_walk walk[FAKE_WALKS];
 	bool coming_round;
 	const char *bypass; /* an interface with a program of somebody's; NULL */
+	int bypass_fails;   /* the search for one breaks off with this */
 	/* A reading in slices. */
 	struct seg_engine *engine; /* whose readings they are */
 	char counting[32];	   /* the set; "": none under way */
@@ -587,9 +588,9 @@ static int fake_bypass(void *kernel, const char *const *interface, size_t interf
 
 	(void)interface;
 	(void)interfaces;
-	if (fake->bypass)
+	if (fake->bypass && !fake->bypass_fails)
 		each(context, seg_sentence_new("an XDP program on %s", fake->bypass));
-	return 0;
+	return fake->bypass_fails;
 }
 
 static const struct seg_kernel_ops fake_ops = {

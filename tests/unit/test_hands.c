@@ -170,6 +170,36 @@ START_TEST(test_a_bypass_leaves_no_numbers_behind)
 	ck_assert_uint_eq(w.kernel.dumps, 3);
 	ck_assert_uint_eq(said("bypass"), 1);
 	json_decref(way);
+	/* Of what was not heard one may have been and gone. */
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.dumps, 4);
+}
+END_TEST
+
+static size_t bypasses(void)
+{
+	json_t *out = call(seg_engine_status, NULL, NULL);
+	size_t n = json_array_size(json_object_get(out, "bypass"));
+
+	json_decref(out);
+	return n;
+}
+
+/* A search that breaks off does not say of what it has not seen that it is gone. */
+START_TEST(test_a_bypass_is_not_gone_unseen)
+{
+	begin();
+	w.kernel.bypass = "eth1";
+	ck_assert_uint_eq(bypasses(), 1);
+	w.kernel.bypass_fails = -ENOBUFS;
+	ck_assert_uint_eq(bypasses(), 1);
+	ck_assert_uint_eq(bypasses(), 1);
+	w.kernel.bypass_fails = 0;
+	ck_assert_uint_eq(bypasses(), 1);
+	ck_assert_uint_eq(said("bypass"), 1);
+	w.kernel.bypass = NULL;
+	ck_assert_uint_eq(bypasses(), 0);
 }
 END_TEST
 
@@ -489,6 +519,7 @@ int main(void)
 	tcase_add_test(tcase, test_an_edited_comment_is_mended);
 	tcase_add_test(tcase, test_repairs_after_the_clock_is_set_back);
 	tcase_add_loop_test(tcase, test_a_bypass_leaves_no_numbers_behind, 0, 2);
+	tcase_add_test(tcase, test_a_bypass_is_not_gone_unseen);
 	tcase_add_test(tcase, test_refused_repair);
 	tcase_add_test(tcase, test_time_is_no_foreign_hand);
 	tcase_add_loop_test(tcase, test_look_beside_an_end, 0, 3);

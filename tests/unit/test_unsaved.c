@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "engine/state.h"
 #include "engine_life.h"
 
 /* What is written meanwhile finds the disk full; check writes files, too, so that nothing is checked in
@@ -266,6 +267,30 @@ START_TEST(test_usage_behind_a_full_disk)
 }
 END_TEST
 
+/* More than can be remembered happens while the disk is full: what became of a policy is kept before events. */
+START_TEST(test_history_goes_last)
+{
+	struct seg_request request = {.now = w.kernel.now};
+	json_t *out = NULL;
+
+	begin();
+	write_policy("nonsense\n", "", "");
+	fill_disk();
+	seg_engine_apply(w.engine, &request, &out);
+	for (int i = 0; i < 300; i++) {
+		struct seg_alert alert;
+
+		seg_alert_init(&alert, "expired", SEG_NOTICE, w.kernel.now + i);
+		seg_evidence_take(w.engine, &alert);
+		seg_alert_fini(&alert);
+	}
+	empty_disk();
+	json_decref(out);
+	pass(1);
+	ck_assert(history_has(0, "refused"));
+}
+END_TEST
+
 /* Said while the disk was full, it is kept as soon as there is room: in a second, or at the end. */
 START_TEST(test_isolation_on_a_full_disk)
 {
@@ -339,6 +364,7 @@ int main(void)
 	tcase_add_test(tcase, test_history_of_a_full_disk);
 	tcase_add_test(tcase, test_evidence_that_makes_no_room);
 	tcase_add_loop_test(tcase, test_usage_behind_a_full_disk, 0, 2);
+	tcase_add_test(tcase, test_history_goes_last);
 	tcase_add_loop_test(tcase, test_isolation_on_a_full_disk, 0, 2);
 	tcase_add_test(tcase, test_done_and_not_stored);
 	suite_add_tcase(suite, tcase);
