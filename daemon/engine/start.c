@@ -84,6 +84,7 @@ static bool start_from_file(struct seg_engine *engine, time_t now)
 {
 	struct seg_diags failed;
 	struct seg_rulebook *book = seg_rulebook_from_file(engine, &failed);
+	unsigned given; /* a number that it did not have; 0 */
 	char line[512];
 
 	if (!book) {
@@ -101,8 +102,12 @@ static bool start_from_file(struct seg_engine *engine, time_t now)
 		return false;
 	}
 	number_at_start(engine, book, now);
-	if (!start_with(engine, book, now))
+	given = book->version != engine->state.confirmed ? book->version : 0;
+	if (!start_with(engine, book, now)) {
+		if (given)
+			seg_store_drop_version(engine->store, given);
 		return false;
+	}
 	started_with(engine, now);
 	return true;
 }

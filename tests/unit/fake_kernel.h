@@ -48,6 +48,7 @@ struct fake_kernel {
 	unsigned seals, commits, writes;  /* writes: commits that changed something */
 	unsigned sweeps;	   /* sets read whole for their counters */
 	int refuse;		   /* the next commits fail with this errno */
+	int refuse_one;		   /* the next alone */
 	unsigned unreadable;	   /* so many readings of the table are yet to fail */
 	bool touched;		   /* somebody committed since our last commit */
 	void (*meanwhile)(void);   /* what happens when a commit has begun; NULL */
@@ -247,6 +248,12 @@ static int fake_commit(void *kernel, const struct seg_change *change, const stru
 	(void)diags;
 	if (fake->meanwhile)
 		fake->meanwhile();
+	if (fake->refuse_one) {
+		const int r = -fake->refuse_one;
+
+		fake->refuse_one = 0;
+		return r;
+	}
 	if ((change->from != NULL) != (fake->image != NULL) || fake->refuse)
 		return fake->refuse ? -fake->refuse : -ENOENT;
 	fake->commits++;

@@ -44,6 +44,23 @@ START_TEST(test_bad_file_falls_back)
 }
 END_TEST
 
+/* A file that the kernel refuses at every start leaves no version behind; the next one that it takes is the next. */
+START_TEST(test_refused_files_leave_no_versions)
+{
+	begin();
+	write_policy("  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/8443]}\n", dns, "");
+	for (int i = 0; i < 3; i++) {
+		die();
+		w.kernel.refuse_one = EINVAL;
+		begin();
+		ck_assert_int_eq(version_in_force(), 1);
+		ck_assert(status_says("could not be put in force"));
+	}
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_int_eq(version_in_force(), 2);
+}
+END_TEST
+
 START_TEST(test_adopts_without_writing)
 {
 	uint32_t mark;
@@ -97,6 +114,7 @@ int main(void)
 	tcase_add_test(tcase, test_seals_then_loads);
 	tcase_add_test(tcase, test_stays_sealed_and_says_why);
 	tcase_add_test(tcase, test_bad_file_falls_back);
+	tcase_add_test(tcase, test_refused_files_leave_no_versions);
 	tcase_add_test(tcase, test_adopts_without_writing);
 	tcase_add_test(tcase, test_lost_state_gives_no_number_twice);
 	tcase_add_test(tcase, test_first_numbers_keep_off_marks);
