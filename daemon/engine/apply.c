@@ -122,29 +122,46 @@ static bool has_counters(const struct seg_plan *plan)
 
 /* What the commit made anew counts from where it was made. */
 static void account_commit(struct seg_engine *engine, const struct seg_change *change,
-			   const struct seg_usage_change *used)
+			   const struct seg_usage_change *used, time_t now)
 {
 	if (used && !change->replace && has_counters(change->from) && has_counters(change->to)) {
 		seg_usage_committed(used);
+		seg_refusals_committed(engine, change, now);
 		return;
 	}
 	seg_usage_forget_table(engine);
 	seg_refusals_forget_table(engine);
 }
 
+struct leaving {
+	struct seg_engine *engine;
+	struct seg_usage_change *used;
+	time_t now;
+};
+
+static void left_by(void *context, const struct seg_set *set, const struct seg_elem *elem)
+{
+	const struct leaving *leaving = context;
+
+	seg_usage_left(leaving->used, set, elem);
+	seg_refusals_left(leaving->engine, set, elem, leaving->now);
+}
+
 static int commit_change(struct seg_engine *engine, const struct seg_change *change, time_t now,
 			 struct seg_diags *diags)
 {
 	struct seg_usage_change *used = change->from ? seg_usage_follow(engine, change, now) : NULL;
-	struct seg_nft_left left = {seg_usage_left, used};
+	struct leaving leaving = {engine, used, now};
+	struct seg_nft_left left = {left_by, &leaving};
 	int r;
 
 	if (used && change->from == engine->plan)
 		seg_usage_read_leaving(used);
+	seg_refusals_read_leaving(engine, change, now);
 	seg_usage_save(engine);
 	r = engine->ops->commit(engine->kernel, change, used ? &left : NULL, diags);
 	if (!r)
-		account_commit(engine, change, used);
+		account_commit(engine, change, used, now);
 	seg_usage_change_free(used);
 	return r;
 }

@@ -358,15 +358,31 @@ static void add_rest(struct seg_engine *engine, const struct seg_zone *from, con
 	rest->total += total;
 }
 
-/* names: how many interfaces the set's keys tell, that where it came by first. */
-static void take_ways(struct totals *totals, const struct seg_elem *elem, unsigned names)
+/* How many interfaces the set's keys tell, that where it came by first. */
+static unsigned names_of(enum seg_counted set)
 {
-	struct ways key = {.key.set = totals->set}, *ways;
+	if (set == SEG_OUTGROWN || set == SEG_OUTGROWN_SPOOFED)
+		return 2;
+	return set == SEG_OUTGROWN_AT || set == SEG_OUTGROWN_SPOOFED_AT;
+}
+
+static struct ways ways_key(enum seg_counted set, const struct seg_elem *elem)
+{
+	struct ways key = {.key.set = set};
+	unsigned names = names_of(set);
+
+	memcpy(key.key.bytes, elem->key, names ? names * IFNAMSIZ : 1);
+	return key;
+}
+
+static void take_ways(struct totals *totals, const struct seg_elem *elem)
+{
+	struct ways key = ways_key(totals->set, elem), *ways;
+	unsigned names = names_of(totals->set);
 	const struct seg_zone *from = NULL, *to = NULL;
 	uint64_t more;
 	bool made;
 
-	memcpy(key.key.bytes, elem->key, names ? names * IFNAMSIZ : 1);
 	ways = seg_hash_put(&totals->engine->refusals.ways, &key.key, &made);
 	more = grown(totals, &ways->counter, elem);
 	if (!more)
@@ -395,19 +411,10 @@ void seg_refusals_take(struct seg_engine *engine, enum seg_counted set, const st
 		totals.spoofed = true;
 		take_spoofed(&totals, elem);
 		break;
-	case SEG_OUTGROWN:
-	case SEG_OUTGROWN_SPOOFED:
-		totals.spoofed = set == SEG_OUTGROWN_SPOOFED;
-		take_ways(&totals, elem, 2);
-		break;
-	case SEG_OUTGROWN_AT:
-	case SEG_OUTGROWN_SPOOFED_AT:
-		totals.spoofed = set == SEG_OUTGROWN_SPOOFED_AT;
-		take_ways(&totals, elem, 1);
-		break;
 	default:
-		totals.spoofed = set == SEG_OUTGROWN_SPOOFED_REST;
-		take_ways(&totals, elem, 0);
+		totals.spoofed = set == SEG_OUTGROWN_SPOOFED || set == SEG_OUTGROWN_SPOOFED_AT ||
+				 set == SEG_OUTGROWN_SPOOFED_REST;
+		take_ways(&totals, elem);
 		break;
 	}
 }
@@ -490,6 +497,65 @@ void seg_refusals_forget_table(struct seg_engine *engine)
 	cursor = 0;
 	while ((ways = seg_hash_next(&engine->refusals.ways, &cursor)))
 		ways->counter = (struct seg_counter){0};
+}
+
+/*
+ * Of the sets whose elements come and go with commits of ours: what an element counts leaves with it, and one that
+ * comes back counts from where it was made.
+ */
+
+/* SEG_COUNTED: it is none of those. */
+static enum seg_counted made_by_us(const struct seg_set *set)
+{
+	for (enum seg_counted i = SEG_OUTGROWN_AT; i <= SEG_OUTGROWN_SPOOFED_REST; i++)
+		if (strcmp(seg_counted_name[i], set->name) == 0)
+			return i;
+	return SEG_COUNTED;
+}
+
+void seg_refusals_read_leaving(struct seg_engine *engine, const struct seg_change *change, time_t now)
+{
+	for (size_t i = 0; engine->plan && i < change->sets; i++) {
+		enum seg_counted set = made_by_us(change->set[i].set);
+
+		if (set != SEG_COUNTED && change->set[i].dels)
+			seg_readings_now(engine, engine->plan, 1u << set, now);
+	}
+}
+
+void seg_refusals_left(struct seg_engine *engine, const struct seg_set *of, const struct seg_elem *elem, time_t now)
+{
+	enum seg_counted set = made_by_us(of);
+
+	if (engine->plan && set != SEG_COUNTED)
+		seg_refusals_take(engine, set, elem, now);
+}
+
+static void place(struct seg_engine *engine, enum seg_counted set, const struct seg_elem *elem, time_t now)
+{
+	struct ways key = ways_key(set, elem);
+	bool made;
+	struct ways *ways = seg_hash_put(&engine->refusals.ways, &key.key, &made);
+
+	seg_counter_place(engine, set, &ways->counter, elem, now);
+}
+
+void seg_refusals_committed(struct seg_engine *engine, const struct seg_change *change, time_t now)
+{
+	for (size_t i = 0; i < change->sets; i++) {
+		const struct seg_set_change *of = &change->set[i];
+		enum seg_counted set = made_by_us(of->set);
+
+		for (size_t k = 0; set != SEG_COUNTED && k < of->adds; k++)
+			place(engine, set, of->add[k], now);
+	}
+	for (size_t i = 0; i < change->new_sets; i++) {
+		const struct seg_set *of = change->new_set[i];
+		enum seg_counted set = made_by_us(of);
+
+		for (size_t k = 0; set != SEG_COUNTED && k < of->elems; k++)
+			place(engine, set, &of->elem[k], now);
+	}
 }
 
 void seg_refusals_read(struct seg_engine *engine, time_t now)

@@ -333,6 +333,10 @@ void seg_refusals_take(struct seg_engine *engine, enum seg_counted set, const st
 		       time_t now);
 void seg_refusals_forget_gone(struct seg_engine *engine, time_t now);
 void seg_refusals_forget_table(struct seg_engine *engine);
+/* Before a commit; of each element that it took away; behind it. As of usage. */
+void seg_refusals_read_leaving(struct seg_engine *engine, const struct seg_change *change, time_t now);
+void seg_refusals_left(struct seg_engine *engine, const struct seg_set *of, const struct seg_elem *elem, time_t now);
+void seg_refusals_committed(struct seg_engine *engine, const struct seg_change *change, time_t now);
 /* Packets by zones, "" where one is not known: never fewer than before, and together refusals.total. */
 typedef void (*seg_zones_fn)(void *context, const char *from, const char *to, bool spoofed, uint64_t total);
 void seg_refusals_by_zones(const struct seg_refusals *refusals, seg_zones_fn each, void *context);

@@ -302,7 +302,6 @@ static int fake_read(void *kernel, struct seg_plan **image)
 	return 0;
 }
 
-/* The elements of a set from number `from`, `n` at most: how many there were. */
 static const struct fake_counted *fake_counts(const struct fake_kernel *fake, const struct seg_set *set,
 					      const uint8_t *key)
 {
@@ -313,7 +312,8 @@ static const struct fake_counted *fake_counts(const struct fake_kernel *fake, co
 	return NULL;
 }
 
-/* What commits have put into a set, or what packets have: no set has both. */
+/* The elements of a set from number `from`, `n` at most: how many there were. They are what commits have put into it,
+ * or what packets have: no set has both. */
 static size_t fake_show(struct fake_kernel *fake, const char *name, size_t from, size_t n,
 			seg_counter_fn each, void *context)
 {

@@ -129,6 +129,89 @@ START_TEST(test_totals_without_memory)
 }
 END_TEST
 
+static void write_interfaces(const char *of_lg)
+{
+	FILE *file;
+	const char *at = strstr(zones, "[eth2]");
+
+	file = fopen(w.policy, "w");
+	ck_assert_ptr_nonnull(file);
+	fprintf(file, "%.*s[%s]%s%s%s%s", (int)(at - zones), zones, of_lg, at + strlen("[eth2]"), web, dns, office);
+	fclose(file);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+}
+
+/* An element of the kernel's that a commit of ours has made: it is there, and counts. */
+static void count_at(const char *interface, uint64_t packets)
+{
+	const struct seg_set *set = seg_plan_set(w.kernel.image, "outgrown-at");
+
+	for (size_t i = 0; i < set->elems; i++)
+		if (strcmp((const char *)set->elem[i].key, interface) == 0) {
+			((struct seg_elem *)&set->elem[i])->packets += packets;
+			return;
+		}
+	ck_abort_msg("no %s", interface);
+}
+
+static json_int_t all_denied(void)
+{
+	json_t *out = call(seg_engine_status, NULL, NULL);
+	json_int_t denied;
+
+	json_decref(call(seg_engine_denials, NULL, NULL)); /* reads */
+	json_decref(out);
+	out = call(seg_engine_status, NULL, NULL);
+	denied = number(out, "denied");
+	json_decref(out);
+	return denied;
+}
+
+static void refused_meanwhile(void)
+{
+	count_at("eth4", 3);
+}
+
+/* An interface that leaves the policy takes its counter along, and one that comes back begins at nothing, also
+ * where it has more by the next reading than the other had. */
+START_TEST(test_totals_of_interfaces_that_leave)
+{
+	begin();
+	write_interfaces("eth2, eth4");
+	count_at("eth2", 100);
+	count_at("eth4", 5);
+	ck_assert_int_eq(all_denied(), 105);
+	count_at("eth4", 10); /* nobody has asked since */
+	w.kernel.meanwhile = _i ? refused_meanwhile : NULL;
+	write_interfaces("eth2");
+	w.kernel.meanwhile = NULL;
+	ck_assert_int_eq(all_denied(), _i ? 118 : 115);
+	write_interfaces("eth2, eth4");
+	count_at("eth4", 40);
+	count_at("eth2", 1);
+	ck_assert_int_eq(all_denied(), _i ? 159 : 156);
+}
+END_TEST
+
+/* Somebody takes an element away: that which is put in its place begins at nothing, too. */
+START_TEST(test_totals_of_interfaces_that_were_taken)
+{
+	struct seg_set *set;
+
+	begin();
+	count_at("eth1", 5);
+	ck_assert_int_eq(all_denied(), 5);
+	set = (struct seg_set *)seg_plan_set(w.kernel.image, "outgrown-at");
+	ck_assert_str_eq((const char *)set->elem[0].key, "eth1");
+	set->elem++;
+	set->elems--;
+	w.kernel.touched = true;
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	count_at("eth1", 9);
+	ck_assert_int_eq(all_denied(), 14);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("refusals");
@@ -138,6 +221,8 @@ int main(void)
 	tcase_add_test(tcase, test_denied_and_spoofed);
 	tcase_add_test(tcase, test_totals_of_refusals);
 	tcase_add_test(tcase, test_totals_without_memory);
+	tcase_add_loop_test(tcase, test_totals_of_interfaces_that_leave, 0, 2);
+	tcase_add_test(tcase, test_totals_of_interfaces_that_were_taken);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
