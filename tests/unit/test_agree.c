@@ -2,7 +2,7 @@
 /*
  * The property that carries the product: what classify says of a packet is what the plan does
  * with it, by the same permit, on random policies and random packets chosen at their edges. And
- * what is refused is counted, once, also while packets can make no elements.
+ * each is counted, once; what is refused, also while packets can make no elements.
  *
  * SEED and POLICIES in the environment choose another walk; a failure prints the policy and the packet.
  */
@@ -320,6 +320,7 @@ static struct eval_packet as_kernel(const struct world *w, const struct seg_gate
 	};
 
 	k.hook = SEG_HOOK_FORWARD;
+	k.oif = "routed0";
 	if (is_gateway(gateway, p->dst)) {
 		k.hook = SEG_HOOK_INPUT;
 		k.fib_daddr = RTN_LOCAL;
@@ -361,6 +362,8 @@ static void compare(const struct world *w, const struct seg_policy *policy, cons
 		      passes ? "passes" : "refuses", by ? by->id : "-", yaml);
 	ck_assert_msg(!passes || by == want.by, "%s\nclassify by %s, plan by %s\n%s", describe(p),
 		      want.by ? want.by->id : "intra", by ? by->id : "intra", yaml);
+	if (by)
+		ck_assert_msg(k.counted == 1, "%s\npasses, counted %u times\n%s", describe(p), k.counted, yaml);
 	poor.no_memory = true;
 	ck_assert_msg(eval_plan(plan, &poor) == passes, "%s\nwithout memory\n%s", describe(p), yaml);
 	if (!passes)
