@@ -59,7 +59,7 @@ _segctl_options()
 	matrix) echo --policy ;;
 	permits) echo --unused ;;
 	report) echo --from --until ;;
-	stage) echo --list --off --reason ;;
+	stage) echo --list --off --reason --force ;;
 	top) echo --interval ;;
 	watch) echo --violations --denials --flows ;;
 	esac

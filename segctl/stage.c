@@ -5,6 +5,7 @@
 #include "base/i18n.h"
 #include "client.h"
 #include "options.h"
+#include "session.h"
 #include "table.h"
 
 /* "zones: internet, vendor; classes: breakout" */
@@ -62,10 +63,13 @@ static void show(const struct segctl *ctl, const json_t *answer)
 
 static int run(const struct segctl *ctl, int argc, char **argv)
 {
-	bool list = false, off = false;
+	bool list = false, off = false, force = false;
 	const char *stage = NULL, *reason = NULL;
-	const struct segctl_option options[] = {
-		{"list", NULL, &list}, {"off", NULL, &off}, {"reason", &reason, NULL}, {0}};
+	const struct segctl_option options[] = {{"list", NULL, &list},
+						{"off", NULL, &off},
+						{"reason", &reason, NULL},
+						{"force", NULL, &force},
+						{0}};
 	json_t *parameters;
 
 	if (segctl_options(ctl, &command_stage, argc, argv, options, &stage, 0, 1) < 0)
@@ -78,16 +82,18 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 	parameters = json_pack("{s:o}", "stage", stage ? segctl_json_text(stage) : json_null());
 	if (reason)
 		json_object_set_new(parameters, "reason", segctl_json_text(reason));
+	segctl_session_put(parameters, force);
 	return segctl_call_show(ctl, "Stage", parameters, show);
 }
 
 const struct command command_stage = {
 	.name = "stage",
-	.arguments = "NAME|--off [--reason TEXT] | --list",
+	.arguments = "NAME|--off [--reason TEXT] [--force] | --list",
 	.run = run,
 	.summary = N_("switch to an emergency stage of the policy, and back"),
 	.details = N_("  NAME           switch to this stage\n"
 		      "  --off          back to the whole policy\n"
 		      "  --reason TEXT  goes into the audit trail\n"
+		      "  --force        even where it cuts the SSH session you work in\n"
 		      "  --list         the stages that the policy declares, and which is in force\n"),
 };

@@ -521,6 +521,8 @@ int seg_engine_stage(struct seg_engine *engine, const struct seg_request *reques
 {
 	const char *stage = json_string_value(json_object_get(request->params, "stage"));
 	const char *reason = json_string_value(json_object_get(request->params, "reason"));
+	const char *session = json_string_value(json_object_get(request->params, "session"));
+	bool force = json_is_true(json_object_get(request->params, "force")), cuts;
 	struct seg_staged before = engine->state.stage;
 	struct seg_revocation *revoked = NULL;
 	int r, unsaved;
@@ -530,6 +532,7 @@ int seg_engine_stage(struct seg_engine *engine, const struct seg_request *reques
 	r = stage_refusal(engine, stage, reason, out);
 	if (r)
 		return r;
+	force |= seg_emergency_cuts_session(engine, engine->running, session, request->now); /* not by this */
 	engine->state.stage =
 		(struct seg_staged){.since = stage ? request->now : 0, .uid = stage ? request->uid : 0};
 	if (stage) {
@@ -537,11 +540,18 @@ int seg_engine_stage(struct seg_engine *engine, const struct seg_request *reques
 		snprintf(engine->state.stage.reason, sizeof(engine->state.stage.reason), "%s",
 			 reason ? reason : "");
 	}
-	r = put_in_force(engine, "stage", request->now, &revoked, &unsaved);
+	cuts = !force && seg_emergency_cuts_session(engine, engine->running, session, request->now);
+	r = cuts ? -EPERM : put_in_force(engine, "stage", request->now, &revoked, &unsaved);
 	if (r) {
 		json_decref(engine->state.stage.closes);
 		engine->state.stage = before;
 		seg_emergency_resolve(engine, policy_of(engine));
+		if (cuts)
+			return seg_answer_error(
+				out, r, "would-cut-session",
+				"this would cut your own SSH session (%s), and the stage is not switched to "
+				"%s; if it shall be, say --force",
+				session, stage ? stage : SEG_STAGE_NONE);
 		return seg_answer_error(out, r, "kernel", "the stage is not switched: %s", strerror(-r));
 	}
 	json_decref(before.closes);

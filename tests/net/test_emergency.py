@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Isolation and emergency stages: at once, open flows included, kept until they are ended."""
+import os
 import time
+from unittest import mock
 
 from lab import PATIENCE, wait_for
 from town import Town, policy
@@ -107,6 +109,26 @@ def test_stage_of_a_class():
         assert lab.probe("i0", "10.3.1.20", "tcp/443"), "inside a zone is no permit of a class"
         segd.segctl("stage", "watch")
         assert lab.probe("a", "10.2.0.20", "tcp/443"), "one stage at a time"
+
+
+def test_neither_cuts_the_own_session_unasked():
+    """Who works over ssh is asked before an isolation or a stage takes that away, and keeps the stream until then."""
+    with Town(town(BA=None)) as (lab, segd):
+        session = lab.stream("a", "10.1.0.1", "tcp/443")
+        port = next(f["sport"] for f in wait_for(lambda: [f for f in segd.segctl("flows")["flows"] if f["permit"] == "AB"], 3))
+        with mock.patch.dict(os.environ, SSH_CONNECTION=f"10.1.0.20 {port} 10.1.0.1 443"):
+            for words in ["isolate", "pc", "--reason", "x"], ["isolate", "a", "--reason", "x"], ["stage", "cut"], ["stage", "class"]:
+                error = segd.segctl(*words, ok=(4,))["error"]
+                assert error["code"] == "would-cut-session" and "--force" in error["message"], (words, error)
+                assert session.both(), words
+            assert segd.segctl("isolated") == {"isolated": []}
+            assert segd.segctl("status")["policy"]["stage"] is None
+            assert not segd.alerts("stage") and not segd.alerts("isolated")
+            segd.segctl("stage", "watch")
+            assert session.both(), "a stage that leaves it alone needs no word"
+            segd.segctl("stage", "cut", "--force")
+            assert session.dead()
+            segd.segctl("stage", "--off")
 
 
 def test_unknown_stage_is_refused():

@@ -185,6 +185,42 @@ START_TEST(test_stage_of_permits)
 }
 END_TEST
 
+/* A stage as an isolation: not by the permit, not by the zone, unless that is said. */
+START_TEST(test_stage_spares_the_own_session)
+{
+	static const char ssh[] =
+		"  - {id: SSH, class: operations, from: lg, to: gateway, service: [tcp/22]}\n";
+	static const char stages[] =
+		"stages:\n  zone: {closes: {zones: [lg]}}\n"
+		"  permit: {closes: {permits: [SSH]}}\n  web: {closes: {permits: [WEB]}}\n";
+	static const char *const cutting[] = {"zone", "permit"};
+	const char *session = "10.2.0.5 50000 10.2.0.1 22", *code;
+
+	write_policy(ssh, web, stages);
+	begin();
+	switch_to("web");
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert_ptr_null(call(seg_engine_stage,
+					json_pack("{s:s, s:s}", "stage", cutting[i], "session", session),
+					&code));
+		ck_assert_str_eq(code, "would-cut-session");
+		ck_assert_str_eq(explained("10.2.0.5", "10.2.0.1", "tcp/22"), "permit");
+		ck_assert_str_eq(state_of("WEB"), "stopped"); /* the stage before goes on */
+	}
+	ck_assert(is_proven());
+	ck_assert_uint_eq(said("stage|"), 1);
+	json_decref(call(seg_engine_stage,
+			 json_pack("{s:s, s:s, s:b}", "stage", "permit", "session", session, "force", 1),
+			 NULL));
+	ck_assert_str_eq(explained("10.2.0.5", "10.2.0.1", "tcp/22"), "stage");
+	/* What is cut already, this does not cut; and nothing is asked on the way back. */
+	json_decref(
+		call(seg_engine_stage, json_pack("{s:s, s:s}", "stage", "zone", "session", session), NULL));
+	json_decref(call(seg_engine_stage, json_pack("{s:n, s:s}", "stage", "session", session), NULL));
+	ck_assert_str_eq(explained("10.2.0.5", "10.2.0.1", "tcp/22"), "permit");
+}
+END_TEST
+
 /* A zone that permits name beside others: what they open between the others goes on. */
 START_TEST(test_stage_of_a_zone)
 {
@@ -338,6 +374,7 @@ int main(void)
 	tcase_add_test(tcase, test_isolation_spares_the_own_session);
 	tcase_add_test(tcase, test_stage_of_permits);
 	tcase_add_test(tcase, test_stage_of_a_zone);
+	tcase_add_test(tcase, test_stage_spares_the_own_session);
 	tcase_add_test(tcase, test_isolation_outlives_the_name);
 	tcase_add_test(tcase, test_isolation_over_while_dead);
 	tcase_add_loop_test(tcase, test_isolation_lasts_as_long_as_was_said, 0, 2);
