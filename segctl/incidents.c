@@ -25,8 +25,10 @@ static void add_subject(struct segctl_table *table, const json_t *one)
 	static const char *const key[] = {"target", "stage", "permit", "process", "state"};
 
 	for (size_t i = 0; i < sizeof(key) / sizeof(*key); i++) {
-		if (*segctl_text_of(one, key[i])) {
-			segctl_table_add_text(table, one, key[i]);
+		const char *subject = segctl_text_of(one, key[i]);
+
+		if (*subject) {
+			segctl_table_add(table, strcmp(key[i], "state") ? subject : segctl_word(subject));
 			return;
 		}
 	}

@@ -16,28 +16,11 @@
 #define DEFAULT_SOCKET "/run/segd/control.sock"
 
 static const struct command *const commands[] = {
-    &command_check,
-    &command_explain,
-    &command_matrix,
-    &command_diff,
-    &command_apply,
-    &command_confirm,
-    &command_rollback,
-    &command_status,
-    &command_permits,
-    &command_flows,
-    &command_denials,
-    &command_violations,
-    &command_watch,
-    &command_isolate,
-    &command_release,
-    &command_isolated,
-    &command_stage,
-    &command_verify,
-    &command_history,
-    &command_report,
-    &command_disarm,
-    &command_top,
+	&command_check,	   &command_explain,	&command_matrix, &command_diff,	   &command_apply,
+	&command_confirm,  &command_rollback,	&command_status, &command_permits, &command_flows,
+	&command_denials,  &command_violations, &command_watch,	 &command_isolate, &command_release,
+	&command_isolated, &command_stage,	&command_verify, &command_history, &command_report,
+	&command_disarm,   &command_top,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -213,8 +196,11 @@ static void choose_language(const struct segctl *ctl)
 {
 	char beside[PATH_MAX];
 
+	const char *languages = getenv("LANGUAGE");
+
 	if (!setlocale(LC_ALL, "") && setlocale(LC_ALL, "C.UTF-8"))
-		setenv("LANGUAGE", wanted_locale(), false);
+		setenv("LANGUAGE", wanted_locale(),
+		       !languages || !*languages); /* empty: none wished, as to libc */
 	if (ctl->json) {
 		setlocale(LC_MESSAGES, "C"); /* the system's own messages too */
 		return;

@@ -397,7 +397,8 @@ int seg_engine_release(struct seg_engine *engine, const struct seg_request *requ
 	int r, unsaved;
 
 	if (!one)
-		return seg_answer_error(out, -ENOENT, "not-found", "%s is not isolated",
+		return seg_answer_error(out, -ENOENT, "not-found",
+					"%s is not isolated under this name; `segctl isolated` lists who is",
 					target ? target : "nothing");
 	r = release(engine, one, request->uid, "released", request->now, &unsaved);
 	if (r)

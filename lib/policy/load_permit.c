@@ -436,6 +436,13 @@ static void read_valid(struct loader *ld, const struct field *valid, struct seg_
 	if (!valid->value)
 		return;
 	permit->has_valid = true;
+	if (valid->value->kind == YAML_SCALAR) {
+		seg_diag_hint(ld->diags,
+			      seg_error(ld->diags, SEG_TYPE, of.place,
+					_("%s must be written as keys with values"), subject_text(ld, &of)),
+			      _("valid: {from: 2026-04-01, until: 2027-03-31}, both days included"));
+		return;
+	}
 	if (!read_keys(ld, &of, valid->value, names, 2, field))
 		return;
 	permit->place.valid_from = field_place(&field[0]);

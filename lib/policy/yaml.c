@@ -349,9 +349,16 @@ static void hint_syntax(struct yaml_tree *tree, struct seg_diag *found, const ch
 		seg_diag_hint(tree->diags, found,
 			      _("a blank stands behind the hyphen of an entry: '- id: SC-13'"));
 	else if (strcmp(message, "invalid alias detected") == 0)
+		seg_diag_hint(
+			tree->diags, found,
+			_("'*' alone stands for nothing: leave 'source' or 'destination' out where a whole "
+			  "zone is meant"));
+	else if (strcmp(message, "tab character may not be used as indentation") == 0)
+		seg_diag_hint(tree->diags, found, _("begin the line with blanks, not with the tab key"));
+	else if (strncmp(message, "missing comma in flow", 21) == 0)
 		seg_diag_hint(tree->diags, found,
-			      _("'*' alone stands for nothing: leave 'source' or 'destination' out where a whole "
-				"zone is meant"));
+			      _("a half-width ',' belongs between two entries; put a text that holds ': ' in "
+				"quotation marks"));
 	else if (!wide && (strcmp(message, "did not find expected '-' indicator") == 0 ||
 			   strcmp(message, "did not find expected key") == 0 ||
 			   strcmp(message, "invalid indentation in mapping") == 0))

@@ -173,6 +173,8 @@ def test_isolate_a_host_of_the_policy_for_a_while():
         assert not lab.probe("gw", "10.1.0.20", "udp/514", expect=False)
         listed, = segd.segctl("isolated")["isolated"]
         assert listed["target"] == "pc" and listed["until"] and listed["reason"] == "x", listed
+        other_name = segd.segctl("release", "10.1.0.20", ok=(1,))["error"]["message"]
+        assert "segctl isolated" in other_name, other_name
         assert segd.alert("released", seconds=6, target="pc", reason="over")
         assert span / 2 < time.monotonic() - began < span * 1.5
         assert lab.probe("a", "10.2.0.20", "tcp/443")
