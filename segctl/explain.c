@@ -54,6 +54,8 @@ static const char *next_step(const json_t *doc)
 		return _("ask again with --mac and the address of the machine's network card");
 	if (strcmp(reason, "dates") == 0 && *segctl_text_of(doc, "next")) /* it comes into force by itself */
 		return _("wait for the permit's first day, or have it begin earlier: valid");
+	if (strcmp(reason, "hours") == 0 && !*segctl_text_of(doc, "next")) /* no window is left to wait for */
+		return _("no window comes before the permit ends: have its hours changed or it renewed");
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		if (strcmp(steps[i].reason, reason) == 0)
 			return _(steps[i].step);

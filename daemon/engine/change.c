@@ -366,7 +366,9 @@ static int apply_book(struct seg_engine *engine, struct seg_rulebook *book, cons
 	if (r) {
 		char *problem = seg_store_take_problem(engine->store);
 
-		seg_answer_error(out, r, "store", "nothing was changed: the new version cannot be stored: %s",
+		seg_answer_error(out, r, "store",
+				 "nothing was changed: the new version cannot be stored (%s): "
+				 "see that the state directory has room and can be written, and apply again",
 				 problem ? problem : strerror(-r));
 		free(problem);
 		seg_rulebook_free(book);

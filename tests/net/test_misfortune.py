@@ -48,6 +48,7 @@ def test_a_full_disk_loses_no_policy():
         disk.fill()
         answer = segd.apply(policy(AB=None), ok=None)
         assert "error" in answer and segd.status == 5, (segd.status, answer)
+        assert "state directory has room" in answer["error"]["message"], answer
         assert stream.both(), "what is in force stays in force"
         assert segd.segctl("verify")["equal"] is True
         answer = segd.segctl("isolate", "10.1.0.21", "--reason", "full", ok=(5,))
