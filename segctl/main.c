@@ -16,11 +16,28 @@
 #define DEFAULT_SOCKET "/run/segd/control.sock"
 
 static const struct command *const commands[] = {
-	&command_check,	   &command_explain,	&command_matrix, &command_diff,	   &command_apply,
-	&command_confirm,  &command_rollback,	&command_status, &command_permits, &command_flows,
-	&command_denials,  &command_violations, &command_watch,	 &command_isolate, &command_release,
-	&command_isolated, &command_stage,	&command_verify, &command_history, &command_report,
-	&command_disarm,   &command_top,
+    &command_check,
+    &command_explain,
+    &command_matrix,
+    &command_diff,
+    &command_apply,
+    &command_confirm,
+    &command_rollback,
+    &command_status,
+    &command_permits,
+    &command_flows,
+    &command_denials,
+    &command_violations,
+    &command_watch,
+    &command_isolate,
+    &command_release,
+    &command_isolated,
+    &command_stage,
+    &command_verify,
+    &command_history,
+    &command_report,
+    &command_disarm,
+    &command_top,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
