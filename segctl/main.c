@@ -211,9 +211,8 @@ static const char *locale_folder(char *beside, size_t size)
  */
 static void choose_language(const struct segctl *ctl)
 {
-	char beside[PATH_MAX];
-
 	const char *languages = getenv("LANGUAGE");
+	char beside[PATH_MAX];
 
 	if (!setlocale(LC_ALL, "") && setlocale(LC_ALL, "C.UTF-8"))
 		setenv("LANGUAGE", wanted_locale(),
