@@ -321,20 +321,31 @@ static int isolate_refusal(struct seg_engine *engine, const char *target, const 
 	return 0;
 }
 
+/* The SSH session that the caller works in; NULL: none, or it may be cut, or it is already. */
+static const char *session_to_spare(struct seg_engine *engine, const struct seg_request *request)
+{
+	const char *session = json_string_value(json_object_get(request->params, "session"));
+
+	if (json_is_true(json_object_get(request->params, "force")) ||
+	    seg_emergency_cuts_session(engine, engine->running, session, request->now))
+		return NULL;
+	return session;
+}
+
 int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	const char *target = json_string_value(json_object_get(request->params, "target"));
 	const char *reason = json_string_value(json_object_get(request->params, "reason"));
 	json_int_t seconds = json_integer_value(json_object_get(request->params, "for"));
-	const char *session = json_string_value(json_object_get(request->params, "session"));
-	bool force = json_is_true(json_object_get(request->params, "force")), cuts;
+	const char *session = NULL;
+	bool cuts;
 	struct seg_revocation *revoked = NULL;
 	struct seg_isolation *one, before = {0};
 	int unsaved = 0, r = isolate_refusal(engine, target, reason, seconds, out);
 
 	if (r)
 		return r;
-	force |= seg_emergency_cuts_session(engine, engine->running, session, request->now); /* not by this */
+	session = session_to_spare(engine, request);
 	one = find(engine, target);
 	if (one)
 		before = *one;
@@ -345,7 +356,7 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	one->until = seconds ? request->now + seconds : 0;
 	one->uid = request->uid;
 	snprintf(one->reason, sizeof(one->reason), "%s", reason);
-	cuts = !force && seg_emergency_cuts_session(engine, engine->running, session, request->now);
+	cuts = seg_emergency_cuts_session(engine, engine->running, session, request->now);
 	r = cuts ? -EPERM : put_in_force(engine, "isolated", request->now, &revoked, &unsaved);
 	one = find(engine, target);
 	if (r) {
@@ -522,8 +533,8 @@ int seg_engine_stage(struct seg_engine *engine, const struct seg_request *reques
 {
 	const char *stage = json_string_value(json_object_get(request->params, "stage"));
 	const char *reason = json_string_value(json_object_get(request->params, "reason"));
-	const char *session = json_string_value(json_object_get(request->params, "session"));
-	bool force = json_is_true(json_object_get(request->params, "force")), cuts;
+	const char *session = NULL;
+	bool cuts;
 	struct seg_staged before = engine->state.stage;
 	struct seg_revocation *revoked = NULL;
 	int r, unsaved;
@@ -533,7 +544,7 @@ int seg_engine_stage(struct seg_engine *engine, const struct seg_request *reques
 	r = stage_refusal(engine, stage, reason, out);
 	if (r)
 		return r;
-	force |= seg_emergency_cuts_session(engine, engine->running, session, request->now); /* not by this */
+	session = session_to_spare(engine, request);
 	engine->state.stage =
 		(struct seg_staged){.since = stage ? request->now : 0, .uid = stage ? request->uid : 0};
 	if (stage) {
@@ -541,7 +552,7 @@ int seg_engine_stage(struct seg_engine *engine, const struct seg_request *reques
 		snprintf(engine->state.stage.reason, sizeof(engine->state.stage.reason), "%s",
 			 reason ? reason : "");
 	}
-	cuts = !force && seg_emergency_cuts_session(engine, engine->running, session, request->now);
+	cuts = seg_emergency_cuts_session(engine, engine->running, session, request->now);
 	r = cuts ? -EPERM : put_in_force(engine, "stage", request->now, &revoked, &unsaved);
 	if (r) {
 		json_decref(engine->state.stage.closes);

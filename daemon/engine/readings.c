@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TRIES 5 /* of one set, before what is known has to do */
 
@@ -31,6 +32,15 @@ const char *const seg_counted_name[SEG_COUNTED] = {
 	[SEG_OUTGROWN_REST] = "outgrown-rest",
 	[SEG_OUTGROWN_SPOOFED_REST] = "outgrown-spoofed-rest",
 };
+
+enum seg_counted seg_counted_of(const struct seg_set *set)
+{
+	enum seg_counted i = 0;
+
+	while (i < SEG_COUNTED && strcmp(seg_counted_name[i], set->name) != 0)
+		i++;
+	return i;
+}
 
 static unsigned bit(enum seg_counted set)
 {

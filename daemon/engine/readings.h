@@ -51,6 +51,7 @@ enum seg_counted {
 	SEG_COUNTED /* how many */
 };
 extern const char *const seg_counted_name[SEG_COUNTED];
+enum seg_counted seg_counted_of(const struct seg_set *set); /* SEG_COUNTED: none of them */
 #define SEG_READ_USAGE 0x00fu /* bits (1 << enum seg_counted) */
 #define SEG_READ_REFUSALS 0x3ff0u
 #define SEG_READ_ALL (SEG_READ_USAGE | SEG_READ_REFUSALS)

@@ -505,12 +505,11 @@ void seg_refusals_forget_table(struct seg_engine *engine)
  */
 
 /* SEG_COUNTED: it is none of those. */
-static enum seg_counted made_by_us(const struct seg_set *set)
+static enum seg_counted made_by_us(const struct seg_set *of)
 {
-	for (enum seg_counted i = SEG_OUTGROWN_AT; i <= SEG_OUTGROWN_SPOOFED_REST; i++)
-		if (strcmp(seg_counted_name[i], set->name) == 0)
-			return i;
-	return SEG_COUNTED;
+	enum seg_counted set = seg_counted_of(of);
+
+	return set >= SEG_OUTGROWN_AT ? set : SEG_COUNTED;
 }
 
 void seg_refusals_read_leaving(struct seg_engine *engine, const struct seg_change *change, time_t now)

@@ -380,8 +380,8 @@ void seg_usage_change_free(struct seg_usage_change *change); /* NULL allowed */
 /* Before another takes the place of the plan in force: what leaves with it takes its counters along. Who dies
  * in the commit, or is not told what left, has counted until here. */
 void seg_usage_read_leaving(const struct seg_usage_change *change);
-/* In the commit: an element as it left (seg_nft_left; context: the change). */
-void seg_usage_left(void *context, const struct seg_set *set, const struct seg_elem *elem);
+/* In the commit: an element as it left (seg_nft_left). */
+void seg_usage_left(const struct seg_usage_change *change, const struct seg_set *set, const struct seg_elem *elem);
 /* Behind the commit, before the new plan is the engine's: what it made anew counts from where it was made. */
 void seg_usage_committed(const struct seg_usage_change *change);
 void seg_usage_save(struct seg_engine *engine);

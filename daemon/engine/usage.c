@@ -296,6 +296,11 @@ struct seg_usage_change {
 	struct seg_set_change set[SEG_FAST_OWN + 1]; /* empty: of those that packets fill, and of missing ones */
 };
 
+static bool made_by_us(enum seg_counted set)
+{
+	return set == SEG_FAST || set == SEG_FAST_OWN;
+}
+
 struct seg_usage_change *seg_usage_follow(struct seg_engine *engine, const struct seg_change *change, time_t now)
 {
 	struct seg_arena *arena = seg_arena_new();
@@ -303,10 +308,12 @@ struct seg_usage_change *seg_usage_follow(struct seg_engine *engine, const struc
 
 	*used = (struct seg_usage_change){
 		.engine = engine, .arena = arena, .from = change->from, .to = change->to, .now = now};
-	for (size_t i = 0; i < change->sets; i++)
-		for (enum seg_counted set = SEG_FAST; set <= SEG_FAST_OWN; set++)
-			if (strcmp(change->set[i].set->name, seg_counted_name[set]) == 0)
-				used->set[set] = change->set[i];
+	for (size_t i = 0; i < change->sets; i++) {
+		enum seg_counted set = seg_counted_of(change->set[i].set);
+
+		if (made_by_us(set))
+			used->set[set] = change->set[i];
+	}
 	return used;
 }
 
@@ -316,13 +323,12 @@ void seg_usage_change_free(struct seg_usage_change *change)
 		seg_arena_free(change->arena);
 }
 
-void seg_usage_left(void *context, const struct seg_set *set, const struct seg_elem *elem)
+void seg_usage_left(const struct seg_usage_change *change, const struct seg_set *set, const struct seg_elem *elem)
 {
-	const struct seg_usage_change *change = context;
+	enum seg_counted which = seg_counted_of(set);
 
-	for (enum seg_counted i = SEG_FAST; i <= SEG_FAST_OWN; i++)
-		if (strcmp(seg_counted_name[i], set->name) == 0)
-			seg_usage_take(change->engine, i, set, elem, change->now);
+	if (made_by_us(which))
+		seg_usage_take(change->engine, which, set, elem, change->now);
 }
 
 /* Without an end of its own an element goes with a commit alone: one that an earlier life took away, and died

@@ -126,15 +126,11 @@ static struct all_names all_names(struct build *b)
  */
 static struct seg_set *counted_rest(struct build *b, const char *name)
 {
-	struct seg_set *set = kept_set(b, name, "", SEG_FIELDS(SEG_F_NFPROTO));
+	const uint8_t family[] = {seg_families[0].nfproto, seg_families[1].nfproto};
+	struct seg_set *set = seg_ruleset_u8_set(b, name, SEG_F_NFPROTO, family, sizeof(family));
 
+	set->kept = true;
 	set->counter = true;
-	for (int i = 0; i < 2; i++) {
-		struct seg_key key = {.len = 0};
-
-		seg_key_u8(&key, seg_families[i].nfproto);
-		seg_writer_elem(b->w, set, &key, NULL);
-	}
 	return set;
 }
 

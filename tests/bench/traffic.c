@@ -152,11 +152,14 @@ static void spray(const struct sockaddr_in *first, long flows, double rate)
 static void ask(int fd)
 {
 	char buffer[256] = "request";
+	ssize_t got;
 
 	if (write(fd, buffer, 100) != 100)
 		die("write");
-	while (read(fd, buffer, sizeof(buffer)) > 0) /* until the server closes */
+	while ((got = read(fd, buffer, sizeof(buffer))) > 0) /* until the server closes */
 		;
+	if (got < 0)
+		die("read");
 }
 
 static void connect_often(const struct sockaddr_in *to, double seconds, bool request)
