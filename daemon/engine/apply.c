@@ -166,6 +166,7 @@ static int commit_change(struct seg_engine *engine, const struct seg_change *cha
 	return r;
 }
 
+/* there: the plan in force, or else an image of what is in the kernel. */
 static int commit_beside(struct seg_engine *engine, const struct seg_rulebook *book,
 			 const struct seg_plan *there, time_t now, struct seg_diags *diags,
 			 struct seg_plan **plan)
@@ -175,6 +176,8 @@ static int commit_beside(struct seg_engine *engine, const struct seg_rulebook *b
 	int r;
 
 	*plan = build_beside(engine, book, there, now, arena, &change);
+	if (there != engine->plan && !seg_hands_guarded(engine))
+		seg_change_forget(&change, arena);
 	r = commit_change(engine, &change, now, diags);
 	if (r) {
 		seg_plan_free(*plan);

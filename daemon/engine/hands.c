@@ -179,10 +179,17 @@ static void forget(struct seg_engine *engine)
 	engine->imprint_stale = seg_store_forget_imprint(engine->store) != 0;
 }
 
-/* The table has an owner whether we live or not: nobody else can be at it. */
 static bool is_guarded(const struct seg_kernel_facts *facts)
 {
 	return facts->ownership == SEG_OWNED_PERSIST && facts->descriptor_kept;
+}
+
+bool seg_hands_guarded(const struct seg_engine *engine)
+{
+	struct seg_kernel_facts facts = {0};
+
+	engine->ops->facts(engine->kernel, &facts);
+	return is_guarded(&facts);
 }
 
 /* A clock that is set makes a new plan before this is asked. Not within a commit, which nobody should wait

@@ -162,6 +162,8 @@ void seg_hands_tick(struct seg_engine *engine, time_t now); /* repairs, and look
 /* What the table looks like is written down behind each commit, for the next life, and forgotten before it. */
 void seg_hands_keep(struct seg_engine *engine, time_t now); /* where it is owed */
 void seg_hands_forget(struct seg_engine *engine);
+/* The table has an owner whether we live or not: nobody else can be at it. */
+bool seg_hands_guarded(const struct seg_engine *engine);
 /* What somebody did to the table (NULL: it is not there) since an earlier life wrote it down: a sentence on the heap.
  * NULL: nothing, or nothing that is sure. */
 char *seg_hands_found(const struct seg_engine *engine, const struct seg_plan *image);

@@ -214,6 +214,22 @@ static bool is_named(const struct nftnl_expr *expr, const char *name)
 	return strcmp(nftnl_expr_get_str(expr, NFTNL_EXPR_NAME), name) == 0;
 }
 
+/* The last load is the data, in the register behind the key's. */
+static bool decode_add_mark(struct seg_stmt *stmt, const struct nftnl_expr *expr)
+{
+	unsigned word = 0;
+
+	stmt->kind = SEG_S_ADD_MARK;
+	stmt->loads--;
+	for (unsigned i = 0; i < stmt->loads; i++)
+		word += seg_field_padded(seg_load_field(stmt->load[i])) / 4;
+	return stmt->loads && stmt->load[stmt->loads] == SEG_L_CT_MARK && stmt->set->data == SEG_DATA_MARK &&
+	       u32(expr, NFTNL_EXPR_DYNSET_SREG_DATA) == seg_nft_register_at(word) &&
+	       u32(expr, NFTNL_EXPR_DYNSET_OP) == NFT_DYNSET_OP_ADD &&
+	       !nftnl_expr_is_set(expr, NFTNL_EXPR_DYNSET_EXPR) &&
+	       !nftnl_expr_is_set(expr, NFTNL_EXPR_DYNSET_EXPRESSIONS);
+}
+
 static bool decode_dynset(struct decoder *d, const struct nftnl_expr *expr)
 {
 	const char *name = nftnl_expr_get_str(expr, NFTNL_EXPR_DYNSET_SET_NAME);
@@ -223,14 +239,16 @@ static bool decode_dynset(struct decoder *d, const struct nftnl_expr *expr)
 	uint32_t len;
 
 	if (!set || !d->loads || d->mask.mask_len || u32(expr, NFTNL_EXPR_DYNSET_SREG_KEY) != NFT_REG_1 ||
-	    nftnl_expr_is_set(expr, NFTNL_EXPR_DYNSET_SREG_DATA) ||
 	    (nftnl_expr_is_set(expr, NFTNL_EXPR_DYNSET_TIMEOUT) &&
-	     nftnl_expr_get_u64(expr, NFTNL_EXPR_DYNSET_TIMEOUT)) ||
-	    !nftnl_expr_is_set(expr, NFTNL_EXPR_DYNSET_EXPR))
+	     nftnl_expr_get_u64(expr, NFTNL_EXPR_DYNSET_TIMEOUT)))
 		return false;
 	stmt = add(d, SEG_S_ADD);
 	stmt->set = set;
 	take_loads(d, stmt);
+	if (nftnl_expr_is_set(expr, NFTNL_EXPR_DYNSET_SREG_DATA))
+		return decode_add_mark(stmt, expr);
+	if (!nftnl_expr_is_set(expr, NFTNL_EXPR_DYNSET_EXPR))
+		return false;
 	stmt->update = u32(expr, NFTNL_EXPR_DYNSET_OP) == NFT_DYNSET_OP_UPDATE;
 	each = nftnl_expr_get(expr, NFTNL_EXPR_DYNSET_EXPR, &len);
 	if (is_named(each, "limit"))

@@ -130,6 +130,17 @@ void seg_nft_put_del_set(struct seg_nft_batch *batch, const struct seg_set *set)
 	seg_nft_batch_close(batch, nlh);
 }
 
+void seg_nft_put_flush_set(struct seg_nft_batch *batch, const struct seg_set *set)
+{
+	struct seg_nft_origin origin = {.about = SEG_ABOUT_SET, .set = set};
+	struct nlmsghdr *nlh = seg_nft_batch_open(batch, NFT_MSG_DELSETELEM, 0, origin);
+	char name[SEG_NAME_MAX];
+
+	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, batch->table);
+	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, seg_set_kernel_name(set, batch->generation, name));
+	seg_nft_batch_close(batch, nlh);
+}
+
 /* -- elements ---------------------------------------------------------- */
 
 /*

@@ -80,7 +80,8 @@ static void load(struct rule_writer *w, enum seg_load what, uint32_t reg)
 	}
 }
 
-static void load_all(struct rule_writer *w, const struct seg_stmt *stmt)
+/* Returns the word behind them. */
+static unsigned load_all(struct rule_writer *w, const struct seg_stmt *stmt)
 {
 	unsigned word = 0;
 
@@ -88,6 +89,7 @@ static void load_all(struct rule_writer *w, const struct seg_stmt *stmt)
 		load(w, stmt->load[i], seg_nft_register_at(word));
 		word += seg_field_padded(seg_load_field(stmt->load[i])) / 4;
 	}
+	return word;
 }
 
 static void put_cmp(struct rule_writer *w, const struct seg_stmt *stmt)
@@ -151,21 +153,35 @@ static void set_limit(struct nftnl_expr *expr, const struct seg_stmt *stmt)
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_LIMIT_FLAGS, 0);
 }
 
-static void put_add(struct rule_writer *w, const struct seg_stmt *stmt)
+static struct nftnl_expr *put_dynset(struct rule_writer *w, const struct seg_stmt *stmt)
 {
-	struct nftnl_expr *expr, *each = seg_nft_must(nftnl_expr_alloc(stmt->rate ? "limit" : "counter"));
+	struct nftnl_expr *expr = add_expr(w, "dynset");
 	char name[SEG_NAME_MAX];
 
-	load_all(w, stmt);
-	expr = add_expr(w, "dynset");
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_DYNSET_OP,
 			   stmt->update ? NFT_DYNSET_OP_UPDATE : NFT_DYNSET_OP_ADD);
 	nftnl_expr_set_str(expr, NFTNL_EXPR_DYNSET_SET_NAME,
 			   seg_set_kernel_name(stmt->set, w->generation, name));
+	return expr;
+}
+
+static void put_add(struct rule_writer *w, const struct seg_stmt *stmt)
+{
+	struct nftnl_expr *each = seg_nft_must(nftnl_expr_alloc(stmt->rate ? "limit" : "counter"));
+
+	load_all(w, stmt);
 	if (stmt->rate)
 		set_limit(each, stmt);
-	nftnl_expr_set(expr, NFTNL_EXPR_DYNSET_EXPR, each, 0);
+	nftnl_expr_set(put_dynset(w, stmt), NFTNL_EXPR_DYNSET_EXPR, each, 0);
+}
+
+static void put_add_mark(struct rule_writer *w, const struct seg_stmt *stmt)
+{
+	const uint32_t mark = seg_nft_register_at(load_all(w, stmt));
+
+	load(w, SEG_L_CT_MARK, mark);
+	nftnl_expr_set_u32(put_dynset(w, stmt), NFTNL_EXPR_DYNSET_SREG_DATA, mark);
 }
 
 static void put_log(struct rule_writer *w, const struct seg_stmt *stmt)
@@ -229,6 +245,9 @@ static void put_stmt(struct rule_writer *w, const struct seg_stmt *stmt)
 		break;
 	case SEG_S_ADD:
 		put_add(w, stmt);
+		break;
+	case SEG_S_ADD_MARK:
+		put_add_mark(w, stmt);
 		break;
 	case SEG_S_LIMIT:
 		set_limit(add_expr(w, "limit"), stmt);

@@ -98,13 +98,14 @@ static void guard_whole(struct build *b, const struct asking *a, uint8_t directi
 static void ask_map(struct build *b, const struct asking *a, uint8_t direction, const struct seg_set *map,
 		    bool whole)
 {
+	const struct seg_chain *cross = a->kind == SEG_KIND_PORTS ? a->p->crossing_ports : a->p->crossing;
 	struct seg_chain *in = a->chain[direction];
 	struct seg_rule *r = rule(b, in);
 
 	if (whole)
 		guard_whole(b, a, direction, r);
 	seg_rule_map_mark(b->w, r, room_loads(a, direction, whole), map);
-	jump(b, r, a->way == SEG_WAY_FORWARD ? a->p->crossing : a->p->in_force);
+	jump(b, r, a->way == SEG_WAY_FORWARD ? cross : a->p->in_force);
 }
 
 static void write_leaf(struct build *b, const struct asking *a, const struct seg_room *room)

@@ -4,10 +4,12 @@
  *
  * Each base chain first lets packets of admitted flows by (set "fast", or "fast-own" where one end is the
  * gateway: direction, interface, mark) and sends the rest through the same steps: is the source where it says (origin), what is already
- * settled (open flows, errors about them), may it begin (rooms, layer by layer), and otherwise refuse.
+ * settled (open flows, errors about them), may it begin (rooms, layer by layer), and otherwise refuse. What was
+ * admitted a moment ago goes a shorter way (recent.c).
  *
  * A room only puts a permit's number into the mark; whether it is in force is asked in two
- * places: chain in-force for flows that begin (or change their permit), chain carried for open ones. Closing a permit is therefore taking its number out of three hash sets.
+ * places: chain in-force for flows that begin (or change their permit), chain carried for open ones. Closing a permit is
+ * therefore taking its number out of four hash sets.
  */
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
@@ -130,6 +132,7 @@ static void refuse_own(struct build *b, int fi, struct seg_chain *in)
 	go(b, r, b->family[fi].nobody);
 }
 
+/* All that forward asks, with no regard to what was answered before. */
 static struct seg_chain *write_forward(struct build *b, int fi, const struct kinds *kinds)
 {
 	const struct family *f = &seg_families[fi];
@@ -357,7 +360,7 @@ struct seg_plan *seg_plan_build(const struct seg_policy *policy, const struct se
 				const struct seg_build_options *options)
 {
 	struct build b = {.policy = policy, .options = options, .w = seg_writer_new(options->generation)};
-	struct seg_chain *forward[2], *input[2], *output[2];
+	struct seg_chain *forward[2], *recall[2], *input[2], *output[2];
 	struct seg_plan *plan;
 
 	b.arena = seg_writer_arena(b.w);
@@ -372,11 +375,12 @@ struct seg_plan *seg_plan_build(const struct seg_policy *policy, const struct se
 
 		seg_ruleset_questions(&b, i, &q);
 		forward[i] = write_forward(&b, i, &q.forward);
+		recall[i] = seg_ruleset_recall(&b, &seg_families[i], &b.family[i], forward[i]);
 		input[i] = write_input(&b, i, &q.input, &q.input_link);
 		output[i] = write_output(&b, i, &q.output, &q.output_group);
 	}
 	write_base(&b, SEG_HOOK_INPUT, input);
-	write_base(&b, SEG_HOOK_FORWARD, forward);
+	write_base(&b, SEG_HOOK_FORWARD, recall);
 	write_base(&b, SEG_HOOK_OUTPUT, output);
 	write_early(&b, forward);
 	seg_writer_numbered(b.w);

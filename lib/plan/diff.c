@@ -320,6 +320,20 @@ struct seg_change seg_plan_diff(const struct seg_plan *old, const struct seg_pla
 	return *c;
 }
 
+void seg_change_forget(struct seg_change *change, struct seg_arena *arena)
+{
+	const struct seg_plan *from = change->from, *to = change->to;
+	const struct seg_set **forgotten = SEG_NEW_N(arena, const struct seg_set *, to->sets);
+
+	if (!from || change->replace || from->generation != to->generation)
+		return;
+	for (size_t i = 0; i < to->sets; i++)
+		if (to->set[i]->dynamic && to->set[i]->data != SEG_DATA_NONE && seg_plan_set(from, to->set[i]->name))
+			forgotten[change->forgottens++] = to->set[i];
+	change->forgotten = forgotten;
+	change->empty &= !change->forgottens;
+}
+
 /* -- structure --------------------------------------------------------- */
 
 bool seg_plan_same_structure(const struct seg_plan *old, const struct seg_plan *new)

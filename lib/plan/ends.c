@@ -49,55 +49,66 @@ static struct seg_set *write_rates(struct build *b)
 	return rates;
 }
 
-static void write_admit(struct build *b)
+static void write_admit_new(struct build *b)
 {
 	const struct seg_set *rates = write_rates(b);
 	const uint32_t intra = SEG_NUMBER_INTRA, none = 0;
 	struct seg_rule *r;
 
+	b->admit_new = chain(b, "admit-new", "");
+	/* Of a zone that has reached its limit. */
+	r = rule(b, b->admit_new);
+	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->held, false);
+	go(b, r, b->refuse);
+	if (rates)
+		seg_rule_vmap(b->w, rule(b, b->admit_new), SEG_LOADS(SEG_L_CT_MARK), rates);
+	/* Its beginning and its end; inside a zone: nothing worth telling. */
+	seg_rule_set_events(b->w, rule(b, b->admit_new), EVENTS);
+	r = rule(b, b->admit_new);
+	seg_rule_cmp_mask(b->w, r, SEG_L_CT_MARK, &none, &intra, sizeof(none), true);
+	seg_rule_set_events(b->w, r, EVENTS_BY_HAND);
+	seg_rule_add_counted(b->w, rule(b, b->admit_new), SEG_LOADS(SEG_L_CT_MARK), b->admitted);
+	let_pass(b, rule(b, b->admit_new));
+}
+
+static void write_admit(struct build *b)
+{
+	struct seg_rule *r;
+
+	write_admit_new(b);
 	b->admit = chain(b, "admit", "");
 	/* An open flow that another permit covers now. */
 	r = rule(b, b->admit);
 	seg_rule_confirmed(b->w, r);
 	go(b, r, b->carry);
-	/* A new one, of a zone that has reached its limit. */
-	r = rule(b, b->admit);
-	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->held, false);
-	go(b, r, b->refuse);
-	if (rates)
-		seg_rule_vmap(b->w, rule(b, b->admit), SEG_LOADS(SEG_L_CT_MARK), rates);
-	/* Inside a zone: nothing worth telling. Everything else: its beginning and its end. */
-	r = rule(b, b->admit);
-	seg_rule_cmp_mask(b->w, r, SEG_L_CT_MARK, &none, &intra, sizeof(none), true);
-	seg_rule_set_events(b->w, r, EVENTS_BY_HAND);
-	r = rule(b, b->admit);
-	seg_rule_cmp_mask(b->w, r, SEG_L_CT_MARK, &none, &intra, sizeof(none), false);
-	seg_rule_set_events(b->w, r, EVENTS);
-	seg_rule_add_counted(b->w, rule(b, b->admit), SEG_LOADS(SEG_L_CT_MARK), b->admitted);
-	let_pass(b, rule(b, b->admit));
+	go(b, rule(b, b->admit), b->admit_new);
 }
 
 /* In forward: a packet that is judged early (build.c) has its number now, and no more: it is counted, if it
  * gets that far, as it crosses. */
-static void write_cross(struct build *b)
+static struct seg_chain *write_cross(struct build *b, const char *name, const char *suffix,
+				     const struct seg_chain *then)
 {
 	const uint16_t no_type = UINT16_MAX;
-	struct seg_rule *r;
+	struct seg_chain *cross = chain(b, name, suffix);
+	struct seg_rule *r = rule(b, cross);
 
-	b->cross = chain(b, "cross", "");
-	r = rule(b, b->cross);
+	/* Where there is no way out yet, the comparison ends the rule. */
 	seg_rule_cmp_mask(b->w, r, SEG_L_OIFTYPE, &no_type, NULL, sizeof(no_type), true);
-	go(b, r, b->admit);
-	let_pass(b, rule(b, b->cross));
+	go(b, r, then);
+	let_pass(b, rule(b, cross));
+	return cross;
 }
 
 /* A number that only drains must not stay in the mark of a flow that it was given just now: it would let the
- * next packet by. One that is closed stays: by it the flows that it cut are found and told. */
-static void forget_number(struct build *b, struct seg_chain *in, enum road road)
+ * next packet by. One that is closed stays: by it the flows that it cut are found and told. One that was
+ * remembered, and does not hold any more, never was this flow's. */
+static void forget_number(struct build *b, struct seg_chain *in, enum road road, const struct seg_set *not_in)
 {
 	struct seg_rule *r = rule(b, in);
 
-	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->live[road], false);
+	if (not_in == b->open)
+		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->live[road], false);
 	seg_rule_set_mark(b->w, r, 0);
 }
 
@@ -119,31 +130,33 @@ static struct seg_chain *ask_number(struct build *b, const struct family *f, str
 				    const struct seg_chain *then)
 {
 	struct seg_chain *ask = chain(b, name, f->suffix);
-	bool just_given = set == b->open;
+	const struct seg_loads key =
+		set == b->begins ? SEG_LOADS(SEG_L_IIFNAME, SEG_L_CT_MARK) : SEG_LOADS(SEG_L_CT_MARK);
+	const bool just_given = set == b->open || set == b->begins;
 	struct seg_rule *r;
 
 	if (b->any_bound) {
 		struct seg_chain *with_mac = chain(b, SEG_JOIN(b->arena, name, "-mac"), f->suffix);
 
 		r = rule(b, with_mac);
-		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), set, false);
+		seg_rule_lookup(b->w, r, key, set, false);
 		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_ETHER_SADDR, f->saddr, SEG_L_CT_MARK), p->bound,
 				false);
 		go(b, r, then);
 		if (just_given)
-			forget_number(b, with_mac, road);
+			forget_number(b, with_mac, road, set);
 		r = rule(b, ask);
 		seg_rule_cmp_u8(b->w, r, SEG_L_CT_DIRECTION, ORIGINAL);
 		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), b->macs, false);
 		go(b, r, with_mac);
-		if (just_given)
+		if (set == b->open)
 			give_by_initiator(b, ask);
 	}
 	r = rule(b, ask);
-	seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_CT_MARK), set, false);
+	seg_rule_lookup(b->w, r, key, set, false);
 	go(b, r, then);
 	if (just_given)
-		forget_number(b, ask, road);
+		forget_number(b, ask, road, set);
 	return ask;
 }
 
@@ -270,6 +283,8 @@ static void counted_end(struct build *b, struct seg_chain **out, const char *nam
 
 void seg_ruleset_ends(struct build *b)
 {
+	const struct seg_chain *cross;
+
 	write_carry(b);
 	counted_end(b, &b->invalid, "invalid");
 	counted_end(b, &b->unwanted, "unwanted");
@@ -280,13 +295,20 @@ void seg_ruleset_ends(struct build *b)
 	b->spoofed = chain(b, "spoofed", "");
 	by_family(b, b->spoofed, b->family[0].spoof, b->family[1].spoof);
 	write_admit(b);
-	write_cross(b);
+	cross = write_cross(b, "cross", "", b->admit);
 	for (int i = 0; i < 2; i++) {
 		const struct family *f = &seg_families[i];
 		struct family_parts *p = &b->family[i];
 
 		p->in_force = ask_number(b, f, p, "in-force", OWN, b->open, b->admit);
-		p->crossing = ask_number(b, f, p, "crossing", THROUGH, b->open, b->cross);
+		p->crossing = p->crossing_ports = ask_number(b, f, p, "crossing", THROUGH, b->open, cross);
+		if (p->recent) {
+			const struct seg_chain *remember = seg_ruleset_remember(b, f, p),
+					       *cross_ports = write_cross(b, "cross-ports", f->suffix, remember);
+
+			p->crossing_ports = ask_number(b, f, p, "crossing-ports", THROUGH, b->open, cross_ports);
+			p->recalled = ask_number(b, f, p, "recalled", THROUGH, b->begins, b->admit_new);
+		}
 		p->carried[THROUGH] = ask_number(b, f, p, "carried", THROUGH, b->live[THROUGH], b->carry);
 		p->carried[OWN] = ask_number(b, f, p, "carried-own", OWN, b->live[OWN], b->carry);
 		write_errors(b, f, p);

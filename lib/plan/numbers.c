@@ -89,23 +89,20 @@ static void describe(struct seg_elem *elem, const struct in_force *f, uint64_t t
 	elem->timeout_ms = timeout_ms;
 }
 
-/* The interfaces of a zone, each once: the beginning of the keys that say so, direction and name. */
+/* The interfaces of a zone, each once. */
 struct names {
-	struct seg_key *key;
+	const char **name;
 	size_t n, cap;
 };
 
 static void add_name(struct build *b, void *context, const char *name)
 {
 	struct names *names = context;
-	struct seg_key key = {.len = 0};
 
-	seg_key_u8(&key, ORIGINAL);
-	seg_key_ifname(&key, name);
 	for (size_t i = 0; i < names->n; i++)
-		if (memcmp(names->key[i].bytes, key.bytes, key.len) == 0)
+		if (strcmp(names->name[i], name) == 0)
 			return;
-	SEG_PUSH(b->arena, names->key, names->n, names->cap) = key;
+	SEG_PUSH(b->arena, names->name, names->n, names->cap) = name;
 }
 
 void seg_ruleset_names(struct build *b, const struct seg_zone *zone, seg_name_fn each, void *context)
@@ -136,11 +133,30 @@ static void fast_elems(struct build *b, const struct in_force *f, const struct s
 	const struct names *of = &names[(near != gateway ? near : far)->index];
 
 	for (size_t i = 0; i < of->n; i++) {
-		struct seg_key key = of->key[i];
+		struct seg_key key = {.len = 0};
 
-		key.bytes[0] = direction;
+		seg_key_u8(&key, direction);
+		seg_key_ifname(&key, of->name[i]);
 		seg_key_u32(&key, number->number);
 		describe(seg_writer_elem(b->w, b->fast[ends->road], &key, NULL), f, f->flow_timeout_ms);
+	}
+}
+
+/* What may begin, in general, and by which interfaces it does so where it goes through the gateway. */
+static void open_elems(struct build *b, const struct in_force *f, const struct seg_number *number,
+		       const struct ends *ends, const struct names *names)
+{
+	const struct names *of = &names[ends->from->index];
+	struct seg_key open = {.len = 0};
+
+	seg_key_u32(&open, number->number);
+	describe(seg_writer_elem(b->w, b->open, &open, NULL), f, f->timeout_ms);
+	for (size_t i = 0; ends->road == THROUGH && i < of->n; i++) {
+		struct seg_key key = {.len = 0};
+
+		seg_key_ifname(&key, of->name[i]);
+		seg_key_u32(&key, number->number);
+		describe(seg_writer_elem(b->w, b->begins, &key, NULL), f, f->timeout_ms);
 	}
 }
 
@@ -164,12 +180,8 @@ static void write_number(struct build *b, const struct seg_number *number, const
 	if (is_closed(b, number, ends))
 		return;
 	f = judge_number(b, number);
-	if (f.admits) {
-		struct seg_key key = {.len = 0};
-
-		seg_key_u32(&key, number->number);
-		describe(seg_writer_elem(b->w, b->open, &key, NULL), &f, f.timeout_ms);
-	}
+	if (f.admits)
+		open_elems(b, &f, number, ends, names);
 	if (!f.carries)
 		return;
 	seg_key_u32(&live, number->number);
@@ -207,6 +219,7 @@ void seg_ruleset_numbers(struct build *b)
 	for (size_t i = 0; i < b->policy->zones; i++)
 		seg_ruleset_names(b, &b->policy->zone[i], add_name, &names[i]);
 	seg_writer_expect(b->w, b->open, b->collection.numbers);
+	seg_writer_expect(b->w, b->begins, b->collection.numbers);
 	seg_writer_expect(b->w, b->live[THROUGH], b->collection.numbers);
 	seg_writer_expect(b->w, b->fast[THROUGH], 2 * b->collection.numbers);
 	for (size_t i = 0; i < b->collection.numbers; i++) {

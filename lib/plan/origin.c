@@ -87,18 +87,24 @@ static void write_origin(struct build *b, const struct family *f, struct family_
 	go(b, rule(b, p->origin), rest ? b->at[rest->index] : b->spoofed);
 }
 
+void seg_ruleset_no_syn(struct build *b, struct seg_rule *r)
+{
+	const uint8_t flags = 0x17, syn = 0x02; /* fin, syn, rst, ack */
+
+	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, IPPROTO_TCP);
+	seg_rule_cmp_mask(b->w, r, SEG_L_TCP_FLAGS, &syn, &flags, 1, true);
+}
+
 /* What a packet that no open flow carries must be. */
 static void write_begin(struct build *b, const struct family *f, struct family_parts *p)
 {
-	const uint8_t flags = 0x17, syn = 0x02; /* fin, syn, rst, ack */
 	struct seg_rule *r;
 
 	p->begin = chain(b, "begin", f->suffix);
 	/* A TCP connection begins with a SYN: nothing is picked up in the middle. */
 	r = rule(b, p->begin);
 	seg_rule_state(b->w, r, STATE_NEW | STATE_RELATED);
-	seg_rule_cmp_u8(b->w, r, SEG_L_L4PROTO, IPPROTO_TCP);
-	seg_rule_cmp_mask(b->w, r, SEG_L_TCP_FLAGS, &syn, &flags, 1, true);
+	seg_ruleset_no_syn(b, r);
 	go(b, r, p->refuse);
 	/* An expected flow inherits its master's mark; it is judged by itself. */
 	r = rule(b, p->begin);

@@ -127,6 +127,7 @@ enum seg_stmt_kind {
 	SEG_S_SET_EVENTS, /* ct event set mask */
 	SEG_S_COUNTER,    /* anonymous counter */
 	SEG_S_ADD,        /* add @set { load[] counter } or with rate: { load[] limit rate R/second burst B packets } */
+	SEG_S_ADD_MARK,   /* add @map { load[] : ct mark } */
 	SEG_S_LIMIT,      /* limit rate R/second burst B packets */
 	SEG_S_LOG,        /* log group G prefix "..." queue-threshold Q snaplen S */
 	SEG_S_REJECT,     /* tcp reset where tcp, else icmpx admin-prohibited */

@@ -442,11 +442,12 @@ static void print_add(struct printer *p, const struct seg_stmt *stmt)
 	print_set_name(p, stmt->set);
 	seg_strbuf_add(p->out, " { ");
 	print_loads(p->out, stmt);
-	seg_strbuf_addc(p->out, ' ');
+	if (stmt->kind == SEG_S_ADD_MARK)
+		seg_strbuf_add(p->out, " : ct mark");
+	else
+		seg_strbuf_add(p->out, stmt->rate ? " " : " counter");
 	if (stmt->rate)
 		print_limit(p->out, stmt);
-	else
-		seg_strbuf_add(p->out, "counter");
 	seg_strbuf_add(p->out, " }");
 }
 
@@ -496,6 +497,7 @@ static void print_stmt(struct printer *p, const struct seg_stmt *stmt)
 		seg_strbuf_add(p->out, "counter");
 		break;
 	case SEG_S_ADD:
+	case SEG_S_ADD_MARK:
 		print_add(p, stmt);
 		break;
 	case SEG_S_LIMIT:

@@ -199,6 +199,7 @@ static bool stmt_equal(const struct seg_stmt *a, const struct seg_stmt *b)
 	case SEG_S_ACTION:
 		return seg_action_equal(&a->action, &b->action);
 	case SEG_S_MAP_MARK:
+	case SEG_S_ADD_MARK:
 	case SEG_S_VMAP:
 	case SEG_S_COUNTER:
 		return true;

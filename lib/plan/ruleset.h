@@ -10,6 +10,7 @@
  * numbers.c  which numbers are in force, where and for how long; which have to wait
  * ends.c     what becomes of a packet: admitted, refused, counted, reported
  * origin.c   is the source where it says; what is settled before any permit is asked
+ * recent.c   the short way for what has been admitted a moment ago
  * ask.c      the permits: rooms and the way into them
  */
 
@@ -53,7 +54,9 @@ enum road { THROUGH, OWN, ROADS };
 struct family_parts {
 	struct seg_set *named, *exact, *bound, *denied, *spoofed, *limit, *reject;
 	struct seg_set *isolated; /* NULL: no address is isolated */
-	struct seg_chain *origin, *in_force, *crossing, *begin, *refuse, *spoof, *nobody;
+	struct seg_set *recent;	  /* NULL: nothing is remembered */
+	struct seg_chain *origin, *in_force, *begin, *refuse, *spoof, *nobody;
+	struct seg_chain *crossing, *crossing_ports, *recalled;
 	struct seg_chain *carried[ROADS], *settle[ROADS], *errors[ROADS];
 };
 
@@ -72,9 +75,10 @@ struct build {
 	struct seg_collection collection;
 	struct seg_set *fast[ROADS], *live[ROADS];
 	struct seg_set *open, *admitted, *slow, *macs, *own, *group, *neighbour, *listener, *limit_at, *spoof_limit;
-	struct seg_set *held; /* numbers of zones that begin nothing new */
+	struct seg_set *begins; /* what begins through the gateway, by interface and number */
+	struct seg_set *held;	/* numbers of zones that begin nothing new */
 	struct outgrown outgrown[OUTGROWN];
-	struct seg_chain *admit, *cross, *carry, *invalid, *unwanted, *refuse, *spoofed;
+	struct seg_chain *admit, *admit_new, *carry, *invalid, *unwanted, *refuse, *spoofed;
 	struct seg_chain **at; /* by zone */
 	struct family_parts family[2];
 	bool any_bound;
@@ -132,8 +136,16 @@ void seg_ruleset_names(struct build *b, const struct seg_zone *zone, seg_name_fn
 /* ends.c */
 void seg_ruleset_ends(struct build *b);
 
+/* recent.c */
+/* To admit, by way of what is remembered. */
+struct seg_chain *seg_ruleset_remember(struct build *b, const struct family *f, const struct family_parts *p);
+/* What forward asks first; whom nothing is remembered of goes on to ask. */
+struct seg_chain *seg_ruleset_recall(struct build *b, const struct family *f, const struct family_parts *p,
+				     struct seg_chain *ask);
+
 /* origin.c */
 void seg_ruleset_origins(struct build *b);
+void seg_ruleset_no_syn(struct build *b, struct seg_rule *r); /* TCP, and not how a connection begins */
 const struct seg_zone *seg_ruleset_any_zone(const struct seg_policy *policy); /* NULL */
 
 /* ask.c */

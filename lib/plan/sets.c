@@ -13,6 +13,8 @@ const uint8_t seg_neighbour_types[4] = {ND_ROUTER_SOLICIT, ND_ROUTER_ADVERT, ND_
 #define COUNTED_SOURCES 65536 /* bound of the tables that refused packets fill */
 #define COUNTED_IDLE_MS (3600u * 1000)
 #define LIMIT_IDLE_MS (60u * 1000)
+#define REMEMBERED 16384 /* pairs of hosts, with a port; what comes later goes the long way */
+#define REMEMBERED_MS (60u * 1000)
 
 static struct seg_set *kept_set(struct build *b, const char *name, const char *suffix, const int *fields)
 {
@@ -88,6 +90,21 @@ static struct seg_set *counted_set(struct build *b, const char *name, const char
 	set->timeout_ms = idle_ms;
 	set->size = COUNTED_SOURCES;
 	return set;
+}
+
+/* Not kept: a change of structure forgets. */
+static struct seg_set *recent_map(struct build *b, const struct family *f)
+{
+	const int addr = (int)f->addr_field;
+	struct seg_set *map = seg_writer_set(b->w, SEG_JOIN(b->arena, "recent", f->suffix),
+					     SEG_FIELDS(addr, addr, SEG_F_INET_PROTO, SEG_F_INET_SERVICE));
+
+	map->data = SEG_DATA_MARK;
+	map->dynamic = true;
+	map->timeout = true;
+	map->timeout_ms = REMEMBERED_MS;
+	map->size = REMEMBERED;
+	return map;
 }
 
 static int by_name(const void *a, const void *b)
@@ -191,6 +208,7 @@ void seg_ruleset_sets(struct build *b)
 	b->live[THROUGH] = number_set(b, "live", SEG_FIELDS(SEG_F_MARK));
 	b->live[OWN] = number_set(b, "live-own", SEG_FIELDS(SEG_F_MARK));
 	b->open = number_set(b, "open", SEG_FIELDS(SEG_F_MARK));
+	b->begins = number_set(b, "begins", SEG_FIELDS(SEG_F_IFNAME, SEG_F_MARK));
 	b->held = kept_set(b, "held", "", SEG_FIELDS(SEG_F_MARK));
 	/* Counted as they come, because few numbers have any at a time: flows admitted, with their first packets,
 	 * and others that did not take the fast road. */
@@ -222,6 +240,7 @@ void seg_ruleset_sets(struct build *b)
 		p->exact = kept_set(b, "exact", f->suffix,
 				    SEG_FIELDS(addr, addr, SEG_F_INET_PROTO, SEG_F_INET_SERVICE));
 		p->exact->data = SEG_DATA_MARK;
+		p->recent = f->family == SEG_IPV4 ? recent_map(b, f) : NULL;
 		p->bound = kept_set(b, "bound", f->suffix, SEG_FIELDS(SEG_F_ETHER_ADDR, addr, SEG_F_MARK));
 		p->denied = counted_set(b, "denied", f->suffix, SEG_FIELDS(addr, addr), COUNTED_IDLE_MS);
 		p->spoofed = counted_set(b, "spoofed", f->suffix, SEG_FIELDS(SEG_F_IFNAME, addr, addr),

@@ -270,6 +270,11 @@ void seg_rule_state(struct seg_writer *w, struct seg_rule *rule, uint32_t states
 		seg_rule_cmp_mask(w, rule, SEG_L_CT_STATE, &none, &states, sizeof(states), true);
 }
 
+void seg_rule_not_state(struct seg_writer *w, struct seg_rule *rule, uint32_t state)
+{
+	seg_rule_cmp_mask(w, rule, SEG_L_CT_STATE, &state, NULL, sizeof(state), true);
+}
+
 void seg_rule_confirmed(struct seg_writer *w, struct seg_rule *rule)
 {
 	const uint32_t none = 0, confirmed = 1u << 3; /* IPS_CONFIRMED */
@@ -315,6 +320,11 @@ void seg_rule_add_counted(struct seg_writer *w, struct seg_rule *rule, struct se
 {
 	/* update, not add: an element that is still hit does not expire with its count. */
 	add_loads(w, rule, SEG_S_ADD, loads, set)->update = true;
+}
+
+void seg_rule_add_mark(struct seg_writer *w, struct seg_rule *rule, struct seg_loads loads, const struct seg_set *map)
+{
+	add_loads(w, rule, SEG_S_ADD_MARK, loads, map);
 }
 
 void seg_rule_update_limited(struct seg_writer *w, struct seg_rule *rule, struct seg_loads loads,

@@ -61,6 +61,7 @@ void seg_rule_cmp_mask(struct seg_writer *w, struct seg_rule *rule, enum seg_loa
 void seg_rule_cmp_ifname(struct seg_writer *w, struct seg_rule *rule, enum seg_load load, const char *name,
 			 bool prefix);
 void seg_rule_state(struct seg_writer *w, struct seg_rule *rule, uint32_t states); /* any of these bits */
+void seg_rule_not_state(struct seg_writer *w, struct seg_rule *rule, uint32_t state);	   /* a single bit */
 void seg_rule_confirmed(struct seg_writer *w, struct seg_rule *rule); /* of a flow that has begun already */
 void seg_rule_lookup(struct seg_writer *w, struct seg_rule *rule, struct seg_loads loads,
 		     const struct seg_set *set, bool invert);
@@ -72,6 +73,8 @@ void seg_rule_set_events(struct seg_writer *w, struct seg_rule *rule, uint32_t m
 void seg_rule_counter(struct seg_writer *w, struct seg_rule *rule);
 void seg_rule_add_counted(struct seg_writer *w, struct seg_rule *rule, struct seg_loads loads,
 			  const struct seg_set *set);
+/* One that is there already stays as it is. */
+void seg_rule_add_mark(struct seg_writer *w, struct seg_rule *rule, struct seg_loads loads, const struct seg_set *map);
 void seg_rule_update_limited(struct seg_writer *w, struct seg_rule *rule, struct seg_loads loads,
 			     const struct seg_set *set, uint32_t rate, uint32_t burst);
 void seg_rule_limit(struct seg_writer *w, struct seg_rule *rule, uint32_t rate, uint32_t burst);

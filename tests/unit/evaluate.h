@@ -8,12 +8,24 @@
  * thousands of packets of a plan without a kernel; tests/net asks the real one.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <netinet/in.h>
 #include <linux/rtnetlink.h>
 
 #include "plan/plan.h"
+
+/* What packets have put into a plan's maps. */
+struct eval_memory {
+	struct {
+		char map[16];
+		uint8_t key[SEG_KEY_MAX];
+		struct seg_elem elem;
+	} entry[512];
+	size_t n; /* what has no room is not remembered */
+	unsigned recalled;
+};
 
 struct eval_packet {
 	enum seg_hook hook;
@@ -29,6 +41,7 @@ struct eval_packet {
 	uint32_t length;
 	uint32_t ct_mark; /* in and out */
 	bool no_memory;   /* for elements that packets make */
+	struct eval_memory *memory; /* NULL: nothing is remembered */
 	unsigned counted; /* out: elements that counted it */
 };
 
@@ -122,24 +135,55 @@ static unsigned eval_load(const struct eval_packet *p, enum seg_load load, uint8
 	abort();
 }
 
+/* False: the packet lacks something of it. */
+static bool eval_key(const struct eval_packet *p, const struct seg_stmt *stmt, uint8_t key[SEG_KEY_MAX])
+{
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < stmt->loads; i++) {
+		unsigned len = eval_load(p, stmt->load[i], key + at);
+
+		if (len == 0)
+			return false;
+		at += (len + 3u) & ~3u;
+	}
+	if (at != stmt->set->key_len)
+		abort();
+	return true;
+}
+
+static const struct seg_elem *eval_recall(const struct eval_packet *p, const struct seg_set *map, const uint8_t *key)
+{
+	for (size_t i = 0; p->memory && i < p->memory->n; i++)
+		if (!strcmp(p->memory->entry[i].map, map->name) && !memcmp(p->memory->entry[i].key, key, map->key_len)) {
+			p->memory->recalled++;
+			return &p->memory->entry[i].elem;
+		}
+	return NULL;
+}
+
+static void eval_remember(const struct eval_packet *p, const struct seg_set *map, const uint8_t *key)
+{
+	struct eval_memory *memory = p->memory;
+
+	if (!memory || memory->n == sizeof(memory->entry) / sizeof(*memory->entry) || eval_recall(p, map, key))
+		return;
+	snprintf(memory->entry[memory->n].map, sizeof(memory->entry->map), "%s", map->name);
+	memcpy(memory->entry[memory->n].key, key, map->key_len);
+	memory->entry[memory->n++].elem = (struct seg_elem){.mark = p->ct_mark};
+}
+
 static const struct seg_elem *eval_find(const struct eval_packet *p, const struct seg_stmt *stmt, bool *broke)
 {
 	const struct seg_set *set = stmt->set;
 	uint8_t key[SEG_KEY_MAX];
-	unsigned at = 0;
+	unsigned at;
 
-	*broke = false;
-	for (unsigned i = 0; i < stmt->loads; i++) {
-		unsigned len = eval_load(p, stmt->load[i], key + at);
-
-		if (len == 0) {
-			*broke = true;
-			return NULL;
-		}
-		at += (len + 3u) & ~3u;
-	}
-	if (at != set->key_len)
-		abort();
+	*broke = !eval_key(p, stmt, key);
+	if (*broke)
+		return NULL;
+	if (set->dynamic && set->data != SEG_DATA_NONE)
+		return eval_recall(p, set, key);
 	for (size_t e = 0; e < set->elems; e++) {
 		const struct seg_elem *elem = &set->elem[e];
 		const uint8_t *end = elem->end ? elem->end : elem->key;
@@ -225,6 +269,11 @@ static bool eval_stmt(struct eval_packet *p, const struct seg_stmt *s, enum eval
 		if (p->no_memory)
 			return false;
 		p->counted += !s->rate;
+		return true;
+	case SEG_S_ADD_MARK:
+		if (p->no_memory || !eval_key(p, s, value))
+			return false;
+		eval_remember(p, s->set, value);
 		return true;
 	case SEG_S_COUNTER:
 		p->counted++;

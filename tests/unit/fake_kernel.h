@@ -45,7 +45,8 @@ struct fake_kernel {
 	time_t mono, committed_at; /* timeouts run by this one */
 	unsigned boots;		   /* machine restarts so far */
 	bool guarded;		   /* the table's socket outlives the daemon */
-	unsigned seals, commits, writes;  /* writes: commits that changed something */
+	unsigned seals, commits, writes;  /* writes: commits that changed something, */
+	unsigned forgets;	   /* or made packets' maps empty */
 	unsigned sweeps;	   /* sets read whole for their counters */
 	int refuse;		   /* the next commits fail with this errno */
 	int refuse_one;		   /* the next alone */
@@ -258,7 +259,8 @@ static int fake_commit(void *kernel, const struct seg_change *change, const stru
 		return fake->refuse ? -fake->refuse : -ENOENT;
 	fake->commits++;
 	fake->touched = false;
-	if (!change->empty) {
+	fake->forgets += change->forgottens > 0;
+	if (change->switches || change->replace || change->sets || change->bases || !change->from) {
 		fake_tell_left(fake, change, fake->mute ? NULL : left);
 		fake_write(fake, change->to, change);
 	}

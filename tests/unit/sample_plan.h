@@ -314,6 +314,12 @@ static inline void sample_sets(struct sample *s, struct seg_chain *target)
 	set->dynamic = set->timeout = true;
 	set->size = 4096;
 	set->timeout_ms = 60000;
+	set = sample_set(
+		s, "recent4", false, SEG_DATA_MARK,
+		SAMPLE_FIELDS(SEG_F_IPV4_ADDR, SEG_F_IPV4_ADDR, SEG_F_INET_PROTO, SEG_F_INET_SERVICE));
+	set->dynamic = set->timeout = true;
+	set->size = 4096;
+	set->timeout_ms = 60000;
 }
 
 static inline struct seg_set *sample_find(struct sample *s, const char *name)
@@ -346,6 +352,10 @@ static inline void sample_rules_maps(struct sample *s, struct seg_chain *maps)
 	     CMP(SEG_L_ICMP_TYPE, 1, 8), ACCEPT);
 	RULE(s, maps, LOOKUP(sample_find(s, "everything6"), SEG_L_IP6_DADDR), DROP)->comment = "no IPv6";
 	RULE(s, maps, CMP(SEG_L_FIB_SADDR_TYPE, 4, 2), DROP);
+	RULE(s, maps,
+	     {.kind = SEG_S_ADD_MARK,
+	      .set = sample_find(s, "recent4"),
+	      LOADS(SEG_L_IP_SADDR, SEG_L_IP_DADDR, SEG_L_L4PROTO, SEG_L_TH_DPORT)});
 }
 
 /* Free with sample_fini(). */

@@ -2,7 +2,8 @@
 /*
  * The property that carries the product: what classify says of a packet is what the plan does
  * with it, by the same permit, on random policies and random packets chosen at their edges. And
- * each is counted, once; what is refused, also while packets can make no elements.
+ * each is counted, once; what is refused, also while packets can make no elements. What was admitted before
+ * makes no difference, whoever asks again, and by whichever interface.
  *
  * SEED and POLICIES in the environment choose another walk; a failure prints the policy and the packet.
  */
@@ -348,12 +349,11 @@ static char *describe(const struct seg_packet *p)
 
 static void compare(const struct world *w, const struct seg_policy *policy, const struct seg_plan *plan,
 		    const struct seg_gateway *gateway, const struct seg_closure *closure,
-		    const struct seg_packet *p, time_t at, const char *yaml)
+		    const struct seg_packet *p, time_t at, struct eval_memory *memory, const char *yaml)
 {
-	struct eval_packet k = as_kernel(w, gateway, p);
+	struct eval_packet k = as_kernel(w, gateway, p), again = k, poor = k;
 	struct seg_verdict want = seg_classify_closed(policy, NULL, gateway, closure, p, at);
 	bool passes = eval_plan(plan, &k);
-	struct eval_packet poor = as_kernel(w, gateway, p);
 	const struct seg_number *number = passes ? seg_plan_number(plan, k.ct_mark) : NULL;
 	const struct seg_permit *by = number ? number->permit : NULL;
 
@@ -366,6 +366,10 @@ static void compare(const struct world *w, const struct seg_policy *policy, cons
 		ck_assert_msg(k.counted == 1, "%s\npasses, counted %u times\n%s", describe(p), k.counted, yaml);
 	poor.no_memory = true;
 	ck_assert_msg(eval_plan(plan, &poor) == passes, "%s\nwithout memory\n%s", describe(p), yaml);
+	again.memory = memory;
+	ck_assert_msg(eval_plan(plan, &again) == passes && (!passes || again.ct_mark == k.ct_mark) &&
+			      again.counted == k.counted,
+		      "%s\nremembered as 0x%x, not 0x%x\n%s", describe(p), again.ct_mark, k.ct_mark, yaml);
 	if (!passes)
 		ck_assert_msg(k.counted == 1 && poor.counted == 1, "%s\nrefused, counted %u times, without memory %u\n%s",
 			      describe(p), k.counted, poor.counted, yaml);
@@ -373,7 +377,7 @@ static void compare(const struct world *w, const struct seg_policy *policy, cons
 
 static void ask_packets(const struct world *w, const struct seg_policy *policy, const struct seg_plan *plan,
 			const struct seg_gateway *gateway, const struct seg_closure *closure, time_t at,
-			const char *yaml)
+			struct eval_memory *memory, const char *yaml)
 {
 	for (int i = 0; i < 400; i++) {
 		bool ipv6 = chance(30);
@@ -392,7 +396,16 @@ static void ask_packets(const struct world *w, const struct seg_policy *policy, 
 			mac[0] = 2;
 		p.mac = chance(90) ? mac : NULL;
 		random_service(ipv6, &p);
-		compare(w, policy, plan, gateway, closure, &p, at, yaml);
+		compare(w, policy, plan, gateway, closure, &p, at, memory, yaml);
+		for (unsigned again = pick(3); p.in && again > 0; again--) {
+			if (chance(50))
+				p.in = interface_of(pick(w->zones));
+			if (chance(30))
+				p.mac = NULL;
+			if ((p.proto == IPPROTO_TCP || p.proto == IPPROTO_UDP) && chance(30))
+				p.dport ^= 1;
+			compare(w, policy, plan, gateway, closure, &p, at, memory, yaml);
+		}
 	}
 }
 
@@ -416,8 +429,10 @@ static void make_closure(const struct world *w, const struct seg_policy *policy,
 	seg_closure_finish(closure, policy);
 }
 
-static void one_policy(struct world *w)
+/* Returns how many packets were known by an earlier one. */
+static unsigned one_policy(struct world *w)
 {
+	struct eval_memory memory = {.n = 0};
 	struct seg_closure closure;
 	struct seg_diags diags;
 	struct seg_arena *arena = seg_arena_new();
@@ -453,7 +468,7 @@ static void one_policy(struct world *w)
 			options.closure = &closure;
 		}
 		plan = seg_plan_build(policy, &registry, &options);
-		ask_packets(w, policy, plan, &gateway, options.closure, options.now, yaml);
+		ask_packets(w, policy, plan, &gateway, options.closure, options.now, &memory, yaml);
 		seg_plan_free(plan);
 	}
 	seg_policy_free(policy);
@@ -461,6 +476,7 @@ static void one_policy(struct world *w)
 	seg_strbuf_fini(&rendered);
 	seg_arena_free(arena);
 	free(yaml);
+	return memory.recalled;
 }
 
 START_TEST(plan_and_classify_agree)
@@ -468,10 +484,12 @@ START_TEST(plan_and_classify_agree)
 	const char *seed = getenv("SEED"), *policies = getenv("POLICIES");
 	int n = policies ? atoi(policies) : 400;
 	struct world w = {0};
+	unsigned recalled = 0;
 
 	seed_state = seed ? strtoull(seed, NULL, 0) : 20261123;
 	for (int i = 0; i < n; i++)
-		one_policy(&w);
+		recalled += one_policy(&w);
+	ck_assert_uint_gt(recalled, 0);
 	seg_strbuf_fini(&w.yaml);
 }
 END_TEST

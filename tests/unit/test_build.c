@@ -218,7 +218,7 @@ START_TEST(traffic_inside_a_zone_has_a_number_of_its_own_kind)
 }
 END_TEST
 
-START_TEST(a_window_touches_three_sets_alone)
+START_TEST(a_window_touches_four_sets_alone)
 {
 	struct built open = build(HEAD P1 P2, NULL, TUESDAY_10, "b0");
 	struct built closed = build(HEAD P1 P2, NULL, TUESDAY_10 + 10 * HOUR, "b0");
@@ -227,7 +227,7 @@ START_TEST(a_window_touches_three_sets_alone)
 	ck_assert(seg_plan_same_structure(open.plan, closed.plan));
 	change = seg_plan_diff(open.plan, closed.plan, arena);
 	ck_assert(!change.empty && !change.switches);
-	ck_assert_uint_eq(change.sets, 3);
+	ck_assert_uint_eq(change.sets, 4);
 	ck_assert_uint_eq(change.bases, 0);
 	for (size_t i = 0; i < change.sets; i++)
 		ck_assert_uint_eq(change.set[i].adds, 0);
@@ -273,6 +273,7 @@ static bool forwards(const struct built *b, const char *dst, uint32_t type)
  * asked. */
 START_TEST(what_meets_an_error_is_judged_before_it)
 {
+	struct eval_memory memory = {.n = 0};
 	struct built b = build(HEAD P1, NULL, TUESDAY_10, NULL);
 	struct eval_packet p = {.hook = SEG_HOOK_PREROUTING,
 				.iif = "a0",
@@ -283,12 +284,14 @@ START_TEST(what_meets_an_error_is_judged_before_it)
 				.hop_limit = 64,
 				.length = 511,
 				.fib_daddr = RTN_UNICAST,
-				.ct_state = 8};
+				.ct_state = 8,
+				.memory = &memory};
 
 	ck_assert(seg_addr_parse("10.1.0.5", 8, &p.src) && seg_addr_parse("10.2.0.5", 8, &p.dst));
 	ck_assert(eval_plan(b.plan, &p) && p.ct_mark == 0);
 	p.length = 512;
 	ck_assert(eval_plan(b.plan, &p) && p.ct_mark != 0);
+	ck_assert_msg(p.counted == 0 && memory.n == 0, "it is, as it crosses");
 	p.dport = 444;
 	ck_assert(!eval_plan(b.plan, &p));
 	p.length = 60;
@@ -325,6 +328,60 @@ static struct seg_plan *plan_held(const struct built *b, const bool *held)
 
 	return seg_plan_build(b->policy, &b->registry, &options);
 }
+
+/* Their key would not be complete: what type of ICMP it was, or which call of a tunnel. */
+START_TEST(ports_alone_are_remembered)
+{
+	struct built b = build("segd: 1\nguard: none\nzones:\n"
+			       "  a: {tier: separate, interfaces: [a0], networks: [10.1.0.0/24]}\n"
+			       "  c: {tier: separate, interfaces: [c0], networks: [10.2.0.0/24]}\n"
+			       "permits:\n  - {id: P, class: internal, from: a, to: c, service: [any]}\n",
+			       NULL, TUESDAY_10, NULL);
+	static const uint8_t protos[] = {IPPROTO_ICMP, IPPROTO_GRE, IPPROTO_SCTP, IPPROTO_UDP, IPPROTO_TCP};
+	struct eval_memory memory = {.n = 0};
+
+	for (size_t i = 0; i < sizeof(protos); i++) {
+		struct eval_packet p = {.hook = SEG_HOOK_FORWARD, .iif = "a0", .oif = "c0", .proto = protos[i],
+					.icmp_type = 8, .tcp_flags = 2, .dport = 443, .fib_daddr = RTN_UNICAST,
+					.fib_daddr_iif = RTN_UNICAST, .ct_state = 8, .memory = &memory};
+
+		ck_assert(seg_addr_parse("10.1.0.5", 8, &p.src) && seg_addr_parse("10.2.0.5", 8, &p.dst));
+		ck_assert(eval_plan(b.plan, &p));
+		ck_assert_uint_eq(memory.n, i < 3 ? 0 : i - 2);
+	}
+	drop(&b);
+}
+END_TEST
+
+/* What is remembered is a number, and what it may do now is asked of all that keep it from it. */
+START_TEST(what_is_remembered_is_asked_again)
+{
+	struct built b = build(HEAD P1, NULL, TUESDAY_10, NULL);
+	struct built closed = build(HEAD, NULL, TUESDAY_10, NULL);
+	struct seg_plan *held = plan_held(&b, (const bool[]){true, true});
+	struct eval_memory memory = {.n = 0};
+	struct eval_packet p = {.hook = SEG_HOOK_FORWARD, .iif = "a0", .oif = "b0", .proto = IPPROTO_TCP,
+				.tcp_flags = 2, .dport = 443, .fib_daddr = RTN_UNICAST,
+				.fib_daddr_iif = RTN_UNICAST, .ct_state = 8, .memory = &memory};
+	uint32_t number = number_of(&b, "P1");
+
+	ck_assert(seg_addr_parse("10.1.0.5", 8, &p.src) && seg_addr_parse("10.2.0.5", 8, &p.dst));
+	ck_assert(eval_plan(b.plan, &p) && p.ct_mark == number && memory.n == 1 && memory.recalled == 0);
+	p.ct_mark = 77; /* somebody's */
+	ck_assert(eval_plan(b.plan, &p) && p.ct_mark == number && memory.recalled == 1);
+	ck_assert(!eval_plan(held, &p));
+	ck_assert(!eval_plan(closed.plan, &p));
+	p.tcp_flags = 0x10;
+	ck_assert_msg(!eval_plan(b.plan, &p), "picked up in the middle");
+	p.tcp_flags = 2;
+	p.iif = "b0";
+	ck_assert_msg(!eval_plan(b.plan, &p), "not where its source is");
+	ck_assert_uint_eq(memory.n, 1);
+	drop(&b);
+	drop(&closed);
+	seg_plan_free(held);
+}
+END_TEST
 
 static bool passes(const struct seg_plan *plan, const char *src, const char *dst, uint32_t status)
 {
@@ -409,10 +466,12 @@ int main(void)
 	tcase_add_test(tc, what_drains_takes_no_open_flow_in);
 	tcase_add_test(tc, a_mac_is_asked_of_every_packet);
 	tcase_add_test(tc, traffic_inside_a_zone_has_a_number_of_its_own_kind);
-	tcase_add_test(tc, a_window_touches_three_sets_alone);
+	tcase_add_test(tc, a_window_touches_four_sets_alone);
 	tcase_add_test(tc, a_new_interface_of_a_wildcard_joins_the_fast_road);
 	tcase_add_test(tc, what_meets_an_error_is_judged_before_it);
 	tcase_add_test(tc, a_group_is_never_routed);
+	tcase_add_test(tc, ports_alone_are_remembered);
+	tcase_add_test(tc, what_is_remembered_is_asked_again);
 	tcase_add_test(tc, a_held_zone_begins_nothing_new);
 	tcase_add_test(tc, a_rate_is_asked_of_its_own_zone);
 	suite_add_tcase(suite, tc);

@@ -49,6 +49,31 @@ START_TEST(test_sealed_before_mended)
 }
 END_TEST
 
+/* What was put among what packets have put there is seen in no image: all of it goes, with the repair and at a start. */
+START_TEST(test_what_packets_taught_is_forgotten)
+{
+	const struct seg_nft_transaction foreign = {.ours = true, .what = "added elements to set recent4.1 of table inet segd"};
+	unsigned writes;
+
+	begin();
+	ck_assert_uint_eq(w.kernel.forgets, 0);
+	writes = w.kernel.writes;
+	w.kernel.touched = true;
+	take_hand(&foreign);
+	ck_assert_uint_eq(w.kernel.forgets, 1);
+	ck_assert_uint_eq(w.kernel.writes, writes + 1); /* the base chains, which were sealed */
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_uint_eq(w.kernel.forgets, 1);
+	die();
+	begin();
+	ck_assert_uint_eq(w.kernel.forgets, 2);
+	die();
+	w.kernel.guarded = true; /* nobody else can have been there */
+	begin();
+	ck_assert_uint_eq(w.kernel.forgets, 2);
+}
+END_TEST
+
 /* Told or found: where notifications were lost, what is wrong is looked for first. */
 START_TEST(test_sealed_where_found_changed)
 {
@@ -513,6 +538,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_tampered_and_restored);
 	tcase_add_test(tcase, test_sealed_before_mended);
+	tcase_add_test(tcase, test_what_packets_taught_is_forgotten);
 	tcase_add_test(tcase, test_sealed_where_found_changed);
 	tcase_add_loop_test(tcase, test_not_sealed_for_others, 0, 2);
 	tcase_add_test(tcase, test_edits_are_mended_in_place);

@@ -187,6 +187,25 @@ START_TEST(test_unchanged)
 }
 END_TEST
 
+/* Together with a change, or alone. */
+START_TEST(test_forget)
+{
+	struct seg_arena *arena = seg_arena_new();
+	struct seg_change change;
+
+	nft->persist = false; /* anybody may add to it */
+	must_commit(NULL, &plan->plan);
+	change = seg_plan_diff(&plan->plan, &plan->plan, arena);
+	ck_assert(run("nft add element inet segd recent4.3 '{ 10.1.0.20 . 10.2.0.20 . udp . 53 : 7 }'"));
+	ck_assert(listed("10.1.0.20 . 10.2.0.20 . udp . 53"));
+	seg_change_forget(&change, arena);
+	ck_assert_int_eq(seg_nft_commit(nft, &change, NULL, &diags), 0);
+	ck_assert(!listed("10.1.0.20 . 10.2.0.20 . udp . 53"));
+	ck_assert(listed("add @recent4.3 { ip saddr . ip daddr . meta l4proto . th dport : ct mark }"));
+	seg_arena_free(arena);
+}
+END_TEST
+
 START_TEST(test_owner)
 {
 	if (seg_nft_ownership(nft) == SEG_UNOWNED) {
@@ -954,6 +973,7 @@ int main(void)
 	tcase_add_test(tcase, test_keeper);
 	tcase_add_loop_test(tcase, test_lock, 0, (int)(sizeof(keeper_edits) / sizeof(keeper_edits[0])));
 	tcase_add_test(tcase, test_unchanged);
+	tcase_add_test(tcase, test_forget);
 	tcase_add_test(tcase, test_owner);
 	tcase_add_test(tcase, test_kept_socket);
 	tcase_add_test(tcase, test_not_a_socket);

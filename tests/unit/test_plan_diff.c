@@ -122,7 +122,7 @@ START_TEST(test_switch)
 	ck_assert(!seg_plan_same_structure(&old->plan, &new->plan));
 	c = diff();
 	ck_assert(c.switches && !c.empty);
-	ck_assert_uint_eq(c.new_sets, 5);
+	ck_assert_uint_eq(c.new_sets, 6);
 	ck_assert_uint_eq(c.old_sets, 5);
 	ck_assert_uint_eq(c.new_chains, 3);
 	ck_assert_uint_eq(c.old_chains, 3);
@@ -207,7 +207,7 @@ START_TEST(test_leftovers_in_the_way)
 	sample_set(old, "everything6.4", true, SEG_DATA_NONE, SAMPLE_FIELDS(SEG_F_IPV6_ADDR))->interval =
 		true;
 	c = diff();
-	ck_assert(!c.replace && c.new_chains == 2 && c.new_sets == 4);
+	ck_assert(!c.replace && c.new_chains == 2 && c.new_sets == 5);
 	ck_assert_msg(c.bases == 3, "the chain is filled anew");
 	ck_assert_msg(c.sets == 1 && c.set[0].adds == 1, "the set gets its element");
 }
@@ -217,6 +217,24 @@ START_TEST(test_dynamic)
 {
 	sample_elem(old, sample_find(old, "denied4"), SAMPLE_KEY("10.0.0.1", "10.0.0.2"), NULL);
 	ck_assert_msg(diff().empty, "what packets put into a set is not the plan's");
+}
+END_TEST
+
+/* Maps alone: what packets put into sets decides about nobody. */
+START_TEST(test_forget)
+{
+	struct seg_change c = diff();
+
+	seg_change_forget(&c, arena);
+	ck_assert(!c.empty && !c.switches && c.forgottens == 1);
+	ck_assert_str_eq(c.forgotten[0]->name, "recent4");
+	c = seg_plan_diff(NULL, &new->plan, arena);
+	seg_change_forget(&c, arena);
+	ck_assert_uint_eq(c.forgottens, 0);
+	new->plan.generation = 4;
+	c = diff();
+	seg_change_forget(&c, arena);
+	ck_assert_msg(c.forgottens == 0, "the old map goes, the new one is empty");
 }
 END_TEST
 
@@ -340,6 +358,7 @@ int main(void)
 	tcase_add_test(tcase, test_hook);
 	tcase_add_test(tcase, test_leftovers_in_the_way);
 	tcase_add_test(tcase, test_dynamic);
+	tcase_add_test(tcase, test_forget);
 	tcase_add_test(tcase, test_many);
 	tcase_add_test(tcase, test_common_ends);
 	tcase_add_test(tcase, test_complete);

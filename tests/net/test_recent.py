@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The short way for what was admitted a moment ago: it leads nowhere that the long way does not."""
+import re
+
+from lab import NEVER, arrived
+from test_life import closed_and_open
+from test_plain import plain_town, restored
+from town import Town, policy
+
+AB = "from: a, to: b, service: [tcp/443, udp/5005, icmp/8]"
+ELEMENT = re.compile(r"(\S+) \. (\S+) \. (tcp|udp|icmp) \. (\S+) expires \S+ : 0x(\w+)")
+
+
+def remembered(lab):
+    """The map's name, and what it holds: (source, destination, protocol, port) to number."""
+    name = re.search(r"map (recent4\.\d+) ", lab.ruleset(what="table inet segd"))[1]
+    text = lab.exec("gw", "nft", "-n", "list", "map", "inet", "segd", name).stdout
+    text = text.replace(". 6 .", ". tcp .").replace(". 17 .", ". udp .").replace(". 1 .", ". icmp .")
+    return name, {found[:4]: int(found[4], 16) for found in ELEMENT.findall(text)}
+
+
+def flows_of(segd, permit):
+    return next(p for p in segd.segctl("permits")["permits"] if p["id"] == permit)["flows"]
+
+
+def test_what_was_admitted_is_asked_again():
+    key = ("10.1.0.20", "10.2.0.20", "tcp", "443")
+    with Town(policy(AB=AB)) as (lab, segd):
+        assert lab.probes([("a", "10.2.0.20", service, None, True) for service in ("tcp/443", "udp/5005", "icmp/8")]) \
+            == [True] * 3
+        _, known = remembered(lab)
+        assert set(known) == {key, ("10.1.0.20", "10.2.0.20", "udp", "5005")}, known
+        before = flows_of(segd, "AB")
+        assert all(lab.probe("a", "10.2.0.20", "tcp/443") for _ in range(3))
+        assert flows_of(segd, "AB") == before + 3
+        wire = lab.wire("b")
+        lab.frame("a", "10.2.0.20", source="10.1.0.20", proto="tcp", dport=443, flags="S", payload=b"as before")
+        assert arrived(wire, b"as before"), "the harness"
+        for what, src, more in (("of another interface", "out", dict(flags="S")), ("no beginning", "a", dict(flags="A"))):
+            lab.frame(src, "10.2.0.20", source="10.1.0.20", proto="tcp", sport=40001, dport=443, payload=what.encode(), **more)
+            assert not arrived(wire, what.encode(), NEVER), what
+        assert segd.alert("spoofed", src="10.1.0.20")
+        for close, again in ((lambda: segd.apply(policy(AB=None)), lambda: segd.apply(policy(AB=AB))),
+                             (lambda: segd.segctl("isolate", "10.1.0.20", "--reason", "test", "--for", "1h"),
+                              lambda: segd.segctl("release", "10.1.0.20"))):
+            assert lab.probe("a", "10.2.0.20", "tcp/443")
+            close()
+            assert not lab.probe("a", "10.2.0.20", "tcp/443", expect=False)
+            again()
+
+
+def test_a_foreign_hand_teaches_nothing():
+    """Where the table has no owner. The harness: what is put there while nobody lives does open."""
+    with plain_town() as (lab, segd):
+        assert closed_and_open(lab) == [True, False]
+        name, known = remembered(lab)
+        number = known[("10.1.0.20", "10.2.0.20", "tcp", "443")]
+        lie = ["nft", "add", "element", "inet", "segd", name,
+               "{ 10.1.0.20 . 192.0.2.20 . tcp . 443 timeout 1h : %d }" % number]
+        lab.exec("gw", *lie)
+        assert restored(segd, 1)
+        assert closed_and_open(lab) == [True, False]
+        assert ("10.1.0.20", "192.0.2.20", "tcp", "443") not in remembered(lab)[1]
+        segd.kill()
+        lab.exec("gw", *lie)
+        assert lab.probe("a", "192.0.2.20", "tcp/443"), "the harness"
+        segd.start()
+        assert closed_and_open(lab) == [True, False]
