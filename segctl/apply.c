@@ -112,7 +112,8 @@ const struct command command_confirm = {
 static int run_rollback(const struct segctl *ctl, int argc, char **argv)
 {
 	const char *comment = NULL, *version = NULL;
-	const struct segctl_option options[] = {{"comment", &comment, NULL}, {0}};
+	bool force = false;
+	const struct segctl_option options[] = {{"comment", &comment, NULL}, {"force", NULL, &force}, {0}};
 	json_t *parameters;
 	long long number;
 
@@ -126,14 +127,16 @@ static int run_rollback(const struct segctl *ctl, int argc, char **argv)
 		json_object_set_new(parameters, "version", json_integer(number));
 	if (comment)
 		json_object_set_new(parameters, "comment", segctl_json_text(comment));
+	segctl_session_put(parameters, force);
 	return segctl_call_show(ctl, "Rollback", parameters, show_applied);
 }
 
 const struct command command_rollback = {
 	.name = "rollback",
-	.arguments = "[VERSION] [--comment TEXT]",
+	.arguments = "[VERSION] [--comment TEXT] [--force]",
 	.run = run_rollback,
 	.summary = N_("go back to the version before, or to any other"),
 	.details = N_("  VERSION         a version of `segctl history`; by default the one before\n"
-		      "  --comment TEXT  why, for the history\n"),
+		      "  --comment TEXT  why, for the history\n"
+		      "  --force         even where it cuts the SSH session you work in\n"),
 };

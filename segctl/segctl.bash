@@ -51,7 +51,7 @@ _segctl_options()
 {
 	case $1 in
 	apply) echo --confirm-within --comment --ticket --force ;;
-	rollback) echo --comment ;;
+	rollback) echo --comment --force ;;
 	disarm) echo --yes ;;
 	explain) echo --policy --in --mac --at ;;
 	flows) echo --zone ;;

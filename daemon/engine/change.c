@@ -590,6 +590,26 @@ static bool is_stored(struct seg_engine *engine, json_int_t version)
 	return false;
 }
 
+/* The session that this version would cut; NULL: none. Without any version everything is. */
+static const char *would_cut(struct seg_engine *engine, unsigned version, const struct seg_request *request)
+{
+	const char *session = seg_emergency_session_to_spare(engine, request);
+	struct seg_rulebook *book;
+	struct seg_diags failed;
+	bool cuts;
+
+	if (!session || !version)
+		return session;
+	book = seg_rulebook_from_store(engine, version, &failed);
+	if (!book) { /* who tries to go back says why */
+		seg_diags_fini(&failed);
+		return NULL;
+	}
+	cuts = seg_emergency_cuts_session(engine, book, session, request->now);
+	seg_rulebook_free(book);
+	return cuts ? session : NULL;
+}
+
 int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	const json_t *asked = json_object_get(request->params, "version");
@@ -597,6 +617,7 @@ int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *req
 	const char *comment = json_string_value(json_object_get(request->params, "comment"));
 	struct seg_gone_back gone = {0};
 	unsigned version = (unsigned)wanted;
+	const char *session;
 	int r;
 
 	if (!json_is_integer(asked) && !wanted && !engine->state.confirm_until)
@@ -607,6 +628,13 @@ int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *req
 			out, -ENOENT, "not-found",
 			"version %lld is not in the state directory; `segctl history` lists them",
 			(long long)wanted);
+	session = would_cut(engine, version, request);
+	if (session)
+		return seg_answer_error(
+			out, -EPERM, "would-cut-session",
+			"version %u would cut your own SSH session (%s), and is not brought back; "
+			"if it shall be, say --force",
+			version, session);
 	r = seg_apply_go_back(engine, version, request, comment ? comment : "rollback", request->now, &gone);
 	if (r)
 		seg_answer_error(out, r, "refused", "version %u cannot come back: %s", version,

@@ -321,8 +321,7 @@ static int isolate_refusal(struct seg_engine *engine, const char *target, const 
 	return 0;
 }
 
-/* The SSH session that the caller works in; NULL: none, or it may be cut, or it is already. */
-static const char *session_to_spare(struct seg_engine *engine, const struct seg_request *request)
+const char *seg_emergency_session_to_spare(struct seg_engine *engine, const struct seg_request *request)
 {
 	const char *session = json_string_value(json_object_get(request->params, "session"));
 
@@ -345,7 +344,7 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 
 	if (r)
 		return r;
-	session = session_to_spare(engine, request);
+	session = seg_emergency_session_to_spare(engine, request);
 	one = find(engine, target);
 	if (one)
 		before = *one;
@@ -544,7 +543,7 @@ int seg_engine_stage(struct seg_engine *engine, const struct seg_request *reques
 	r = stage_refusal(engine, stage, reason, out);
 	if (r)
 		return r;
-	session = session_to_spare(engine, request);
+	session = seg_emergency_session_to_spare(engine, request);
 	engine->state.stage =
 		(struct seg_staged){.since = stage ? request->now : 0, .uid = stage ? request->uid : 0};
 	if (stage) {

@@ -410,6 +410,8 @@ void seg_emergency_close(const struct seg_engine *engine, const struct seg_polic
  * session: SSH_CONNECTION, "client port server port"; NULL. */
 bool seg_emergency_cuts_session(struct seg_engine *engine, const struct seg_rulebook *book,
 				const char *session, time_t now);
+/* The SSH session that the caller works in; NULL: none, or it may be cut, or it is already. */
+const char *seg_emergency_session_to_spare(struct seg_engine *engine, const struct seg_request *request);
 json_t *seg_json_isolated(struct seg_engine *engine);
 void seg_emergency_begin(struct seg_engine *engine, time_t now); /* what ended meanwhile does not begin again */
 time_t seg_emergency_tick(struct seg_engine *engine, time_t now);

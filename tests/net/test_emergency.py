@@ -112,12 +112,15 @@ def test_stage_of_a_class():
 
 
 def test_neither_cuts_the_own_session_unasked():
-    """Who works over ssh is asked before an isolation or a stage takes that away, and keeps the stream until then."""
-    with Town(town(BA=None)) as (lab, segd):
+    """Who works over ssh is asked before an isolation, a stage or the way back takes that away, and keeps the stream
+    until then."""
+    with Town(town(AB=None, BA=None)) as (lab, segd):
+        segd.apply(town(BA=None))
         session = lab.stream("a", "10.1.0.1", "tcp/443")
         port = next(f["sport"] for f in wait_for(lambda: [f for f in segd.segctl("flows")["flows"] if f["permit"] == "AB"], 3))
         with mock.patch.dict(os.environ, SSH_CONNECTION=f"10.1.0.20 {port} 10.1.0.1 443"):
-            for words in ["isolate", "pc", "--reason", "x"], ["isolate", "a", "--reason", "x"], ["stage", "cut"], ["stage", "class"]:
+            for words in ["isolate", "pc", "--reason", "x"], ["isolate", "a", "--reason", "x"], ["stage", "cut"], ["stage", "class"], \
+                    ["rollback"]:
                 error = segd.segctl(*words, ok=(4,))["error"]
                 assert error["code"] == "would-cut-session" and "--force" in error["message"], (words, error)
                 assert session.both(), words
@@ -129,6 +132,9 @@ def test_neither_cuts_the_own_session_unasked():
             segd.segctl("stage", "cut", "--force")
             assert session.dead()
             segd.segctl("stage", "--off")
+            session = lab.stream("a", "10.1.0.1", "tcp/443")
+            segd.segctl("rollback", "--force")
+            assert session.dead()
 
 
 def test_unknown_stage_is_refused():

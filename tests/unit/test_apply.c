@@ -79,6 +79,28 @@ START_TEST(test_own_session_is_kept)
 }
 END_TEST
 
+/* Also on the way back, which asks whom it cuts now, not whom it cut then. */
+START_TEST(test_own_session_is_kept_by_a_rollback)
+{
+	const char *ssh = "  - {id: SSH, class: operations, from: lg, to: gateway, service: [tcp/22]}\n";
+	const char *session = "10.2.0.5 50000 10.2.0.1 22", *code;
+
+	write_policy(web, "", "");
+	begin();
+	write_policy(ssh, web, "");
+	json_decref(call(seg_engine_apply, json_pack("{s:s}", "session", session), NULL));
+	ck_assert_ptr_null(call(seg_engine_rollback, json_pack("{s:s}", "session", session), &code));
+	ck_assert_str_eq(code, "would-cut-session");
+	ck_assert_uint_ne(mark_of("SSH"), 0);
+	ck_assert_int_eq(version_in_force(), 2);
+	json_decref(call(seg_engine_rollback, json_pack("{s:s, s:b}", "session", session, "force", 1), NULL));
+	ck_assert_uint_eq(mark_of("SSH"), 0);
+	json_decref(call(seg_engine_rollback, json_pack("{s:i, s:s}", "version", 1, "session", session), NULL));
+	json_decref(call(seg_engine_rollback, json_pack("{s:i, s:s}", "version", 2, "session", session), NULL));
+	ck_assert_uint_ne(mark_of("SSH"), 0);
+}
+END_TEST
+
 static char *permits_of_ports(unsigned n, unsigned others, unsigned first)
 {
 	struct seg_strbuf text = {0};
@@ -168,6 +190,7 @@ int main(void)
 	tcase_add_test(tcase, test_refused_names_everything);
 	tcase_add_test(tcase, test_kernel_refusal_changes_nothing);
 	tcase_add_test(tcase, test_own_session_is_kept);
+	tcase_add_test(tcase, test_own_session_is_kept_by_a_rollback);
 	tcase_add_test(tcase, test_many_intervals_leave_with_their_set);
 	tcase_add_test(tcase, test_few_intervals_leave_many_one_by_one);
 	tcase_add_test(tcase, test_upgrade_of_a_table_without_roads);
