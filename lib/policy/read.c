@@ -79,12 +79,27 @@ static const char *hint_nearest(struct loader *ld, struct seg_diag *diag, const 
 	return nearest;
 }
 
+/* What an input method writes for the marks of YAML is a letter to it, and became part of the word. */
+static bool hint_wide_mark(struct loader *ld, struct seg_diag *diag, const char *word)
+{
+	static const char blank[] = "\u3000", hash[] = "\uff03";
+
+	if (strncmp(word, blank, strlen(blank)) == 0)
+		seg_diag_hint(ld->diags, diag, _("it begins with a full-width blank; indent with half-width ones"));
+	else if (strstr(word, hash))
+		seg_diag_hint(ld->diags, diag, _("a comment begins with a half-width '#'"));
+	else
+		return false;
+	return true;
+}
+
 void hint_names(struct loader *ld, struct seg_diag *diag, const char *word, const char *const *names,
 		size_t n)
 {
 	struct seg_strbuf all = {0};
 
-	if (!diag || hint_nearest(ld, diag, word, names, n) || !n || n > NAMES_SHOWN)
+	if (!diag || hint_nearest(ld, diag, word, names, n) || hint_wide_mark(ld, diag, word) || !n ||
+	    n > NAMES_SHOWN)
 		return;
 	for (size_t i = 0; i < n; i++)
 		seg_strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
@@ -113,6 +128,8 @@ static void refuse_key(struct loader *ld, const struct subject *of, const struct
 		fields[key_index(nearest, names, n)].misspelt = true;
 		return;
 	}
+	if (hint_wide_mark(ld, diag, key->text))
+		return;
 	for (size_t i = 0; i < n; i++)
 		seg_strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
 	seg_diag_hint(ld->diags, diag, _("keys here: %s"), seg_strbuf_text(&all));
