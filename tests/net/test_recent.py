@@ -8,7 +8,7 @@ from test_plain import plain_town, restored
 from town import Town, policy
 
 AB = "from: a, to: b, service: [tcp/443, udp/5005, icmp/8]"
-ELEMENT = re.compile(r"(\S+) \. (\S+) \. (tcp|udp|icmp) \. (\S+) expires \S+ : 0x(\w+)")
+ELEMENT = re.compile(r"(\S+) \. (\S+) \. (tcp|udp|icmp) \. (\S+) (?:timeout \S+ )?expires \S+ : 0x(\w+)")
 
 
 def remembered(lab):
