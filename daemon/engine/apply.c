@@ -176,7 +176,8 @@ static int commit_beside(struct seg_engine *engine, const struct seg_rulebook *b
 	int r;
 
 	*plan = build_beside(engine, book, there, now, arena, &change);
-	if (there != engine->plan && !seg_hands_guarded(engine))
+	/* A life that begins does not know what the one before has given which number, either. */
+	if (there != engine->plan && (!engine->running || !seg_hands_guarded(engine)))
 		seg_change_forget(&change, arena);
 	r = commit_change(engine, &change, now, diags);
 	if (r) {

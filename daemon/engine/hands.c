@@ -149,6 +149,8 @@ static void look_for_changes(struct seg_engine *engine, time_t now)
 		seal_first(engine);
 		say_tampered(engine, NULL, "found changed", now);
 		repair(engine, now);
+	} else if (!seg_hands_guarded(engine) && seg_apply_refresh(engine, now, "tampered", NULL)) {
+		engine->next_look = now + 1; /* until what packets taught has gone, which is in no image */
 	}
 	seg_plan_free(image);
 }
@@ -169,7 +171,7 @@ void seg_hands_tick(struct seg_engine *engine, time_t now)
 /* A segd that reads or hashes a table otherwise would find it changed by that alone: the first number. */
 static bool seen(const struct seg_kernel_facts *facts, char *line, size_t size)
 {
-	snprintf(line, size, "1 %s %s", SEG_VERSION, facts->whereabouts);
+	snprintf(line, size, "2 %s %s", SEG_VERSION, facts->whereabouts);
 	return facts->whereabouts[0] != '\0';
 }
 

@@ -7,11 +7,14 @@
  * What is remembered is a number, and no verdict. A number's permit never changes its meaning, so that it stays
  * true that it covers these addresses and this port, as it stays true for the flow that is open. Whether it is
  * in force is asked for each flow, together with the interface (set "begins"), its MAC, and whether its zone may
- * begin anything: by what the policy says at that moment. A number that has gone is a way that is not taken.
+ * begin anything: by what the policy says at that moment. A number that has gone is a way that is not taken. What
+ * no number can know is which addresses have become the gateway's since, or a broadcast: the kernel is asked.
  *
  * Only for TCP and UDP, whose key is complete by its ports, through the gateway, and what is judged as it
  * crosses, not before it is routed. For IPv4: nft of Debian 12 dies of the wider key.
  */
+#include <linux/rtnetlink.h>
+
 #include "plan/ruleset.h"
 
 static struct seg_loads key(const struct family *f)
@@ -36,6 +39,8 @@ struct seg_chain *seg_ruleset_remember(struct build *b, const struct family *f, 
 struct seg_chain *seg_ruleset_recall(struct build *b, const struct family *f, const struct family_parts *p,
 				     struct seg_chain *ask)
 {
+	static const enum seg_load end[] = {SEG_L_FIB_SADDR_TYPE, SEG_L_FIB_DADDR_TYPE};
+	const uint32_t host = RTN_UNICAST;
 	struct seg_chain *recall;
 	struct seg_rule *r;
 
@@ -52,6 +57,11 @@ struct seg_chain *seg_ruleset_recall(struct build *b, const struct family *f, co
 	r = rule(b, recall);
 	seg_ruleset_no_syn(b, r);
 	go(b, r, ask);
+	for (size_t i = 0; i < sizeof(end) / sizeof(*end); i++) {
+		r = rule(b, recall);
+		seg_rule_cmp_mask(b->w, r, end[i], &host, NULL, sizeof(host), true);
+		go(b, r, ask);
+	}
 	r = rule(b, recall);
 	seg_rule_map_mark(b->w, r, key(f), p->recent);
 	jump(b, r, p->recalled);

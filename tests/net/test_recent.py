@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The short way for what was admitted a moment ago: it leads nowhere that the long way does not."""
 import re
+import signal
+import socket
+import struct
 
-from lab import NEVER, arrived
+from lab import NEVER, SOON, arrived, checksum, transport, wait_for
 from test_life import closed_and_open
 from test_plain import plain_town, restored
 from town import Town, policy
@@ -66,3 +69,52 @@ def test_a_foreign_hand_teaches_nothing():
         assert lab.probe("a", "192.0.2.20", "tcp/443"), "the harness"
         segd.start()
         assert closed_and_open(lab) == [True, False]
+
+
+def test_what_was_not_heard_teaches_nothing():
+    """Among so many changes of another table that the monitor loses some: what is remembered is in no image."""
+    with plain_town() as (lab, segd):
+        assert closed_and_open(lab) == [True, False]
+        name, known = remembered(lab)
+        elements = ", ".join(f"77.{i >> 16}.{i >> 8 & 255}.{i & 255}" for i in range(200000))
+        segd.process.send_signal(signal.SIGSTOP)
+        lab.nft("gw", f"table ip other {{ set s {{ type ipv4_addr; elements = {{ {elements} }}\n }}\n }}\n")
+        lab.exec("gw", "nft", "add", "element", "inet", "segd", name,
+                 "{ 10.1.0.20 . 192.0.2.20 . tcp . 443 timeout 1h : %d }" % known[("10.1.0.20", "10.2.0.20", "tcp", "443")])
+        segd.process.send_signal(signal.SIGCONT)
+        assert wait_for(lambda: ("10.1.0.20", "192.0.2.20", "tcp", "443") not in remembered(lab)[1], SOON)
+        assert closed_and_open(lab) == [True, False]
+
+
+def by_way_of(lab, way, dst, sport, payload):
+    """A SYN from a to dst, which names the way that it goes on (loose source routing, RFC 791)."""
+    tcp = transport("10.1.0.20", dst, "tcp", sport, 443, "S", payload)
+    option = bytes([131, 7, 4]) + socket.inet_aton(way) + b"\0"
+    head = struct.pack("!BBHHHBBH4s4s", 0x47, 0, 28 + len(tcp), 1, 0, 64, 6, 0, socket.inet_aton("10.1.0.20"),
+                       socket.inet_aton(dst)) + option
+    head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
+    wire = lab.socket("a", socket.AF_PACKET, socket.SOCK_RAW)
+    wire.bind(("eth0", 0))
+    wire.send(bytes.fromhex((lab.mac("gw", "a0") + lab.mac("a")).replace(":", "")) + b"\x08\x00" + head + tcp)
+
+
+def test_an_address_that_becomes_the_gateways_own():
+    """No number knows of it, and no daemon need live: the kernel is asked, whatever its settings let in."""
+    with Town(policy(AB=AB)) as (lab, segd):
+        lab.sysctl("gw", *(f"net.ipv4.conf.{name}.{key}" for name in ("all", "a0")
+                           for key in ("accept_source_route=1", "accept_local=1", "rp_filter=0")))
+        for host in ("10.1.0.77", "10.2.0.77"):
+            lab.ip("gw", f"neigh replace {host} lladdr {lab.mac('b' if host.startswith('10.2') else 'a')} dev "
+                         f"{'b0' if host.startswith('10.2') else 'a0'} nud permanent")
+        b, out = lab.wire("b"), lab.wire("out")
+        lab.frame("a", "10.2.0.20", source="10.1.0.77", proto="tcp", sport=41001, dport=443, payload=b"a host's")
+        lab.frame("a", "10.2.0.77", source="10.1.0.20", proto="tcp", sport=41002, dport=443, payload=b"to a host")
+        assert arrived(b, b"a host's") and arrived(b, b"to a host"), "the harness"
+        assert len(remembered(lab)[1]) == 2
+        segd.kill()
+        lab.ip("gw", "neigh del 10.1.0.77 dev a0", "neigh del 10.2.0.77 dev b0", "addr add 10.1.0.77/32 dev a0",
+               "addr add 10.2.0.77/32 dev b0")
+        lab.frame("a", "10.2.0.20", source="10.1.0.77", proto="tcp", sport=41003, dport=443, payload=b"a mirror")
+        by_way_of(lab, "192.0.2.20", "10.2.0.77", 41004, b"led on")
+        assert not arrived(b, b"a mirror", NEVER)
+        assert not arrived(out, b"led on", NEVER)

@@ -347,6 +347,26 @@ static char *describe(const struct seg_packet *p)
 	return text;
 }
 
+/* The kernel's idea of the addresses has changed since, or it is no beginning of a connection. */
+static void compare_changed(const struct seg_plan *plan, struct eval_packet k, struct eval_memory *memory,
+			    const char *what, const char *yaml)
+{
+	static const uint32_t type[] = {RTN_UNICAST, RTN_LOCAL, RTN_BROADCAST};
+	static const uint8_t flags[] = {0x02, 0x10, 0x12, 0x01};
+	struct eval_packet again;
+	bool passes;
+
+	k.fib_saddr = type[pick(3)];
+	k.fib_daddr = type[pick(3)];
+	k.tcp_flags = flags[pick(4)];
+	again = k;
+	again.memory = memory;
+	passes = eval_plan(plan, &k);
+	ck_assert_msg(eval_plan(plan, &again) == passes && (!passes || again.ct_mark == k.ct_mark),
+		      "%s, saddr type %u, daddr type %u, flags 0x%x: remembered\n%s", what, k.fib_saddr, k.fib_daddr,
+		      k.tcp_flags, yaml);
+}
+
 static void compare(const struct world *w, const struct seg_policy *policy, const struct seg_plan *plan,
 		    const struct seg_gateway *gateway, const struct seg_closure *closure,
 		    const struct seg_packet *p, time_t at, struct eval_memory *memory, const char *yaml)
@@ -370,6 +390,7 @@ static void compare(const struct world *w, const struct seg_policy *policy, cons
 	ck_assert_msg(eval_plan(plan, &again) == passes && (!passes || again.ct_mark == k.ct_mark) &&
 			      again.counted == k.counted,
 		      "%s\nremembered as 0x%x, not 0x%x\n%s", describe(p), again.ct_mark, k.ct_mark, yaml);
+	compare_changed(plan, as_kernel(w, gateway, p), memory, describe(p), yaml);
 	if (!passes)
 		ck_assert_msg(k.counted == 1 && poor.counted == 1, "%s\nrefused, counted %u times, without memory %u\n%s",
 			      describe(p), k.counted, poor.counted, yaml);
