@@ -123,7 +123,7 @@ START_TEST(test_switch)
 	c = diff();
 	ck_assert(c.switches && !c.empty);
 	ck_assert_uint_eq(c.new_sets, 6);
-	ck_assert_uint_eq(c.old_sets, 5);
+	ck_assert_uint_eq(c.old_sets, 6);
 	ck_assert_uint_eq(c.new_chains, 3);
 	ck_assert_uint_eq(c.old_chains, 3);
 	ck_assert_msg(c.bases == 2, "base chains are refilled: their targets have new names");
