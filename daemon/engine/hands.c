@@ -149,8 +149,6 @@ static void look_for_changes(struct seg_engine *engine, time_t now)
 		seal_first(engine);
 		say_tampered(engine, NULL, "found changed", now);
 		repair(engine, now);
-	} else if (!seg_hands_guarded(engine) && seg_apply_refresh(engine, now, "tampered", NULL)) {
-		engine->next_look = now + 1; /* until what packets taught has gone, which is in no image */
 	}
 	seg_plan_free(image);
 }
