@@ -119,26 +119,27 @@ void seg_nft_put_set(struct seg_nft_batch *batch, const struct seg_set *set)
 	seg_nft_batch_close(batch, nlh);
 }
 
-void seg_nft_put_del_set(struct seg_nft_batch *batch, const struct seg_set *set)
+/* A message that says no more than which set. */
+static void put_of_set(struct seg_nft_batch *batch, const struct seg_set *set, uint16_t type, uint16_t table_attr,
+		       uint16_t name_attr)
 {
 	struct seg_nft_origin origin = {.about = SEG_ABOUT_SET, .set = set};
-	struct nlmsghdr *nlh = seg_nft_batch_open(batch, NFT_MSG_DELSET, 0, origin);
+	struct nlmsghdr *nlh = seg_nft_batch_open(batch, type, 0, origin);
 	char name[SEG_NAME_MAX];
 
-	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, batch->table);
-	mnl_attr_put_strz(nlh, NFTA_SET_NAME, seg_set_kernel_name(set, batch->generation, name));
+	mnl_attr_put_strz(nlh, table_attr, batch->table);
+	mnl_attr_put_strz(nlh, name_attr, seg_set_kernel_name(set, batch->generation, name));
 	seg_nft_batch_close(batch, nlh);
+}
+
+void seg_nft_put_del_set(struct seg_nft_batch *batch, const struct seg_set *set)
+{
+	put_of_set(batch, set, NFT_MSG_DELSET, NFTA_SET_TABLE, NFTA_SET_NAME);
 }
 
 void seg_nft_put_flush_set(struct seg_nft_batch *batch, const struct seg_set *set)
 {
-	struct seg_nft_origin origin = {.about = SEG_ABOUT_SET, .set = set};
-	struct nlmsghdr *nlh = seg_nft_batch_open(batch, NFT_MSG_DELSETELEM, 0, origin);
-	char name[SEG_NAME_MAX];
-
-	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, batch->table);
-	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, seg_set_kernel_name(set, batch->generation, name));
-	seg_nft_batch_close(batch, nlh);
+	put_of_set(batch, set, NFT_MSG_DELSETELEM, NFTA_SET_ELEM_LIST_TABLE, NFTA_SET_ELEM_LIST_SET);
 }
 
 /* -- elements ---------------------------------------------------------- */
