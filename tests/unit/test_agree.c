@@ -503,7 +503,7 @@ static unsigned one_policy(struct world *w)
 START_TEST(plan_and_classify_agree)
 {
 	const char *seed = getenv("SEED"), *policies = getenv("POLICIES");
-	int n = policies ? atoi(policies) : 200;
+	int n = policies ? atoi(policies) : 400;
 	struct world w = {0};
 	unsigned recalled = 0;
 
