@@ -178,7 +178,7 @@ static int commit_beside(struct seg_engine *engine, const struct seg_rulebook *b
 	*plan = build_beside(engine, book, there, now, arena, &change);
 	/* A life that begins does not know what the one before has given which number, either. */
 	if (there != engine->plan && (!engine->running || !seg_hands_guarded(engine)))
-		seg_change_forget(&change, arena);
+		seg_change_forget(&change);
 	r = commit_change(engine, &change, now, diags);
 	if (r) {
 		seg_plan_free(*plan);

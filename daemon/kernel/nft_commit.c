@@ -156,8 +156,8 @@ static void encode_switch(struct commit *c)
 	const struct seg_change *change = &c->change;
 	bool ends_later = brings_intervals(change);
 
-	for (size_t i = 0; i < change->forgottens; i++)
-		seg_nft_put_flush_set(&c->batch, change->forgotten[i]);
+	if (change->forgets)
+		seg_nft_put_forget(&c->batch, c->new);
 	for (size_t i = 0; i < change->sets; i++) {
 		const struct seg_set_change *set = &change->set[i];
 

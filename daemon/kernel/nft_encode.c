@@ -137,11 +137,6 @@ void seg_nft_put_del_set(struct seg_nft_batch *batch, const struct seg_set *set)
 	put_of_set(batch, set, NFT_MSG_DELSET, NFTA_SET_TABLE, NFTA_SET_NAME);
 }
 
-void seg_nft_put_flush_set(struct seg_nft_batch *batch, const struct seg_set *set)
-{
-	put_of_set(batch, set, NFT_MSG_DELSETELEM, NFTA_SET_ELEM_LIST_TABLE, NFTA_SET_ELEM_LIST_SET);
-}
-
 /* -- elements ---------------------------------------------------------- */
 
 /*
@@ -398,4 +393,20 @@ void seg_nft_put_flush(struct seg_nft_batch *batch, const struct seg_chain *chai
 	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, batch->table);
 	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, seg_chain_kernel_name(chain, batch->generation, name));
 	seg_nft_batch_close(batch, nlh);
+}
+
+/* To empty what is empty is no transaction, and the kernel's generation stays, which ours are counted by
+ * (known_at): a base chain that is to be what it is makes it one. */
+void seg_nft_put_forget(struct seg_nft_batch *batch, const struct seg_plan *plan)
+{
+	const struct seg_chain *base = NULL;
+
+	for (size_t i = 0; i < plan->chains && !base; i++)
+		base = plan->chain[i]->hook != SEG_HOOK_NONE ? plan->chain[i] : NULL;
+	if (base)
+		seg_nft_put_chain(batch, base);
+	for (size_t i = 0; i < plan->sets; i++)
+		if (seg_set_is_taught(plan->set[i]))
+			put_of_set(batch, plan->set[i], NFT_MSG_DELSETELEM, NFTA_SET_ELEM_LIST_TABLE,
+				   NFTA_SET_ELEM_LIST_SET);
 }

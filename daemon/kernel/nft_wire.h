@@ -158,7 +158,8 @@ void seg_nft_put_elems(struct seg_nft_batch *batch, const struct seg_set *set, c
 void seg_nft_put_chain(struct seg_nft_batch *batch, const struct seg_chain *chain);
 /* Deletes. Batches that delete are encoded with the generation of the plan they delete from. */
 void seg_nft_put_flush(struct seg_nft_batch *batch, const struct seg_chain *chain); /* its rules */
-void seg_nft_put_flush_set(struct seg_nft_batch *batch, const struct seg_set *set); /* its elements */
+/* What packets have put into the plan's maps; always a transaction for the kernel. */
+void seg_nft_put_forget(struct seg_nft_batch *batch, const struct seg_plan *plan);
 void seg_nft_put_del_set(struct seg_nft_batch *batch, const struct seg_set *set);
 void seg_nft_put_del_chain(struct seg_nft_batch *batch, const struct seg_chain *chain);
 

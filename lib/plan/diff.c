@@ -320,18 +320,20 @@ struct seg_change seg_plan_diff(const struct seg_plan *old, const struct seg_pla
 	return *c;
 }
 
-void seg_change_forget(struct seg_change *change, struct seg_arena *arena)
+bool seg_set_is_taught(const struct seg_set *set)
+{
+	return set->dynamic && set->data != SEG_DATA_NONE;
+}
+
+void seg_change_forget(struct seg_change *change)
 {
 	const struct seg_plan *from = change->from, *to = change->to;
-	const struct seg_set **forgotten = SEG_NEW_N(arena, const struct seg_set *, to->sets);
 
 	if (!from || change->replace || from->generation != to->generation)
 		return;
 	for (size_t i = 0; i < to->sets; i++)
-		if (to->set[i]->dynamic && to->set[i]->data != SEG_DATA_NONE && seg_plan_set(from, to->set[i]->name))
-			forgotten[change->forgottens++] = to->set[i];
-	change->forgotten = forgotten;
-	change->empty &= !change->forgottens;
+		change->forgets |= seg_set_is_taught(to->set[i]) && seg_plan_set(from, to->set[i]->name);
+	change->empty &= !change->forgets;
 }
 
 /* -- structure --------------------------------------------------------- */

@@ -32,7 +32,7 @@ struct seg_change {
 	bool replace;                        /* delete the table; the rest is as from an empty kernel */
 	/* A */ const struct seg_set *const *new_set;   size_t new_sets;
 	/* A */ const struct seg_chain *const *new_chain; size_t new_chains; /* no base chains */
-	/* B */ const struct seg_set *const *forgotten; size_t forgottens; /* what packets put there goes; see below */
+	/* B */ bool forgets;                /* what packets have put into maps goes; see below */
 	/* B */ const struct seg_set_change *set;       size_t sets;
 	/* B */ const struct seg_chain *const *base;    size_t bases;  /* make where missing, flush, these rules */
 	/* C */ const struct seg_chain *const *old_chain; size_t old_chains;
@@ -44,9 +44,11 @@ bool seg_plan_same_structure(const struct seg_plan *old, const struct seg_plan *
 /* old NULL: an empty kernel. Lives in arena, borrows both plans. Elements that end more than a second and a half apart differ. */
 struct seg_change seg_plan_diff(const struct seg_plan *old, const struct seg_plan *new, struct seg_arena *arena);
 
+/* A map that packets fill (plan/recent.c). */
+bool seg_set_is_taught(const struct seg_set *set);
 /* What packets have put into maps decides about others, and no plan says what it should be: where somebody else may have
  * been at the table it goes with the change, which is not empty then. Of maps that stay, others are new or go. */
-void seg_change_forget(struct seg_change *change, struct seg_arena *arena);
+void seg_change_forget(struct seg_change *change);
 
 /* How much later the timeouts of one plan began to run than those of another. */
 int64_t seg_plan_later_ms(const struct seg_plan *old, const struct seg_plan *new);

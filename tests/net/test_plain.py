@@ -33,6 +33,11 @@ def restored(segd, times):
     return wait_for(lambda: len(segd.alerts("restored")) >= times, 10)
 
 
+def memory(lab):
+    """What the map is called that packets teach."""
+    return re.search(r"map (recent4\S*) {", lab.exec("gw", "nft", "list", "table", "inet", "segd").stdout).group(1)
+
+
 def test_each_hand_is_answered():
     with plain_town() as (lab, segd):
         assert not segd.segctl("status")["table"]["owner"]
@@ -46,6 +51,21 @@ def test_each_hand_is_answered():
             changes = [f for f in answer["findings"] if f["kind"] != "unowned"]
             assert answer["equal"] and not changes, f"after nft {command}: {changes[:3]}"
         assert len(segd.alerts("tampered", process="nft")) == len(AT_OURS)
+
+
+def test_a_hand_behind_a_start_is_answered():
+    """That changed nothing and had nothing to forget: what it committed is not taken for what a hand commits next."""
+    with plain_town() as (lab, segd):
+        for times, command in enumerate(AT_OURS, 1):
+            segd.stop()
+            lab.exec("gw", "nft", "flush", "map", "inet", "segd", memory(lab))
+            segd.start()
+            assert segd.segctl("verify", ok=None)["equal"]
+            lab.exec("gw", "nft", *command.split())
+            assert restored(segd, times), f"after nft {command}"
+            assert closed_and_open(lab) == [True, False], f"after nft {command}"
+            said = segd.alerts("tampered")
+            assert len(said) == times, f"after nft {command}: {said}"
 
 
 CHANGED = {"flush ruleset": "table inet segd removed", "delete table inet segd": "table inet segd removed",

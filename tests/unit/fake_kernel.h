@@ -259,7 +259,7 @@ static int fake_commit(void *kernel, const struct seg_change *change, const stru
 		return fake->refuse ? -fake->refuse : -ENOENT;
 	fake->commits++;
 	fake->touched = false;
-	fake->forgets += change->forgottens > 0;
+	fake->forgets += change->forgets;
 	if (change->switches || change->replace || change->sets || change->bases || !change->from) {
 		fake_tell_left(fake, change, fake->mute ? NULL : left);
 		fake_write(fake, change->to, change);

@@ -187,6 +187,14 @@ START_TEST(test_unchanged)
 }
 END_TEST
 
+static void read_again(void)
+{
+	struct seg_plan *image;
+
+	ck_assert_int_eq(seg_nft_read(nft, &image), 0);
+	seg_plan_free(image);
+}
+
 /* Together with a change, or alone. */
 START_TEST(test_forget)
 {
@@ -198,9 +206,14 @@ START_TEST(test_forget)
 	change = seg_plan_diff(&plan->plan, &plan->plan, arena);
 	ck_assert(run("nft add element inet segd recent4.3 '{ 10.1.0.20 . 10.2.0.20 . udp . 53 : 7 }'"));
 	ck_assert(listed("10.1.0.20 . 10.2.0.20 . udp . 53"));
-	seg_change_forget(&change, arena);
+	seg_change_forget(&change);
 	ck_assert_int_eq(seg_nft_commit(nft, &change, NULL, &diags), 0);
 	ck_assert(!listed("10.1.0.20 . 10.2.0.20 . udp . 53"));
+	read_again();
+	ck_assert_int_eq(seg_nft_commit(nft, &change, NULL, &diags), 0); /* there was nothing */
+	ck_assert(seg_nft_untouched(nft) && !seg_nft_disturbed(nft));
+	ck_assert(run("nft add table ip other"));
+	ck_assert(!seg_nft_untouched(nft) && seg_nft_disturbed(nft));
 	ck_assert(listed("add @recent4.3 { ip saddr . ip daddr . meta l4proto . th dport : ct mark }"));
 	seg_arena_free(arena);
 }
@@ -475,14 +488,6 @@ START_TEST(test_foreign_commits)
 	sample_fini(old);
 }
 END_TEST
-
-static void read_again(void)
-{
-	struct seg_plan *image;
-
-	ck_assert_int_eq(seg_nft_read(nft, &image), 0);
-	seg_plan_free(image);
-}
 
 /* Somebody's commit between what we read and what we commit is noticed, whether ours is taken or refused; our
  * own commits are nobody's. */
