@@ -28,6 +28,7 @@ struct seg_conntrack {
 	void *context;
 	uint64_t unreadable;
 	uint32_t hand; /* the socket whose changes are not told */
+	bool lost;     /* events, and that is not yet told */
 	bool dumping;
 	int dump_error;
 	uint32_t dump_seq, seq;
@@ -438,6 +439,8 @@ static bool take_events(struct seg_conntrack *ct, size_t i)
 	return true;
 }
 
+/* A loss is told when all is read that was queued before it: until then the kernel queues nothing, and a dump would
+ * miss what begins behind it. */
 int seg_conntrack_read_events(struct seg_conntrack *ct, bool *lost)
 {
 	int read = 0;
@@ -446,9 +449,8 @@ int seg_conntrack_read_events(struct seg_conntrack *ct, bool *lost)
 	while (read < SEG_CONNTRACK_EVENTS_A_READ) {
 		int n = recvmmsg(mnl_socket_get_fd(ct->events), ct->datagram, BATCH, MSG_DONTWAIT, NULL);
 
-		/* After an overflow the kernel queues nothing until everything is drained: go on. */
 		if (n < 0 && errno == ENOBUFS) {
-			*lost = true;
+			ct->lost = true;
 			continue;
 		}
 		if (n < 0 && errno == EINTR)
@@ -456,10 +458,13 @@ int seg_conntrack_read_events(struct seg_conntrack *ct, bool *lost)
 		if (n < 0 && errno != EAGAIN)
 			return -errno;
 		for (int i = 0; i < n; i++)
-			*lost = !take_events(ct, (size_t)i) || *lost;
+			ct->lost = !take_events(ct, (size_t)i) || ct->lost;
 		read += n > 0 ? n : 0;
-		if (n < BATCH)
+		if (n < BATCH) {
+			*lost = ct->lost;
+			ct->lost = false;
 			break;
+		}
 	}
 	return read;
 }

@@ -33,7 +33,7 @@ int seg_conntrack_event_fd(const struct seg_conntrack *ct);
 /* How many events one read takes at the most: work per wake-up is bounded. */
 #define SEG_CONNTRACK_EVENTS_A_READ 4096
 /* What is there, without waiting: how many messages were read (the bound: there may be more), or -errno. *lost:
- * events were lost since the last read (start a dump); what could be read has been given to fn all the same. */
+ * events were lost, and all that came before has been given to fn: what comes now is heard (start a dump). */
 int seg_conntrack_read_events(struct seg_conntrack *ct, bool *lost);
 /* Messages so far, of events and dumps, that no flow could be made of. */
 uint64_t seg_conntrack_unreadable(const struct seg_conntrack *ct);

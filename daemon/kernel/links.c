@@ -12,14 +12,12 @@
 #include "kernel/netlink.h"
 
 #define RECEIVE_BUFFER (1u << 20)
-#define DATAGRAM 32768
-#define DATAGRAMS_A_READ 64
 
 /* What the dump under way is asking for. */
 enum phase { NONE, LINKS, ADDRS };
 
 struct seg_links {
-	struct mnl_socket *sock;
+	struct seg_netlink_listener listener;
 	seg_link_fn fn;
 	void *context;
 	struct seg_link *link;
@@ -30,7 +28,6 @@ struct seg_links {
 	bool complete;
 	bool again; /* the dump under way is not the truth: ask once more behind it */
 	uint32_t seq, dump;
-	_Alignas(struct nlmsghdr) char buffer[DATAGRAM];
 };
 
 /* ---- The mirror ------------------------------------------------------------------------ */
@@ -295,7 +292,7 @@ static int ask(struct seg_links *l, enum phase phase)
 	} else {
 		mnl_nlmsg_put_extra_header(request, sizeof(struct ifaddrmsg));
 	}
-	if (mnl_socket_sendto(l->sock, request, request->nlmsg_len) < 0)
+	if (mnl_socket_sendto(l->listener.sock, request, request->nlmsg_len) < 0)
 		return -errno;
 	l->phase = phase;
 	return 0;
@@ -330,8 +327,10 @@ static int answered(struct seg_links *l, const struct nlmsghdr *message)
 	return 0;
 }
 
-static int take(struct seg_links *l, const struct nlmsghdr *message)
+static int take(void *context, const struct nlmsghdr *message)
 {
+	struct seg_links *l = context;
+
 	if (message->nlmsg_flags & NLM_F_DUMP_INTR)
 		l->again = true;
 	switch (message->nlmsg_type) {
@@ -363,7 +362,7 @@ int seg_links_open(struct seg_links **links, seg_link_fn fn, void *context)
 		abort();
 	l->fn = fn;
 	l->context = context;
-	error = seg_netlink_open(&l->sock, NETLINK_ROUTE, groups, RECEIVE_BUFFER);
+	error = seg_netlink_open(&l->listener.sock, NETLINK_ROUTE, groups, RECEIVE_BUFFER);
 	if (error) {
 		free(l);
 		return error;
@@ -376,7 +375,7 @@ void seg_links_close(struct seg_links *l)
 {
 	if (!l)
 		return;
-	mnl_socket_close(l->sock);
+	mnl_socket_close(l->listener.sock);
 	free(l->link);
 	free(l->addr);
 	free(l);
@@ -384,26 +383,12 @@ void seg_links_close(struct seg_links *l)
 
 int seg_links_fd(const struct seg_links *l)
 {
-	return mnl_socket_get_fd(l->sock);
+	return mnl_socket_get_fd(l->listener.sock);
 }
 
 int seg_links_read(struct seg_links *l)
 {
-	for (int i = 0; i < DATAGRAMS_A_READ; i++) {
-		ssize_t len = seg_netlink_receive(l->sock, l->buffer, sizeof(l->buffer));
-		const struct nlmsghdr *message;
-		int left;
-
-		if (len < 0)
-			return len == -EAGAIN ? 0 : (int)len;
-		seg_message_each(message, left, l->buffer, len) {
-			int error = take(l, message);
-
-			if (error)
-				return error;
-		}
-	}
-	return 0;
+	return seg_netlink_listen(&l->listener, take, l);
 }
 
 bool seg_links_complete(const struct seg_links *l)

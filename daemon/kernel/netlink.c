@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+#define DATAGRAMS 64 /* of notifications, in one go */
 #define ANSWER_TIMEOUT_MS 2000 /* the kernel answers within the send; this is for a broken one */
 
 int seg_netlink_open(struct mnl_socket **sock, int bus, uint32_t groups, size_t receive_buffer)
@@ -51,6 +52,48 @@ ssize_t seg_netlink_receive(const struct mnl_socket *sock, void *buffer, size_t 
 			return -EMSGSIZE;
 		return len;
 	}
+}
+
+/* Nothing more is there: was anything lost? */
+static int all_read(struct seg_netlink_listener *listener)
+{
+	int r = listener->lost ? -ENOBUFS : 0;
+
+	listener->lost = false;
+	return r;
+}
+
+static bool is_readable(const struct seg_netlink_listener *listener)
+{
+	struct pollfd fd = {.fd = mnl_socket_get_fd(listener->sock), .events = POLLIN};
+
+	return poll(&fd, 1, 0) != 0;
+}
+
+int seg_netlink_listen(struct seg_netlink_listener *listener, seg_netlink_take take, void *context)
+{
+	for (int i = 0; i < DATAGRAMS; i++) {
+		ssize_t len = seg_netlink_receive(listener->sock, listener->buffer, sizeof(listener->buffer));
+		const struct nlmsghdr *message;
+		int left;
+
+		if (len == -EAGAIN)
+			return all_read(listener);
+		if (len == -ENOBUFS || len == -EMSGSIZE) {
+			listener->lost = true;
+			continue;
+		}
+		if (len < 0)
+			return (int)len;
+		seg_message_each(message, left, listener->buffer, len) {
+			int r = take(context, message);
+
+			if (r)
+				return r;
+		}
+	}
+	/* Nobody would call again for what cannot be read. */
+	return is_readable(listener) ? 0 : all_read(listener);
 }
 
 int seg_netlink_error(const struct nlmsghdr *message)

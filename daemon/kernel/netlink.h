@@ -17,6 +17,21 @@
 /* bus: NETLINK_*; groups: bit mask of multicast groups, bit (group - 1); receive_buffer: bytes,
  * 0 for the system's default. 0 or -errno. */
 int seg_netlink_open(struct mnl_socket **sock, int bus, uint32_t groups, size_t receive_buffer);
+/*
+ * Notifications, read by whoever mirrors what they tell. Behind a loss the kernel queues none until all that it has
+ * queued are read (NETLINK_S_CONGESTED): what is asked of it before that would miss, without another word, what
+ * happens meanwhile. So a loss is told when everything before it has been read.
+ */
+#define SEG_NETLINK_DATAGRAM 65536
+struct seg_netlink_listener {
+	struct mnl_socket *sock;
+	bool lost; /* and not yet told */
+	_Alignas(struct nlmsghdr) char buffer[SEG_NETLINK_DATAGRAM];
+};
+typedef int (*seg_netlink_take)(void *context, const struct nlmsghdr *message); /* not 0 ends the reading */
+/* When readable: bounded work. 0; -ENOBUFS: notifications were lost (ask for everything anew); what take returned;
+ * or another -errno. */
+int seg_netlink_listen(struct seg_netlink_listener *listener, seg_netlink_take take, void *context);
 /* One datagram from the kernel: its length, or -EAGAIN, -ENOBUFS (messages were lost), -EMSGSIZE
  * (did not fit), another -errno. */
 ssize_t seg_netlink_receive(const struct mnl_socket *sock, void *buffer, size_t size);

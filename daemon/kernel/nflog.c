@@ -15,19 +15,16 @@
 #include "plan/plan.h"
 
 #define RECEIVE_BUFFER (4u << 20)
-#define DATAGRAM 65536 /* of NLBUFSIZ, the kernel's collecting buffer, and its headers */
-#define NLBUFSIZ 32768
+#define NLBUFSIZ 32768 /* the kernel's collecting buffer: with its headers it fits one datagram */
 #define SNAPLEN 128 /* options of 40 bytes or some extension headers, and ports */
-#define DATAGRAMS_A_READ 64
 #define ATTRIBUTES 64 /* more than NFULA_MAX of any library this may run with */
 #define FLUSH 20      /* in 1/100 s: nothing waits longer in the kernel */
 
 struct seg_nflog {
-	struct mnl_socket *sock;
+	struct seg_netlink_listener listener;
 	seg_refused_fn fn;
 	void *context;
 	uint64_t unreadable;
-	_Alignas(struct nlmsghdr) char buffer[DATAGRAM];
 };
 
 /* ---- Opening --------------------------------------------------------------------------- */
@@ -87,9 +84,9 @@ int seg_nflog_open(struct seg_nflog **out, seg_refused_fn fn, void *context, con
 	*detail = NULL;
 	nflog->fn = fn;
 	nflog->context = context;
-	error = seg_netlink_open(&nflog->sock, NETLINK_NETFILTER, 0, RECEIVE_BUFFER);
+	error = seg_netlink_open(&nflog->listener.sock, NETLINK_NETFILTER, 0, RECEIVE_BUFFER);
 	if (!error)
-		error = bind_groups(nflog->sock, detail);
+		error = bind_groups(nflog->listener.sock, detail);
 	if (error) {
 		seg_nflog_close(nflog);
 		return error;
@@ -102,14 +99,14 @@ void seg_nflog_close(struct seg_nflog *nflog)
 {
 	if (!nflog)
 		return;
-	if (nflog->sock)
-		mnl_socket_close(nflog->sock);
+	if (nflog->listener.sock)
+		mnl_socket_close(nflog->listener.sock);
 	free(nflog);
 }
 
 int seg_nflog_fd(const struct seg_nflog *nflog)
 {
-	return mnl_socket_get_fd(nflog->sock);
+	return mnl_socket_get_fd(nflog->listener.sock);
 }
 
 uint64_t seg_nflog_unreadable(const struct seg_nflog *nflog)
@@ -127,7 +124,7 @@ static void name_of(const struct seg_nflog *nflog, const struct nlattr *index, c
 	if (!index || seg_attr_len(index) < sizeof(uint32_t))
 		return;
 	request.ifr_ifindex = (int)ntohl(mnl_attr_get_u32(index));
-	if (ioctl(mnl_socket_get_fd(nflog->sock), SIOCGIFNAME, &request) == 0)
+	if (ioctl(mnl_socket_get_fd(nflog->listener.sock), SIOCGIFNAME, &request) == 0)
 		memcpy(name, request.ifr_name, IFNAMSIZ);
 }
 
@@ -158,24 +155,25 @@ static void read_prefix(const struct nlattr *prefix, struct seg_refused *r)
 	memcpy(r->prefix, seg_attr_data(prefix), len);
 }
 
-static void take_packet(struct seg_nflog *nflog, const struct nlmsghdr *message)
+static int take_packet(void *context, const struct nlmsghdr *message)
 {
 	struct nlattr *attr[ATTRIBUTES] = {0};
 	const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
 	struct seg_refused refused = {0};
+	struct seg_nflog *nflog = context;
 	const struct nlattr *payload;
 
 	if (message->nlmsg_type != (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET) ||
 	    mnl_nlmsg_get_payload_len(message) < sizeof(*header))
-		return;
+		return 0;
 	if (nflog_nlmsg_parse(message, attr) != MNL_CB_OK || !attr[NFULA_PAYLOAD]) {
 		nflog->unreadable++;
-		return;
+		return 0;
 	}
 	payload = attr[NFULA_PAYLOAD];
 	if (!seg_packet_parse(seg_attr_data(payload), seg_attr_len(payload), &refused)) {
 		nflog->unreadable++;
-		return;
+		return 0;
 	}
 	refused.spoofed = ntohs(header->res_id) == SEG_NFLOG_SPOOFED;
 	name_of(nflog, attr[NFULA_IFINDEX_INDEV], refused.in);
@@ -183,27 +181,10 @@ static void take_packet(struct seg_nflog *nflog, const struct nlmsghdr *message)
 	read_mac(attr[NFULA_HWADDR], attr[NFULA_HWTYPE], &refused);
 	read_prefix(attr[NFULA_PREFIX], &refused);
 	nflog->fn(nflog->context, &refused);
+	return 0;
 }
 
 int seg_nflog_read(struct seg_nflog *nflog)
 {
-	bool lost = false;
-
-	for (int i = 0; i < DATAGRAMS_A_READ; i++) {
-		ssize_t len = seg_netlink_receive(nflog->sock, nflog->buffer, sizeof(nflog->buffer));
-		const struct nlmsghdr *message;
-		int left;
-
-		if (len == -EAGAIN)
-			break;
-		if (len == -ENOBUFS || len == -EMSGSIZE) {
-			lost = true;
-			continue;
-		}
-		if (len < 0)
-			return (int)len;
-		seg_message_each(message, left, nflog->buffer, len)
-			take_packet(nflog, message);
-	}
-	return lost ? -ENOBUFS : 0;
+	return seg_netlink_listen(&nflog->listener, take_packet, nflog);
 }

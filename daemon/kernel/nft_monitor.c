@@ -13,25 +13,22 @@
 #include "kernel/nft_wire.h"
 
 #define RECEIVE_BUFFER (8 << 20)
-#define DATAGRAM 65536
-#define DATAGRAMS 64 /* a call reads at most so many */
 
 struct seg_nft_monitor {
-	struct mnl_socket *socket;
+	struct seg_netlink_listener listener;
 	seg_nft_touched_fn touched;
 	seg_nft_monitor_fn fn;
 	void *context;
 	/* The transaction whose messages are coming in: its generation ends it. */
 	struct seg_nft_transaction open;
 	bool told_ours; /* open.what tells of something of ours */
-	_Alignas(struct nlmsghdr) uint8_t buffer[DATAGRAM];
 };
 
 int seg_nft_monitor_open(struct seg_nft_monitor **out, seg_nft_touched_fn touched, seg_nft_monitor_fn fn,
 			 void *context)
 {
 	struct seg_nft_monitor *monitor = seg_nft_must(calloc(1, sizeof(*monitor)));
-	int ret = seg_netlink_open(&monitor->socket, NETLINK_NETFILTER, 1u << (NFNLGRP_NFTABLES - 1),
+	int ret = seg_netlink_open(&monitor->listener.sock, NETLINK_NETFILTER, 1u << (NFNLGRP_NFTABLES - 1),
 				   RECEIVE_BUFFER);
 
 	if (ret < 0) {
@@ -49,14 +46,14 @@ void seg_nft_monitor_close(struct seg_nft_monitor *monitor)
 {
 	if (!monitor)
 		return;
-	mnl_socket_close(monitor->socket);
+	mnl_socket_close(monitor->listener.sock);
 	json_decref(monitor->open.bypass);
 	free(monitor);
 }
 
 int seg_nft_monitor_fd(const struct seg_nft_monitor *monitor)
 {
-	return mnl_socket_get_fd(monitor->socket);
+	return mnl_socket_get_fd(monitor->listener.sock);
 }
 
 int seg_nft_monitor_pause(struct seg_nft_monitor *monitor, bool pause)
@@ -194,14 +191,15 @@ static void forget(struct seg_nft_monitor *monitor)
 	monitor->told_ours = false;
 }
 
-static void read_message(struct seg_nft_monitor *monitor, const struct nlmsghdr *nlh)
+static int read_message(void *context, const struct nlmsghdr *nlh)
 {
 	uint8_t type = (uint8_t)(nlh->nlmsg_type & 0xff);
+	struct seg_nft_monitor *monitor = context;
 	struct seg_nft_transaction closed;
 
 	if (nlh->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES ||
 	    mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg))
-		return;
+		return 0;
 	/* What came before was of a transaction whose end was lost. */
 	if (monitor->open.portid != nlh->nlmsg_pid)
 		forget(monitor);
@@ -209,7 +207,7 @@ static void read_message(struct seg_nft_monitor *monitor, const struct nlmsghdr 
 	if (type != NFT_MSG_NEWGEN) {
 		if (kind_of(type))
 			note_object(monitor, nlh, kind_of(type));
-		return;
+		return 0;
 	}
 	note_generation(monitor, nlh);
 	closed = monitor->open;
@@ -217,26 +215,14 @@ static void read_message(struct seg_nft_monitor *monitor, const struct nlmsghdr 
 	forget(monitor);
 	monitor->fn(monitor->context, &closed);
 	json_decref(closed.bypass);
+	return 0;
 }
 
 int seg_nft_monitor_read(struct seg_nft_monitor *monitor)
 {
-	const struct nlmsghdr *nlh;
-	int left;
+	int ret = seg_netlink_listen(&monitor->listener, read_message, monitor);
 
-	for (unsigned i = 0; i < DATAGRAMS; i++) {
-		ssize_t got = seg_netlink_receive(monitor->socket, monitor->buffer, sizeof(monitor->buffer));
-
-		if (got == -EAGAIN)
-			return 0;
-		if (got == -ENOBUFS || got == -EMSGSIZE) {
-			forget(monitor);
-			return -ENOBUFS;
-		}
-		if (got < 0)
-			return (int)got;
-		seg_message_each(nlh, left, monitor->buffer, got)
-			read_message(monitor, nlh);
-	}
-	return 0;
+	if (ret == -ENOBUFS)
+		forget(monitor);
+	return ret;
 }

@@ -526,6 +526,27 @@ START_TEST(losses_are_told_and_delivered_again)
 }
 END_TEST
 
+/* More than one read takes: what begins behind that which tells of the loss is heard. */
+START_TEST(a_loss_is_told_when_hearing_goes_on)
+{
+	struct seg_conntrack *ct = open_prepared(8 << 20);
+	int fd = udp_socket(AF_INET);
+	bool lost = false;
+
+	for (unsigned port = 1000; port < 41000; port++)
+		send_udp(fd, (uint16_t)port);
+	for (int i = 0; i < 1000 && !lost; i++)
+		ck_assert_int_ge(seg_conntrack_read_events(ct, &lost), 0);
+	ck_assert(lost);
+	memset(&seen, 0, sizeof(seen));
+	send_udp(fd, 999);
+	ck_assert_int_ge(seg_conntrack_read_events(ct, &lost), 0);
+	ck_assert(!lost && seen_port(SEG_FLOW_NEW, 999));
+	close(fd);
+	seg_conntrack_close(ct);
+}
+END_TEST
+
 /* Each enters a namespace of its own, in the process that check forks for it. */
 static TCase *real_flows(void)
 {
@@ -536,6 +557,7 @@ static TCase *real_flows(void)
 	tcase_add_test(real, other_protocols_are_deleted_too);
 	tcase_add_test(real, dumps_by_mark_and_deletes_in_batches);
 	tcase_add_test(real, losses_are_told_and_delivered_again);
+	tcase_add_test(real, a_loss_is_told_when_hearing_goes_on);
 	tcase_set_timeout(real, 30);
 	return real;
 }

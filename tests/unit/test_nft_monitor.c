@@ -362,7 +362,7 @@ START_TEST(test_pause)
 }
 END_TEST
 
-/* More than the socket holds: it is said, and reading goes on. */
+/* More than the socket holds: it is said, and what comes behind that is heard. */
 START_TEST(test_lost)
 {
 	int ret = 0;
@@ -377,8 +377,6 @@ START_TEST(test_lost)
 	for (int i = 0; i < 10000 && ret == 0; i++)
 		ret = seg_nft_monitor_read(monitor);
 	ck_assert_int_eq(ret, -ENOBUFS);
-	for (int i = 0; i < 10000; i++)
-		seg_nft_monitor_read(monitor);
 	ck_assert_str_eq(after("add table inet other")->what, "added table inet other");
 }
 END_TEST
