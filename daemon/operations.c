@@ -56,6 +56,13 @@ static int kernel_seal(void *kernel, const struct seg_plan *plan)
 	return seg_nft_seal(loop->nft, plan);
 }
 
+static int kernel_forget(void *kernel, const struct seg_plan *plan)
+{
+	struct seg_loop *loop = kernel;
+
+	return seg_nft_forget(loop->nft, plan);
+}
+
 static bool kernel_untouched(void *kernel)
 {
 	struct seg_loop *loop = kernel;
@@ -264,6 +271,7 @@ static int kernel_bypass(void *kernel, const char *const *interface, size_t inte
 const struct seg_kernel_ops seg_loop_operations = {
 	.commit = kernel_commit,
 	.seal = kernel_seal,
+	.forget = kernel_forget,
 	.untouched = kernel_untouched,
 	.read = kernel_read,
 	.elements = kernel_elements,

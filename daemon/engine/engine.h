@@ -80,6 +80,8 @@ struct seg_kernel_ops {
 		      struct seg_diags *diags);
 	/* Somebody has been at the rules: nothing crosses until the next commit. */
 	int (*seal)(void *kernel, const struct seg_plan *plan);
+	/* Empties the maps that packets fill. Others are heard meanwhile. */
+	int (*forget)(void *kernel, const struct seg_plan *plan);
 	/* True: what the last commit left is what stands (elements end by themselves all the same). */
 	bool (*untouched)(void *kernel);
 	int (*read)(void *kernel, struct seg_plan **image);

@@ -131,15 +131,24 @@ static bool is_changed(const struct seg_plan *plan, struct seg_plan *image, time
 	return changed;
 }
 
+/* What somebody may have put among what packets teach is in no image. It goes before the rest is read: a commit
+ * behind it would have to be looked behind in its turn. */
+static bool forgets(struct seg_engine *engine)
+{
+	return seg_hands_guarded(engine) || !engine->ops->forget(engine->kernel, engine->plan);
+}
+
 /* Notifications were lost: is what we hold still there? Tries again every second until it knows. A repair
  * that is to come reads it, too: one that fails while somebody commits asks for a look each time, and must
  * not be begun by that at once. */
 static void look_for_changes(struct seg_engine *engine, time_t now)
 {
 	struct seg_plan *image = NULL;
+	bool forgotten;
 
 	if (engine->next_repair > now || engine->next_look > now)
 		return;
+	forgotten = forgets(engine);
 	engine->next_look = 0;
 	if (engine->ops->read(engine->kernel, &image)) {
 		engine->next_look = now + 1;
@@ -149,6 +158,8 @@ static void look_for_changes(struct seg_engine *engine, time_t now)
 		seal_first(engine);
 		say_tampered(engine, NULL, "found changed", now);
 		repair(engine, now);
+	} else if (!forgotten) {
+		engine->next_look = now + 1;
 	}
 	seg_plan_free(image);
 }

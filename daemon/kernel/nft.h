@@ -54,6 +54,10 @@ int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const s
  * where it has gone, and replaced where it holds what no base chain can stand beside. */
 int seg_nft_seal(struct seg_nft *nft, const struct seg_plan *plan);
 
+/* What packets have put into the maps of plan goes, and what somebody else may have put beside it; nothing else changes.
+ * Fails where the table is not as in plan. */
+int seg_nft_forget(struct seg_nft *nft, const struct seg_plan *plan);
+
 /* True where nobody has committed anything to nf_tables since our last commit: what it made is what stands,
  * but for elements whose timeout is over. */
 bool seg_nft_untouched(struct seg_nft *nft);

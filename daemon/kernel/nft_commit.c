@@ -438,6 +438,20 @@ out:
 	return ret;
 }
 
+int seg_nft_forget(struct seg_nft *nft, const struct seg_plan *plan)
+{
+	struct seg_nft_batch batch;
+	int ret = 0;
+
+	seg_nft_batch_init(&batch, nft->seq + 1, plan->generation);
+	seg_nft_put_forget(&batch, plan);
+	nft->seq += (uint32_t)batch.origins;
+	if (!seg_nft_batch_empty(&batch))
+		ret = seg_nft_batch_commit(nft, &batch, NULL);
+	seg_nft_batch_fini(&batch);
+	return ret;
+}
+
 bool seg_nft_disturbed(struct seg_nft *nft)
 {
 	uint32_t generation;

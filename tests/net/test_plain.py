@@ -35,7 +35,7 @@ def restored(segd, times):
 
 def memory(lab):
     """What the map is called that packets teach."""
-    return re.search(r"map (recent4\S*) {", lab.exec("gw", "nft", "list", "table", "inet", "segd").stdout).group(1)
+    return re.search(r"map (recent4\.\d+) ", lab.ruleset(what="table inet segd"))[1]
 
 
 def test_each_hand_is_answered():

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The short way for what was admitted a moment ago: it leads nowhere that the long way does not."""
 import re
+import signal
 import socket
 import struct
 
-from lab import NEVER, arrived, checksum, transport
+from lab import NEVER, SOON, arrived, checksum, transport, wait_for
 from test_life import closed_and_open
-from test_plain import plain_town, restored
+from test_plain import memory, plain_town, restored
 from town import Town, policy
 
 AB = "from: a, to: b, service: [tcp/443, udp/5005, icmp/8]"
@@ -15,7 +16,7 @@ ELEMENT = re.compile(r"(\S+) \. (\S+) \. (tcp|udp|icmp) \. (\S+) (?:timeout \S+ 
 
 def remembered(lab):
     """The map's name, and what it holds: (source, destination, protocol, port) to number."""
-    name = re.search(r"map (recent4\.\d+) ", lab.ruleset(what="table inet segd"))[1]
+    name = memory(lab)
     text = lab.exec("gw", "nft", "-n", "list", "map", "inet", "segd", name).stdout
     text = text.replace(". 6 .", ". tcp .").replace(". 17 .", ". udp .").replace(". 1 .", ". icmp .")
     return name, {found[:4]: int(found[4], 16) for found in ELEMENT.findall(text)}
@@ -67,6 +68,21 @@ def test_a_foreign_hand_teaches_nothing():
         lab.exec("gw", *lie)
         assert lab.probe("a", "192.0.2.20", "tcp/443"), "the harness"
         segd.start()
+        assert closed_and_open(lab) == [True, False]
+
+
+def test_what_was_not_heard_teaches_nothing():
+    """Among so many changes of another table that the monitor loses some: what is remembered is in no image."""
+    with plain_town() as (lab, segd):
+        assert closed_and_open(lab) == [True, False]
+        name, known = remembered(lab)
+        elements = ", ".join(f"77.{i >> 16}.{i >> 8 & 255}.{i & 255}" for i in range(200000))
+        segd.process.send_signal(signal.SIGSTOP)
+        lab.nft("gw", f"table ip other {{ set s {{ type ipv4_addr; elements = {{ {elements} }}\n }}\n }}\n")
+        lab.exec("gw", "nft", "add", "element", "inet", "segd", name,
+                 "{ 10.1.0.20 . 192.0.2.20 . tcp . 443 timeout 1h : %d }" % known[("10.1.0.20", "10.2.0.20", "tcp", "443")])
+        segd.process.send_signal(signal.SIGCONT)
+        assert wait_for(lambda: ("10.1.0.20", "192.0.2.20", "tcp", "443") not in remembered(lab)[1], SOON)
         assert closed_and_open(lab) == [True, False]
 
 

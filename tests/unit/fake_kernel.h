@@ -45,8 +45,8 @@ struct fake_kernel {
 	time_t mono, committed_at; /* timeouts run by this one */
 	unsigned boots;		   /* machine restarts so far */
 	bool guarded;		   /* the table's socket outlives the daemon */
-	unsigned seals, commits, writes;  /* writes: commits that changed something, */
-	unsigned forgets;	   /* or made packets' maps empty */
+	unsigned seals, commits, writes;  /* writes: commits that changed something */
+	unsigned forgets;	   /* packets' maps made empty */
 	unsigned sweeps;	   /* sets read whole for their counters */
 	int refuse;		   /* the next commits fail with this errno */
 	int refuse_one;		   /* the next alone */
@@ -281,6 +281,18 @@ static int fake_seal(void *kernel, const struct seg_plan *plan)
 	for (size_t i = 0; i < fake->image->chains; i++)
 		if (fake->image->chain[i]->hook != SEG_HOOK_NONE)
 			fake_flush_chain(fake, fake->image->chain[i]->name);
+	return 0;
+}
+
+static int fake_forget(void *kernel, const struct seg_plan *plan)
+{
+	struct fake_kernel *fake = kernel;
+
+	if (!fake->image || fake->image->generation != plan->generation)
+		return -ENOENT;
+	if (fake->refuse)
+		return -fake->refuse;
+	fake->forgets++;
 	return 0;
 }
 
@@ -605,6 +617,7 @@ static int fake_bypass(void *kernel, const char *const *interface, size_t interf
 static const struct seg_kernel_ops fake_ops = {
 	.commit = fake_commit,
 	.seal = fake_seal,
+	.forget = fake_forget,
 	.untouched = fake_untouched,
 	.read = fake_read,
 	.elements = fake_elements,

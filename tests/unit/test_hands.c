@@ -77,6 +77,30 @@ START_TEST(test_what_packets_taught_is_forgotten)
 }
 END_TEST
 
+/* Behind lost notifications, though all that can be seen is as it was; by no commit, behind which it would be asked
+ * for again. */
+START_TEST(test_what_packets_taught_is_forgotten_unheard)
+{
+	unsigned commits;
+
+	begin();
+	commits = w.kernel.commits;
+	w.kernel.refuse = ENOMEM;
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.forgets, 0);
+	w.kernel.refuse = 0;
+	pass(2);
+	ck_assert_uint_eq(w.kernel.forgets, 1);
+	pass(2);
+	ck_assert_uint_eq(w.kernel.forgets, 1);
+	w.kernel.guarded = true;
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	ck_assert_uint_eq(w.kernel.forgets, 1);
+	ck_assert_uint_eq(w.kernel.commits, commits);
+	ck_assert_uint_eq(said("tampered"), 0);
+}
+END_TEST
+
 /* Told or found: where notifications were lost, what is wrong is looked for first. */
 START_TEST(test_sealed_where_found_changed)
 {
@@ -542,6 +566,7 @@ int main(void)
 	tcase_add_test(tcase, test_tampered_and_restored);
 	tcase_add_test(tcase, test_sealed_before_mended);
 	tcase_add_test(tcase, test_what_packets_taught_is_forgotten);
+	tcase_add_test(tcase, test_what_packets_taught_is_forgotten_unheard);
 	tcase_add_test(tcase, test_sealed_where_found_changed);
 	tcase_add_loop_test(tcase, test_not_sealed_for_others, 0, 2);
 	tcase_add_test(tcase, test_edits_are_mended_in_place);

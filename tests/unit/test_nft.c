@@ -214,7 +214,16 @@ START_TEST(test_forget)
 	ck_assert(seg_nft_untouched(nft) && !seg_nft_disturbed(nft));
 	ck_assert(run("nft add table ip other"));
 	ck_assert(!seg_nft_untouched(nft) && seg_nft_disturbed(nft));
+	ck_assert(run("nft add element inet segd recent4.3 '{ 10.1.0.20 . 10.2.0.20 . udp . 53 : 7 }'"));
+	read_again();
+	ck_assert_int_eq(seg_nft_forget(nft, &plan->plan), 0);
+	ck_assert(!listed("10.1.0.20 . 10.2.0.20 . udp . 53") && !seg_nft_disturbed(nft));
+	ck_assert_int_eq(seg_nft_forget(nft, &plan->plan), 0);
+	ck_assert(!seg_nft_disturbed(nft));
 	ck_assert(listed("add @recent4.3 { ip saddr . ip daddr . meta l4proto . th dport : ct mark }"));
+	ck_assert(run("nft delete table inet segd"));
+	ck_assert_int_eq(seg_nft_forget(nft, &plan->plan), -ENOENT);
+	ck_assert(!listed("table inet segd"));
 	seg_arena_free(arena);
 }
 END_TEST
