@@ -89,20 +89,22 @@ static void describe(struct seg_elem *elem, const struct in_force *f, uint64_t t
 	elem->timeout_ms = timeout_ms;
 }
 
-/* The interfaces of a zone, each once. */
+/* The interfaces of a zone, each once, as parts of keys: there are as many of those as numbers, and more. */
 struct names {
-	const char **name;
+	struct seg_key *name;
 	size_t n, cap;
 };
 
 static void add_name(struct build *b, void *context, const char *name)
 {
 	struct names *names = context;
+	struct seg_key part = {.len = 0};
 
+	seg_key_ifname(&part, name);
 	for (size_t i = 0; i < names->n; i++)
-		if (strcmp(names->name[i], name) == 0)
+		if (memcmp(names->name[i].bytes, part.bytes, part.len) == 0)
 			return;
-	SEG_PUSH(b->arena, names->name, names->n, names->cap) = name;
+	SEG_PUSH(b->arena, names->name, names->n, names->cap) = part;
 }
 
 void seg_ruleset_names(struct build *b, const struct seg_zone *zone, seg_name_fn each, void *context)
@@ -136,7 +138,7 @@ static void fast_elems(struct build *b, const struct in_force *f, const struct s
 		struct seg_key key = {.len = 0};
 
 		seg_key_u8(&key, direction);
-		seg_key_ifname(&key, of->name[i]);
+		seg_key_part(&key, &of->name[i]);
 		seg_key_u32(&key, number->number);
 		describe(seg_writer_elem(b->w, b->fast[ends->road], &key, NULL), f, f->flow_timeout_ms);
 	}
@@ -154,7 +156,7 @@ static void open_elems(struct build *b, const struct in_force *f, const struct s
 	for (size_t i = 0; ends->road == THROUGH && i < of->n; i++) {
 		struct seg_key key = {.len = 0};
 
-		seg_key_ifname(&key, of->name[i]);
+		seg_key_part(&key, &of->name[i]);
 		seg_key_u32(&key, number->number);
 		describe(seg_writer_elem(b->w, b->begins, &key, NULL), f, f->timeout_ms);
 	}

@@ -148,6 +148,11 @@ void seg_key_ifname(struct seg_key *key, const char *name)
 	key_put(key, padded, sizeof(padded));
 }
 
+void seg_key_part(struct seg_key *key, const struct seg_key *part)
+{
+	key_put(key, part->bytes, part->len);
+}
+
 void seg_writer_expect(struct seg_writer *writer, struct seg_set *set, size_t n)
 {
 	struct set_draft *draft = (struct set_draft *)set;

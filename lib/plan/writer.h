@@ -36,6 +36,7 @@ void seg_key_be16(struct seg_key *key, uint16_t value);
 void seg_key_u32(struct seg_key *key, uint32_t host_order);
 void seg_key_mac(struct seg_key *key, const uint8_t mac[static SEG_MAC_LEN]);
 void seg_key_ifname(struct seg_key *key, const char *name);
+void seg_key_part(struct seg_key *key, const struct seg_key *part); /* fields put together before */
 
 /* So many elements, about, are going to be added to a set that is empty: they are not moved again and again. */
 void seg_writer_expect(struct seg_writer *writer, struct seg_set *set, size_t n);
