@@ -28,9 +28,22 @@ static void add_result(struct segctl_table *table, const char *result)
 	segctl_table_add(table, result);
 }
 
+/* What the person said, and why it was refused. */
+static void add_comment(struct segctl_table *table, const json_t *one)
+{
+	const char *comment = segctl_text_of(one, "comment"), *reason = segctl_text_of(one, "reason");
+	struct seg_strbuf buf = {0};
+
+	seg_strbuf_add(&buf, *comment ? segctl_remark(comment) : "");
+	if (*reason)
+		seg_strbuf_printf(&buf, "%s%s", *comment ? ": " : "", reason);
+	segctl_table_add_strbuf(table, &buf);
+	seg_strbuf_fini(&buf);
+}
+
 static void add_row(struct segctl_table *table, const json_t *one)
 {
-	const char *hash = segctl_text_of(one, "hash"), *comment = segctl_text_of(one, "comment");
+	const char *hash = segctl_text_of(one, "hash");
 	struct seg_strbuf buf = {0};
 
 	segctl_table_add_number(table, one, "version");
@@ -43,7 +56,7 @@ static void add_row(struct segctl_table *table, const json_t *one)
 		segctl_table_add_number(table, one, "uid");
 	add_result(table, segctl_text_of(one, "result"));
 	segctl_table_add_text(table, one, "ticket");
-	segctl_table_add(table, *comment ? segctl_remark(comment) : "-");
+	add_comment(table, one);
 	seg_strbuf_fini(&buf);
 }
 

@@ -522,12 +522,12 @@ struct history_listing {
 
 json_t *seg_json_record(const struct seg_engine *engine, const struct seg_record *record)
 {
-	return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:s}", "version",
+	return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:s, s:o}", "version",
 			 record->version ? json_integer(record->version) : json_null(), "hash",
 			 seg_json_text(record->hash), "at", seg_json_time(engine, record->at), "uid",
 			 (json_int_t)record->uid, "user", seg_json_text(record->user), "comment",
 			 seg_json_text(record->comment), "ticket", seg_json_text(record->ticket), "result",
-			 seg_result_name(record->result));
+			 seg_result_name(record->result), "reason", seg_json_text(record->reason));
 }
 
 static void list_record(void *context, const struct seg_record *record)

@@ -49,6 +49,7 @@ void seg_change_record(struct seg_engine *engine, const struct seg_deed *change,
 		.comment = change->comment,
 		.ticket = change->ticket,
 		.result = result,
+		.reason = result == SEG_REFUSED ? change->reason : NULL,
 	};
 
 	seg_evidence_record(engine, &entry);

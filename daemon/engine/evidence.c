@@ -76,10 +76,10 @@ void seg_evidence_record(struct seg_engine *engine, const struct seg_record *rec
 	json_t *user = record->user ? json_string(record->user) : NULL; /* none where it is not UTF-8 */
 
 	add_pending(engine,
-		    json_pack("{s:I, s:s?, s:I, s:I, s:o?, s:s?, s:s?, s:i}", "recorded",
+		    json_pack("{s:I, s:s?, s:I, s:I, s:o?, s:s?, s:s?, s:i, s:s?}", "recorded",
 			      (json_int_t)record->version, "hash", record->hash, "at", (json_int_t)record->at,
 			      "uid", (json_int_t)record->uid, "user", user, "comment", record->comment,
-			      "ticket", record->ticket, "result", (int)record->result));
+			      "ticket", record->ticket, "result", (int)record->result, "reason", record->reason));
 	seg_evidence_save(engine);
 }
 
@@ -111,6 +111,7 @@ static int write_record(struct seg_store *store, const json_t *one)
 		.comment = json_string_value(json_object_get(one, "comment")),
 		.ticket = json_string_value(json_object_get(one, "ticket")),
 		.result = (enum seg_result)json_integer_value(json_object_get(one, "result")),
+		.reason = json_string_value(json_object_get(one, "reason")),
 	};
 
 	return seg_store_add_record(store, &record);

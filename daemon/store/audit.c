@@ -21,7 +21,7 @@ static const char schema[] =
 	"PRAGMA synchronous=NORMAL;"
 	"PRAGMA cache_size=-256;"
 	"CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY, version INTEGER, hash TEXT, at INTEGER NOT NULL,"
-	" uid INTEGER NOT NULL, user TEXT, comment TEXT, ticket TEXT, result INTEGER NOT NULL);"
+	" uid INTEGER NOT NULL, user TEXT, comment TEXT, ticket TEXT, result INTEGER NOT NULL, reason TEXT);"
 	"CREATE INDEX IF NOT EXISTS history_hash ON history (hash);"
 	"CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, event TEXT NOT NULL,"
 	" fields TEXT NOT NULL);"
@@ -52,6 +52,14 @@ static int take_version(void *context, int columns, char **value, char **name)
 	return 0;
 }
 
+/* A history that an earlier segd began has no reasons. */
+static bool audit_has_reasons(struct seg_audit *audit)
+{
+	return sqlite3_table_column_metadata(audit->db, NULL, "history", "reason", NULL, NULL, NULL, NULL, NULL) ==
+		       SQLITE_OK ||
+	       sqlite3_exec(audit->db, "ALTER TABLE history ADD COLUMN reason TEXT", NULL, NULL, NULL) == SQLITE_OK;
+}
+
 static bool audit_begin_db(struct seg_audit *audit)
 {
 	if (sqlite3_open_v2(audit->path, &audit->db,
@@ -59,7 +67,7 @@ static bool audit_begin_db(struct seg_audit *audit)
 			    NULL) == SQLITE_OK) {
 		sqlite3_busy_timeout(audit->db, 200);
 		if (sqlite3_exec(audit->db, "PRAGMA user_version", take_version, audit, NULL) == SQLITE_OK &&
-		    sqlite3_exec(audit->db, schema, NULL, NULL, NULL) == SQLITE_OK &&
+		    sqlite3_exec(audit->db, schema, NULL, NULL, NULL) == SQLITE_OK && audit_has_reasons(audit) &&
 		    (audit->no_counters ||
 		     sqlite3_exec(audit->db, COUNTERS_KNOWN, NULL, NULL, NULL) == SQLITE_OK))
 			return true;
@@ -164,8 +172,8 @@ int seg_audit_add(struct seg_audit *audit, const struct seg_record *record)
 {
 	sqlite3_stmt *stmt;
 	int r = audit_prepare(audit,
-			      "INSERT INTO history (version, hash, at, uid, user, comment, ticket, result)"
-			      " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			      "INSERT INTO history (version, hash, at, uid, user, comment, ticket, result, reason)"
+			      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 			      &stmt);
 
 	if (r)
@@ -179,6 +187,7 @@ int seg_audit_add(struct seg_audit *audit, const struct seg_record *record)
 	sqlite3_bind_text(stmt, 6, record->comment, -1, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, 7, record->ticket, -1, SQLITE_STATIC);
 	sqlite3_bind_int(stmt, 8, (int)record->result);
+	sqlite3_bind_text(stmt, 9, record->reason, -1, SQLITE_STATIC);
 	return audit_finish(audit, stmt);
 }
 
@@ -202,8 +211,8 @@ int seg_audit_each(struct seg_audit *audit, void (*each)(void *context, const st
 {
 	sqlite3_stmt *stmt;
 	int step, r = audit_prepare(audit,
-				    "SELECT version, hash, at, uid, user, comment, ticket, result FROM history"
-				    " ORDER BY id DESC",
+				    "SELECT version, hash, at, uid, user, comment, ticket, result, reason"
+				    " FROM history ORDER BY id DESC",
 				    &stmt);
 
 	if (r)
@@ -218,6 +227,7 @@ int seg_audit_each(struct seg_audit *audit, void (*each)(void *context, const st
 			.comment = (const char *)sqlite3_column_text(stmt, 5),
 			.ticket = (const char *)sqlite3_column_text(stmt, 6),
 			.result = (enum seg_result)sqlite3_column_int(stmt, 7),
+			.reason = (const char *)sqlite3_column_text(stmt, 8),
 		};
 
 		each(context, &record);

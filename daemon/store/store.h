@@ -104,6 +104,7 @@ struct seg_record {
 	uid_t uid;
 	const char *user, *comment, *ticket; /* NULL */
 	enum seg_result result;
+	const char *reason;          /* of a refusal; NULL */
 };
 int seg_store_add_record(struct seg_store *store, const struct seg_record *record);
 /* Of the last time that it came into force. */

@@ -230,13 +230,14 @@ START_TEST(test_registry)
 END_TEST
 
 static struct seg_record seen[8];
-static char seen_user[8][16];
+static char seen_user[8][16], seen_reason[8][64];
 static size_t records;
 static void take_record(void *context, const struct seg_record *record)
 {
 	(void)context;
 	ck_assert_uint_lt(records, 8);
 	snprintf(seen_user[records], sizeof(seen_user[0]), "%s", record->user ? record->user : "-");
+	snprintf(seen_reason[records], sizeof(seen_reason[0]), "%s", record->reason ? record->reason : "-");
 	seen[records++] = *record;
 }
 
@@ -244,7 +245,7 @@ START_TEST(test_history)
 {
 	struct seg_record first = {.version = 1, .hash = "aa", .at = 10, .uid = 0, .user = "root", .result = SEG_CONFIRMED};
 	struct seg_record second = {.version = 2, .hash = "bb", .at = 20, .uid = 1000, .result = SEG_PENDING};
-	struct seg_record third = {.at = 30, .result = SEG_REFUSED};
+	struct seg_record third = {.at = 30, .result = SEG_REFUSED, .reason = "policy.yaml:3: no such zone"};
 	enum seg_result fate;
 
 	ck_assert_int_eq(seg_store_add_record(store, &first), 0);
@@ -259,9 +260,34 @@ START_TEST(test_history)
 	ck_assert_uint_eq(seen[0].version, 0);
 	ck_assert_int_eq(seen[1].result, SEG_ROLLED_BACK);
 	ck_assert_str_eq(seen_user[2], "root");
+	ck_assert_str_eq(seen_reason[0], "policy.yaml:3: no such zone");
+	ck_assert_str_eq(seen_reason[2], "-");
 	ck_assert(seg_store_fate(store, "bb", &fate) && fate == SEG_ROLLED_BACK);
 	ck_assert(seg_store_fate(store, "aa", &fate) && fate == SEG_CONFIRMED);
 	ck_assert(!seg_store_fate(store, "cc", &fate));
+}
+END_TEST
+
+/* A history that an earlier segd began. */
+START_TEST(test_history_without_reasons)
+{
+	struct seg_record record = {.at = 30, .result = SEG_REFUSED, .reason = "too late"};
+	char path[128];
+	sqlite3 *db;
+
+	ck_assert_int_eq(seg_store_add_record(store, &record), 0);
+	seg_store_close(store);
+	path_of("audit.db", path);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, "ALTER TABLE history DROP COLUMN reason", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	open_store();
+	ck_assert_int_eq(seg_store_add_record(store, &record), 0);
+	records = 0;
+	ck_assert_int_eq(seg_store_each_record(store, take_record, NULL), 0);
+	ck_assert_uint_eq(records, 2);
+	ck_assert_str_eq(seen_reason[0], "too late");
+	ck_assert_str_eq(seen_reason[1], "-");
 }
 END_TEST
 
@@ -420,6 +446,7 @@ int main(void)
 	tcase_add_test(tcase, test_state);
 	tcase_add_test(tcase, test_registry);
 	tcase_add_test(tcase, test_history);
+	tcase_add_test(tcase, test_history_without_reasons);
 	tcase_add_test(tcase, test_usage);
 	tcase_add_test(tcase, test_counters);
 	tcase_add_test(tcase, test_saves_are_whole);
