@@ -77,6 +77,13 @@ static int kernel_read(void *kernel, struct seg_plan **image)
 	return seg_nft_read(loop->nft, image);
 }
 
+static int kernel_keeper(void *kernel, const struct seg_plan *plan, struct seg_findings *findings)
+{
+	struct seg_loop *loop = kernel;
+
+	return seg_nft_compare_keeper(loop->nft, plan, findings);
+}
+
 static int kernel_elements(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context)
 {
 	struct seg_loop *loop = kernel;
@@ -274,6 +281,7 @@ const struct seg_kernel_ops seg_loop_operations = {
 	.forget = kernel_forget,
 	.untouched = kernel_untouched,
 	.read = kernel_read,
+	.keeper = kernel_keeper,
 	.elements = kernel_elements,
 	.count = kernel_count,
 	.count_stop = kernel_count_stop,

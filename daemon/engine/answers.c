@@ -473,25 +473,37 @@ static json_t *checked_json(const struct seg_plan *image)
 			 "chains", (json_int_t)(image ? image->chains : 0), "rules", rules);
 }
 
+/* Both tables as they should be beside what is there. *image: ours; the caller frees it, also on failure. */
+static int compare_tables(struct seg_engine *engine, time_t now, struct seg_plan **image,
+			  struct seg_findings *findings)
+{
+	struct seg_plan *want;
+	int r = engine->ops->read(engine->kernel, image);
+
+	if (r)
+		return r;
+	want = seg_apply_plan(engine, now);
+	seg_nft_compare(want, *image, findings);
+	r = engine->ops->keeper(engine->kernel, want, findings);
+	seg_plan_free(want);
+	return r;
+}
+
 int seg_engine_verify(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	struct seg_findings findings = {.arena = seg_arena_new()};
 	struct seg_kernel_facts facts = {0};
-	struct seg_plan *image = NULL, *want;
+	struct seg_plan *image = NULL;
 	json_t *list, *sentences;
 	bool equal;
-	int r = engine->ops->read(engine->kernel, &image);
+	int r = compare_tables(engine, request->now, &image, &findings);
 
 	if (r) {
+		seg_plan_free(image);
 		seg_arena_free(findings.arena);
 		return seg_answer_error(out, r, "kernel", "the rules cannot be read: %s", strerror(-r));
 	}
 	list = json_array();
-	want = seg_apply_plan(engine, request->now);
-	if (!image)
-		json_array_append_new(list, finding("missing", "table inet segd", "it is not in the kernel"));
-	else
-		seg_nft_compare(want, image, &findings);
 	for (size_t i = 0; i < findings.n; i++)
 		json_array_append_new(list, finding(findings.finding[i].kind, findings.finding[i].object,
 						    findings.finding[i].detail));
@@ -507,7 +519,6 @@ int seg_engine_verify(struct seg_engine *engine, const struct seg_request *reque
 	json_array_extend(sentences, engine->bypass);
 	*out = json_pack("{s:b, s:b, s:o, s:o, s:o}", "equal", equal, "observing", engine->options.observe,
 			 "findings", list, "checked", checked_json(image), "sentences", sentences);
-	seg_plan_free(want);
 	seg_plan_free(image);
 	seg_arena_free(findings.arena);
 	return 0;

@@ -85,6 +85,8 @@ struct seg_kernel_ops {
 	/* True: what the last commit left is what stands (elements end by themselves all the same). */
 	bool (*untouched)(void *kernel);
 	int (*read)(void *kernel, struct seg_plan **image);
+	/* How the keeper table differs from what it should be beside this plan. */
+	int (*keeper)(void *kernel, const struct seg_plan *plan, struct seg_findings *findings);
 	int (*elements)(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context);
 	/* Begins to read a set's counters in slices: elements come by seg_engine_counted(), the end by
 	 * seg_engine_counted_all(). One at a time; count_stop: neither comes any more. */

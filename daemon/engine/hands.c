@@ -117,18 +117,33 @@ static struct seg_plan expected(const struct seg_plan *plan, const struct seg_pl
 	return now;
 }
 
+/* image NULL: there is no table. */
 static bool is_changed(const struct seg_plan *plan, struct seg_plan *image, time_t now)
 {
 	struct seg_findings findings = {.arena = seg_arena_new()};
 	struct seg_plan wanted;
 	bool changed;
 
+	if (!image)
+		return true;
 	image->at = now + READING / 2;
 	wanted = expected(plan, image, findings.arena);
 	seg_nft_compare(&wanted, image, &findings);
 	changed = findings.n > 0;
 	seg_arena_free(findings.arena);
 	return changed;
+}
+
+/* The keeper alone opens nothing, and nothing needs to close first. 0, 1: it is changed, or -errno. */
+static int is_keeper_changed(struct seg_engine *engine)
+{
+	struct seg_findings findings = {.arena = seg_arena_new()};
+	int r = engine->ops->keeper(engine->kernel, engine->plan, &findings);
+
+	if (!r)
+		r = findings.n > 0;
+	seg_arena_free(findings.arena);
+	return r;
 }
 
 /* What somebody may have put among what packets teach is in no image. It goes before the rest is read: a commit
@@ -144,22 +159,23 @@ static bool forgets(struct seg_engine *engine)
 static void look_for_changes(struct seg_engine *engine, time_t now)
 {
 	struct seg_plan *image = NULL;
-	bool forgotten;
+	bool forgotten, known = false, changed = false;
+	int keeper = 0;
 
 	if (engine->next_repair > now || engine->next_look > now)
 		return;
 	forgotten = forgets(engine);
-	engine->next_look = 0;
-	if (engine->ops->read(engine->kernel, &image)) {
-		engine->next_look = now + 1;
-		return;
+	if (!engine->ops->read(engine->kernel, &image)) {
+		changed = is_changed(engine->plan, image, now);
+		keeper = changed ? 0 : is_keeper_changed(engine);
+		known = changed || (forgotten && keeper >= 0);
 	}
-	if (!image || is_changed(engine->plan, image, now)) {
+	engine->next_look = known ? 0 : now + 1;
+	if (changed)
 		seal_first(engine);
+	if (changed || keeper > 0) {
 		say_tampered(engine, NULL, "found changed", now);
 		repair(engine, now);
-	} else if (!forgotten) {
-		engine->next_look = now + 1;
 	}
 	seg_plan_free(image);
 }

@@ -82,6 +82,8 @@ struct seg_findings {
 };
 /* Adds to findings (its arena is the caller's), at most 100 and then how many more. have NULL: nothing is there. */
 void seg_nft_compare(const struct seg_plan *want, const struct seg_plan *have, struct seg_findings *findings);
+/* The same of the keeper table, as it should be beside plan. */
+int seg_nft_compare_keeper(struct seg_nft *nft, const struct seg_plan *plan, struct seg_findings *findings);
 
 /* Counters of one set's elements, as they are now. */
 typedef void (*seg_counter_fn)(void *context, const struct seg_elem *elem);

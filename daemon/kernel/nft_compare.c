@@ -4,11 +4,13 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "plan/rule.h"
 
 #define FINDINGS_MAX 100
 
 struct comparison {
+	const char *table;
 	const struct seg_plan *want, *have;
 	struct seg_findings *findings;
 	struct seg_arena *arena;
@@ -105,7 +107,7 @@ static void compare_elems(struct comparison *c, const struct seg_set *want, cons
 			     elem_content(c, want, elem, c->want->generation),
 			     elem_content(c, want, was, c->have->generation));
 		else
-			find(c, "missing", elem_object(c, want, elem), "not in the kernel");
+			find(c, "missing", elem_object(c, want, elem), N_("not in the kernel"));
 	}
 	for (size_t i = 0; i < change.dels; i++) {
 		if (c->findings->n >= FINDINGS_MAX) {
@@ -114,14 +116,21 @@ static void compare_elems(struct comparison *c, const struct seg_set *want, cons
 		}
 		if (!same_key_among(want, change.del[i], change.add, change.adds))
 			find(c, "extra", elem_object(c, want, change.del[i]),
-			     "in the kernel, not in the policy");
+			     N_("in the kernel, not in the policy"));
 	}
 }
 
 /* -- sets and chains --------------------------------------------------- */
 
-static const char *object_of(struct comparison *c, const char *what, const char *name)
+static const char *table_object(const struct comparison *c)
 {
+	return seg_arena_printf(c->arena, "table inet %s", c->table);
+}
+
+static const char *object_of(const struct comparison *c, const char *what, const char *name)
+{
+	if (strcmp(c->table, SEG_TABLE))
+		return seg_arena_printf(c->arena, "%s %s of %s", what, name, table_object(c));
 	return seg_arena_printf(c->arena, "%s %s", what, name);
 }
 
@@ -136,16 +145,16 @@ static void compare_sets(struct comparison *c)
 
 		seg_map_add(&want, c->arena, set->name, (void *)set, NULL);
 		if (!is)
-			find(c, "missing", object_of(c, "set", set->name), "not in the kernel");
+			find(c, "missing", object_of(c, "set", set->name), N_("not in the kernel"));
 		else if (!seg_set_same_definition(set, is))
-			find(c, "changed", object_of(c, "set", set->name), "its type or flags are not ours");
+			find(c, "changed", object_of(c, "set", set->name), N_("its type or flags are not ours"));
 		else
 			compare_elems(c, set, is);
 	}
 	for (size_t i = 0; i < c->have->sets; i++)
 		if (!seg_map_get(&want, c->have->set[i]->name))
 			find(c, "extra", object_of(c, "set", c->have->set[i]->name),
-			     "in the kernel, not in the policy");
+			     N_("in the kernel, not in the policy"));
 }
 
 static const char *rule_text(struct comparison *c, const struct seg_rule *rule, uint32_t generation)
@@ -199,13 +208,13 @@ static void compare_rules(struct comparison *c, const struct seg_chain *want, co
 			find(c, "extra", object, "rule %zu in the kernel is none of ours: %s", i + 1,
 			     rule_text(c, &have->rule[i], c->have->generation));
 	if (c->findings->n == before && (start < wn || start < hn))
-		find(c, "changed", object, "its rules stand in another order or number");
+		find(c, "changed", object, N_("its rules stand in another order or number"));
 }
 
 static void compare_chain(struct comparison *c, const struct seg_chain *want, const struct seg_chain *have)
 {
 	if (want->hook != have->hook || (want->hook != SEG_HOOK_NONE && want->priority != have->priority))
-		find(c, "changed", object_of(c, "chain", want->name), "it hangs on another hook or priority");
+		find(c, "changed", object_of(c, "chain", want->name), N_("it hangs on another hook or priority"));
 	else if (want->hook != SEG_HOOK_NONE && want->policy_drop != have->policy_drop)
 		find(c, "changed", object_of(c, "chain", want->name), "its policy should be %s, is %s",
 		     want->policy_drop ? "drop" : "accept", have->policy_drop ? "drop" : "accept");
@@ -225,29 +234,36 @@ static void compare_chains(struct comparison *c)
 		if (is)
 			compare_chain(c, chain, is);
 		else
-			find(c, "missing", object_of(c, "chain", chain->name), "not in the kernel");
+			find(c, "missing", object_of(c, "chain", chain->name), N_("not in the kernel"));
 	}
 	for (size_t i = 0; i < c->have->chains; i++)
 		if (!seg_map_get(&want, c->have->chain[i]->name))
 			find(c, "extra", object_of(c, "chain", c->have->chain[i]->name),
-			     "in the kernel, not in the policy");
+			     N_("in the kernel, not in the policy"));
 }
 
-void seg_nft_compare(const struct seg_plan *want, const struct seg_plan *have, struct seg_findings *findings)
+void seg_nft_compare_table(const char *table, const struct seg_plan *want, const struct seg_plan *have,
+			   struct seg_findings *findings)
 {
-	struct comparison c = {.want = want, .have = have, .findings = findings, .arena = findings->arena};
+	struct comparison c = {
+		.table = table, .want = want, .have = have, .findings = findings, .arena = findings->arena};
 
 	c.cap = findings->n; /* what is there was not made by us to grow */
 	if (!have) {
-		find(&c, "missing", "table inet " SEG_TABLE, "not in the kernel");
+		find(&c, "missing", table_object(&c), N_("not in the kernel"));
 		return;
 	}
 	if (have->dormant)
-		find(&c, "changed", "table inet " SEG_TABLE, "should be in force, is dormant");
+		find(&c, "changed", table_object(&c), N_("should be in force, is dormant"));
 	compare_chains(&c);
 	compare_sets(&c);
 	if (c.beyond)
 		SEG_PUSH(c.arena, findings->finding, findings->n, c.cap) =
-			(struct seg_finding){"changed", "table inet " SEG_TABLE,
+			(struct seg_finding){"changed", table_object(&c),
 					     seg_arena_printf(c.arena, "and %zu more differences", c.beyond)};
+}
+
+void seg_nft_compare(const struct seg_plan *want, const struct seg_plan *have, struct seg_findings *findings)
+{
+	seg_nft_compare_table(SEG_TABLE, want, have, findings);
 }

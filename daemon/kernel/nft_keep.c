@@ -13,14 +13,22 @@ static bool wants_lock(const struct seg_nft *nft, const struct seg_plan *plan)
 	return !nft->persist && forward && forward->policy_drop;
 }
 
+static int compare(struct seg_nft *nft, const struct seg_plan *keeper, struct seg_findings *findings)
+{
+	struct seg_plan *there;
+	int ret = seg_nft_read_table_image(nft, SEG_KEEPER_TABLE, &there);
+
+	if (ret == 0)
+		seg_nft_compare_table(SEG_KEEPER_TABLE, keeper, there, findings);
+	seg_plan_free(there);
+	return ret;
+}
+
 static bool keeps(struct seg_nft *nft, const struct seg_plan *keeper, struct seg_arena *scratch)
 {
-	struct seg_plan *there = NULL;
-	bool same = seg_nft_read_table_image(nft, SEG_KEEPER_TABLE, &there) == 0 && there && !there->dormant &&
-		    seg_plan_diff(there, keeper, scratch).empty;
+	struct seg_findings findings = {.arena = scratch};
 
-	seg_plan_free(there);
-	return same;
+	return compare(nft, keeper, &findings) == 0 && !findings.n;
 }
 
 static int commit(struct seg_nft *nft, struct seg_nft_batch *batch, struct seg_diags *diags)
@@ -75,6 +83,15 @@ int seg_nft_keep(struct seg_nft *nft, const struct seg_plan *plan, struct seg_di
 {
 	struct seg_plan *keeper = seg_plan_keeper(wants_lock(nft, plan));
 	int ret = keeps(nft, keeper, keeper->arena) ? 0 : make(nft, keeper, keeper->arena, diags);
+
+	seg_plan_free(keeper);
+	return ret;
+}
+
+int seg_nft_compare_keeper(struct seg_nft *nft, const struct seg_plan *plan, struct seg_findings *findings)
+{
+	struct seg_plan *keeper = seg_plan_keeper(wants_lock(nft, plan));
+	int ret = compare(nft, keeper, findings);
 
 	seg_plan_free(keeper);
 	return ret;

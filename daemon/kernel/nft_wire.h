@@ -193,6 +193,9 @@ int seg_nft_take_up(struct seg_nft *nft, struct seg_nft_claim *claim, struct seg
 
 /* -- nft_keep.c -------------------------------------------------------- */
 
+/* As seg_nft_compare(), of any table. */
+void seg_nft_compare_table(const char *table, const struct seg_plan *want, const struct seg_plan *have,
+			   struct seg_findings *findings);
 /* Makes the keeper that goes with a plan where it is not there, or not as it should be. */
 int seg_nft_keep(struct seg_nft *nft, const struct seg_plan *plan, struct seg_diags *diags);
 

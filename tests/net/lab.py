@@ -649,6 +649,15 @@ class Segd:
     def said(self):
         return (self.dir / "output").read_text(errors="replace")[-3000:]
 
+    @contextlib.contextmanager
+    def deaf(self):
+        """So much of another table changes that the daemon hears nothing of what is done within."""
+        self.process.send_signal(signal.SIGSTOP)
+        elements = ", ".join(f"77.{i >> 16}.{i >> 8 & 255}.{i & 255}" for i in range(200000))
+        self.lab.nft("gw", f"table ip other {{ set s {{ type ipv4_addr; elements = {{ {elements} }}\n }}\n }}\n")
+        yield
+        self.process.send_signal(signal.SIGCONT)
+
     def kill(self):
         """As a crash: nothing is tidied up."""
         self.process.send_signal(signal.SIGKILL)

@@ -9,7 +9,7 @@ import socket
 import time
 
 from blast import Blast
-from lab import wait_for
+from lab import SOON, wait_for
 from town import Town, policy
 
 TURNS = int(os.environ.get("SEG_SOAK", 40))
@@ -96,6 +96,20 @@ def test_an_orphan_is_adopted_and_mended():
             answer = segd.segctl("verify", ok=None)
             changes = [f for f in answer["findings"] if f["kind"] != "unowned"]
             assert answer["equal"] and not changes, f"after nft {command}: {changes[:3]}"
+
+
+def test_what_is_done_unheard_is_found():
+    """To our table where that can be done at all, and to the keeper."""
+    with Town(hosts=("a", "b", "out")) as (lab, segd):
+        for times, command in enumerate(("delete table inet segd_keeper", "flush chain inet segd_keeper conntrack"), 1):
+            with segd.deaf():
+                lab.exec("gw", "nft", *command.split())
+            assert wait_for(lambda: len(segd.alerts("restored")) == times, SOON), command
+            said = segd.alerts("tampered")
+            assert len(said) == times and "found changed" in said[-1], (command, said)
+            assert "ct state invalid" in lab.ruleset(what="table inet segd_keeper"), command
+            assert segd.segctl("verify", ok=None)["equal"]
+            lab.exec("gw", "nft", "delete", "table", "ip", "other")
 
 
 def test_whoever_does_it_is_named():

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The short way for what was admitted a moment ago: it leads nowhere that the long way does not."""
 import re
-import signal
 import socket
 import struct
 
@@ -72,16 +71,14 @@ def test_a_foreign_hand_teaches_nothing():
 
 
 def test_what_was_not_heard_teaches_nothing():
-    """Among so many changes of another table that the monitor loses some: what is remembered is in no image."""
+    """What is remembered is in no image of the table."""
     with plain_town() as (lab, segd):
         assert closed_and_open(lab) == [True, False]
         name, known = remembered(lab)
-        elements = ", ".join(f"77.{i >> 16}.{i >> 8 & 255}.{i & 255}" for i in range(200000))
-        segd.process.send_signal(signal.SIGSTOP)
-        lab.nft("gw", f"table ip other {{ set s {{ type ipv4_addr; elements = {{ {elements} }}\n }}\n }}\n")
-        lab.exec("gw", "nft", "add", "element", "inet", "segd", name,
-                 "{ 10.1.0.20 . 192.0.2.20 . tcp . 443 timeout 1h : %d }" % known[("10.1.0.20", "10.2.0.20", "tcp", "443")])
-        segd.process.send_signal(signal.SIGCONT)
+        number = known[("10.1.0.20", "10.2.0.20", "tcp", "443")]
+        with segd.deaf():
+            lab.exec("gw", "nft", "add", "element", "inet", "segd", name,
+                     "{ 10.1.0.20 . 192.0.2.20 . tcp . 443 timeout 1h : %d }" % number)
         assert wait_for(lambda: ("10.1.0.20", "192.0.2.20", "tcp", "443") not in remembered(lab)[1], SOON)
         assert closed_and_open(lab) == [True, False]
 

@@ -52,6 +52,7 @@ struct fake_kernel {
 	int refuse_one;		   /* the next alone */
 	unsigned unreadable;	   /* so many readings of the table are yet to fail */
 	bool touched;		   /* somebody committed since our last commit */
+	bool keeperless;	   /* and took the keeper out */
 	void (*meanwhile)(void);   /* what happens when a commit has begun; NULL */
 	bool mute;		   /* does not tell what leaves */
 	struct seg_flow flow[FAKE_FLOWS];
@@ -258,6 +259,7 @@ static int fake_commit(void *kernel, const struct seg_change *change, const stru
 	if ((change->from != NULL) != (fake->image != NULL) || fake->refuse)
 		return fake->refuse ? -fake->refuse : -ENOENT;
 	fake->commits++;
+	fake->keeperless &= !fake->touched;
 	fake->touched = false;
 	fake->forgets += change->forgets;
 	if (change->switches || change->replace || change->sets || change->bases || !change->from) {
@@ -313,6 +315,18 @@ static int fake_read(void *kernel, struct seg_plan **image)
 		return -EINTR;
 	}
 	*image = fake->image ? fake_copy(fake->image, fake->mono - fake->committed_at) : NULL;
+	return 0;
+}
+
+static int fake_keeper(void *kernel, const struct seg_plan *plan, struct seg_findings *findings)
+{
+	static const struct seg_finding gone = {"missing", "table inet " SEG_KEEPER_TABLE, "not in the kernel"};
+	const struct fake_kernel *fake = kernel;
+	size_t cap = findings->n;
+
+	(void)plan;
+	if (fake->keeperless)
+		SEG_PUSH(findings->arena, findings->finding, findings->n, cap) = gone;
 	return 0;
 }
 
@@ -620,6 +634,7 @@ static const struct seg_kernel_ops fake_ops = {
 	.forget = fake_forget,
 	.untouched = fake_untouched,
 	.read = fake_read,
+	.keeper = fake_keeper,
 	.elements = fake_elements,
 	.count = fake_count_begin,
 	.count_stop = fake_count_stop,

@@ -101,6 +101,28 @@ START_TEST(test_what_packets_taught_is_forgotten_unheard)
 }
 END_TEST
 
+/* The keeper is looked at where notifications were lost, and by verify. */
+START_TEST(test_the_keeper_is_missed)
+{
+	json_t *out;
+
+	begin();
+	w.kernel.touched = w.kernel.keeperless = true;
+	out = call(seg_engine_verify, NULL, NULL);
+	ck_assert(json_is_false(json_object_get(out, "equal")));
+	ck_assert_ptr_nonnull(find(out, "findings", "object", "table inet segd_keeper"));
+	json_decref(out);
+	seg_engine_transaction(w.engine, NULL, w.kernel.now);
+	ck_assert(!w.kernel.keeperless);
+	ck_assert_uint_eq(w.kernel.seals, 0);
+	ck_assert_uint_eq(said("tampered"), 1);
+	ck_assert_uint_eq(said("restored"), 1);
+	out = call(seg_engine_verify, NULL, NULL);
+	ck_assert(json_is_true(json_object_get(out, "equal")));
+	json_decref(out);
+}
+END_TEST
+
 /* Told or found: where notifications were lost, what is wrong is looked for first. */
 START_TEST(test_sealed_where_found_changed)
 {
@@ -567,6 +589,7 @@ int main(void)
 	tcase_add_test(tcase, test_sealed_before_mended);
 	tcase_add_test(tcase, test_what_packets_taught_is_forgotten);
 	tcase_add_test(tcase, test_what_packets_taught_is_forgotten_unheard);
+	tcase_add_test(tcase, test_the_keeper_is_missed);
 	tcase_add_test(tcase, test_sealed_where_found_changed);
 	tcase_add_loop_test(tcase, test_not_sealed_for_others, 0, 2);
 	tcase_add_test(tcase, test_edits_are_mended_in_place);

@@ -140,6 +140,20 @@ static const char *const keeper_edits[] = {
 	"add chain inet segd_keeper other '{ type filter hook forward priority -20; }'",
 };
 
+/* How many; each says of which table. */
+static size_t keeper_findings(void)
+{
+	struct seg_findings findings = {.arena = seg_arena_new()};
+	size_t n;
+
+	ck_assert_int_eq(seg_nft_compare_keeper(nft, &plan->plan, &findings), 0);
+	n = findings.n;
+	for (size_t i = 0; i < n; i++)
+		ck_assert_ptr_nonnull(strstr(findings.finding[i].object, "table inet segd_keeper"));
+	seg_arena_free(findings.arena);
+	return n;
+}
+
 START_TEST(test_lock)
 {
 	static const char locked[] = "nft list table inet segd_keeper | tr -d '\n\t' | grep -q 'chain forward {"
@@ -149,9 +163,12 @@ START_TEST(test_lock)
 	nft->persist = false;
 	must_commit(NULL, &plan->plan);
 	ck_assert(run("%s", locked));
+	ck_assert_uint_eq(keeper_findings(), 0);
 	ck_assert(run("nft %s", keeper_edits[_i]));
+	ck_assert_uint_gt(keeper_findings(), 0);
 	must_commit(&plan->plan, &plan->plan);
 	ck_assert(run("%s", locked));
+	ck_assert_uint_eq(keeper_findings(), 0);
 	/* Where nothing is dropped, here neither. */
 	((struct seg_chain *)seg_plan_chain(&plan->plan, "forward"))->policy_drop = false;
 	ck_assert(run("nft add table ip other"));
