@@ -379,6 +379,27 @@ int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, const s
 	return ret;
 }
 
+int seg_nft_wait(struct seg_nft *nft)
+{
+	uint8_t end_buffer[sizeof(struct nlmsghdr) + sizeof(struct nfgenmsg)];
+	struct nlmsghdr *end = write_end(end_buffer);
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct seg_nft_batch batch;
+	struct iovec part[2];
+	struct msghdr message = {
+		.msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = part, .msg_iovlen = 2};
+	ssize_t sent;
+
+	seg_nft_batch_init(&batch, ++nft->seq, 0);
+	part[0] = (struct iovec){batch.data, batch.len};
+	part[1] = (struct iovec){end, end->nlmsg_len};
+	do {
+		sent = sendmsg(mnl_socket_get_fd(nft->socket), &message, 0);
+	} while (sent < 0 && errno == EINTR);
+	seg_nft_batch_fini(&batch);
+	return sent < 0 ? -errno : 0;
+}
+
 int seg_nft_batch_commit(struct seg_nft *nft, struct seg_nft_batch *batch, struct seg_diags *diags)
 {
 	const struct seg_nft_span all[2] = {{1, batch->origins}, {0, 0}};

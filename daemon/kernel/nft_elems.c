@@ -73,15 +73,22 @@ static uint64_t read_u64(const struct nlattr *attr)
 	return seg_attr_len(attr) == sizeof(uint64_t) ? be64toh(mnl_attr_get_u64(attr)) : 0;
 }
 
-static void read_counter(const struct nlattr *expr, struct seg_elem *elem)
+/* Any other expression (a limit, a quota) may end the rule that found the element, as if it were not there: such an
+ * element differs from all of ours, whatever its comment says, which comes behind. */
+static void read_counter(const struct nlattr *expr, const struct seg_set *set, struct seg_elem *elem)
 {
 	const struct nlattr *attr, *data;
 	bool counter = false;
 
-	seg_attr_each_nested(attr, expr) {
+	seg_attr_each_nested(attr, expr)
 		if (seg_attr_type(attr) == NFTA_EXPR_NAME)
 			counter = strcmp(mnl_attr_get_str(attr), "counter") == 0;
-		if (seg_attr_type(attr) != NFTA_EXPR_DATA || !counter)
+	if (!counter || !set->counter) {
+		elem->comment = "an expression of nobody";
+		return;
+	}
+	seg_attr_each_nested(attr, expr) {
+		if (seg_attr_type(attr) != NFTA_EXPR_DATA)
 			continue;
 		seg_attr_each_nested(data, attr) {
 			if (seg_attr_type(data) == NFTA_COUNTER_PACKETS)
@@ -123,11 +130,11 @@ static void read_attr(struct elem_reader *r, const struct nlattr *attr, struct r
 				seg_nft_decode_comment(seg_attr_data(attr), seg_attr_len(attr), r->arena);
 		break;
 	case NFTA_SET_ELEM_EXPR:
-		read_counter(attr, &raw->elem);
+		read_counter(attr, r->set, &raw->elem);
 		break;
 	case NFTA_SET_ELEM_EXPRESSIONS:
 		seg_attr_each_nested(expr, attr)
-			read_counter(expr, &raw->elem);
+			read_counter(expr, r->set, &raw->elem);
 		break;
 	default:
 		break;

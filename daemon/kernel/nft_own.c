@@ -169,6 +169,7 @@ void seg_nft_claimed(struct seg_nft *nft, const struct seg_nft_claim *claim)
 /* The kernel makes no base chain in the same transaction that changes its table, and somebody may have deleted one. */
 int seg_nft_take_up(struct seg_nft *nft, struct seg_nft_claim *claim, struct seg_diags *diags)
 {
+	const uint32_t known_at = nft->known_at;
 	struct seg_nft_batch batch;
 	int ret;
 
@@ -177,6 +178,9 @@ int seg_nft_take_up(struct seg_nft *nft, struct seg_nft_claim *claim, struct seg
 	nft->seq += (uint32_t)batch.origins;
 	ret = seg_nft_batch_commit(nft, &batch, diags);
 	seg_nft_batch_fini(&batch);
+	/* Whoever woke it meanwhile left nothing to do, which is no transaction: it is looked at once more. */
+	if (claim->dormant)
+		nft->known_at = known_at;
 	if (ret == 0) {
 		seg_nft_claimed(nft, claim);
 		claim->needed = false;

@@ -123,42 +123,90 @@ static void read_set_flags(struct seg_set *set, uint32_t flags)
 	set->dynamic = flags & NFT_SET_EVAL;
 }
 
-static void read_set_size(struct seg_set *set, const struct nlattr *nest)
+/* What the kernel goes by: the types are nft's alone. */
+struct shape {
+	uint32_t flags, type, key_len;
+	uint32_t len[SEG_KEY_FIELDS + 1]; /* of the fields of a concatenation of intervals */
+	unsigned lens;
+};
+
+static void read_concat(struct shape *shape, const struct nlattr *nest)
+{
+	const struct nlattr *field, *attr;
+
+	seg_attr_each_nested(field, nest)
+		seg_attr_each_nested(attr, field)
+			if (seg_attr_type(attr) == NFTA_SET_FIELD_LEN && shape->lens <= SEG_KEY_FIELDS)
+				shape->len[shape->lens++] = get_be32(attr);
+}
+
+static void read_set_desc(struct seg_set *set, struct shape *shape, const struct nlattr *nest)
 {
 	const struct nlattr *attr;
 
-	seg_attr_each_nested(attr, nest)
+	seg_attr_each_nested(attr, nest) {
 		if (seg_attr_type(attr) == NFTA_SET_DESC_SIZE)
 			set->size = get_be32(attr);
+		else if (seg_attr_type(attr) == NFTA_SET_DESC_CONCAT)
+			read_concat(shape, attr);
+	}
+}
+
+/* Of all elements that come: ours count, and any other may end the rule that finds one. */
+static void read_set_expr(struct seg_set *set, struct shape *shape, const struct nlattr *expr)
+{
+	const struct nlattr *attr;
+
+	set->counter = true;
+	seg_attr_each_nested(attr, expr)
+		if (seg_attr_type(attr) == NFTA_EXPR_NAME && strcmp(mnl_attr_get_str(attr), "counter"))
+			shape->type = FOREIGN_TYPE;
+}
+
+static bool is_ours(const struct seg_set *set, const struct shape *shape)
+{
+	const bool concat = set->interval && set->fields > 1;
+
+	if (shape->key_len != seg_nft_key_len(set) || shape->lens != (concat ? set->fields : 0))
+		return false;
+	for (unsigned i = 0; i < shape->lens; i++)
+		if (shape->len[i] != seg_field_len(set->field[i]))
+			return false;
+	return true;
 }
 
 static void read_set_attr(struct image *image, struct seg_set *set, const struct nlattr *attr,
-			  uint32_t *flags, uint32_t *type)
+			  struct shape *shape)
 {
 	switch (seg_attr_type(attr)) {
 	case NFTA_SET_NAME:
 		set->name = seg_arena_strdup(image->arena, mnl_attr_get_str(attr));
 		break;
 	case NFTA_SET_FLAGS:
-		*flags = get_be32(attr);
+		shape->flags = get_be32(attr);
 		break;
 	case NFTA_SET_KEY_TYPE:
-		*type = get_be32(attr);
+		shape->type = get_be32(attr);
+		break;
+	case NFTA_SET_KEY_LEN:
+		shape->key_len = get_be32(attr);
 		break;
 	case NFTA_SET_DATA_TYPE:
 		set->data = get_be32(attr) == NFT_DATA_VERDICT ? SEG_DATA_VERDICT : SEG_DATA_MARK;
 		if (set->data == SEG_DATA_MARK && get_be32(attr) != seg_nft_type_of(SEG_F_MARK))
-			*type = FOREIGN_TYPE;
+			shape->type = FOREIGN_TYPE;
 		break;
 	case NFTA_SET_DESC:
-		read_set_size(set, attr);
+		read_set_desc(set, shape, attr);
 		break;
 	case NFTA_SET_TIMEOUT:
 		set->timeout_ms = be64toh(mnl_attr_get_u64(attr));
 		break;
 	case NFTA_SET_EXPR:
-	case NFTA_SET_EXPRESSIONS:
-		set->counter = true;
+		read_set_expr(set, shape, attr);
+		break;
+	case NFTA_SET_EXPRESSIONS: /* more than one */
+		shape->type = FOREIGN_TYPE;
 		break;
 	default:
 		break;
@@ -170,18 +218,18 @@ static void take_set(void *context, const struct nlmsghdr *nlh)
 	struct image *image = context;
 	struct seg_set *set;
 	const struct nlattr *attr;
-	uint32_t flags = 0, type = 0;
+	struct shape shape = {0};
 
 	if (!of_table(image, nlh, NFTA_SET_TABLE))
 		return;
 	set = SEG_NEW(image->arena, struct seg_set);
 	seg_attr_each(attr, nlh, sizeof(struct nfgenmsg))
-		read_set_attr(image, set, attr, &flags, &type);
+		read_set_attr(image, set, attr, &shape);
 	/* An anonymous set is part of its rule, which is none of ours then. */
-	if (!set->name || (flags & NFT_SET_ANONYMOUS))
+	if (!set->name || (shape.flags & NFT_SET_ANONYMOUS))
 		return;
-	read_set_flags(set, flags);
-	if (!read_fields(set, type))
+	read_set_flags(set, shape.flags);
+	if (!read_fields(set, shape.type) || !is_ours(set, &shape))
 		set->fields = 0;
 	SEG_PUSH(image->arena, image->set, image->sets, image->sets_cap) = set;
 	seg_map_add(&image->names.sets, image->arena, set->name, set, NULL);
@@ -384,7 +432,7 @@ static int read_image(struct seg_nft *nft, const char *table, struct seg_plan **
 	return ret;
 }
 
-/* at: which generation of the kernel's it is of. */
+/* at: which generation of the kernel's it is of: one that all is of, and that whoever committed it has ended. */
 static int read_table(struct seg_nft *nft, const char *name, struct seg_plan **image, uint32_t *at)
 {
 	struct seg_nft_table table;
@@ -392,12 +440,21 @@ static int read_table(struct seg_nft *nft, const char *name, struct seg_plan **i
 
 	*image = NULL;
 	for (unsigned i = 0; i < SEG_NFT_RETRIES && ret == -EINTR; i++) {
+		uint32_t behind;
+
 		ret = seg_nft_read_generation(nft, at);
+		if (ret == 0)
+			ret = seg_nft_wait(nft);
 		if (ret == 0)
 			ret = seg_nft_read_table(nft, name, &table);
 		if (ret < 0 || !table.exists)
 			return ret;
-		ret = read_image(nft, name, image, at);
+		ret = read_image(nft, name, image, &behind);
+		if (ret == 0 && behind != *at) {
+			seg_plan_free(*image);
+			*image = NULL;
+			ret = -EINTR;
+		}
 	}
 	if (ret == 0)
 		(*image)->dormant = table.flags & NFT_TABLE_F_DORMANT;

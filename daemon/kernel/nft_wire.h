@@ -144,6 +144,9 @@ struct seg_nft_span {
  * (-ERESTART otherwise). Returns the first errno; refusals go to diags (NULL: nowhere), but not -ERESTART. */
 int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, const struct seg_nft_span span[2],
 		       uint32_t kernel_generation, bool commit, struct seg_diags *diags);
+/* Until whoever is committing is done: the kernel counts its generation on before the elements of intervals, a policy
+ * or a dormant table show what is new. An empty batch waits for the lock, and is no transaction. */
+int seg_nft_wait(struct seg_nft *nft);
 #define SEG_NFT_RETRIES 5
 /* Commits the whole batch at whatever generation the kernel is. */
 int seg_nft_batch_commit(struct seg_nft *nft, struct seg_nft_batch *batch, struct seg_diags *diags);

@@ -515,6 +515,22 @@ START_TEST(test_foreign_commits)
 }
 END_TEST
 
+/* Woken by somebody between the question and the answer: nothing is left to do, and no transaction is counted. */
+START_TEST(test_take_up_what_is_awake)
+{
+	struct seg_nft_claim claim = {
+		.needed = true, .dormant = true, .flags = nft->persist ? NFT_TABLE_F_KEPT : 0};
+
+	read_again();
+	must_commit(NULL, &plan->plan);
+	read_again();
+	ck_assert(run("nft add table ip other"));
+	ck_assert(seg_nft_disturbed(nft));
+	ck_assert_int_eq(seg_nft_take_up(nft, &claim, &diags), 0);
+	ck_assert(seg_nft_disturbed(nft));
+}
+END_TEST
+
 /* Somebody's commit between what we read and what we commit is noticed, whether ours is taken or refused; our
  * own commits are nobody's. */
 START_TEST(test_disturbed)
@@ -1016,6 +1032,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_many_leave, 0, 2);
 	tcase_add_test(tcase, test_leave_by_a_small_door);
 	tcase_add_test(tcase, test_foreign_commits);
+	tcase_add_test(tcase, test_take_up_what_is_awake);
 	tcase_add_test(tcase, test_disturbed);
 	tcase_add_test(tcase, test_not_disturbed_by_claims);
 	tcase_add_test(tcase, test_refused_element);
