@@ -146,8 +146,7 @@ static int is_keeper_changed(struct seg_engine *engine)
 	return r;
 }
 
-/* What somebody may have put among what packets teach is in no image. It goes before the rest is read: a commit
- * behind it would have to be looked behind in its turn. */
+/* What somebody may have put among what packets teach is in no image. Who does so from now on is heard. */
 static bool forgets(struct seg_engine *engine)
 {
 	return seg_hands_guarded(engine) || !engine->ops->forget(engine->kernel, engine->plan);
@@ -159,25 +158,24 @@ static bool forgets(struct seg_engine *engine)
 static void look_for_changes(struct seg_engine *engine, time_t now)
 {
 	struct seg_plan *image = NULL;
-	bool forgotten, known = false, changed = false;
-	int keeper = 0;
+	bool changed = false;
+	int r;
 
 	if (engine->next_repair > now || engine->next_look > now)
 		return;
-	forgotten = forgets(engine);
-	if (!engine->ops->read(engine->kernel, &image)) {
+	r = engine->ops->read(engine->kernel, &image);
+	if (!r) {
 		changed = is_changed(engine->plan, image, now);
-		keeper = changed ? 0 : is_keeper_changed(engine);
-		known = changed || (forgotten && keeper >= 0);
+		r = changed ? 1 : is_keeper_changed(engine);
 	}
-	engine->next_look = known ? 0 : now + 1;
+	seg_plan_free(image);
 	if (changed)
 		seal_first(engine);
-	if (changed || keeper > 0) {
+	if (r > 0) {
 		say_tampered(engine, NULL, "found changed", now);
 		repair(engine, now);
 	}
-	seg_plan_free(image);
+	engine->next_look = r > 0 || (!r && forgets(engine)) ? 0 : now + 1;
 }
 
 void seg_hands_tick(struct seg_engine *engine, time_t now)

@@ -74,7 +74,8 @@ static uint64_t read_u64(const struct nlattr *attr)
 }
 
 /* Any other expression (a limit, a quota) may end the rule that found the element, as if it were not there: such an
- * element differs from all of ours, whatever its comment says, which comes behind. */
+ * element differs from all of ours, whatever its comment says, which comes behind. What packets put into a set counts by
+ * their rule's word. */
 static void read_counter(const struct nlattr *expr, const struct seg_set *set, struct seg_elem *elem)
 {
 	const struct nlattr *attr, *data;
@@ -83,7 +84,7 @@ static void read_counter(const struct nlattr *expr, const struct seg_set *set, s
 	seg_attr_each_nested(attr, expr)
 		if (seg_attr_type(attr) == NFTA_EXPR_NAME)
 			counter = strcmp(mnl_attr_get_str(attr), "counter") == 0;
-	if (!counter || !set->counter) {
+	if (!counter || (!set->counter && !set->dynamic)) {
 		elem->comment = "an expression of nobody";
 		return;
 	}

@@ -68,6 +68,18 @@ def test_a_hand_behind_a_start_is_answered():
             assert len(said) == times, f"after nft {command}: {said}"
 
 
+def test_what_is_done_unheard_is_told():
+    """Also what forgetting packets' memory would have mended by the way."""
+    with plain_town() as (lab, segd):
+        for times, chain in enumerate(("input", "forward"), 1):
+            with segd.deaf():
+                lab.exec("gw", "nft", "add", "chain", "inet", "segd", chain, "{ policy accept; }")
+            assert restored(segd, times), chain
+            assert len(segd.alerts("tampered")) == times, chain
+            assert segd.segctl("verify", ok=None)["equal"], chain
+            lab.exec("gw", "nft", "delete", "table", "ip", "other")
+
+
 CHANGED = {"flush ruleset": "table inet segd removed", "delete table inet segd": "table inet segd removed",
            "flush table inet segd": "chain forward changed", "flush chain inet segd forward": "chain forward changed",
            "add table inet segd { flags dormant; }": "table inet segd changed",
