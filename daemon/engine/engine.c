@@ -468,6 +468,14 @@ static void tick_pressure(struct seg_engine *engine, time_t now)
 	}
 }
 
+/* What ends by itself takes its counter with it: all are read once more right before. */
+static time_t next_usage(const struct seg_engine *engine, time_t now)
+{
+	const time_t next = now + SEG_USAGE_EVERY, last = engine->next_window - 1;
+
+	return last > now && last < next ? last : next;
+}
+
 static void tick_counters(struct seg_engine *engine, time_t now)
 {
 	if (is_due(&engine->next_usage, now)) {
@@ -475,7 +483,7 @@ static void tick_counters(struct seg_engine *engine, time_t now)
 		seg_readings_refresh(engine);
 		tick_pressure(engine, now);
 		seg_engine_look_for_bypass(engine, now);
-		engine->next_usage = now + SEG_USAGE_EVERY;
+		engine->next_usage = next_usage(engine, now);
 	}
 	if (is_due(&engine->next_save, now)) {
 		seg_usage_save(engine);

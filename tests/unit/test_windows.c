@@ -19,6 +19,20 @@ START_TEST(test_window_closes_and_opens)
 }
 END_TEST
 
+/* The kernel's elements end by themselves, and their counters with them. */
+START_TEST(test_counters_are_read_before_the_end)
+{
+	unsigned readings;
+
+	begin();
+	pass(7 * HOUR - 5);
+	pass(3);
+	readings = w.kernel.readings;
+	pass(1); /* 16:59:59 */
+	ck_assert_uint_eq(w.kernel.readings, readings + 1);
+}
+END_TEST
+
 START_TEST(test_clock_set_back)
 {
 	const struct seg_set *set;
@@ -58,6 +72,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_window_closes_and_opens);
+	tcase_add_test(tcase, test_counters_are_read_before_the_end);
 	tcase_add_test(tcase, test_clock_set_back);
 	tcase_add_test(tcase, test_clock_set_forward);
 	suite_add_tcase(suite, tcase);
