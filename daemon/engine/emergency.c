@@ -528,6 +528,22 @@ static void say_stage(struct seg_engine *engine, const struct seg_request *reque
 	seg_say_send(engine, &alert);
 }
 
+/* stage NULL: none. One that is in force already began when it began, whoever says it once more. */
+static struct seg_staged staged_next(const struct seg_staged *before, const struct seg_request *request,
+				     const char *stage, const char *reason)
+{
+	const bool again = stage && !strcmp(before->id, stage);
+	struct seg_staged next = {.id = ""};
+
+	if (!stage)
+		return next;
+	next.since = again ? before->since : request->now;
+	next.uid = again ? before->uid : request->uid;
+	snprintf(next.id, sizeof(next.id), "%s", stage);
+	snprintf(next.reason, sizeof(next.reason), "%s", reason ? reason : again ? before->reason : "");
+	return next;
+}
+
 int seg_engine_stage(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	const char *stage = json_string_value(json_object_get(request->params, "stage"));
@@ -544,13 +560,7 @@ int seg_engine_stage(struct seg_engine *engine, const struct seg_request *reques
 	if (r)
 		return r;
 	session = seg_emergency_session_to_spare(engine, request);
-	engine->state.stage =
-		(struct seg_staged){.since = stage ? request->now : 0, .uid = stage ? request->uid : 0};
-	if (stage) {
-		snprintf(engine->state.stage.id, sizeof(engine->state.stage.id), "%s", stage);
-		snprintf(engine->state.stage.reason, sizeof(engine->state.stage.reason), "%s",
-			 reason ? reason : "");
-	}
+	engine->state.stage = staged_next(&before, request, stage, reason);
 	cuts = seg_emergency_cuts_session(engine, engine->running, session, request->now);
 	r = cuts ? -EPERM : put_in_force(engine, "stage", request->now, &revoked, &unsaved);
 	if (r) {

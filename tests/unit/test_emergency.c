@@ -2,6 +2,7 @@
 
 /* Isolation, stages, disarming, and what of them is kept. */
 
+#include "engine/state.h"
 #include "engine_life.h"
 
 START_TEST(test_disarm)
@@ -186,6 +187,25 @@ START_TEST(test_stage_of_permits)
 END_TEST
 
 /* A stage as an isolation: not by the permit, not by the zone, unless that is said. */
+/* Said once more, it has not begun once more. */
+START_TEST(test_stage_in_force_already)
+{
+	const time_t since = w.kernel.now;
+
+	begin();
+	write_policy(web, dns, one_stage);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	switch_to("alone");
+	pass(HOUR);
+	json_decref(call(seg_engine_stage, json_pack("{s:s}", "stage", "alone"), NULL));
+	ck_assert_int_eq(w.engine->state.stage.since, since);
+	ck_assert_str_eq(w.engine->state.stage.reason, "drill");
+	json_decref(call(seg_engine_stage, json_pack("{s:s, s:s}", "stage", "alone", "reason", "fire"), NULL));
+	ck_assert_int_eq(w.engine->state.stage.since, since);
+	ck_assert_str_eq(w.engine->state.stage.reason, "fire");
+}
+END_TEST
+
 START_TEST(test_stage_spares_the_own_session)
 {
 	static const char ssh[] =
@@ -374,6 +394,7 @@ int main(void)
 	tcase_add_test(tcase, test_isolation_spares_the_own_session);
 	tcase_add_test(tcase, test_stage_of_permits);
 	tcase_add_test(tcase, test_stage_of_a_zone);
+	tcase_add_test(tcase, test_stage_in_force_already);
 	tcase_add_test(tcase, test_stage_spares_the_own_session);
 	tcase_add_test(tcase, test_isolation_outlives_the_name);
 	tcase_add_test(tcase, test_isolation_over_while_dead);
