@@ -548,18 +548,23 @@ static void list_record(void *context, const struct seg_record *record)
 	json_array_append_new(listing->list, seg_json_record(listing->engine, record));
 }
 
+int seg_answer_history_unreadable(struct seg_engine *engine, int r, json_t **out)
+{
+	char *problem = seg_store_take_problem(engine->store);
+
+	seg_answer_error(out, r, "store", "the history cannot be read: %s", problem ? problem : strerror(-r));
+	free(problem);
+	return r;
+}
+
 int seg_engine_history(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	struct history_listing listing = {engine, json_array()};
 	int r = seg_store_each_record(engine->store, list_record, &listing);
 
 	if (r) {
-		char *problem = seg_store_take_problem(engine->store);
-
 		json_decref(listing.list);
-		seg_answer_error(out, r, "store", "the history cannot be read: %s", problem ? problem : strerror(-r));
-		free(problem);
-		return r;
+		return seg_answer_history_unreadable(engine, r, out);
 	}
 	*out = json_pack("{s:o, s:o}", "history", listing.list, "actions",
 			 seg_evidence_actions(engine, request->now));

@@ -568,15 +568,18 @@ static void find_earlier(void *context, const struct seg_record *entry)
 		search->found = entry->version;
 }
 
-/* What was confirmed before. */
-static unsigned version_before(struct seg_engine *engine)
+/* What was confirmed before; 0: none. -errno where the history, which knows, cannot be read. */
+static int version_before(struct seg_engine *engine, json_int_t *version)
 {
 	struct earlier_version search = {.current = engine->state.current};
+	int r;
 
+	*version = engine->state.confirmed;
 	if (engine->state.confirm_until || lacks_version(engine))
-		return engine->state.confirmed;
-	seg_store_each_record(engine->store, find_earlier, &search);
-	return search.found;
+		return 0;
+	r = seg_store_each_record(engine->store, find_earlier, &search);
+	*version = search.found;
+	return r;
 }
 
 static bool is_stored(struct seg_engine *engine, json_int_t version)
@@ -614,13 +617,17 @@ static const char *would_cut(struct seg_engine *engine, unsigned version, const 
 int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	const json_t *asked = json_object_get(request->params, "version");
-	json_int_t wanted = json_is_integer(asked) ? json_integer_value(asked) : version_before(engine);
+	json_int_t wanted = json_integer_value(asked);
 	const char *comment = json_string_value(json_object_get(request->params, "comment"));
 	struct seg_gone_back gone = {0};
-	unsigned version = (unsigned)wanted;
 	const char *session;
+	unsigned version;
 	int r;
 
+	r = json_is_integer(asked) ? 0 : version_before(engine, &wanted);
+	if (r)
+		return seg_answer_history_unreadable(engine, r, out);
+	version = (unsigned)wanted;
 	if (!json_is_integer(asked) && !wanted && !engine->state.confirm_until)
 		return seg_answer_error(out, -ENOENT, "not-found",
 					"there is no earlier version to go back to");

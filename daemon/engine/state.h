@@ -430,6 +430,8 @@ json_t *seg_json_flow(struct seg_engine *engine, const struct seg_flow *flow, co
 int seg_answer_error(json_t **out, int result, const char *code, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 int seg_answer_no_policy(struct seg_engine *engine, json_t **out);
+/* r of seg_store_each_record(), which is returned. */
+int seg_answer_history_unreadable(struct seg_engine *engine, int r, json_t **out);
 /* "refused" with the diagnostics as text and as of `check`. */
 int seg_answer_refused(json_t **out, const struct seg_diags *diags);
 json_t *seg_answer_revoked(const struct seg_revoked *revoked);

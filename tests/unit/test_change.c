@@ -142,6 +142,21 @@ START_TEST(test_not_confirmed_before_the_restart)
 END_TEST
 
 /* Of a version that came back and was left again, the first time stays what it was. */
+/* That nobody knows of an earlier version is not that there is none. */
+START_TEST(test_rollback_without_a_history)
+{
+	const char *code;
+
+	begin();
+	write_policy("", "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	rewrite_audit("DROP TABLE history;");
+	ck_assert_ptr_null(call(seg_engine_rollback, NULL, &code));
+	ck_assert_str_eq(code, "store");
+	json_decref(call(seg_engine_rollback, json_pack("{s:i}", "version", 1), NULL));
+}
+END_TEST
+
 START_TEST(test_history_of_rollbacks)
 {
 	static const struct {
@@ -380,6 +395,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_confirmed_too_late, 0, 2);
 	tcase_add_loop_test(tcase, test_file_of_what_was_rolled_back, 0, 2);
 	tcase_add_loop_test(tcase, test_not_confirmed_before_the_restart, 0, 2);
+	tcase_add_test(tcase, test_rollback_without_a_history);
 	tcase_add_test(tcase, test_history_of_rollbacks);
 	tcase_add_test(tcase, test_rolled_back_by_hand);
 	tcase_add_test(tcase, test_nothing_to_go_back_to);
