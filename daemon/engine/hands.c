@@ -134,6 +134,20 @@ static bool is_changed(const struct seg_plan *plan, struct seg_plan *image, time
 	return changed;
 }
 
+/* Where nobody can have touched it, it need not be read. 0, 1, or -errno. */
+static int is_table_changed(struct seg_engine *engine, time_t now)
+{
+	struct seg_plan *image = NULL;
+	int r = 0;
+
+	if (!engine->ops->untouched(engine->kernel)) {
+		r = engine->ops->read(engine->kernel, &image);
+		r = r ? r : is_changed(engine->plan, image, now);
+	}
+	seg_plan_free(image);
+	return r;
+}
+
 /* The keeper alone opens nothing, and nothing needs to close first. 0, 1: it is changed, or -errno. */
 static int is_keeper_changed(struct seg_engine *engine)
 {
@@ -157,20 +171,15 @@ static bool forgets(struct seg_engine *engine)
  * not be begun by that at once. */
 static void look_for_changes(struct seg_engine *engine, time_t now)
 {
-	struct seg_plan *image = NULL;
-	bool changed = false;
 	int r;
 
 	if (engine->next_repair > now || engine->next_look > now)
 		return;
-	r = engine->ops->read(engine->kernel, &image);
-	if (!r) {
-		changed = is_changed(engine->plan, image, now);
-		r = changed ? 1 : is_keeper_changed(engine);
-	}
-	seg_plan_free(image);
-	if (changed)
+	r = is_table_changed(engine, now);
+	if (r > 0)
 		seal_first(engine);
+	else if (!r)
+		r = is_keeper_changed(engine);
 	if (r > 0) {
 		say_tampered(engine, NULL, "found changed", now);
 		repair(engine, now);

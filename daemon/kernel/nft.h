@@ -58,8 +58,8 @@ int seg_nft_seal(struct seg_nft *nft, const struct seg_plan *plan);
  * Fails where the table is not as in plan. */
 int seg_nft_forget(struct seg_nft *nft, const struct seg_plan *plan);
 
-/* True where nobody has committed anything to nf_tables since our last commit: what it made is what stands,
- * but for elements whose timeout is over. */
+/* True where nobody can have touched our table since our last commit, by owning it or because nobody has committed
+ * anything to nf_tables: what it made is what stands, but for elements whose timeout is over. */
 bool seg_nft_untouched(struct seg_nft *nft);
 /* Behind a commit, also one that failed: true where somebody else has committed since the table was read that it began
  * from, or since the commit before. The monitor may have missed it, and ours knew nothing of it. */

@@ -277,15 +277,18 @@ static void encode(struct commit *c)
 	c->nft->seq += (uint32_t)c->end;
 }
 
-/* Somebody else's commit in between is no reason to give up: ours does not depend on theirs. */
+/* Somebody else's commit in between is no reason to give up: ours does not depend on theirs. In what we own it has
+ * changed nothing, and need not be noticed. */
 static int send_spans(struct commit *c, const struct seg_nft_span span[2], bool commit)
 {
+	const bool owned = c->nft->ownership == SEG_OWNED_PERSIST && !c->claim.needed;
 	int ret = 0;
 
 	if (span[0].first == span[0].end && span[1].first == span[1].end)
 		return 0;
 	for (unsigned i = 0; i < SEG_NFT_RETRIES; i++) {
-		ret = seg_nft_batch_send(c->nft, &c->batch, span, c->kernel_generation, commit, c->diags);
+		ret = seg_nft_batch_send(c->nft, &c->batch, span, owned ? 0 : c->kernel_generation, commit,
+					 c->diags);
 		if (ret != -ERESTART)
 			break;
 		ret = seg_nft_read_generation(c->nft, &c->kernel_generation);
@@ -403,6 +406,14 @@ static int run(struct commit *c)
 	return 0;
 }
 
+/* Nobody has committed anything since, to any table. */
+static bool is_as_left(struct seg_nft *nft)
+{
+	uint32_t generation;
+
+	return nft->left_at && seg_nft_read_generation(nft, &generation) == 0 && generation == nft->left_at;
+}
+
 int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const struct seg_nft_left *left,
 		   struct seg_diags *diags)
 {
@@ -422,7 +433,7 @@ int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const s
 	if (ret == 0)
 		ret = claim(&c);
 	if (ret == 0)
-		ret = seg_nft_untouched(nft) ? 0 : seg_nft_keep(nft, change->to, diags);
+		ret = is_as_left(nft) ? 0 : seg_nft_keep(nft, change->to, diags);
 	if (ret < 0)
 		goto out;
 	if (c.change.empty && !c.claim.needed)
@@ -460,9 +471,8 @@ bool seg_nft_disturbed(struct seg_nft *nft)
 	       generation != nft->known_at;
 }
 
+/* From what we own the kernel keeps all others off, whatever they commit elsewhere. */
 bool seg_nft_untouched(struct seg_nft *nft)
 {
-	uint32_t generation;
-
-	return nft->left_at && seg_nft_read_generation(nft, &generation) == 0 && generation == nft->left_at;
+	return nft->left_at && (nft->ownership == SEG_OWNED_PERSIST || is_as_left(nft));
 }

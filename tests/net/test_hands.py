@@ -6,9 +6,11 @@ SEG_SOAK makes it longer (make check-soak), SEG_SEED repeats a run.
 import os
 import random
 import socket
+import threading
 import time
 
 from blast import Blast
+from forge import CREATE, DELSETELEM, IP, NEWSETELEM, Hand, element, elements
 from lab import SOON, wait_for
 from town import Town, policy
 
@@ -110,6 +112,32 @@ def test_what_is_done_unheard_is_found():
             assert "ct state invalid" in lab.ruleset(what="table inet segd_keeper"), command
             assert segd.segctl("verify", ok=None)["equal"]
             lab.exec("gw", "nft", "delete", "table", "ip", "other")
+
+
+def test_beside_who_commits_without_rest():
+    """To another table: what is owned need not be read between two of such commits."""
+    with Town(hosts=("a", "b", "out")) as (lab, segd):
+        if not segd.segctl("status")["table"]["owner"]:
+            return
+        lab.nft("gw", "table ip other { set s { type ipv4_addr; }\n }\n")
+        hand, over = Hand(lab, "gw"), threading.Event()
+
+        def restless():
+            while not over.is_set():
+                for kind in (NEWSETELEM, DELSETELEM):
+                    hand.commit((kind, CREATE, elements("other", "s", element(bytes([77, 0, 0, 1]))), IP))
+
+        other = threading.Thread(target=restless)
+        other.start()
+        try:
+            segd.segctl("isolate", "10.1.0.20", "--reason", "test")
+            assert not lab.probe("a", "10.2.0.20", "tcp/443", expect=False)
+            segd.segctl("release", "10.1.0.20")
+            assert lab.probe("a", "10.2.0.20", "tcp/443")
+        finally:
+            over.set()
+            other.join()
+        assert not segd.alerts("tampered")
 
 
 def test_whoever_does_it_is_named():

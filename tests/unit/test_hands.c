@@ -566,6 +566,7 @@ START_TEST(test_look_again)
 {
 	begin();
 	w.kernel.unreadable = 2;
+	w.kernel.touched = true;
 	if (_i)
 		fake_flush_chain(&w.kernel, "forward");
 	seg_engine_transaction(w.engine, NULL, w.kernel.now);

@@ -540,6 +540,7 @@ START_TEST(test_disturbed)
 	sample_elem(refused, sample_find(refused, "lg-ports4"),
 		    SAMPLE_KEY("10.2.1.100", "10.4.0.4", "6", "410"),
 		    SAMPLE_KEY("10.2.1.250", "10.4.0.4", "6", "65535"));
+	nft->persist = false; /* what is owned nobody else can touch */
 	read_again();
 	must_commit(NULL, &plan->plan);
 	ck_assert(seg_nft_untouched(nft) && !seg_nft_disturbed(nft));
@@ -563,6 +564,19 @@ START_TEST(test_disturbed)
 	sample_fini(next);
 	sample_fini(refused);
 	sample_fini(last);
+}
+END_TEST
+
+/* Other tables' owners may commit as they like. */
+START_TEST(test_owned_stays_untouched)
+{
+	must_commit(NULL, &plan->plan);
+	if (seg_nft_ownership(nft) == SEG_UNOWNED)
+		return; /* before Linux 6.9 */
+	ck_assert(run("nft add table ip other; nft delete table inet segd_keeper"));
+	ck_assert(seg_nft_untouched(nft) && seg_nft_disturbed(nft));
+	must_commit(&plan->plan, &plan->plan);
+	ck_assert_msg(run("nft list table inet segd_keeper | grep -q 'ct state invalid'"), "the keeper is nobody's");
 }
 END_TEST
 
@@ -1034,6 +1048,7 @@ int main(void)
 	tcase_add_test(tcase, test_foreign_commits);
 	tcase_add_test(tcase, test_take_up_what_is_awake);
 	tcase_add_test(tcase, test_disturbed);
+	tcase_add_test(tcase, test_owned_stays_untouched);
 	tcase_add_test(tcase, test_not_disturbed_by_claims);
 	tcase_add_test(tcase, test_refused_element);
 	tcase_add_test(tcase, test_refused_rule);
