@@ -117,15 +117,12 @@ static struct seg_plan expected(const struct seg_plan *plan, const struct seg_pl
 	return now;
 }
 
-/* image NULL: there is no table. */
 static bool is_changed(const struct seg_plan *plan, struct seg_plan *image, time_t now)
 {
 	struct seg_findings findings = {.arena = seg_arena_new()};
 	struct seg_plan wanted;
 	bool changed;
 
-	if (!image)
-		return true;
 	image->at = now + READING / 2;
 	wanted = expected(plan, image, findings.arena);
 	seg_nft_compare(&wanted, image, &findings);
@@ -142,7 +139,7 @@ static int is_table_changed(struct seg_engine *engine, time_t now)
 
 	if (!engine->ops->untouched(engine->kernel)) {
 		r = engine->ops->read(engine->kernel, &image);
-		r = r ? r : is_changed(engine->plan, image, now);
+		r = r ? r : !image || is_changed(engine->plan, image, now);
 	}
 	seg_plan_free(image);
 	return r;
