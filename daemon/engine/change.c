@@ -617,21 +617,21 @@ static const char *would_cut(struct seg_engine *engine, unsigned version, const 
 int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	const json_t *asked = json_object_get(request->params, "version");
+	const bool named = json_is_integer(asked);
 	json_int_t wanted = json_integer_value(asked);
 	const char *comment = json_string_value(json_object_get(request->params, "comment"));
 	struct seg_gone_back gone = {0};
 	const char *session;
 	unsigned version;
-	int r;
+	int r = named ? 0 : version_before(engine, &wanted);
 
-	r = json_is_integer(asked) ? 0 : version_before(engine, &wanted);
 	if (r)
 		return seg_answer_history_unreadable(engine, r, out);
 	version = (unsigned)wanted;
-	if (!json_is_integer(asked) && !wanted && !engine->state.confirm_until)
+	if (!named && !wanted && !engine->state.confirm_until)
 		return seg_answer_error(out, -ENOENT, "not-found",
 					"there is no earlier version to go back to");
-	if ((json_is_integer(asked) || wanted) && !is_stored(engine, wanted))
+	if ((named || wanted) && !is_stored(engine, wanted))
 		return seg_answer_error(
 			out, -ENOENT, "not-found",
 			"version %lld is not in the state directory; `segctl history` lists them",

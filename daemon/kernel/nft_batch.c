@@ -342,6 +342,19 @@ static void count_ours(struct seg_nft *nft)
 		nft->known_at = 1;
 }
 
+static int send_parts(const struct seg_nft *nft, struct iovec *part, size_t parts)
+{
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	const struct msghdr message = {
+		.msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = part, .msg_iovlen = parts};
+	ssize_t sent;
+
+	do {
+		sent = sendmsg(mnl_socket_get_fd(nft->socket), &message, 0);
+	} while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : 0;
+}
+
 int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, const struct seg_nft_span span[2],
 		       uint32_t kernel_generation, bool commit, struct seg_diags *diags)
 {
@@ -355,25 +368,15 @@ int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, const s
 		part_of(batch, &span[1]),
 		{end, end->nlmsg_len},
 	};
-	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	struct msghdr message = {.msg_name = &kernel,
-				 .msg_namelen = sizeof(kernel),
-				 .msg_iov = part,
-				 .msg_iovlen = commit ? 4 : 3};
-	ssize_t sent;
 	int ret;
 
 	set_generation(batch, kernel_generation);
 	message_at(batch, last)->nlmsg_flags |= NLM_F_ACK;
 	ret = make_room(nft, part[1].iov_len + part[2].iov_len);
-	if (ret < 0)
-		return ret;
-	do {
-		sent = sendmsg(mnl_socket_get_fd(nft->socket), &message, 0);
-	} while (sent < 0 && errno == EINTR);
-	if (sent < 0)
-		return -errno;
-	ret = read_answers(nft, &sending);
+	if (ret == 0)
+		ret = send_parts(nft, part, commit ? 4 : 3);
+	if (ret == 0)
+		ret = read_answers(nft, &sending);
 	if (ret == 0 && commit)
 		count_ours(nft);
 	return ret;
@@ -383,30 +386,23 @@ int seg_nft_wait(struct seg_nft *nft)
 {
 	uint8_t end_buffer[sizeof(struct nlmsghdr) + sizeof(struct nfgenmsg)];
 	struct nlmsghdr *end = write_end(end_buffer);
-	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 	struct seg_nft_batch batch;
-	struct iovec part[2];
-	struct msghdr message = {
-		.msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = part, .msg_iovlen = 2};
-	ssize_t sent;
+	int ret;
 
 	seg_nft_batch_init(&batch, ++nft->seq, 0);
-	part[0] = (struct iovec){batch.data, batch.len};
-	part[1] = (struct iovec){end, end->nlmsg_len};
-	do {
-		sent = sendmsg(mnl_socket_get_fd(nft->socket), &message, 0);
-	} while (sent < 0 && errno == EINTR);
+	ret = send_parts(nft, (struct iovec[2]){{batch.data, batch.len}, {end, end->nlmsg_len}}, 2);
 	seg_nft_batch_fini(&batch);
-	return sent < 0 ? -errno : 0;
+	return ret;
 }
 
 int seg_nft_batch_commit(struct seg_nft *nft, struct seg_nft_batch *batch, struct seg_diags *diags)
 {
 	const struct seg_nft_span all[2] = {{1, batch->origins}, {0, 0}};
 	uint32_t generation;
-	int ret;
+	int ret = 0;
 
-	for (unsigned i = 0; i < SEG_NFT_RETRIES; i++) {
+	nft->seq += (uint32_t)batch->origins;
+	for (unsigned i = 0; i < SEG_NFT_RETRIES && !seg_nft_batch_empty(batch); i++) {
 		ret = seg_nft_read_generation(nft, &generation);
 		if (ret == 0)
 			ret = seg_nft_batch_send(nft, batch, all, generation, true, diags);

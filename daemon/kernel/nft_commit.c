@@ -352,9 +352,7 @@ static void undo_add(struct commit *c)
 	else
 		encode_delete(&batch, c->new->generation, change->new_chain, change->new_chains,
 			      change->new_set, change->new_sets);
-	c->nft->seq += (uint32_t)batch.origins;
-	if (!seg_nft_batch_empty(&batch) && seg_nft_batch_commit(c->nft, &batch, NULL) == 0 &&
-	    c->claim.needed)
+	if (seg_nft_batch_commit(c->nft, &batch, NULL) == 0 && c->claim.needed)
 		c->nft->ownership = SEG_UNOWNED;
 	seg_nft_batch_fini(&batch);
 }
@@ -406,12 +404,17 @@ static int run(struct commit *c)
 	return 0;
 }
 
+static bool is_at(struct seg_nft *nft, uint32_t generation)
+{
+	uint32_t now;
+
+	return seg_nft_read_generation(nft, &now) == 0 && now == generation;
+}
+
 /* Nobody has committed anything since, to any table. */
 static bool is_as_left(struct seg_nft *nft)
 {
-	uint32_t generation;
-
-	return nft->left_at && seg_nft_read_generation(nft, &generation) == 0 && generation == nft->left_at;
+	return nft->left_at && is_at(nft, nft->left_at);
 }
 
 int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const struct seg_nft_left *left,
@@ -452,23 +455,18 @@ out:
 int seg_nft_forget(struct seg_nft *nft, const struct seg_plan *plan)
 {
 	struct seg_nft_batch batch;
-	int ret = 0;
+	int ret;
 
 	seg_nft_batch_init(&batch, nft->seq + 1, plan->generation);
 	seg_nft_put_forget(&batch, plan);
-	nft->seq += (uint32_t)batch.origins;
-	if (!seg_nft_batch_empty(&batch))
-		ret = seg_nft_batch_commit(nft, &batch, NULL);
+	ret = seg_nft_batch_commit(nft, &batch, NULL);
 	seg_nft_batch_fini(&batch);
 	return ret;
 }
 
 bool seg_nft_disturbed(struct seg_nft *nft)
 {
-	uint32_t generation;
-
-	return nft->incomplete || seg_nft_read_generation(nft, &generation) < 0 ||
-	       generation != nft->known_at;
+	return nft->incomplete || !is_at(nft, nft->known_at);
 }
 
 /* From what we own the kernel keeps all others off, whatever they commit elsewhere. */

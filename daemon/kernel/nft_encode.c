@@ -401,12 +401,12 @@ void seg_nft_put_forget(struct seg_nft_batch *batch, const struct seg_plan *plan
 {
 	const struct seg_chain *base = NULL;
 
-	for (size_t i = 0; i < plan->chains && !base; i++)
-		base = plan->chain[i]->hook != SEG_HOOK_NONE ? plan->chain[i] : NULL;
-	if (base)
-		seg_nft_put_chain(batch, base);
 	for (size_t i = 0; i < plan->sets; i++)
 		if (seg_set_is_taught(plan->set[i]))
 			put_of_set(batch, plan->set[i], NFT_MSG_DELSETELEM, NFTA_SET_ELEM_LIST_TABLE,
 				   NFTA_SET_ELEM_LIST_SET);
+	for (size_t i = 0; i < plan->chains && !base; i++)
+		base = plan->chain[i]->hook != SEG_HOOK_NONE ? plan->chain[i] : NULL;
+	if (base && !seg_nft_batch_empty(batch))
+		seg_nft_put_chain(batch, base);
 }

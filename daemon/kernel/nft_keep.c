@@ -33,10 +33,8 @@ static bool keeps(struct seg_nft *nft, const struct seg_plan *keeper, struct seg
 
 static int commit(struct seg_nft *nft, struct seg_nft_batch *batch, struct seg_diags *diags)
 {
-	int ret;
+	int ret = seg_nft_batch_commit(nft, batch, diags);
 
-	nft->seq += (uint32_t)batch->origins;
-	ret = seg_nft_batch_commit(nft, batch, diags);
 	seg_nft_batch_fini(batch);
 	return ret;
 }
@@ -73,10 +71,7 @@ static int make(struct seg_nft *nft, const struct seg_plan *keeper, struct seg_a
 	for (size_t i = 0; i < keeper->chains; i++)
 		if (keeper->chain[i]->policy_drop)
 			seg_nft_put_chain(&batch, keeper->chain[i]);
-	if (!seg_nft_batch_empty(&batch))
-		return commit(nft, &batch, diags);
-	seg_nft_batch_fini(&batch);
-	return 0;
+	return commit(nft, &batch, diags);
 }
 
 int seg_nft_keep(struct seg_nft *nft, const struct seg_plan *plan, struct seg_diags *diags)

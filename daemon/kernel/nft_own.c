@@ -175,7 +175,6 @@ int seg_nft_take_up(struct seg_nft *nft, struct seg_nft_claim *claim, struct seg
 
 	seg_nft_batch_init(&batch, nft->seq + 1, 0);
 	seg_nft_put_table(&batch, SEG_TABLE, claim->flags);
-	nft->seq += (uint32_t)batch.origins;
 	ret = seg_nft_batch_commit(nft, &batch, diags);
 	seg_nft_batch_fini(&batch);
 	/* Whoever woke it meanwhile left nothing to do, which is no transaction: it is looked at once more. */
@@ -203,8 +202,7 @@ int seg_nft_remove(struct seg_nft *nft)
 		if (ret == 0 && table.exists)
 			seg_nft_put_del_table(&batch, names[i]);
 	}
-	nft->seq += (uint32_t)batch.origins;
-	if (ret == 0 && !seg_nft_batch_empty(&batch))
+	if (ret == 0)
 		ret = seg_nft_batch_commit(nft, &batch, NULL);
 	if (ret == 0) {
 		nft->ownership = SEG_UNOWNED;

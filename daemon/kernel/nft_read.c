@@ -21,7 +21,7 @@ struct image_rule {
 struct image {
 	struct seg_nft *nft;
 	const char *table;
-	uint32_t at; /* the kernel's generation */
+	uint32_t at; /* the kernel's generation, which all must be of */
 	struct seg_arena *arena;
 	struct seg_nft_names names;
 	struct seg_chain **chain;
@@ -393,11 +393,9 @@ static int dump_all_elems(struct image *image)
 
 static int dump_all(struct image *image)
 {
-	uint32_t before, after;
-	int ret = seg_nft_read_generation(image->nft, &before);
+	uint32_t after;
+	int ret = dump(image, NFT_MSG_GETCHAIN, NFTA_CHAIN_TABLE, take_chain);
 
-	if (ret == 0)
-		ret = dump(image, NFT_MSG_GETCHAIN, NFTA_CHAIN_TABLE, take_chain);
 	if (ret == 0)
 		ret = dump(image, NFT_MSG_GETSET, NFTA_SET_TABLE, take_set);
 	if (ret == 0)
@@ -407,24 +405,21 @@ static int dump_all(struct image *image)
 	if (ret == 0)
 		ret = seg_nft_read_generation(image->nft, &after);
 	/* A set or the table went away while it was read. */
-	if (ret == -ENOENT || (ret == 0 && (before != after || image->torn)))
+	if (ret == -ENOENT || (ret == 0 && (after != image->at || image->torn)))
 		ret = -EINTR;
-	if (ret == 0) {
-		image->at = after;
+	if (ret == 0)
 		decode_rules(image);
-	}
 	return ret;
 }
 
-static int read_image(struct seg_nft *nft, const char *table, struct seg_plan **plan, uint32_t *at)
+static int read_image(struct seg_nft *nft, const char *table, uint32_t at, struct seg_plan **plan)
 {
-	struct image image = {.nft = nft, .table = table, .arena = seg_arena_new()};
+	struct image image = {.nft = nft, .table = table, .at = at, .arena = seg_arena_new()};
 	int ret = dump_all(&image);
 
 	for (size_t i = 0; i < image.rules; i++)
 		nftnl_rule_free(image.rule[i].rule);
 	free(image.rule);
-	*at = image.at;
 	if (ret == 0)
 		*plan = make_plan(&image);
 	else
@@ -440,8 +435,6 @@ static int read_table(struct seg_nft *nft, const char *name, struct seg_plan **i
 
 	*image = NULL;
 	for (unsigned i = 0; i < SEG_NFT_RETRIES && ret == -EINTR; i++) {
-		uint32_t behind;
-
 		ret = seg_nft_read_generation(nft, at);
 		if (ret == 0)
 			ret = seg_nft_wait(nft);
@@ -449,12 +442,7 @@ static int read_table(struct seg_nft *nft, const char *name, struct seg_plan **i
 			ret = seg_nft_read_table(nft, name, &table);
 		if (ret < 0 || !table.exists)
 			return ret;
-		ret = read_image(nft, name, image, &behind);
-		if (ret == 0 && behind != *at) {
-			seg_plan_free(*image);
-			*image = NULL;
-			ret = -EINTR;
-		}
+		ret = read_image(nft, name, *at, image);
 	}
 	if (ret == 0)
 		(*image)->dormant = table.flags & NFT_TABLE_F_DORMANT;

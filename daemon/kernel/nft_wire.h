@@ -148,7 +148,7 @@ int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, const s
  * or a dormant table show what is new. An empty batch waits for the lock, and is no transaction. */
 int seg_nft_wait(struct seg_nft *nft);
 #define SEG_NFT_RETRIES 5
-/* Commits the whole batch at whatever generation the kernel is. */
+/* Commits the whole batch at whatever generation the kernel is; nothing where it is empty. */
 int seg_nft_batch_commit(struct seg_nft *nft, struct seg_nft_batch *batch, struct seg_diags *diags);
 
 /* -- nft_encode.c ------------------------------------------------------ */
@@ -194,11 +194,14 @@ void seg_nft_claimed(struct seg_nft *nft, const struct seg_nft_claim *claim);
 /* Adopts an orphan, wakes a dormant table: in a batch of its own, and nothing is needed then. */
 int seg_nft_take_up(struct seg_nft *nft, struct seg_nft_claim *claim, struct seg_diags *diags);
 
-/* -- nft_keep.c -------------------------------------------------------- */
+/* -- nft_compare.c ----------------------------------------------------- */
 
 /* As seg_nft_compare(), of any table. */
 void seg_nft_compare_table(const char *table, const struct seg_plan *want, const struct seg_plan *have,
 			   struct seg_findings *findings);
+
+/* -- nft_keep.c -------------------------------------------------------- */
+
 /* Makes the keeper that goes with a plan where it is not there, or not as it should be. */
 int seg_nft_keep(struct seg_nft *nft, const struct seg_plan *plan, struct seg_diags *diags);
 
