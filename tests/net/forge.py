@@ -4,10 +4,11 @@ import contextlib
 import socket
 import struct
 
-NEWSET, NEWSETELEM, DELSETELEM = 9, 12, 14
+NEWTABLE, NEWCHAIN, NEWRULE, DELRULE, NEWSET, NEWSETELEM, DELSETELEM, NEWGEN = 0, 3, 6, 8, 9, 12, 14, 15
 CREATE, EXCL = 0x400, 0x200
 INET, IP = 1, 2  # NFPROTO_*
 NFTABLES, BATCH_BEGIN, BATCH_END = 10, 0x10, 0x11
+NETLINK_NETFILTER = 12
 SO_SNDBUFFORCE = 32
 
 
@@ -58,9 +59,7 @@ class Hand:
     """A socket in a namespace of the lab."""
 
     def __init__(self, lab, name):
-        with lab.inside(name):
-            self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
-        lab.sockets.append(self.socket)
+        self.socket = lab.socket(name, socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
 
     def commit(self, *messages):
         """(kind, flags, body[, family]) each, in one transaction; what the kernel refuses, it answers."""
@@ -70,5 +69,5 @@ class Hand:
         self.socket.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 2 * len(out) + 65536)
         self.socket.send(out)
         with contextlib.suppress(BlockingIOError):
-            answer = self.socket.recv(65536, socket.MSG_DONTWAIT)
+            answer = self.socket.recv(65536)
             raise AssertionError(f"the kernel says {struct.unpack_from('=i', answer, 16)[0]}")

@@ -11,7 +11,7 @@ from test_life import closed_and_open
 from test_plain import plain_town
 
 LIMIT_OVER = nest(7, text(1, "limit"), nest(2, be64(1, 1000000), be64(2, 1), be32(3, 5), be32(4, 0), be32(5, 1)))
-A_MARK = b"\0\3AB\0"  # the comment "AB", as nft keeps it
+A_COMMENT = b"\0\3AB\0"  # "AB", as nft keeps it
 
 
 def named(lab, pattern):
@@ -52,7 +52,7 @@ def test_a_map_that_compares_other_fields():
                      + be32(4, 7 << 18 | 7 << 12 | 12 << 6 | 13) + be32(5, 16) + be32(6, 19) + be32(7, 4)
                      + nest(9, lengths) + be32(10, 77) + attr(13, struct.pack("=BBLBBL", 0, 4, 0, 1, 4, 1))),
                     (NEWSETELEM, CREATE, elements("segd", name, *(
-                        element(*to_b(*box), mark=1, more=attr(6, A_MARK)) for box in ((6, 443, 443), (17, 5000, 5010))))))
+                        element(*to_b(*box), mark=1, more=attr(6, A_COMMENT)) for box in ((6, 443, 443), (17, 5000, 5010))))))
         lab.nft("gw", "".join(f"add rule inet segd {c} {ask}\n" for c, ask in zip(chains, asks)))
         segd.process.send_signal(signal.SIGCONT)
         assert segd.alert("restored")

@@ -11,15 +11,13 @@ import socket
 import struct
 
 from blast import Blast
+from forge import DELRULE, NETLINK_NETFILTER, NEWCHAIN, NEWGEN, NEWRULE, NEWSET, NEWTABLE
 from lab import BUILD, PATIENCE, TOP, run, wait_for
 from test_hands import AT_OURS
 from test_life import closed_and_open
 from town import Town, policy
 
 PLAIN = BUILD / "plain/segd"
-
-# Of nf_tables' notifications.
-NEWTABLE, NEWCHAIN, NEWRULE, DELRULE, NEWSET, NEWGEN = 0, 3, 6, 8, 9, 15
 
 
 def plain_town():
@@ -167,11 +165,8 @@ GROUP, ADD_MEMBERSHIP, SOL_NETLINK, PROCESS_NAME, RCVBUFFORCE = 7, 1, 270, 3, 33
 
 
 def listen(lab):
-    with lab.inside("gw"):
-        s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
-    lab.sockets.append(s)
+    s = lab.socket("gw", socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER, (0, 0))
     s.setsockopt(socket.SOL_SOCKET, RCVBUFFORCE, 8 << 20)
-    s.bind((0, 0))
     s.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, GROUP)
     return s
 
