@@ -90,20 +90,18 @@ static void on_nflog(evutil_socket_t fd, short what, void *context)
 	seg_nflog_read(loop->nflog); /* lost lines are no lost counts: those are the kernel's */
 }
 
-static void take_touched(void *context, uint32_t portid)
+static void take_touched(void *context)
 {
 	struct seg_loop *loop = context;
 
-	if (portid != seg_nft_portid(loop->nft))
-		seg_engine_touched(loop->engine);
+	seg_engine_touched(loop->engine);
 }
 
 static void take_transaction(void *context, const struct seg_nft_transaction *transaction)
 {
 	struct seg_loop *loop = context;
 
-	if (transaction->portid != seg_nft_portid(loop->nft))
-		seg_engine_transaction(loop->engine, transaction, seg_wall());
+	seg_engine_transaction(loop->engine, transaction, seg_wall());
 }
 
 static void on_monitor(evutil_socket_t fd, short what, void *context)
@@ -338,6 +336,7 @@ static int open_edges(struct seg_loop *loop, const char **what)
 		r = seg_nft_monitor_open(&loop->monitor, take_touched, take_transaction, loop);
 	if (r)
 		return r;
+	seg_nft_attend(loop->nft, loop->monitor);
 	note_whereabouts(loop);
 	*what = "conntrack";
 	r = seg_conntrack_open(&loop->conntrack, loop->settings->receive_buffer, take_flow, loop);
@@ -362,6 +361,11 @@ int seg_loop_new(struct seg_loop **out, const struct seg_settings *settings, con
 	loop->base = event_base_new();
 	*what = "libevent";
 	r = loop->base ? open_edges(loop, what) : -ENOMEM;
+	if (!r) {
+		loop->monitor_event = event_new(loop->base, seg_nft_monitor_fd(loop->monitor),
+						EV_READ | EV_PERSIST, on_monitor, loop);
+		r = loop->monitor_event ? 0 : -ENOMEM;
+	}
 	loop->walks = seg_walks_new(loop->base);
 	if (r) {
 		seg_loop_free(loop);
@@ -403,7 +407,8 @@ static void add_events(struct seg_loop *loop)
 	add_event(loop, SIGTERM, EV_SIGNAL, on_stop);
 	add_event(loop, SIGINT, EV_SIGNAL, on_stop);
 	add_event(loop, -1, EV_TIMEOUT, on_second);
-	add_event(loop, seg_nft_monitor_fd(loop->monitor), EV_READ, on_monitor);
+	if (event_add(loop->monitor_event, NULL))
+		abort();
 	add_event(loop, seg_links_fd(loop->links), EV_READ, on_links);
 	loop->dump_event = event_new(loop->base, seg_conntrack_dump_fd(loop->conntrack), EV_READ | EV_PERSIST,
 				     on_dump, loop);
@@ -510,6 +515,8 @@ void seg_loop_free(struct seg_loop *loop)
 	seg_nflog_close(loop->nflog);
 	seg_conntrack_close(loop->asker);
 	seg_conntrack_close(loop->conntrack);
+	if (loop->monitor_event)
+		event_free(loop->monitor_event);
 	if (loop->monitor)
 		seg_nft_monitor_close(loop->monitor);
 	if (loop->nft)

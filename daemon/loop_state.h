@@ -37,6 +37,7 @@ struct seg_loop {
 	char whereabouts[SEG_WHEREABOUTS_STRLEN];
 	bool prepared; /* conntrack's settings were looked after */
 	struct seg_nft_monitor *monitor;
+	struct event *monitor_event;
 	struct seg_conntrack *conntrack; /* events and the dump in slices */
 	struct seg_conntrack *asker;	 /* blocking dumps and deletes, beside them */
 	struct seg_walks *walks;

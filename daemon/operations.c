@@ -32,6 +32,13 @@ static void on_missed(evutil_socket_t fd, short what, void *context)
 	seg_engine_transaction(loop->engine, NULL, seg_wall());
 }
 
+/* What was heard while something else was asked is told when that is done. */
+static void hear_later(struct seg_loop *loop)
+{
+	if (seg_nft_monitor_owes(loop->monitor))
+		event_active(loop->monitor_event, EV_READ, 0);
+}
+
 static int kernel_commit(void *kernel, const struct seg_change *change, const struct seg_nft_left *left,
 			 struct seg_diags *diags)
 {
@@ -39,11 +46,10 @@ static int kernel_commit(void *kernel, const struct seg_change *change, const st
 	const struct timeval now = {0};
 	int r;
 
-	(void)seg_nft_monitor_pause(loop->monitor, true);
 	r = seg_nft_commit(loop->nft, change, left, diags);
-	if (seg_nft_monitor_pause(loop->monitor, false) || seg_nft_disturbed(loop->nft))
+	if (seg_nft_disturbed(loop->nft))
 		event_base_once(loop->base, -1, EV_TIMEOUT, on_missed, loop, &now);
-
+	hear_later(loop);
 	if (!r && !loop->prepared)
 		prepare_conntrack(loop);
 	return r;
@@ -66,29 +72,37 @@ static int kernel_forget(void *kernel, const struct seg_plan *plan)
 static bool kernel_untouched(void *kernel)
 {
 	struct seg_loop *loop = kernel;
+	bool untouched = seg_nft_untouched(loop->nft);
 
-	return seg_nft_untouched(loop->nft);
+	hear_later(loop);
+	return untouched;
 }
 
 static int kernel_read(void *kernel, struct seg_plan **image)
 {
 	struct seg_loop *loop = kernel;
+	int r = seg_nft_read(loop->nft, image);
 
-	return seg_nft_read(loop->nft, image);
+	hear_later(loop);
+	return r;
 }
 
 static int kernel_keeper(void *kernel, const struct seg_plan *plan, struct seg_findings *findings)
 {
 	struct seg_loop *loop = kernel;
+	int r = seg_nft_compare_keeper(loop->nft, plan, findings);
 
-	return seg_nft_compare_keeper(loop->nft, plan, findings);
+	hear_later(loop);
+	return r;
 }
 
 static int kernel_elements(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context)
 {
 	struct seg_loop *loop = kernel;
+	int r = seg_nft_read_elements(loop->nft, set, each, context);
 
-	return seg_nft_read_elements(loop->nft, set, each, context);
+	hear_later(loop);
+	return r;
 }
 
 static void take_counted(void *context, const struct seg_elem *elem)
@@ -269,7 +283,8 @@ static int kernel_unmark(void *kernel, const struct seg_flow *flow, size_t n)
 static int kernel_bypass(void *kernel, const char *const *interface, size_t interfaces,
 			 void (*each)(void *context, json_t *sentence), void *context)
 {
-	int r = seg_bypass_find(interface, interfaces, each, context), of_tables = seg_nft_find_bypass(each, context);
+	int r = seg_bypass_find(interface, interfaces, each, context),
+	    of_tables = seg_nft_find_bypass(each, context);
 
 	(void)kernel;
 	return r ? r : of_tables;

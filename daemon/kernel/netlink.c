@@ -63,19 +63,34 @@ static int all_read(struct seg_netlink_listener *listener)
 	return r;
 }
 
-static bool is_readable(const struct seg_netlink_listener *listener)
+bool seg_netlink_is_readable(const struct mnl_socket *sock)
 {
-	struct pollfd fd = {.fd = mnl_socket_get_fd(listener->sock), .events = POLLIN};
+	struct pollfd fd = {.fd = mnl_socket_get_fd(sock), .events = POLLIN};
 
 	return poll(&fd, 1, 0) != 0;
+}
+
+/* The first that ends the reading at once, or what else take said last. */
+static int take_all(struct seg_netlink_listener *listener, ssize_t len, seg_netlink_take take, void *context)
+{
+	const struct nlmsghdr *message;
+	int left, ret = 0;
+
+	seg_message_each(message, left, listener->buffer, len) {
+		int r = take(context, message);
+
+		if (r < 0)
+			return r;
+		ret = r ? r : ret;
+	}
+	return ret;
 }
 
 int seg_netlink_listen(struct seg_netlink_listener *listener, seg_netlink_take take, void *context)
 {
 	for (int i = 0; i < DATAGRAMS; i++) {
 		ssize_t len = seg_netlink_receive(listener->sock, listener->buffer, sizeof(listener->buffer));
-		const struct nlmsghdr *message;
-		int left;
+		int r;
 
 		if (len == -EAGAIN)
 			return all_read(listener);
@@ -85,15 +100,12 @@ int seg_netlink_listen(struct seg_netlink_listener *listener, seg_netlink_take t
 		}
 		if (len < 0)
 			return (int)len;
-		seg_message_each(message, left, listener->buffer, len) {
-			int r = take(context, message);
-
-			if (r)
-				return r;
-		}
+		r = take_all(listener, len, take, context);
+		if (r)
+			return r;
 	}
 	/* Nobody would call again for what cannot be read. */
-	return is_readable(listener) ? 0 : all_read(listener);
+	return seg_netlink_is_readable(listener->sock) ? 0 : all_read(listener);
 }
 
 int seg_netlink_error(const struct nlmsghdr *message)
@@ -152,8 +164,9 @@ int seg_netlink_ask(const struct mnl_socket *sock, const struct nlmsghdr *reques
 	_Alignas(struct nlmsghdr) char buffer[32768];
 	int error = 0;
 
-	if (mnl_socket_sendto(sock, request, request->nlmsg_len) < 0)
-		return -errno;
+	while (mnl_socket_sendto(sock, request, request->nlmsg_len) < 0)
+		if (errno != EINTR)
+			return -errno;
 	for (;;) {
 		ssize_t len = await(sock, buffer, sizeof(buffer));
 

@@ -28,10 +28,12 @@ struct seg_netlink_listener {
 	bool lost; /* and not yet told */
 	_Alignas(struct nlmsghdr) char buffer[SEG_NETLINK_DATAGRAM];
 };
-typedef int (*seg_netlink_take)(void *context, const struct nlmsghdr *message); /* not 0 ends the reading */
-/* When readable: bounded work. 0; -ENOBUFS: notifications were lost (ask for everything anew); what take returned;
- * or another -errno. */
+/* 0; more ends the reading behind the datagram, less at once. */
+typedef int (*seg_netlink_take)(void *context, const struct nlmsghdr *message);
+/* When readable: bounded work. 0: all that is there, or as much as is read at a time; -ENOBUFS: the same, and
+ * notifications were lost (ask for everything anew); what take returned; or another -errno. */
 int seg_netlink_listen(struct seg_netlink_listener *listener, seg_netlink_take take, void *context);
+bool seg_netlink_is_readable(const struct mnl_socket *sock);
 /* One datagram from the kernel: its length, or -EAGAIN, -ENOBUFS (messages were lost), -EMSGSIZE
  * (did not fit), another -errno. */
 ssize_t seg_netlink_receive(const struct mnl_socket *sock, void *buffer, size_t size);

@@ -33,12 +33,14 @@ enum seg_ownership { SEG_UNOWNED, SEG_OWNED, SEG_OWNED_PERSIST };
 int seg_nft_open(struct seg_nft **nft, int fd);
 void seg_nft_close(struct seg_nft *nft); /* rules stay (a table owned without persist is never made) */
 int seg_nft_fd(const struct seg_nft *nft);             /* for the descriptor store */
-uint32_t seg_nft_portid(const struct seg_nft *nft);    /* to tell our own notifications */
+/* Who hears what others commit, so that what they do elsewhere is no reason to read our table. The monitor outlives
+ * nft, and knows its hand from now on. */
+struct seg_nft_monitor;
+void seg_nft_attend(struct seg_nft *nft, struct seg_nft_monitor *monitor);
 enum seg_ownership seg_nft_ownership(const struct seg_nft *nft);
 
 /* Goes from one plan to another: dry run first (where there is more than one batch, and something
- * in force), then the batches of plan/diff.h, each
- * with the generation check (-ERESTART is retried a few times, then returned). With owner and persist
+ * in force), then the batches of plan/diff.h. With owner and persist
  * available the table is created or adopted (flags 6). Also keeps the keeper table. A table that was there and
  * is gone (somebody's flush) is sealed first of all: nothing crosses until its rules are back.
  * On failure before the switch nothing else has changed; leftovers of A are removed again.
@@ -58,15 +60,15 @@ int seg_nft_seal(struct seg_nft *nft, const struct seg_plan *plan);
  * Fails where the table is not as in plan. */
 int seg_nft_forget(struct seg_nft *nft, const struct seg_plan *plan);
 
-/* True where nobody can have touched our table since our last commit, by owning it or because nobody has committed
- * anything to nf_tables: what it made is what stands, but for elements whose timeout is over. */
+/* True where nobody can have touched our table since our last commit, by owning it or because all that was committed
+ * since was heard, and went elsewhere: what ours made is what stands, but for elements whose timeout is over. */
 bool seg_nft_untouched(struct seg_nft *nft);
-/* Behind a commit, also one that failed: true where somebody else has committed since the table was read that it began
- * from, or since the commit before. The monitor may have missed it, and ours knew nothing of it. */
+/* Behind a commit, also one that failed: true where somebody else may have been at our tables since the table was read
+ * that it began from, or since the commit before. The monitor may have missed it, and ours knew nothing of it. */
 bool seg_nft_disturbed(struct seg_nft *nft);
 
 /* What is in the kernel, as a plan: sets with their elements (dynamic ones without), chains with
- * rules. *image NULL and 0 where the table is not there. Rules that hold expressions segd never writes
+ * rules. It is whole, whatever others commit meanwhile elsewhere (-EINTR: to our tables, or nobody heard it). *image NULL and 0 where the table is not there. Rules that hold expressions segd never writes
  * become a rule with no statement and the kernel's text as comment, so that they differ from any of ours. */
 int seg_nft_read(struct seg_nft *nft, struct seg_plan **image);
 /* The differences between what should be and what is, as sentences: kinds as in cli.md (verify). */

@@ -33,15 +33,12 @@ static void add_begin(struct seg_nft_batch *batch)
 	nlh->nlmsg_type = NFNL_MSG_BATCH_BEGIN;
 	header->nfgen_family = AF_UNSPEC;
 	header->res_id = htons(NFNL_SUBSYS_NFTABLES);
-	/* The value is filled in when the batch is sent. */
-	mnl_attr_put_u32(nlh, NFNL_BATCH_GENID, 0);
 	seg_nft_batch_close(batch, nlh);
 }
 
 void seg_nft_batch_init(struct seg_nft_batch *batch, uint32_t seq, uint32_t plan_generation)
 {
-	*batch = (struct seg_nft_batch){
-		.table = SEG_TABLE, .first_seq = seq, .generation = plan_generation};
+	*batch = (struct seg_nft_batch){.table = SEG_TABLE, .first_seq = seq, .generation = plan_generation};
 	add_begin(batch);
 }
 
@@ -255,7 +252,7 @@ static void read_answer(struct sending *s, const struct nlmsghdr *nlh)
 	}
 	if (!s->error)
 		s->error = -refusal.error;
-	if (s->diags && refusal.error != ERESTART)
+	if (s->diags)
 		report(s->batch, &refusal, s->diags);
 }
 
@@ -320,26 +317,11 @@ static struct nlmsghdr *message_at(struct seg_nft_batch *batch, size_t message)
 	return (struct nlmsghdr *)(void *)(batch->data + offset_of(batch, message));
 }
 
-static void set_generation(struct seg_nft_batch *batch, uint32_t kernel_generation)
-{
-	struct nlattr *attr = mnl_nlmsg_get_payload_offset(message_at(batch, 0), sizeof(struct nfgenmsg));
-	uint32_t wanted = htonl(kernel_generation);
-
-	memcpy(mnl_attr_get_payload(attr), &wanted, sizeof(wanted));
-}
-
 static struct iovec part_of(const struct seg_nft_batch *batch, const struct seg_nft_span *span)
 {
 	size_t start = offset_of(batch, span->first);
 
 	return (struct iovec){batch->data + start, offset_of(batch, span->end) - start};
-}
-
-/* The kernel leaves out 0. */
-static void count_ours(struct seg_nft *nft)
-{
-	if (nft->known_at && ++nft->known_at == 0)
-		nft->known_at = 1;
 }
 
 static int send_parts(const struct seg_nft *nft, struct iovec *part, size_t parts)
@@ -356,7 +338,7 @@ static int send_parts(const struct seg_nft *nft, struct iovec *part, size_t part
 }
 
 int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, const struct seg_nft_span span[2],
-		       uint32_t kernel_generation, bool commit, struct seg_diags *diags)
+		       bool commit, struct seg_diags *diags)
 {
 	size_t last = (span[1].end > span[1].first ? span[1].end : span[0].end) - 1;
 	struct sending sending = {.batch = batch, .diags = diags, .last = batch->first_seq + (uint32_t)last};
@@ -370,7 +352,6 @@ int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, const s
 	};
 	int ret;
 
-	set_generation(batch, kernel_generation);
 	message_at(batch, last)->nlmsg_flags |= NLM_F_ACK;
 	ret = make_room(nft, part[1].iov_len + part[2].iov_len);
 	if (ret == 0)
@@ -378,7 +359,7 @@ int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, const s
 	if (ret == 0)
 		ret = read_answers(nft, &sending);
 	if (ret == 0 && commit)
-		count_ours(nft);
+		seg_nft_count(&nft->known);
 	return ret;
 }
 
@@ -398,16 +379,7 @@ int seg_nft_wait(struct seg_nft *nft)
 int seg_nft_batch_commit(struct seg_nft *nft, struct seg_nft_batch *batch, struct seg_diags *diags)
 {
 	const struct seg_nft_span all[2] = {{1, batch->origins}, {0, 0}};
-	uint32_t generation;
-	int ret = 0;
 
 	nft->seq += (uint32_t)batch->origins;
-	for (unsigned i = 0; i < SEG_NFT_RETRIES && !seg_nft_batch_empty(batch); i++) {
-		ret = seg_nft_read_generation(nft, &generation);
-		if (ret == 0)
-			ret = seg_nft_batch_send(nft, batch, all, generation, true, diags);
-		if (ret != -ERESTART)
-			break;
-	}
-	return ret;
+	return seg_nft_batch_empty(batch) ? 0 : seg_nft_batch_send(nft, batch, all, true, diags);
 }

@@ -9,6 +9,9 @@
 #include <time.h>
 
 #define MANY_ELEMENTS 4096
+#define LARGE                                                                                          \
+	65536 /* bytes of a batch: beyond, what the kernel would tell us of it costs more than to miss \
+		 others */
 /* What an element that is told takes of a receive buffer: 13 and more share 4.3 KiB. */
 #define TOLD_SIZE 512
 
@@ -38,7 +41,6 @@ struct commit {
 	struct seg_nft_batch batch;
 	size_t add, elements, replace, bases, numbers, delete, end; /* the first message of each part */
 	size_t changed;						    /* elements of kept sets */
-	uint32_t kernel_generation;
 	const struct seg_nft_left *left;
 	struct seg_arena *arena;
 	struct seg_diags *diags;
@@ -277,29 +279,11 @@ static void encode(struct commit *c)
 	c->nft->seq += (uint32_t)c->end;
 }
 
-/* Somebody else's commit in between is no reason to give up: ours does not depend on theirs. In what we own it has
- * changed nothing, and need not be noticed. */
 static int send_spans(struct commit *c, const struct seg_nft_span span[2], bool commit)
 {
-	const bool owned = c->nft->ownership == SEG_OWNED_PERSIST && !c->claim.needed;
-	int ret = 0;
-
 	if (span[0].first == span[0].end && span[1].first == span[1].end)
 		return 0;
-	for (unsigned i = 0; i < SEG_NFT_RETRIES; i++) {
-		ret = seg_nft_batch_send(c->nft, &c->batch, span, owned ? 0 : c->kernel_generation, commit,
-					 c->diags);
-		if (ret != -ERESTART)
-			break;
-		ret = seg_nft_read_generation(c->nft, &c->kernel_generation);
-		if (ret < 0)
-			return ret;
-		ret = -ERESTART;
-	}
-	/* The kernel leaves out 0. */
-	if (ret == 0 && commit && ++c->kernel_generation == 0)
-		c->kernel_generation = 1;
-	return ret;
+	return seg_nft_batch_send(c->nft, &c->batch, span, commit, c->diags);
 }
 
 /* Elements that go by themselves may be gone before we take them out, and the kernel refuses to take out what
@@ -375,11 +359,8 @@ static int run(struct commit *c)
 {
 	int ret;
 
-	c->nft->left_at = 0;
-	ret = seg_nft_read_generation(c->nft, &c->kernel_generation);
-
-	if (ret == 0)
-		ret = dry_run(c);
+	c->nft->left.at = 0;
+	ret = dry_run(c);
 	if (ret == 0)
 		ret = send_part(c, c->add, c->change.replace ? c->delete : c->replace);
 	if (ret < 0)
@@ -400,21 +381,19 @@ static int run(struct commit *c)
 		c->nft->incomplete = true;
 	/* The new rules are in force. What is left of the old goes with the next commit, which finds it. */
 	if (send_part(c, c->delete, c->end) == 0 && !c->nft->incomplete)
-		c->nft->left_at = c->nft->known_at;
+		c->nft->left = c->nft->known;
 	return 0;
 }
 
-static bool is_at(struct seg_nft *nft, uint32_t generation)
+static int run_unheard(struct commit *c)
 {
-	uint32_t now;
+	int ret;
 
-	return seg_nft_read_generation(nft, &now) == 0 && now == generation;
-}
-
-/* Nobody has committed anything since, to any table. */
-static bool is_as_left(struct seg_nft *nft)
-{
-	return nft->left_at && is_at(nft, nft->left_at);
+	seg_nft_pause(c->nft);
+	ret = run(c);
+	if (seg_nft_resume(c->nft) < 0)
+		c->nft->incomplete = true;
+	return ret;
 }
 
 int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const struct seg_nft_left *left,
@@ -432,17 +411,17 @@ int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const s
 	int ret;
 
 	nft->incomplete = false;
-	ret = nft->known_at ? 0 : seg_nft_read_generation(nft, &nft->known_at);
+	ret = nft->known.at ? 0 : seg_nft_mark(nft, &nft->known);
 	if (ret == 0)
 		ret = claim(&c);
 	if (ret == 0)
-		ret = is_as_left(nft) ? 0 : seg_nft_keep(nft, change->to, diags);
+		ret = seg_nft_holds(nft, &nft->left) ? 0 : seg_nft_keep(nft, change->to, diags);
 	if (ret < 0)
 		goto out;
 	if (c.change.empty && !c.claim.needed)
 		goto out;
 	encode(&c);
-	ret = run(&c);
+	ret = c.batch.len > LARGE ? run_unheard(&c) : run(&c);
 	seg_nft_batch_fini(&c.batch);
 out:
 	if (ret < 0 && diags->errors == said)
@@ -462,15 +441,4 @@ int seg_nft_forget(struct seg_nft *nft, const struct seg_plan *plan)
 	ret = seg_nft_batch_commit(nft, &batch, NULL);
 	seg_nft_batch_fini(&batch);
 	return ret;
-}
-
-bool seg_nft_disturbed(struct seg_nft *nft)
-{
-	return nft->incomplete || !is_at(nft, nft->known_at);
-}
-
-/* From what we own the kernel keeps all others off, whatever they commit elsewhere. */
-bool seg_nft_untouched(struct seg_nft *nft)
-{
-	return nft->left_at && (nft->ownership == SEG_OWNED_PERSIST || is_as_left(nft));
 }

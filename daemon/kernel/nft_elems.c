@@ -6,6 +6,10 @@
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
+#include <unistd.h>
+
+#define RESIZE_TRIES 100
+#define RESIZE_US 5000
 
 /* -- one element ------------------------------------------------------- */
 
@@ -73,9 +77,9 @@ static uint64_t read_u64(const struct nlattr *attr)
 	return seg_attr_len(attr) == sizeof(uint64_t) ? be64toh(mnl_attr_get_u64(attr)) : 0;
 }
 
-/* Any other expression (a limit, a quota) may end the rule that found the element, as if it were not there: such an
- * element differs from all of ours, whatever its comment says, which comes behind. What packets put into a set counts by
- * their rule's word. */
+/* Any other expression (a limit, a quota) may end the rule that found the element, as if it were not there:
+ * such an element differs from all of ours, whatever its comment says, which comes behind. What packets put
+ * into a set counts by their rule's word. */
 static void read_counter(const struct nlattr *expr, const struct seg_set *set, struct seg_elem *elem)
 {
 	const struct nlattr *attr, *data;
@@ -200,8 +204,6 @@ static size_t join_ends(struct elem_reader *r, struct seg_elem *elem)
 {
 	size_t n = 0;
 
-	if (r->n)
-		qsort_r(r->raw, r->n, sizeof(*r->raw), by_key, r);
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->raw[i].end)
 			continue;
@@ -217,6 +219,16 @@ static size_t join_ends(struct elem_reader *r, struct seg_elem *elem)
 	return n;
 }
 
+/* A hash set grows and shrinks behind the commit that filled or emptied it (rhashtable), and is walked from
+ * its beginning for each message: what has changed places is shown twice, or passed over for what is. */
+static bool shows_twice(const struct elem_reader *r)
+{
+	for (size_t i = 1; i < r->n; i++)
+		if (!by_key(&r->raw[i - 1], &r->raw[i], (void *)r))
+			return true;
+	return false;
+}
+
 static size_t copy_plain(struct elem_reader *r, struct seg_elem *elem)
 {
 	for (size_t i = 0; i < r->n; i++)
@@ -224,30 +236,51 @@ static size_t copy_plain(struct elem_reader *r, struct seg_elem *elem)
 	return r->n;
 }
 
-int seg_nft_dump_elems(struct seg_nft *nft, const struct seg_set *set, const char *kernel_name,
-		       const struct seg_nft_names *names, struct seg_arena *arena, struct seg_elem **elem,
-		       size_t *n)
+/* 1: not whole, a table that changes its size. */
+static int dump_elems(struct seg_nft *nft, const char *kernel_name, struct elem_reader *r,
+		      struct seg_elem **elem, size_t *n)
 {
-	struct seg_arena *scratch = seg_arena_new();
-	struct elem_reader r = {.set = set, .names = names, .arena = arena, .scratch = scratch};
+	const bool ends = r->set->interval && r->set->fields == 1;
 	struct seg_nft_question question;
 	int ret;
 
 	seg_nft_question_init(&question, NFT_MSG_GETSETELEM, true);
 	mnl_attr_put_strz(question.nlh, NFTA_SET_ELEM_LIST_TABLE, SEG_TABLE);
 	mnl_attr_put_strz(question.nlh, NFTA_SET_ELEM_LIST_SET, kernel_name);
-	ret = seg_nft_ask(nft, &question, take_elems, &r);
-	if (ret == 0) {
-		*elem = SEG_NEW_N(arena, struct seg_elem, r.n);
-		*n = set->interval && set->fields == 1 ? join_ends(&r, *elem) : copy_plain(&r, *elem);
-	}
-	seg_arena_free(scratch);
+	ret = seg_nft_ask(nft, &question, take_elems, r);
+	if (ret < 0 && ret != -EINTR)
+		return ret;
+	if (r->n)
+		qsort_r(r->raw, r->n, sizeof(*r->raw), by_key, r);
+	if (!r->set->interval && shows_twice(r))
+		return 1;
+	*elem = SEG_NEW_N(r->arena, struct seg_elem, r->n);
+	*n = ends ? join_ends(r, *elem) : copy_plain(r, *elem);
 	return ret;
+}
+
+int seg_nft_dump_elems(struct seg_nft *nft, const struct seg_set *set, const char *kernel_name,
+		       const struct seg_nft_names *names, struct seg_arena *arena, struct seg_elem **elem,
+		       size_t *n)
+{
+	int ret = 1;
+
+	for (unsigned i = 0; i < RESIZE_TRIES && ret > 0; i++) {
+		struct seg_arena *scratch = seg_arena_new();
+		struct elem_reader r = {.set = set, .names = names, .arena = arena, .scratch = scratch};
+
+		if (i)
+			usleep(RESIZE_US);
+		ret = dump_elems(nft, kernel_name, &r, elem, n);
+		seg_arena_free(scratch);
+	}
+	return ret > 0 ? -EBUSY : ret;
 }
 
 int seg_nft_read_elements(struct seg_nft *nft, const struct seg_set *set, seg_counter_fn each, void *context)
 {
 	struct seg_arena *arena = NULL;
+	struct seg_nft_mark mark;
 	struct seg_elem *elem;
 	char name[SEG_NAME_MAX];
 	size_t n = 0;
@@ -257,7 +290,11 @@ int seg_nft_read_elements(struct seg_nft *nft, const struct seg_set *set, seg_co
 	for (unsigned i = 0; i < SEG_NFT_RETRIES && ret == -EINTR; i++) {
 		seg_arena_free(arena);
 		arena = seg_arena_new();
-		ret = seg_nft_dump_elems(nft, set, name, NULL, arena, &elem, &n);
+		ret = seg_nft_mark(nft, &mark);
+		if (ret == 0)
+			ret = seg_nft_dump_elems(nft, set, name, NULL, arena, &elem, &n);
+		if (ret == -EINTR && seg_nft_holds(nft, &mark))
+			ret = 0;
 	}
 	for (size_t i = 0; ret == 0 && i < n; i++)
 		each(context, &elem[i]);

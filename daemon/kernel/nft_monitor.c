@@ -13,15 +13,30 @@
 #include "kernel/nft_wire.h"
 
 #define RECEIVE_BUFFER (8 << 20)
+#define ROUNDS 64      /* of reading and telling, in one go */
+#define HEARD_MAX 4096 /* of reading alone */
+
+struct heard {
+	struct seg_nft_transaction transaction;
+	bool touch_told; /* that it touches us */
+	bool chains;	 /* come or go */
+};
 
 struct seg_nft_monitor {
 	struct seg_netlink_listener listener;
 	seg_nft_touched_fn touched;
 	seg_nft_monitor_fn fn;
 	void *context;
+	uint32_t hand;
 	/* The transaction whose messages are coming in: its generation ends it. */
-	struct seg_nft_transaction open;
-	bool told_ours; /* open.what tells of something of ours */
+	struct heard open;
+	bool names_ours;     /* open's `what` tells of something of ours */
+	struct heard *heard; /* ended, and not told yet */
+	size_t n, cap;
+	bool lost; /* and not told yet */
+	bool deaf;
+	uint32_t passed, passed_chains, hears_from;
+	uint32_t last; /* generation that was heard */
 };
 
 int seg_nft_monitor_open(struct seg_nft_monitor **out, seg_nft_touched_fn touched, seg_nft_monitor_fn fn,
@@ -38,6 +53,7 @@ int seg_nft_monitor_open(struct seg_nft_monitor **out, seg_nft_touched_fn touche
 	monitor->touched = touched;
 	monitor->fn = fn;
 	monitor->context = context;
+	monitor->deaf = true; /* to what began before */
 	*out = monitor;
 	return 0;
 }
@@ -47,7 +63,10 @@ void seg_nft_monitor_close(struct seg_nft_monitor *monitor)
 	if (!monitor)
 		return;
 	mnl_socket_close(monitor->listener.sock);
-	json_decref(monitor->open.bypass);
+	for (size_t i = 0; i < monitor->n; i++)
+		json_decref(monitor->heard[i].transaction.bypass);
+	json_decref(monitor->open.transaction.bypass);
+	free(monitor->heard);
 	free(monitor);
 }
 
@@ -56,10 +75,37 @@ int seg_nft_monitor_fd(const struct seg_nft_monitor *monitor)
 	return mnl_socket_get_fd(monitor->listener.sock);
 }
 
+void seg_nft_monitor_set_hand(struct seg_nft_monitor *monitor, uint32_t portid)
+{
+	monitor->hand = portid;
+}
+
+uint32_t seg_nft_monitor_passed(const struct seg_nft_monitor *monitor)
+{
+	return monitor->passed;
+}
+
+uint32_t seg_nft_monitor_passed_chains(const struct seg_nft_monitor *monitor)
+{
+	return monitor->passed_chains;
+}
+
+bool seg_nft_monitor_is_deaf(const struct seg_nft_monitor *monitor)
+{
+	return monitor->deaf;
+}
+
+void seg_nft_monitor_hears_from(struct seg_nft_monitor *monitor, uint32_t generation)
+{
+	monitor->deaf = monitor->listener.lost;
+	monitor->hears_from = generation;
+}
+
 int seg_nft_monitor_pause(struct seg_nft_monitor *monitor, bool pause)
 {
 	const int group = NFNLGRP_NFTABLES;
 
+	monitor->deaf = true;
 	if (setsockopt(seg_nft_monitor_fd(monitor), SOL_NETLINK,
 		       pause ? NETLINK_DROP_MEMBERSHIP : NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
 		return -errno;
@@ -129,18 +175,20 @@ static void copy_text(char *to, size_t size, const struct seg_strbuf *text)
 static void tell(struct seg_nft_monitor *monitor, const struct nlmsghdr *nlh, const struct kind *kind,
 		 bool touches_us)
 {
+	struct seg_nft_transaction *open = &monitor->open.transaction;
 	struct seg_strbuf text = {0};
 
-	if (monitor->open.what[0] && (monitor->told_ours || !touches_us))
+	if (open->what[0] && (monitor->names_ours || !touches_us))
 		return;
 	print_what(nlh, kind, &text);
-	copy_text(monitor->open.what, sizeof(monitor->open.what), &text);
-	monitor->told_ours = touches_us;
+	copy_text(open->what, sizeof(open->what), &text);
+	monitor->names_ours = touches_us;
 	seg_strbuf_fini(&text);
 }
 
 static void note_object(struct seg_nft_monitor *monitor, const struct nlmsghdr *nlh, const struct kind *kind)
 {
+	struct seg_nft_transaction *open = &monitor->open.transaction;
 	const struct nfgenmsg *header = mnl_nlmsg_get_payload(nlh);
 	const char *table = string_at(nlh, NFTA_ANY_TABLE);
 	uint8_t type = (uint8_t)(nlh->nlmsg_type & 0xff);
@@ -148,14 +196,13 @@ static void note_object(struct seg_nft_monitor *monitor, const struct nlmsghdr *
 	bool ours = inet && strcmp(table, SEG_TABLE) == 0,
 	     keeper = inet && strcmp(table, SEG_KEEPER_TABLE) == 0;
 
-	if (ours && !monitor->open.ours)
-		monitor->touched(monitor->context, nlh->nlmsg_pid);
-	monitor->open.ours |= ours;
-	monitor->open.keeper |= keeper;
-	monitor->open.removes |= type == NFT_MSG_DELRULE || type == NFT_MSG_DELFLOWTABLE;
+	open->ours |= ours;
+	open->keeper |= keeper;
+	monitor->open.chains |= type == NFT_MSG_NEWCHAIN || type == NFT_MSG_DELCHAIN;
+	open->removes |= type == NFT_MSG_DELRULE || type == NFT_MSG_DELFLOWTABLE;
 	tell(monitor, nlh, kind, ours || keeper);
-	if (!monitor->open.bypass)
-		monitor->open.bypass = seg_nft_bypass_of(nlh);
+	if (!open->bypass)
+		open->bypass = seg_nft_bypass_of(nlh);
 }
 
 static void note_process(struct seg_nft_transaction *open, const char *name)
@@ -167,9 +214,8 @@ static void note_process(struct seg_nft_transaction *open, const char *name)
 	seg_strbuf_fini(&text);
 }
 
-static void note_generation(struct seg_nft_monitor *monitor, const struct nlmsghdr *nlh)
+static void note_generation(struct seg_nft_transaction *open, const struct nlmsghdr *nlh)
 {
-	struct seg_nft_transaction *open = &monitor->open;
 	const struct nlattr *attr;
 
 	seg_attr_each(attr, nlh, sizeof(struct nfgenmsg)) {
@@ -184,45 +230,131 @@ static void note_generation(struct seg_nft_monitor *monitor, const struct nlmsgh
 	}
 }
 
-static void forget(struct seg_nft_monitor *monitor)
+static void begin(struct seg_nft_monitor *monitor, uint32_t portid)
 {
-	json_decref(monitor->open.bypass);
-	monitor->open = (struct seg_nft_transaction){0};
-	monitor->told_ours = false;
+	json_decref(monitor->open.transaction.bypass);
+	monitor->open = (struct heard){.transaction.portid = portid};
+	monitor->names_ours = false;
 }
 
+/* Generations go round. */
+static bool is_behind(uint32_t generation, uint32_t other)
+{
+	return (int32_t)(generation - other) > 0;
+}
+
+static bool has_passed(const struct seg_nft_monitor *monitor, const struct seg_nft_transaction *closed)
+{
+	return !monitor->deaf && !monitor->listener.lost &&
+	       is_behind(closed->generation, monitor->hears_from) && !closed->ours && !closed->keeper;
+}
+
+static void keep(struct seg_nft_monitor *monitor, struct heard heard)
+{
+	if (monitor->n == monitor->cap) {
+		monitor->cap = monitor->cap ? monitor->cap * 2 : 16;
+		monitor->heard =
+			seg_nft_must(reallocarray(monitor->heard, monitor->cap, sizeof(*monitor->heard)));
+	}
+	monitor->heard[monitor->n++] = heard;
+}
+
+static void close_transaction(struct seg_nft_monitor *monitor, const struct nlmsghdr *nlh)
+{
+	struct seg_nft_transaction *open = &monitor->open.transaction;
+
+	note_generation(open, nlh);
+	monitor->last = open->generation;
+	if (open->portid != monitor->hand) {
+		if (has_passed(monitor, open)) {
+			monitor->passed++;
+			monitor->passed_chains += monitor->open.chains;
+		}
+		keep(monitor, monitor->open);
+		open->bypass = NULL;
+	}
+	begin(monitor, 0);
+}
+
+static bool owes_touch(const struct seg_nft_monitor *monitor)
+{
+	return monitor->open.transaction.ours && !monitor->open.touch_told;
+}
+
+/* Ends the reading where there is something to be told. */
 static int read_message(void *context, const struct nlmsghdr *nlh)
 {
 	uint8_t type = (uint8_t)(nlh->nlmsg_type & 0xff);
 	struct seg_nft_monitor *monitor = context;
-	struct seg_nft_transaction closed;
 
 	if (nlh->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES ||
 	    mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg))
 		return 0;
 	/* What came before was of a transaction whose end was lost. */
-	if (monitor->open.portid != nlh->nlmsg_pid)
-		forget(monitor);
-	monitor->open.portid = nlh->nlmsg_pid;
-	if (type != NFT_MSG_NEWGEN) {
-		if (kind_of(type))
-			note_object(monitor, nlh, kind_of(type));
-		return 0;
+	if (monitor->open.transaction.portid != nlh->nlmsg_pid)
+		begin(monitor, nlh->nlmsg_pid);
+	if (type == NFT_MSG_NEWGEN) {
+		close_transaction(monitor, nlh);
+		return 1;
 	}
-	note_generation(monitor, nlh);
-	closed = monitor->open;
-	monitor->open.bypass = NULL;
-	forget(monitor);
-	monitor->fn(monitor->context, &closed);
-	json_decref(closed.bypass);
-	return 0;
+	if (kind_of(type) && nlh->nlmsg_pid != monitor->hand)
+		note_object(monitor, nlh, kind_of(type));
+	return owes_touch(monitor);
+}
+
+static int listen_once(struct seg_nft_monitor *monitor)
+{
+	int ret = seg_netlink_listen(&monitor->listener, read_message, monitor);
+
+	if (ret == -ENOBUFS) {
+		begin(monitor, 0);
+		monitor->deaf = monitor->lost = true;
+	}
+	return ret;
+}
+
+void seg_nft_monitor_hear(struct seg_nft_monitor *monitor, uint32_t generation)
+{
+	for (int i = 0; i < HEARD_MAX && monitor->last != generation; i++)
+		if (!seg_netlink_is_readable(monitor->listener.sock) || listen_once(monitor) < 0)
+			return;
+}
+
+bool seg_nft_monitor_owes(const struct seg_nft_monitor *monitor)
+{
+	return monitor->n || monitor->lost || owes_touch(monitor);
+}
+
+/* Whoever is told may ask us to hear more. */
+static void tell_heard(struct seg_nft_monitor *monitor)
+{
+	size_t told = 0;
+
+	while (told < monitor->n) {
+		struct heard heard = monitor->heard[told++];
+
+		if (heard.transaction.ours && !heard.touch_told)
+			monitor->touched(monitor->context);
+		monitor->fn(monitor->context, &heard.transaction);
+		json_decref(heard.transaction.bypass);
+	}
+	monitor->n = 0;
+	if (owes_touch(monitor)) {
+		monitor->open.touch_told = true;
+		monitor->touched(monitor->context);
+	}
 }
 
 int seg_nft_monitor_read(struct seg_nft_monitor *monitor)
 {
-	int ret = seg_netlink_listen(&monitor->listener, read_message, monitor);
+	int ret = 1;
 
-	if (ret == -ENOBUFS)
-		forget(monitor);
+	tell_heard(monitor);
+	for (int i = 0; i < ROUNDS && ret > 0; i++) {
+		ret = listen_once(monitor);
+		tell_heard(monitor);
+	}
+	ret = monitor->lost ? -ENOBUFS : ret < 0 ? ret : 0;
+	monitor->lost = false;
 	return ret;
 }

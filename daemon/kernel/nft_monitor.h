@@ -10,6 +10,9 @@
  * out with the first message that says so: what is told is in force already, and the kernel
  * holds its commit lock until it has told all. Who asks for the lock meanwhile has it next,
  * mostly before the other hand's process ends, which holds it for long (nft_seal.c).
+ *
+ * It can also be asked to hear first and tell later: whether somebody has been at our table is then known without
+ * reading it (nft_known.c).
  */
 
 #include <jansson.h>
@@ -18,7 +21,7 @@
 
 struct seg_nft_transaction {
 	uint32_t generation;
-	uint32_t portid;        /* compare with seg_nft_portid() */
+	uint32_t portid;        /* of the socket that committed it */
 	uint32_t pid;           /* of the process; 0 unknown */
 	char process[16];       /* comm: it can lie */
 	bool ours;              /* touches table inet segd */
@@ -31,19 +34,33 @@ struct seg_nft_transaction {
 /* The transaction is good for the call alone. */
 typedef void (*seg_nft_monitor_fn)(void *context, const struct seg_nft_transaction *transaction);
 /* Once a transaction whose `ours` will be true, before it is told. */
-typedef void (*seg_nft_touched_fn)(void *context, uint32_t portid);
+typedef void (*seg_nft_touched_fn)(void *context);
 
 struct seg_nft_monitor;
 int seg_nft_monitor_open(struct seg_nft_monitor **monitor, seg_nft_touched_fn touched, seg_nft_monitor_fn fn,
 			 void *context);
 void seg_nft_monitor_close(struct seg_nft_monitor *monitor);
 int seg_nft_monitor_fd(const struct seg_nft_monitor *monitor);
-/* While paused, nothing is told: the kernel then does not even write down the messages of a large commit
- * (a fifth of its time). What others commit meanwhile shows in seg_nft_disturbed(). 0 or -errno. */
-int seg_nft_monitor_pause(struct seg_nft_monitor *monitor, bool pause);
-/* Call when readable: bounded work. 0, -ENOBUFS when notifications were lost (verify everything), or -errno. */
+/* Whose commits are never told: the portid of our own socket. */
+void seg_nft_monitor_set_hand(struct seg_nft_monitor *monitor, uint32_t portid);
+/* Call when readable or owing: bounded work. 0, -ENOBUFS when notifications were lost (verify everything), or -errno. */
 int seg_nft_monitor_read(struct seg_nft_monitor *monitor);
 
+/* While paused, nothing is heard: the kernel then does not even write down the messages of a large commit
+ * (a fifth of its time). 0 or -errno. */
+int seg_nft_monitor_pause(struct seg_nft_monitor *monitor, bool pause);
+/* Reads as far as the transaction of this generation, or all that is there, and tells nobody: that is owing then. */
+void seg_nft_monitor_hear(struct seg_nft_monitor *monitor, uint32_t generation);
+bool seg_nft_monitor_owes(const struct seg_nft_monitor *monitor);
+/* How many others have committed without touching our tables, of those that were heard from their first message to
+ * their last. It wraps. */
+uint32_t seg_nft_monitor_passed(const struct seg_nft_monitor *monitor);
+/* Of them, those by which chains came or went. */
+uint32_t seg_nft_monitor_passed_chains(const struct seg_nft_monitor *monitor);
+/* Something was missed, and nobody counts as having passed. It ends once all there is has been heard, from the
+ * generation on behind the one whose committer was waited for then. */
+bool seg_nft_monitor_is_deaf(const struct seg_nft_monitor *monitor);
+void seg_nft_monitor_hears_from(struct seg_nft_monitor *monitor, uint32_t generation);
 
 /* The ways round us that the rules of all tables hold now, a sentence each, always the same for the same fact. */
 typedef void (*seg_nft_bypass_fn)(void *context, json_t *finding); /* takes it over */

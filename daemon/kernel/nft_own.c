@@ -51,22 +51,12 @@ static int probe(struct seg_nft *nft)
 {
 	const struct seg_nft_span both[2] = {{1, 3}, {0, 0}};
 	struct seg_nft_batch batch;
-	uint32_t generation;
-	int ret = seg_nft_read_generation(nft, &generation);
+	int ret;
 
-	if (ret < 0)
-		return ret;
 	seg_nft_batch_init(&batch, nft->seq + 1, 0);
 	seg_nft_put_table(&batch, PROBE_TABLE, NFT_TABLE_F_KEPT);
 	seg_nft_put_del_table(&batch, PROBE_TABLE "_none");
-	for (unsigned i = 0; i < SEG_NFT_RETRIES; i++) {
-		ret = seg_nft_batch_send(nft, &batch, both, generation, false, NULL);
-		if (ret != -ERESTART)
-			break;
-		ret = seg_nft_read_generation(nft, &generation);
-		if (ret < 0)
-			break;
-	}
+	ret = seg_nft_batch_send(nft, &batch, both, false, NULL);
 	nft->seq += (uint32_t)batch.origins;
 	seg_nft_batch_fini(&batch);
 	nft->persist = ret == -ENOENT;
@@ -81,7 +71,7 @@ static int note_ownership(struct seg_nft *nft)
 	if (ret < 0)
 		return ret;
 	nft->ownership = SEG_UNOWNED;
-	if (table.exists && table.owner == seg_nft_portid(nft))
+	if (table.exists && table.owner == mnl_socket_get_portid(nft->socket))
 		nft->ownership = table.flags & NFT_TABLE_F_PERSIST ? SEG_OWNED_PERSIST : SEG_OWNED;
 	return 0;
 }
@@ -121,11 +111,6 @@ int seg_nft_fd(const struct seg_nft *nft)
 	return mnl_socket_get_fd(nft->socket);
 }
 
-uint32_t seg_nft_portid(const struct seg_nft *nft)
-{
-	return mnl_socket_get_portid(nft->socket);
-}
-
 enum seg_ownership seg_nft_ownership(const struct seg_nft *nft)
 {
 	return nft->ownership;
@@ -142,7 +127,7 @@ int seg_nft_claim_table(struct seg_nft *nft, struct seg_nft_claim *claim, struct
 
 	if (ret < 0)
 		return ret;
-	if (table.owner && table.owner != seg_nft_portid(nft)) {
+	if (table.owner && table.owner != mnl_socket_get_portid(nft->socket)) {
 		diag = seg_error(diags, SEG_KERNEL, nowhere,
 				 "table inet " SEG_TABLE " belongs to another process (netlink port %u)",
 				 table.owner);
@@ -169,7 +154,7 @@ void seg_nft_claimed(struct seg_nft *nft, const struct seg_nft_claim *claim)
 /* The kernel makes no base chain in the same transaction that changes its table, and somebody may have deleted one. */
 int seg_nft_take_up(struct seg_nft *nft, struct seg_nft_claim *claim, struct seg_diags *diags)
 {
-	const uint32_t known_at = nft->known_at;
+	const struct seg_nft_mark known = nft->known;
 	struct seg_nft_batch batch;
 	int ret;
 
@@ -179,7 +164,7 @@ int seg_nft_take_up(struct seg_nft *nft, struct seg_nft_claim *claim, struct seg
 	seg_nft_batch_fini(&batch);
 	/* Whoever woke it meanwhile left nothing to do, which is no transaction: it is looked at once more. */
 	if (claim->dormant)
-		nft->known_at = known_at;
+		nft->known = known;
 	if (ret == 0) {
 		seg_nft_claimed(nft, claim);
 		claim->needed = false;

@@ -18,10 +18,11 @@ struct image_rule {
 	struct nftnl_rule *rule;
 };
 
+#define CHAIN_TRIES 50
+
 struct image {
 	struct seg_nft *nft;
 	const char *table;
-	uint32_t at; /* the kernel's generation, which all must be of */
 	struct seg_arena *arena;
 	struct seg_nft_names names;
 	struct seg_chain **chain;
@@ -309,8 +310,8 @@ static uint32_t target_of(const struct seg_rule *rule)
 	return 0;
 }
 
-/* Where the base chains lead; where nothing leads anywhere (they have been sealed), the one that was in force when we
- * last knew, or else the youngest there is. Names are anybody's to give. */
+/* Where the base chains lead; where nothing leads anywhere (they have been sealed), the one that was in force
+ * when we last knew, or else the youngest there is. Names are anybody's to give. */
 static uint32_t find_generation(const struct image *image)
 {
 	const uint32_t known = image->nft->generation;
@@ -373,6 +374,31 @@ static int dump(struct image *image, uint16_t type, uint16_t table_attr, seg_net
 	return seg_nft_ask(image->nft, &question, take, image);
 }
 
+/* The kernel counts its place among the chains of all tables: one of another table that goes hides one of
+ * ours. */
+static int dump_chains(struct image *image)
+{
+	struct seg_nft_mark mark;
+	int ret = -EINTR;
+
+	for (unsigned i = 0; i < CHAIN_TRIES && ret == -EINTR; i++) {
+		image->names.chains = (struct seg_map){0};
+		image->chains = 0;
+		ret = seg_nft_mark(image->nft, &mark);
+		if (ret == 0)
+			ret = dump(image, NFT_MSG_GETCHAIN, NFTA_CHAIN_TABLE, take_chain);
+		if (ret == -EINTR && seg_nft_keeps_chains(image->nft, &mark))
+			ret = 0;
+	}
+	return ret;
+}
+
+/* Whether what changed meanwhile was ours is asked when all is read. */
+static int unless_elsewhere(int ret)
+{
+	return ret == -EINTR ? 0 : ret;
+}
+
 static int dump_all_elems(struct image *image)
 {
 	int ret = 0;
@@ -383,8 +409,8 @@ static int dump_all_elems(struct image *image)
 
 		if (set->dynamic || !set->fields)
 			continue;
-		ret = seg_nft_dump_elems(image->nft, set, set->name, &image->names, image->arena, &elem,
-					 &set->elems);
+		ret = unless_elsewhere(seg_nft_dump_elems(image->nft, set, set->name, &image->names,
+							  image->arena, &elem, &set->elems));
 		if (ret == 0)
 			set->elem = elem;
 	}
@@ -393,30 +419,30 @@ static int dump_all_elems(struct image *image)
 
 static int dump_all(struct image *image)
 {
-	uint32_t after;
-	int ret = dump(image, NFT_MSG_GETCHAIN, NFTA_CHAIN_TABLE, take_chain);
+	int ret = dump_chains(image);
 
 	if (ret == 0)
-		ret = dump(image, NFT_MSG_GETSET, NFTA_SET_TABLE, take_set);
+		ret = unless_elsewhere(dump(image, NFT_MSG_GETSET, NFTA_SET_TABLE, take_set));
 	if (ret == 0)
-		ret = dump(image, NFT_MSG_GETRULE, NFTA_RULE_TABLE, take_rule);
+		ret = unless_elsewhere(dump(image, NFT_MSG_GETRULE, NFTA_RULE_TABLE, take_rule));
 	if (ret == 0)
 		ret = dump_all_elems(image);
-	if (ret == 0)
-		ret = seg_nft_read_generation(image->nft, &after);
 	/* A set or the table went away while it was read. */
-	if (ret == -ENOENT || (ret == 0 && (after != image->at || image->torn)))
+	if (ret == -ENOENT || (ret == 0 && image->torn))
 		ret = -EINTR;
-	if (ret == 0)
-		decode_rules(image);
 	return ret;
 }
 
-static int read_image(struct seg_nft *nft, const char *table, uint32_t at, struct seg_plan **plan)
+static int read_image(struct seg_nft *nft, const char *table, const struct seg_nft_mark *mark,
+		      struct seg_plan **plan)
 {
-	struct image image = {.nft = nft, .table = table, .at = at, .arena = seg_arena_new()};
+	struct image image = {.nft = nft, .table = table, .arena = seg_arena_new()};
 	int ret = dump_all(&image);
 
+	if (ret == 0)
+		ret = seg_nft_holds(nft, mark) ? 0 : -EINTR;
+	if (ret == 0)
+		decode_rules(&image);
 	for (size_t i = 0; i < image.rules; i++)
 		nftnl_rule_free(image.rule[i].rule);
 	free(image.rule);
@@ -427,22 +453,21 @@ static int read_image(struct seg_nft *nft, const char *table, uint32_t at, struc
 	return ret;
 }
 
-/* at: which generation of the kernel's it is of: one that all is of, and that whoever committed it has ended. */
-static int read_table(struct seg_nft *nft, const char *name, struct seg_plan **image, uint32_t *at)
+/* mark: the state that all of the image is of. */
+static int read_table(struct seg_nft *nft, const char *name, struct seg_plan **image,
+		      struct seg_nft_mark *mark)
 {
 	struct seg_nft_table table;
 	int ret = -EINTR;
 
 	*image = NULL;
 	for (unsigned i = 0; i < SEG_NFT_RETRIES && ret == -EINTR; i++) {
-		ret = seg_nft_read_generation(nft, at);
-		if (ret == 0)
-			ret = seg_nft_wait(nft);
+		ret = seg_nft_mark(nft, mark);
 		if (ret == 0)
 			ret = seg_nft_read_table(nft, name, &table);
 		if (ret < 0 || !table.exists)
 			return ret;
-		ret = read_image(nft, name, *at, image);
+		ret = read_image(nft, name, mark, image);
 	}
 	if (ret == 0)
 		(*image)->dormant = table.flags & NFT_TABLE_F_DORMANT;
@@ -451,18 +476,18 @@ static int read_table(struct seg_nft *nft, const char *name, struct seg_plan **i
 
 int seg_nft_read_table_image(struct seg_nft *nft, const char *name, struct seg_plan **image)
 {
-	uint32_t at;
+	struct seg_nft_mark mark;
 
-	return read_table(nft, name, image, &at);
+	return read_table(nft, name, image, &mark);
 }
 
 int seg_nft_read(struct seg_nft *nft, struct seg_plan **image)
 {
-	uint32_t at;
-	int ret = read_table(nft, SEG_TABLE, image, &at);
+	struct seg_nft_mark mark;
+	int ret = read_table(nft, SEG_TABLE, image, &mark);
 
 	if (ret == 0)
-		nft->known_at = at;
+		nft->known = mark;
 	if (*image)
 		nft->generation = (*image)->generation;
 	return ret;

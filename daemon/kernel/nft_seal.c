@@ -24,8 +24,7 @@ static void put_beginning(struct seg_nft_batch *batch, const struct seg_chain *b
 	seg_nft_put_rules(batch, beginning, scratch);
 }
 
-/* For no generation of the kernel's: whatever somebody commits meanwhile, this is right behind it.
- * anew: in the place of what stands there under our name. */
+/* anew: in the place of what stands there under our name. */
 static int seal(struct seg_nft *nft, const struct seg_plan *plan, struct seg_nft_claim *claim, bool anew,
 		struct seg_diags *diags)
 {
@@ -44,7 +43,7 @@ static int seal(struct seg_nft *nft, const struct seg_plan *plan, struct seg_nft
 			put_beginning(&batch, plan->chain[i], scratch);
 	nft->seq += (uint32_t)batch.origins;
 	all[0].end = batch.origins;
-	ret = seg_nft_batch_send(nft, &batch, all, 0, true, diags);
+	ret = seg_nft_batch_send(nft, &batch, all, true, diags);
 	if (ret == 0 && (anew || claim->needed)) {
 		seg_nft_claimed(nft, claim);
 		claim->needed = false;

@@ -16,6 +16,7 @@
  *   nft_elems.c   attributes of elements -> elements of a plan
  *   nft_compare.c plan and image -> findings
  *   nft_monitor.c, nft_bypass.c   who changed what, and ways round us
+ *   nft_known.c   whether what is known of the table still holds
  *   nft_own.c     the sockets, whose the table is
  *   nft_keep.c    the keeper
  *   nft_request.c questions to the kernel and their answers
@@ -50,6 +51,13 @@ static inline size_t seg_nft_align(size_t len)
 	return (len + 3) & ~(size_t)3;
 }
 
+/* A state of the ruleset: see nft_known.c. */
+struct seg_nft_mark {
+	uint32_t at;     /* the kernel's generation; 0: none */
+	uint32_t passed; /* transactions that had passed by then */
+	uint32_t chains; /* of them, those at chains */
+};
+
 struct seg_nft {
 	struct mnl_socket *socket; /* commits; it owns the table */
 	struct mnl_socket *dump;
@@ -58,9 +66,9 @@ struct seg_nft {
 	enum seg_ownership ownership;
 	size_t sndbuf;             /* as large as the largest batch so far */
 	uint32_t generation;       /* of the plan last committed or read; 0: none, or taken out by us */
-	uint32_t known_at;         /* where the kernel's generation is if nobody but us has committed since we last read
-				    * the table, or first committed; 0: neither yet */
-	uint32_t left_at;          /* the same behind our last commit; 0: there was none, or it is not complete */
+	struct seg_nft_monitor *monitor; /* NULL: nobody hears what others do */
+	struct seg_nft_mark known; /* nobody but us has touched our tables since: we last read ours, or first committed */
+	struct seg_nft_mark left;  /* the same behind our last commit; none: there was none, or it is not complete */
 	bool incomplete;           /* of our last commit something is missing, and nobody was told */
 };
 
@@ -140,15 +148,15 @@ struct seg_nft_span {
 	size_t first, end;
 };
 /* Sends the messages of one or two spans in one piece, between the begin message and, to commit, an end message;
- * without that they are validated and aborted. Reads every answer. The kernel's generation must be the one given
- * (-ERESTART otherwise). Returns the first errno; refusals go to diags (NULL: nowhere), but not -ERESTART. */
+ * without that they are validated and aborted. Reads every answer. It goes through at whatever generation the kernel
+ * is: nothing of what others commit elsewhere is a reason to wait, and what they do to our tables shows behind it
+ * (seg_nft_disturbed()). Returns the first errno; refusals go to diags (NULL: nowhere). */
 int seg_nft_batch_send(struct seg_nft *nft, struct seg_nft_batch *batch, const struct seg_nft_span span[2],
-		       uint32_t kernel_generation, bool commit, struct seg_diags *diags);
-/* Until whoever is committing is done: the kernel counts its generation on before the elements of intervals, a policy
- * or a dormant table show what is new. An empty batch waits for the lock, and is no transaction. */
+		       bool commit, struct seg_diags *diags);
+/* Until whoever is committing is done, notifications included: the kernel counts its generation on before the elements
+ * of intervals, a policy or a dormant table show what is new. An empty batch waits for the lock, and is no transaction. */
 int seg_nft_wait(struct seg_nft *nft);
-#define SEG_NFT_RETRIES 5
-/* Commits the whole batch at whatever generation the kernel is; nothing where it is empty. */
+/* Commits the whole batch; nothing where it is empty. */
 int seg_nft_batch_commit(struct seg_nft *nft, struct seg_nft_batch *batch, struct seg_diags *diags);
 
 /* -- nft_encode.c ------------------------------------------------------ */
@@ -179,6 +187,21 @@ static inline void *seg_nft_must(void *object) /* out of memory aborts (base/are
 		abort();
 	return object;
 }
+
+/* -- nft_known.c ------------------------------------------------------- */
+
+/* The ruleset as it stands now, from when on it will be known whether anybody touches our tables. 0 or -errno. */
+int seg_nft_mark(struct seg_nft *nft, struct seg_nft_mark *mark);
+/* Has nobody touched them since? Also not we, but for what was counted. */
+bool seg_nft_holds(struct seg_nft *nft, const struct seg_nft_mark *mark);
+/* The same, and nobody's chains have come or gone. */
+bool seg_nft_keeps_chains(struct seg_nft *nft, const struct seg_nft_mark *mark);
+/* A transaction of ours behind it. */
+void seg_nft_count(struct seg_nft_mark *mark);
+/* What is committed in between is not heard: the kernel need not write down a large batch of ours for us to read. 0 or
+ * -errno: it goes on unheard. */
+void seg_nft_pause(struct seg_nft *nft);
+int seg_nft_resume(struct seg_nft *nft);
 
 /* -- nft_own.c --------------------------------------------------------- */
 
@@ -219,7 +242,8 @@ struct seg_nft_question {
 	struct nlmsghdr *nlh;
 };
 void seg_nft_question_init(struct seg_nft_question *question, uint16_t type, bool dump);
-/* On the dump socket. -EINTR: the ruleset changed meanwhile. */
+#define SEG_NFT_RETRIES 5 /* of what somebody disturbs */
+/* On the dump socket. -EINTR: that was all, but the ruleset changed meanwhile. */
 int seg_nft_ask(struct seg_nft *nft, struct seg_nft_question *question, seg_netlink_fn each, void *context);
 
 int seg_nft_read_generation(struct seg_nft *nft, uint32_t *generation);
@@ -266,7 +290,7 @@ void seg_nft_notified_elems(const struct nlmsghdr *nlh, const struct seg_set *se
 			    seg_counter_fn each, void *context);
 
 /* The elements of a set by its name in the kernel, in arena; names NULL: verdicts are left out.
- * -EINTR: the ruleset changed meanwhile. */
+ * -EINTR: all are there, but the ruleset changed meanwhile, and they are whole only if that was elsewhere. */
 int seg_nft_dump_elems(struct seg_nft *nft, const struct seg_set *set, const char *kernel_name,
 		       const struct seg_nft_names *names, struct seg_arena *arena, struct seg_elem **elem, size_t *n);
 

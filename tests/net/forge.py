@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import struct
+import threading
 
 NEWTABLE, NEWCHAIN, NEWRULE, DELRULE, NEWSET, NEWSETELEM, DELSETELEM, NEWGEN = 0, 3, 6, 8, 9, 12, 14, 15
 CREATE, EXCL = 0x400, 0x200
@@ -71,3 +72,23 @@ class Hand:
         with contextlib.suppress(BlockingIOError):
             answer = self.socket.recv(65536)
             raise AssertionError(f"the kernel says {struct.unpack_from('=i', answer, 16)[0]}")
+
+
+@contextlib.contextmanager
+def restless(lab):
+    """Somebody who commits to a table of his own, one thing behind the other."""
+    lab.nft("gw", "table ip restless { set s { type ipv4_addr; }\n }\n")
+    hand, over = Hand(lab, "gw"), threading.Event()
+
+    def commit():
+        while not over.is_set():
+            for kind in (NEWSETELEM, DELSETELEM):
+                hand.commit((kind, CREATE, elements("restless", "s", element(bytes([77, 0, 0, 1]))), IP))
+
+    other = threading.Thread(target=commit)
+    other.start()
+    try:
+        yield
+    finally:
+        over.set()
+        other.join()

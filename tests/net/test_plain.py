@@ -11,7 +11,7 @@ import socket
 import struct
 
 from blast import Blast
-from forge import DELRULE, NETLINK_NETFILTER, NEWCHAIN, NEWGEN, NEWRULE, NEWSET, NEWTABLE
+from forge import DELRULE, NETLINK_NETFILTER, NEWCHAIN, NEWGEN, NEWRULE, NEWSET, NEWTABLE, restless
 from lab import BUILD, PATIENCE, TOP, run, wait_for
 from test_hands import AT_OURS
 from test_life import closed_and_open
@@ -76,6 +76,22 @@ def test_what_is_done_unheard_is_told():
             assert len(segd.alerts("tampered")) == times, chain
             assert segd.segctl("verify", ok=None)["equal"], chain
             lab.exec("gw", "nft", "delete", "table", "ip", "other")
+
+
+def test_beside_who_commits_without_rest():
+    """To another table: ours is changed, and what is done to it unheard is found, all the same."""
+    with plain_town() as (lab, segd):
+        with restless(lab):
+            segd.segctl("isolate", "10.1.0.20", "--reason", "test")
+            assert not lab.probe("a", "10.2.0.20", "tcp/443", expect=False)
+            segd.segctl("release", "10.1.0.20")
+            assert lab.probe("a", "10.2.0.20", "tcp/443")
+            assert not segd.alerts("tampered")
+            with segd.deaf():
+                lab.exec("gw", "nft", "add", "chain", "inet", "segd", "forward", "{ policy accept; }")
+            assert restored(segd, 1)
+        assert len(segd.alerts("tampered")) == 1
+        assert segd.segctl("verify", ok=None)["equal"]
 
 
 CHANGED = {"flush ruleset": "table inet segd removed", "delete table inet segd": "table inet segd removed",

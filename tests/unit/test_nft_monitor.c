@@ -26,14 +26,13 @@
 static struct seg_nft_monitor *monitor;
 static struct seg_nft_transaction seen[16];
 static size_t n_seen;
-static uint32_t touching; /* who is at our table, of whom no more is told yet */
+static bool touching; /* somebody is at our table, of whom no more is told yet */
 
-static void note_touched(void *context, uint32_t portid)
+static void note_touched(void *context)
 {
 	(void)context;
-	ck_assert_uint_ne(portid, 0);
 	ck_assert_msg(!touching, "once a transaction");
-	touching = portid;
+	touching = true;
 }
 
 static char way[256]; /* that the last one adds, as a text */
@@ -50,8 +49,8 @@ static void note(void *context, const struct seg_nft_transaction *transaction)
 {
 	(void)context;
 	ck_assert_uint_lt(n_seen, 16);
-	ck_assert_uint_eq(touching, transaction->ours ? transaction->portid : 0);
-	touching = 0;
+	ck_assert_int_eq(touching, transaction->ours);
+	touching = false;
 	seen[n_seen++] = *transaction;
 	take_way(transaction->bypass);
 }
@@ -159,7 +158,7 @@ START_TEST(test_touched_before_the_end)
 			 0);
 	ck_assert_int_eq(seg_nft_monitor_read(monitor), 0);
 	ck_assert_uint_eq(n_seen, 0);
-	ck_assert_uint_ne(touching, 0);
+	ck_assert(touching);
 	for (unsigned i = 0; i < 100 && !n_seen; i++)
 		ck_assert_int_eq(seg_nft_monitor_read(monitor), 0);
 	ck_assert_uint_eq(n_seen, 1);
@@ -349,13 +348,14 @@ START_TEST(test_pause)
 	seg_diags_init(&diags);
 	ck_assert_int_eq(seg_nft_open(&ours, -1), 0);
 	ours->persist = false; /* what is owned nobody else can touch */
-	ck_assert_int_eq(seg_nft_monitor_pause(monitor, true), 0);
+	seg_nft_attend(ours, monitor);
 	ck_assert_int_eq(commit_plan(ours, NULL, &plan->plan, NULL, &diags), 0);
-	ck_assert_int_eq(seg_nft_monitor_pause(monitor, false), 0);
 	ck_assert_int_eq(seg_nft_monitor_read(monitor), 0);
 	ck_assert_uint_eq(n_seen, 0);
 	ck_assert(!seg_nft_disturbed(ours) && seg_nft_untouched(ours));
 	ck_assert_str_eq(after("add table inet other")->what, "added table inet other");
+	ck_assert(!seg_nft_disturbed(ours) && seg_nft_untouched(ours));
+	ck_assert_str_eq(after("add chain inet segd other")->what, "added chain other of table inet segd");
 	ck_assert(seg_nft_disturbed(ours) && !seg_nft_untouched(ours));
 	seg_nft_close(ours);
 	seg_diags_fini(&diags);
