@@ -194,6 +194,7 @@ static int bring(struct seg_engine *engine, const struct seg_rulebook *book, tim
 		 struct seg_diags *diags, struct seg_plan **old)
 {
 	struct seg_plan *image = NULL, *plan = NULL;
+	bool found_changed = false;
 	int r = -ENOENT;
 
 	if (holds_plan(engine, now)) {
@@ -206,12 +207,15 @@ static int bring(struct seg_engine *engine, const struct seg_rulebook *book, tim
 	}
 	if (r) {
 		r = read_image(engine, now, &image);
+		found_changed = !r && seg_hands_were_at(engine, image, now);
 		if (!r)
 			r = commit_beside(engine, book, image, now, diags, &plan);
 		seg_plan_free(image);
 	}
 	if (r)
 		return r;
+	if (found_changed)
+		seg_hands_mended(engine, now);
 	*old = engine->plan;
 	engine->plan = plan;
 	engine->stepped = false;

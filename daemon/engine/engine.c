@@ -495,8 +495,8 @@ static void tick_counters(struct seg_engine *engine, time_t now)
 /* The clock was set: every deadline was reckoned by the old one. */
 static void forget_deadlines(struct seg_engine *engine, time_t now)
 {
-	time_t *const pending[] = {&engine->next_repair, &engine->next_look, &engine->next_refresh,
-				   &engine->watch.next_dump};
+	time_t *const pending[] = {&engine->next_repair, &engine->next_look, &engine->next_mended,
+				   &engine->next_refresh, &engine->watch.next_dump};
 
 	engine->next_usage = engine->next_save = now;
 	engine->next_rollback = 0;
@@ -564,6 +564,7 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, time_t step)
 	earlier(&next, engine->next_refresh);
 	earlier(&next, engine->next_repair);
 	earlier(&next, engine->next_look);
+	earlier(&next, engine->next_mended);
 	earlier(&next, engine->next_usage);
 	earlier(&next, engine->next_save);
 	earlier(&next, engine->unsaved ? now + 1 : 0);

@@ -15,6 +15,7 @@
 #include "plan/imprint.h"
 #include "plan/rule.h"
 
+#define SECONDS_TO_BE_TOLD 2
 #define READING 2  /* seconds: a large table takes one to be read, and begins to be so within the first */
 /* ms: a plan is made, committed and read, each for as long as it takes; whole seconds and kept ends err by more */
 #define SLACK 10000
@@ -64,11 +65,11 @@ static void seal_first(struct seg_engine *engine)
 /* Puts back what somebody changed; tries again every second until it stands. */
 static void repair(struct seg_engine *engine, time_t now)
 {
-	int r = seg_apply_refresh(engine, now, "tampered", NULL);
-
-	engine->next_repair = r ? now + 1 : 0;
-	if (r)
+	engine->next_repair = now + 1;
+	engine->next_mended = 0; /* it has been told of */
+	if (seg_apply_refresh(engine, now, "tampered", NULL))
 		return;
+	engine->next_repair = 0;
 	say_restored(engine, now);
 	/* Whatever began while the rules were away is looked for. */
 	seg_watch_look_again(engine);
@@ -119,6 +120,7 @@ static struct seg_plan expected(const struct seg_plan *plan, const struct seg_pl
 
 static bool is_changed(const struct seg_plan *plan, struct seg_plan *image, time_t now)
 {
+	const time_t at = image->at;
 	struct seg_findings findings = {.arena = seg_arena_new()};
 	struct seg_plan wanted;
 	bool changed;
@@ -127,8 +129,29 @@ static bool is_changed(const struct seg_plan *plan, struct seg_plan *image, time
 	wanted = expected(plan, image, findings.arena);
 	seg_nft_compare(&wanted, image, &findings);
 	changed = findings.n > 0;
+	image->at = at;
 	seg_arena_free(findings.arena);
 	return changed;
+}
+
+bool seg_hands_were_at(const struct seg_engine *engine, struct seg_plan *image, time_t now)
+{
+	return engine->plan && engine->running && !engine->disarmed && !engine->stepped && !engine->next_repair &&
+	       !engine->ops->untouched(engine->kernel) && (!image || is_changed(engine->plan, image, now));
+}
+
+void seg_hands_mended(struct seg_engine *engine, time_t now)
+{
+	engine->next_mended = now + SECONDS_TO_BE_TOLD;
+}
+
+/* What an apply found and put right by the way, and nobody told of. */
+static void tell_mended(struct seg_engine *engine, time_t now)
+{
+	engine->next_mended = 0;
+	say_tampered(engine, NULL, "found changed", now);
+	say_restored(engine, now);
+	seg_watch_look_again(engine);
 }
 
 /* Where nobody can have touched it, it need not be read. 0, 1, or -errno. */
@@ -188,6 +211,8 @@ void seg_hands_tick(struct seg_engine *engine, time_t now)
 {
 	const bool ours = !engine->disarmed && engine->plan;
 
+	if (engine->next_mended && engine->next_mended <= now)
+		tell_mended(engine, now);
 	if (ours && engine->next_repair && engine->next_repair <= now)
 		repair(engine, now);
 	if (ours && engine->next_look && engine->next_look <= now)

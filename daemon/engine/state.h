@@ -117,7 +117,7 @@ struct seg_engine {
 	struct seg_closure closure;      /* what is isolated and staged out, resolved against running */
 
 	json_t *bypass; /* what could go round us, as last looked at: sentences */
-	time_t next_window, next_usage, next_save, next_repair, next_look, next_refresh, next_rollback;
+	time_t next_window, next_usage, next_save, next_repair, next_look, next_mended, next_refresh, next_rollback;
 	bool pressed[2]; /* conntrack-pressure said at 80, 95 % */
 	uint64_t tampered, restored; /* how often each was said */
 	bool imprint_owed;	     /* what was committed is not written down yet (hands.c) */
@@ -162,6 +162,10 @@ void seg_hands_tick(struct seg_engine *engine, time_t now); /* repairs, and look
 /* What the table looks like is written down behind each commit, for the next life, and forgotten before it. */
 void seg_hands_keep(struct seg_engine *engine, time_t now); /* where it is owed */
 void seg_hands_forget(struct seg_engine *engine);
+/* Somebody was at our rules since we left them, as the image says (NULL: the table is gone). */
+bool seg_hands_were_at(const struct seg_engine *engine, struct seg_plan *image, time_t now);
+/* An apply has put that right by the way: it is told, unless whoever did it is told of meanwhile. */
+void seg_hands_mended(struct seg_engine *engine, time_t now);
 /* The table has an owner whether we live or not: nobody else can be at it. */
 bool seg_hands_guarded(const struct seg_engine *engine);
 /* What somebody did to the table (NULL: it is not there) since an earlier life wrote it down: a sentence on the heap.

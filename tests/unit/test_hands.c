@@ -101,6 +101,34 @@ START_TEST(test_what_packets_taught_is_forgotten_unheard)
 }
 END_TEST
 
+/* Where an apply comes before whoever tells of it, or nobody does: it is told of, once, and by name if that is known. */
+START_TEST(test_mended_by_an_apply)
+{
+	const struct seg_nft_transaction foreign = {
+		.process = "nft", .ours = true, .what = "deleted a rule of chain forward of table inet segd"};
+
+	begin();
+	fake_flush_chain(&w.kernel, "forward");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_uint_gt(seg_plan_chain(w.kernel.image, "forward")->rules, 0);
+	ck_assert_uint_eq(said("tampered"), 0);
+	pass(3);
+	ck_assert_uint_eq(said("tampered|found changed"), 1);
+	ck_assert_uint_eq(said("restored"), 1);
+	fake_flush(&w.kernel);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	take_hand(&foreign);
+	pass(3);
+	ck_assert_uint_eq(said("tampered"), 2);
+	ck_assert_uint_eq(said("tampered|process=nft"), 1);
+	w.kernel.touched = true; /* elsewhere */
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	pass(3);
+	ck_assert_uint_eq(said("tampered"), 2);
+	ck_assert_uint_eq(said("restored"), 2);
+}
+END_TEST
+
 /* The keeper is looked at where notifications were lost, and by verify. */
 START_TEST(test_the_keeper_is_missed)
 {
@@ -590,6 +618,7 @@ int main(void)
 	tcase_add_test(tcase, test_sealed_before_mended);
 	tcase_add_test(tcase, test_what_packets_taught_is_forgotten);
 	tcase_add_test(tcase, test_what_packets_taught_is_forgotten_unheard);
+	tcase_add_test(tcase, test_mended_by_an_apply);
 	tcase_add_test(tcase, test_the_keeper_is_missed);
 	tcase_add_test(tcase, test_sealed_where_found_changed);
 	tcase_add_loop_test(tcase, test_not_sealed_for_others, 0, 2);
