@@ -12,6 +12,9 @@
  * cost; but it does not come back before it has seen all of the table. Beyond that size it
  * would hold the loop up, and every entry is looked at here.
  *
+ * A number that was given in this life and has carried nothing until it left, by the kernel's counters up to the
+ * commit and by all that was heard, has no flow that could be looked for.
+ *
  * A flow is counted once: by its number, or unmarked where a packet that came after the
  * commit took the number out of its mark.
  */
@@ -111,6 +114,14 @@ static struct numbers numbers_alive(const struct seg_plan *plan)
 	return list;
 }
 
+/* One that stays and only ends may have counted since it was last read, and so may a set that went as a whole. */
+static bool is_unused(const struct seg_engine *engine, const struct seg_plan *old, const struct seg_plan *new,
+		      uint32_t number)
+{
+	return old->generation == new->generation && !seg_plan_number(new, number) &&
+	       seg_usage_never_carried(engine, number);
+}
+
 static void find_dead(struct seg_revocation *job, const struct seg_plan *old, const struct seg_plan *new)
 {
 	struct numbers before = numbers_alive(old), after = numbers_alive(new);
@@ -126,6 +137,8 @@ static void find_dead(struct seg_revocation *job, const struct seg_plan *old, co
 		while (k < after.n && after.number[k] < before.number[i]) /* both are sorted */
 			k++;
 		if (k < after.n && after.number[k] == before.number[i])
+			continue;
+		if (is_unused(job->engine, old, new, before.number[i]))
 			continue;
 		dead->number = before.number[i];
 		dead->owner = owner_of(seg_plan_number(old, dead->number));

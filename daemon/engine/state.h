@@ -36,6 +36,7 @@ struct seg_usage {
 	struct seg_hash permit;	 /* struct use, by a hash of the id */
 	struct seg_hash element; /* struct element_seen */
 	struct seg_hash gone;	 /* struct gone */
+	struct seg_hash carried; /* struct carried: numbers given in this life that carried anything */
 	struct seg_registry earlier; /* as an earlier life left it: whose the numbers of its table are */
 	struct seg_arena *arena;     /* of earlier */
 	uint64_t silent;	 /* flows begun inside zones: the kernel is told to send no events of them */
@@ -375,6 +376,9 @@ void seg_usage_fini(struct seg_usage *usage);
 void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, time_t now);
 void seg_usage_read(struct seg_engine *engine, time_t now); /* the counters, at one stroke */
 /* As of refusals. */
+/* A flow goes by this number. Of one that was given in this life it is then known whether it ever carried anything. */
+void seg_usage_carries(struct seg_engine *engine, uint32_t number);
+bool seg_usage_never_carried(const struct seg_engine *engine, uint32_t number);
 void seg_usage_take(struct seg_engine *engine, enum seg_counted which, const struct seg_set *set,
 		    const struct seg_elem *elem, time_t now);
 void seg_usage_forget_gone(struct seg_engine *engine, time_t now);

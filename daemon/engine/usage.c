@@ -49,6 +49,10 @@ struct gone {
 	struct element_key key;
 };
 
+struct carried {
+	uint32_t number;
+};
+
 static struct id_key id_key(const char *id)
 {
 	struct id_key key;
@@ -123,6 +127,7 @@ void seg_usage_init(struct seg_engine *engine)
 	seg_hash_init(&engine->usage.permit, sizeof(struct id_key), sizeof(struct use));
 	seg_hash_init(&engine->usage.element, sizeof(struct element_key), sizeof(struct element_seen));
 	seg_hash_init(&engine->usage.gone, sizeof(struct element_key), sizeof(struct gone));
+	seg_hash_init(&engine->usage.carried, sizeof(uint32_t), sizeof(struct carried));
 	engine->usage.arena = seg_arena_new();
 	engine->usage.earlier = seg_numbers_copy(&engine->registry, engine->usage.arena);
 	load_totals(engine);
@@ -143,6 +148,7 @@ void seg_usage_fini(struct seg_usage *usage)
 	seg_hash_fini(&usage->permit);
 	seg_hash_fini(&usage->element);
 	seg_hash_fini(&usage->gone);
+	seg_hash_fini(&usage->carried);
 	seg_arena_free(usage->arena);
 }
 
@@ -211,6 +217,24 @@ static const char *permit_of(const struct seg_engine *engine, uint32_t number)
 	return seg_numbers_id(&engine->usage.earlier, number);
 }
 
+static bool is_of_this_life(const struct seg_engine *engine, uint32_t number)
+{
+	return number >= engine->usage.earlier.next && number < engine->registry.next;
+}
+
+void seg_usage_carries(struct seg_engine *engine, uint32_t number)
+{
+	bool made;
+
+	if (is_of_this_life(engine, number))
+		seg_hash_put(&engine->usage.carried, &number, &made);
+}
+
+bool seg_usage_never_carried(const struct seg_engine *engine, uint32_t number)
+{
+	return is_of_this_life(engine, number) && !seg_hash_find(&engine->usage.carried, &number);
+}
+
 void seg_usage_take(struct seg_engine *engine, enum seg_counted which, const struct seg_set *set,
 		    const struct seg_elem *elem, time_t now)
 {
@@ -222,6 +246,7 @@ void seg_usage_take(struct seg_engine *engine, enum seg_counted which, const str
 
 	if (!more.packets)
 		return;
+	seg_usage_carries(engine, seen->number);
 	seen->dirty = usage->dirty = true;
 	if ((seen->number & SEG_NUMBER_INTRA) && seen->kind == FLOWS && !usage->adopted)
 		usage->silent += more.packets;

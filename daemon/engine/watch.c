@@ -510,6 +510,7 @@ void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const
 
 	if (event != SEG_FLOW_DUMPED)
 		engine->watch.received++;
+	seg_usage_carries(engine, flow->mark);
 	if (engine->disarmed)
 		return;
 	makes_room = seg_limits_flow(engine, event, flow);

@@ -361,6 +361,8 @@ static inline void crowd(size_t n)
 		one.packets = 1;
 		one.bytes = i;
 		w.kernel.flow[w.kernel.flows++] = one;
+		if (i == 0) /* its number carries */
+			seg_engine_flow(w.engine, SEG_FLOW_NEW, &one, w.kernel.now);
 	}
 }
 
