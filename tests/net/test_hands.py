@@ -113,15 +113,19 @@ def test_what_is_done_unheard_is_found():
             lab.exec("gw", "nft", "delete", "table", "ip", "other")
 
 
+def isolates_and_releases(lab, segd):
+    segd.segctl("isolate", "10.1.0.20", "--reason", "test")
+    assert not lab.probe("a", "10.2.0.20", "tcp/443", expect=False)
+    segd.segctl("release", "10.1.0.20")
+    assert lab.probe("a", "10.2.0.20", "tcp/443")
+    assert not segd.alerts("tampered")
+
+
 def test_beside_who_commits_without_rest():
     """To another table: ours need not be read between two of such commits."""
     with Town(hosts=("a", "b", "out")) as (lab, segd):
         with restless(lab):
-            segd.segctl("isolate", "10.1.0.20", "--reason", "test")
-            assert not lab.probe("a", "10.2.0.20", "tcp/443", expect=False)
-            segd.segctl("release", "10.1.0.20")
-            assert lab.probe("a", "10.2.0.20", "tcp/443")
-        assert not segd.alerts("tampered")
+            isolates_and_releases(lab, segd)
 
 
 def test_whoever_does_it_is_named():

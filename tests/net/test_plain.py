@@ -13,7 +13,7 @@ import struct
 from blast import Blast
 from forge import DELRULE, NETLINK_NETFILTER, NEWCHAIN, NEWGEN, NEWRULE, NEWSET, NEWTABLE, restless
 from lab import BUILD, PATIENCE, TOP, run, wait_for
-from test_hands import AT_OURS
+from test_hands import AT_OURS, isolates_and_releases
 from test_life import closed_and_open
 from town import Town, policy
 
@@ -82,11 +82,7 @@ def test_beside_who_commits_without_rest():
     """To another table: ours is changed, and what is done to it unheard is found, all the same."""
     with plain_town() as (lab, segd):
         with restless(lab):
-            segd.segctl("isolate", "10.1.0.20", "--reason", "test")
-            assert not lab.probe("a", "10.2.0.20", "tcp/443", expect=False)
-            segd.segctl("release", "10.1.0.20")
-            assert lab.probe("a", "10.2.0.20", "tcp/443")
-            assert not segd.alerts("tampered")
+            isolates_and_releases(lab, segd)
             with segd.deaf():
                 lab.exec("gw", "nft", "add", "chain", "inet", "segd", "forward", "{ policy accept; }")
             assert restored(segd, 1)
