@@ -250,12 +250,44 @@ static int put_in_force(struct seg_engine *engine, const char *reason, time_t no
 	return r;
 }
 
-static void say(struct seg_engine *engine, const char *event, const struct seg_isolation *one, uid_t uid,
-		const char *reason, time_t now)
+static void add_until(const struct seg_engine *engine, struct seg_alert *alert, const char *key, time_t until)
+{
+	char text[SEG_TIME_STRLEN];
+
+	if (until)
+		seg_alert_text(alert, key, seg_time_format(until, seg_engine_zone_name(engine), text));
+}
+
+static bool is_shortened(const struct seg_isolation *before, const struct seg_isolation *one)
+{
+	return before->target[0] && one->until && (!before->until || one->until < before->until);
+}
+
+/* before: without a target where it was not isolated. */
+static void say_isolated(struct seg_engine *engine, const struct seg_isolation *before,
+			 const struct seg_isolation *one, time_t now)
 {
 	struct seg_alert alert;
 
-	seg_say_begin(engine, &alert, event, SEG_WARNING, now);
+	seg_say_begin(engine, &alert, "isolated", SEG_WARNING, now);
+	seg_alert_text(&alert, "target", one->target);
+	seg_alert_number(&alert, "uid", one->uid);
+	seg_alert_text(&alert, "reason", one->reason);
+	add_until(engine, &alert, "until", one->until);
+	if (before->target[0]) {
+		seg_alert_text(&alert, "action", is_shortened(before, one) ? "shortened" : "changed");
+		add_until(engine, &alert, "before-until", before->until);
+		seg_alert_text(&alert, "before-reason", before->reason);
+	}
+	seg_say_send(engine, &alert);
+}
+
+static void say_released(struct seg_engine *engine, const struct seg_isolation *one, uid_t uid,
+			 const char *reason, time_t now)
+{
+	struct seg_alert alert;
+
+	seg_say_begin(engine, &alert, "released", SEG_WARNING, now);
 	seg_alert_text(&alert, "target", one->target);
 	seg_alert_number(&alert, "uid", uid);
 	seg_alert_text(&alert, "reason", reason);
@@ -337,7 +369,8 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	const char *reason = json_string_value(json_object_get(request->params, "reason"));
 	json_int_t seconds = json_integer_value(json_object_get(request->params, "for"));
 	const char *session = NULL;
-	bool cuts;
+	bool cuts, shortened;
+	json_t *was;
 	struct seg_revocation *revoked = NULL;
 	struct seg_isolation *one, before = {0};
 	int unsaved = 0, r = isolate_refusal(engine, target, reason, seconds, out);
@@ -351,7 +384,7 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	one = add(engine, target);
 	one->range = NULL;
 	one->ranges = 0;
-	one->since = request->now;
+	one->since = before.target[0] ? before.since : request->now; /* cut off it has been all along */
 	one->until = seconds ? request->now + seconds : 0;
 	one->uid = request->uid;
 	snprintf(one->reason, sizeof(one->reason), "%s", reason);
@@ -374,11 +407,14 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 		return seg_answer_error(out, r, "kernel", "%s is not isolated: %s", target, strerror(-r));
 	}
 	free(before.range);
-	say(engine, "isolated", one, request->uid, one->reason, request->now);
+	say_isolated(engine, &before, one, request->now);
 	if (unsaved)
 		return seg_change_answer_unsaved(engine, unsaved, out);
+	shortened = is_shortened(&before, one);
+	was = before.target[0] ? isolation_json(engine, &before) : json_null();
 	return seg_revoke_answer(revoked, request,
-				 json_pack("{s:o, s:n}", "isolated", seg_json_isolated(engine), "revoked"),
+				 json_pack("{s:o, s:o, s:b, s:n}", "isolated", seg_json_isolated(engine),
+					   "before", was, "shortened", shortened, "revoked"),
 				 out);
 }
 
@@ -395,7 +431,7 @@ static int release(struct seg_engine *engine, struct seg_isolation *one, uid_t u
 		seg_emergency_resolve(engine, policy_of(engine));
 		return r;
 	}
-	say(engine, "released", &gone, uid, why, now);
+	say_released(engine, &gone, uid, why, now);
 	free(gone.range);
 	return 0;
 }
@@ -435,7 +471,7 @@ void seg_emergency_begin(struct seg_engine *engine, time_t now)
 			continue;
 		}
 		take_out(engine, &engine->state.isolation[i]);
-		say(engine, "released", &gone, gone.uid, "over", now);
+		say_released(engine, &gone, gone.uid, "over", now);
 		free(gone.range);
 	}
 	if (engine->state.isolations < before)

@@ -80,6 +80,60 @@ START_TEST(test_isolate)
 }
 END_TEST
 
+/* The answer to one more isolation of the clerk. */
+static json_t *isolate_again(const char *reason, int seconds)
+{
+	return call(seg_engine_isolate,
+		    json_pack("{s:s, s:s, s:i}", "target", "clerk", "reason", reason, "for", seconds), NULL);
+}
+
+static bool is_shorter(const char *reason, int seconds)
+{
+	json_t *out = isolate_again(reason, seconds);
+	bool shortened = json_is_true(json_object_get(out, "shortened"));
+
+	json_decref(out);
+	return shortened;
+}
+
+/* What an isolation was before somebody isolated the same once more: told, and kept for the audit. */
+START_TEST(test_isolate_again)
+{
+	const time_t first = w.kernel.now;
+	char since[SEG_TIME_STRLEN];
+	const json_t *action;
+	json_t *out;
+
+	begin();
+	out = isolate_again("malware", 4 * HOUR);
+	ck_assert(json_is_null(json_object_get(out, "before")));
+	ck_assert(json_is_false(json_object_get(out, "shortened")));
+	json_decref(out);
+	pass(60);
+	out = isolate_again("looked at", HOUR);
+	ck_assert(json_is_true(json_object_get(out, "shortened")));
+	ck_assert_str_eq(json_string_value(json_object_get(json_object_get(out, "before"), "reason")),
+			 "malware");
+	ck_assert_str_eq(
+		json_string_value(json_object_get(find(out, "isolated", "target", "clerk"), "since")),
+		seg_time_format(first, "Asia/Tokyo", since));
+	json_decref(out);
+	ck_assert_uint_eq(
+		said("isolated|reason=\"looked at\"|action=shortened|before-until=|before-reason=malware"),
+		1);
+	ck_assert(!is_shorter("longer", 2 * HOUR));
+	ck_assert_uint_eq(said("isolated|reason=longer|action=changed|before-reason=\"looked at\""), 1);
+	ck_assert(!is_shorter("for good", 0));
+	ck_assert(is_shorter("an hour will do", HOUR)); /* until released before */
+	out = call(seg_engine_history, NULL, NULL);
+	action = json_array_get(json_object_get(out, "actions"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(action, "action")), "shortened");
+	ck_assert_str_eq(json_string_value(json_object_get(action, "before-reason")), "for good");
+	ck_assert(json_is_null(json_object_get(action, "before-until")));
+	json_decref(out);
+}
+END_TEST
+
 /* Neither by its zone nor by its host, unless that is said; what is not open cannot be cut. */
 START_TEST(test_isolation_spares_the_own_session)
 {
@@ -391,6 +445,7 @@ int main(void)
 	tcase_add_test(tcase, test_disarm);
 	tcase_add_test(tcase, test_flows_are_looked_at_behind_a_disarm);
 	tcase_add_test(tcase, test_isolate);
+	tcase_add_test(tcase, test_isolate_again);
 	tcase_add_test(tcase, test_isolation_spares_the_own_session);
 	tcase_add_test(tcase, test_stage_of_permits);
 	tcase_add_test(tcase, test_stage_of_a_zone);
