@@ -299,24 +299,35 @@ static json_t *side_ids(const struct seg_side *side, size_t n)
 	return list;
 }
 
-/* Every address of the side is isolated. */
-static bool side_isolated(const struct seg_engine *engine, const struct seg_side *side, size_t n)
+/* Every address that the permit means in this zone; those that have a MAC stand apart. */
+static bool is_isolated(const struct seg_closure *closure, const struct seg_side *side)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct seg_ranges ranges = side[i].whole ? side[i].zone->nets : side[i].ranges;
+	struct seg_ranges ranges = side->whole ? side->zone->nets : side->ranges;
+	bool isolated = seg_ranges_subset(ranges, closure->isolated);
 
-		if (side[i].zone == engine->running->policy->gateway_zone || side[i].n_bound ||
-		    !seg_ranges_subset(ranges, engine->closure.isolated))
+	for (size_t i = 0; isolated && i < side->n_bound; i++)
+		isolated =
+			seg_ranges_subset((struct seg_ranges){&side->bound[i].range, 1}, closure->isolated);
+	return isolated;
+}
+
+/* Nobody is left of a side: each of its zones is closed, or all that the permit means there is isolated. */
+static bool is_closed(const struct seg_closure *closure, const struct seg_side *side, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (side[i].zone->tier == SEG_TIER_GATEWAY ||
+		    (!seg_closure_of_zone(closure, side[i].zone) && !is_isolated(closure, &side[i])))
 			return false;
-	}
 	return true;
 }
 
 static bool is_stopped(const struct seg_engine *engine, const struct seg_permit *permit)
 {
-	return seg_closure_has_permit(&engine->closure, permit) ||
-	       (engine->closure.isolated.n && (side_isolated(engine, permit->from, permit->n_from) ||
-					       side_isolated(engine, permit->to, permit->n_to)));
+	const struct seg_closure *closure = &engine->closure;
+
+	return seg_closure_has_permit(closure, permit) ||
+	       (closure->isolated.n && (is_closed(closure, permit->from, permit->n_from) ||
+					is_closed(closure, permit->to, permit->n_to)));
 }
 
 const char *seg_permit_state(const struct seg_engine *engine, const struct seg_permit *permit, time_t now)

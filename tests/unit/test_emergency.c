@@ -240,6 +240,52 @@ START_TEST(test_stage_of_permits)
 }
 END_TEST
 
+static void isolate(const char *target)
+{
+	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", target, "reason", "malware"), NULL));
+}
+
+/* A permit of which nobody is left on one side is stopped, whatever took them: a host with a MAC or without, in
+ * one zone or another, the zone itself. */
+START_TEST(test_permits_whose_hosts_are_isolated)
+{
+	static const char text[] =
+		"segd: 1\n"
+		"timezone: Asia/Tokyo\n"
+		"guard: none\n"
+		"zones:\n"
+		"  mn: {tier: mynumber, interfaces: [eth1], networks: [10.1.0.0/24]}\n"
+		"  lg: {tier: lgwan, interfaces: [eth2], networks: [10.2.0.0/24]}\n"
+		"  net: {tier: internet, interfaces: [eth3], networks: [any]}\n"
+		"hosts:\n"
+		"  clerk: {address: 10.2.0.5, mac: \"00:00:5e:00:53:05\"}\n"
+		"  other: {address: 10.2.0.6}\n"
+		"  batch: {address: 10.1.0.7}\n"
+		"permits:\n"
+		"  - {id: ONE, class: operations, from: lg, to: net, source: [clerk], service: [tcp/443]}\n"
+		"  - {id: TWO, class: operations, from: lg, to: net, source: [clerk, other], service: [tcp/443]}\n"
+		"  - {id: TO, class: operations, from: net, to: lg, destination: [other], service: [tcp/443]}\n"
+		"  - {id: MIXED, class: operations, from: [lg, mn], to: net, source: [other, batch], service: [tcp/80]}\n"
+		"  - {id: OWN, class: operations, from: gateway, to: net, source: [10.2.0.6], service: [udp/123]}\n";
+
+	write_text(text);
+	begin();
+	isolate("clerk");
+	ck_assert_str_eq(state_of("ONE"), "stopped");
+	ck_assert_str_eq(state_of("TWO"), "active");
+	isolate("other");
+	ck_assert_str_eq(state_of("TWO"), "stopped");
+	ck_assert_str_eq(state_of("TO"), "stopped");
+	ck_assert_str_eq(state_of("MIXED"), "active");
+	ck_assert_str_eq(state_of("OWN"), "active");
+	isolate("mn");
+	ck_assert_str_eq(state_of("MIXED"), "stopped");
+	json_decref(call(seg_engine_release, json_pack("{s:s}", "target", "clerk"), NULL));
+	ck_assert_str_eq(state_of("ONE"), "active");
+	ck_assert_str_eq(state_of("TWO"), "active");
+}
+END_TEST
+
 /* A stage as an isolation: not by the permit, not by the zone, unless that is said. */
 /* Said once more, it has not begun once more. */
 START_TEST(test_stage_in_force_already)
@@ -446,6 +492,7 @@ int main(void)
 	tcase_add_test(tcase, test_flows_are_looked_at_behind_a_disarm);
 	tcase_add_test(tcase, test_isolate);
 	tcase_add_test(tcase, test_isolate_again);
+	tcase_add_test(tcase, test_permits_whose_hosts_are_isolated);
 	tcase_add_test(tcase, test_isolation_spares_the_own_session);
 	tcase_add_test(tcase, test_stage_of_permits);
 	tcase_add_test(tcase, test_stage_of_a_zone);
