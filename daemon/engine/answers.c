@@ -404,18 +404,24 @@ static const char *text_of(const struct seg_request *request, const char *key)
 static void add_held(const struct seg_engine *engine, const struct seg_verdict *verdict, json_t *answer)
 {
 	bool held = verdict->permit && seg_limits_holds(engine, verdict->from);
-	json_t *sentences = json_object_get(answer, "sentences");
-	char *detail;
 
 	json_object_set_new(answer, "held", json_boolean(held));
-	if (!held)
-		return;
-	json_array_append_new(sentences,
-			      seg_sentence_new("zone %s has reached its limit: new flows of it are refused for the moment",
-					       verdict->from->id));
-	detail = seg_sentences_text(sentences);
-	json_object_set_new(answer, "detail", json_string(detail));
-	free(detail);
+	if (held)
+		seg_answer_add(
+			answer,
+			seg_sentence_new(
+				"zone %s has reached its limit: new flows of it are refused for the moment",
+				verdict->from->id));
+}
+
+static int unknown_end(const struct seg_policy *policy, const char *word, json_t **out)
+{
+	if (seg_policy_zone(policy, word))
+		return seg_answer_error(out, -ENOENT, "not-found",
+					"%s is a zone; a packet goes from one address or host to another",
+					word);
+	return seg_answer_error(out, -ENOENT, "not-found", "%s is no address and no host of the policy",
+				word);
 }
 
 int seg_engine_explain(struct seg_engine *engine, const struct seg_request *request, json_t **out)
@@ -426,12 +432,16 @@ int seg_engine_explain(struct seg_engine *engine, const struct seg_request *requ
 	struct seg_strbuf problem = {0};
 	struct seg_verdict verdict;
 	struct seg_asked asked = {0};
+	const char *unknown;
 	int r = 0;
 
 	if (!engine->running)
 		return seg_answer_no_policy(engine, out);
 	if (!query.src || !query.dst || !query.proto)
 		return seg_answer_error(out, -EINVAL, "invalid-parameter", "src, dst and proto are needed");
+	unknown = seg_answer_unknown(engine->running->policy, &query);
+	if (unknown)
+		return unknown_end(engine->running->policy, unknown, out);
 	if (!seg_answer_ask(engine->running->policy, &query, request->now, &asked, &problem)) {
 		r = seg_answer_error(out, -EINVAL, "invalid-parameter", "%s", seg_strbuf_text(&problem));
 		goto out;
@@ -439,6 +449,8 @@ int seg_engine_explain(struct seg_engine *engine, const struct seg_request *requ
 	verdict = seg_classify_closed(engine->running->policy, engine->running->index, &engine->links.gateway,
 				      &engine->closure, &asked.packet, asked.at);
 	*out = seg_answer_explain(engine->running->policy, &asked.packet, &verdict, asked.at);
+	seg_answer_put_hosts(*out, &asked);
+	seg_emergency_explain(engine, &asked.packet, &verdict, *out);
 	if (!query.at)
 		add_held(engine, &verdict, *out);
 out:

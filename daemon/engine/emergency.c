@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/sentence.h"
+#include "flow/answer.h"
+
 /* What a target means: a zone (*zone), or addresses. */
 static bool understand(const struct seg_policy *policy, const char *target, struct seg_arena *arena,
 		       const struct seg_zone **zone, struct seg_ranges *ranges)
@@ -308,6 +311,74 @@ json_t *seg_json_isolated(struct seg_engine *engine)
 	for (size_t i = 0; i < engine->state.isolations; i++)
 		json_array_append_new(list, isolation_json(engine, &engine->state.isolation[i]));
 	return list;
+}
+
+/* Is it this one by which an end of the packet is cut off? */
+static bool denies(const struct seg_engine *engine, const struct seg_isolation *one, struct seg_arena *arena,
+		   const struct seg_packet *packet, const struct seg_verdict *verdict)
+{
+	const struct seg_zone *zone;
+	struct seg_ranges ranges;
+
+	if (!understand(policy_of(engine), one->target, arena, &zone, &ranges)) {
+		zone = NULL;
+		ranges = (struct seg_ranges){one->range, one->ranges};
+	}
+	if (zone)
+		return (verdict->isolated & SEG_ISOLATED_FROM && zone == verdict->from) ||
+		       (verdict->isolated & SEG_ISOLATED_TO && zone == verdict->to);
+	return (verdict->isolated & (SEG_ISOLATED_FROM | SEG_ISOLATED_SRC) &&
+		seg_ranges_contain(ranges, packet->src)) ||
+	       (verdict->isolated & (SEG_ISOLATED_TO | SEG_ISOLATED_DST) &&
+		seg_ranges_contain(ranges, packet->dst));
+}
+
+static void explain_isolation(struct seg_engine *engine, const struct seg_isolation *one, json_t *answer)
+{
+	char until[SEG_TIME_STRLEN];
+
+	if (one->until)
+		seg_answer_add(
+			answer,
+			seg_sentence_new("%s was isolated until %s, for this reason: %s", one->target,
+					 seg_time_format(one->until, seg_engine_zone_name(engine), until),
+					 one->reason));
+	else
+		seg_answer_add(answer,
+			       seg_sentence_new("%s was isolated until it is released, for this reason: %s",
+						one->target, one->reason));
+}
+
+static void explain_stage(struct seg_engine *engine, json_t *answer)
+{
+	const struct seg_staged *staged = &engine->state.stage;
+	char since[SEG_TIME_STRLEN];
+
+	seg_answer_add(answer,
+		       seg_sentence_new("the stage is %s, since %s", staged->id,
+					seg_time_format(staged->since, seg_engine_zone_name(engine), since)));
+}
+
+void seg_emergency_explain(struct seg_engine *engine, const struct seg_packet *packet,
+			   const struct seg_verdict *verdict, json_t *answer)
+{
+	bool staged = engine->state.stage.id[0] && !verdict->permit && verdict->reason == SEG_REASON_STAGE;
+	struct seg_arena *arena = seg_arena_new();
+	json_t *list = json_array();
+
+	for (size_t i = 0; verdict->isolated && i < engine->state.isolations; i++) {
+		const struct seg_isolation *one = &engine->state.isolation[i];
+
+		if (!denies(engine, one, arena, packet, verdict))
+			continue;
+		json_array_append_new(list, isolation_json(engine, one));
+		explain_isolation(engine, one, answer);
+	}
+	if (staged)
+		explain_stage(engine, answer);
+	json_object_set_new(answer, "isolated", list);
+	json_object_set_new(answer, "stage", staged ? json_string(engine->state.stage.id) : json_null());
+	seg_arena_free(arena);
 }
 
 int seg_engine_isolated(struct seg_engine *engine, const struct seg_request *request, json_t **out)

@@ -44,8 +44,19 @@ START_TEST(test_flows_are_looked_at_behind_a_disarm)
 }
 END_TEST
 
+/* Until the next call. */
+static const char *explained_isolation(const char *until)
+{
+	static char text[128];
+
+	snprintf(text, sizeof(text),
+		 "10.2.0.5 is isolated; clerk was isolated until %s, for this reason: malware", until);
+	return text;
+}
+
 START_TEST(test_isolate)
 {
+	char until[SEG_TIME_STRLEN];
 	const char *code;
 	json_t *out;
 
@@ -67,8 +78,21 @@ START_TEST(test_isolate)
 		   json_pack("{s:s, s:s, s:s}", "src", "10.2.0.5", "dst", "198.51.100.1", "proto", "tcp/443"),
 		   NULL);
 	ck_assert_str_eq(json_string_value(json_object_get(out, "reason")), "isolated");
-	ck_assert_str_eq(json_string_value(json_object_get(out, "detail")), "10.2.0.5 is isolated");
+	ck_assert_str_eq(json_string_value(json_object_get(out, "detail")),
+			 explained_isolation(seg_time_format(w.kernel.now + HOUR, "Asia/Tokyo", until)));
+	ck_assert_ptr_nonnull(find(out, "isolated", "target", "clerk"));
 	json_decref(out);
+	/* By the host's name, and from the other end. */
+	out = call(seg_engine_explain,
+		   json_pack("{s:s, s:s, s:s}", "src", "198.51.100.1", "dst", "clerk", "proto", "tcp/443"),
+		   NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "dst-host")), "clerk");
+	ck_assert_str_eq(json_string_value(json_object_get(out, "detail")), explained_isolation(until));
+	json_decref(out);
+	ck_assert_ptr_null(call(
+		seg_engine_explain,
+		json_pack("{s:s, s:s, s:s}", "src", "nobody", "dst", "clerk", "proto", "tcp/443"), &code));
+	ck_assert_str_eq(code, "not-found");
 	die();
 	begin();
 	out = call(seg_engine_isolated, NULL, NULL);
@@ -216,6 +240,13 @@ START_TEST(test_stage_of_permits)
 	ck_assert_str_eq(state_of("WEB"), "stopped");
 	ck_assert_str_eq(state_of("DNS"), "active");
 	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "stage");
+	out = call(seg_engine_explain,
+		   json_pack("{s:s, s:s, s:s}", "src", "clerk", "dst", "198.51.100.1", "proto", "tcp/443"),
+		   NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "stage")), "alone");
+	ck_assert_ptr_nonnull(
+		strstr(json_string_value(json_object_get(out, "detail")), "the stage is alone, since "));
+	json_decref(out);
 	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "udp/53"), "permit");
 	ck_assert(is_proven());
 	die();
