@@ -140,9 +140,13 @@ static void print_verdict(const struct segctl *ctl, const json_t *doc)
 {
 	bool permit = is_permit(doc);
 	bool held = permit && json_is_true(json_object_get(doc, "held"));
-	enum segctl_tone tone = held ? SEGCTL_WARN : permit ? SEGCTL_GOOD : SEGCTL_BAD;
+	bool stays = permit && json_is_true(json_object_get(doc, "forwarding-off"));
+	enum segctl_tone tone = held || stays ? SEGCTL_WARN : permit ? SEGCTL_GOOD : SEGCTL_BAD;
 	/* TRANSLATORS: the verdict; held: a permit is there, but its zone begins nothing for the moment */
-	const char *word = held ? _("PERMIT, BUT HELD") : permit ? _("PERMIT") : _("DENY");
+	const char *word = held	    ? _("PERMIT, BUT HELD")
+			   : stays  ? _("PERMIT, BUT NOT FORWARDED")
+			   : permit ? _("PERMIT")
+				    : _("DENY");
 
 	printf("%s%s%s", segctl_tone_begin(ctl, tone), word, segctl_tone_end(ctl, tone));
 	printf("  %s  ", segctl_text_of(doc, "service"));
@@ -183,6 +187,8 @@ static void print_answer(const struct segctl *ctl, const json_t *doc)
 	if (json_is_true(json_object_get(doc, "held")))
 		print_line(_("next"),
 			   _("segctl status shows what the zone holds; it is let go when it holds less"));
+	else if (json_is_true(json_object_get(doc, "forwarding-off")))
+		print_line(_("next"), _("turn forwarding on, with sysctl and in a file of /etc/sysctl.d"));
 	if (*segctl_text_of(doc, "barred"))
 		print_barred(segctl_text_of(doc, "barred"));
 	else if (!is_permit(doc))
