@@ -388,6 +388,95 @@ int seg_engine_isolated(struct seg_engine *engine, const struct seg_request *req
 	return 0;
 }
 
+/* Names that an operator may have meant, in haste: lives in arena. */
+static const char *nearest_target(const struct seg_policy *policy, const char *word, struct seg_arena *arena)
+{
+	size_t n = 0;
+	const char **name;
+
+	if (!policy)
+		return NULL;
+	name = SEG_NEW_N(arena, const char *, policy->zones + policy->hosts);
+	for (size_t i = 0; i < policy->zones; i++)
+		name[n++] = policy->zone[i].id;
+	for (size_t i = 0; i < policy->hosts; i++)
+		name[n++] = policy->host[i].id;
+	return seg_nearest(word, name, n);
+}
+
+static const char *nearest_stage(const struct seg_policy *policy, const char *word, struct seg_arena *arena)
+{
+	const char **name;
+
+	if (!policy)
+		return NULL;
+	name = SEG_NEW_N(arena, const char *, policy->stages);
+	for (size_t i = 0; i < policy->stages; i++)
+		name[i] = policy->stage[i].id;
+	return seg_nearest(word, name, policy->stages);
+}
+
+static const char *nearest_isolated(const struct seg_engine *engine, const char *word,
+				    struct seg_arena *arena)
+{
+	const char **name = SEG_NEW_N(arena, const char *, engine->state.isolations);
+
+	for (size_t i = 0; i < engine->state.isolations; i++)
+		name[i] = engine->state.isolation[i].target;
+	return seg_nearest(word, name, engine->state.isolations);
+}
+
+static int unknown_target(const struct seg_engine *engine, const char *target, json_t **out)
+{
+	struct seg_arena *arena = seg_arena_new();
+	const char *nearest = nearest_target(policy_of(engine), target, arena);
+	int r;
+
+	if (nearest)
+		r = seg_answer_error(out, -ENOENT, "not-found",
+				     "%s is no zone, no host of the policy and no address; did you mean %s?",
+				     target, nearest);
+	else
+		r = seg_answer_error(out, -ENOENT, "not-found",
+				     "%s is no zone, no host of the policy and no address", target);
+	seg_arena_free(arena);
+	return r;
+}
+
+static int unknown_stage(const struct seg_engine *engine, const char *stage, json_t **out)
+{
+	struct seg_arena *arena = seg_arena_new();
+	const char *nearest = nearest_stage(policy_of(engine), stage, arena);
+	int r;
+
+	if (nearest)
+		r = seg_answer_error(out, -ENOENT, "not-found",
+				     "the policy declares no stage %s; did you mean %s?", stage, nearest);
+	else
+		r = seg_answer_error(out, -ENOENT, "not-found",
+				     "the policy declares no stage %s; segctl stage --list shows them",
+				     stage);
+	seg_arena_free(arena);
+	return r;
+}
+
+static int not_isolated(const struct seg_engine *engine, const char *target, json_t **out)
+{
+	struct seg_arena *arena = seg_arena_new();
+	const char *nearest = nearest_isolated(engine, target, arena);
+	int r;
+
+	if (nearest)
+		r = seg_answer_error(out, -ENOENT, "not-found",
+				     "%s is not isolated under this name; did you mean %s?", target, nearest);
+	else
+		r = seg_answer_error(out, -ENOENT, "not-found",
+				     "%s is not isolated under this name; `segctl isolated` lists who is",
+				     target);
+	seg_arena_free(arena);
+	return r;
+}
+
 #define FOR_MAX (100LL * 366 * 86400)
 
 static int isolate_refusal(struct seg_engine *engine, const char *target, const char *reason,
@@ -414,8 +503,7 @@ static int isolate_refusal(struct seg_engine *engine, const char *target, const 
 	      seg_engine_is_gateway(engine, ranges.range[0].lo);
 	seg_arena_free(arena);
 	if (!known)
-		return seg_answer_error(out, -ENOENT, "not-found",
-					"%s is no zone, no host of the policy and no address", target);
+		return unknown_target(engine, target, out);
 	if (own)
 		return seg_answer_error(
 			out, -EINVAL, "invalid-parameter",
@@ -514,9 +602,7 @@ int seg_engine_release(struct seg_engine *engine, const struct seg_request *requ
 	int r, unsaved;
 
 	if (!one)
-		return seg_answer_error(out, -ENOENT, "not-found",
-					"%s is not isolated under this name; `segctl isolated` lists who is",
-					target ? target : "nothing");
+		return not_isolated(engine, target ? target : "nothing", out);
 	r = release(engine, one, request->uid, "released", request->now, &unsaved);
 	if (r)
 		return seg_answer_error(out, r, "kernel", "%s is not released: %s", target, strerror(-r));
@@ -615,9 +701,7 @@ static int stage_refusal(struct seg_engine *engine, const char *stage, const cha
 			       ? 0
 			       : seg_answer_error(out, -ENOENT, "not-found", "no stage is in force");
 	if (!policy_of(engine) || !seg_policy_stage(policy_of(engine), stage))
-		return seg_answer_error(out, -ENOENT, "not-found",
-					"the policy declares no stage %s; segctl stage --list shows them",
-					stage);
+		return unknown_stage(engine, stage, out);
 	return 0;
 }
 

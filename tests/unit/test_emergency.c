@@ -271,6 +271,48 @@ START_TEST(test_stage_of_permits)
 }
 END_TEST
 
+/* Takes params over. */
+static bool refused_saying(seg_command_fn command, json_t *params, const char *text)
+{
+	const char *message;
+	struct late late;
+	bool says;
+
+	ask(&late, command, params);
+	fake_run(&w.kernel);
+	message = json_string_value(json_object_get(late.out, "message"));
+	says = late.over && late.result && message && strstr(message, text);
+	json_decref(late.out);
+	return says;
+}
+
+/* In an emergency names are typed in haste. */
+START_TEST(test_did_you_mean)
+{
+	write_policy(web, dns, one_stage);
+	begin();
+	ck_assert(refused_saying(seg_engine_isolate,
+				 json_pack("{s:s, s:s}", "target", "clerc", "reason", "x"),
+				 "did you mean clerk?"));
+	ck_assert(refused_saying(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "mm", "reason", "x"),
+				 "did you mean mn?"));
+	ck_assert(!refused_saying(seg_engine_isolate,
+				  json_pack("{s:s, s:s}", "target", "printers", "reason", "x"),
+				  "did you mean"));
+	ck_assert(refused_saying(seg_engine_stage, json_pack("{s:s}", "stage", "alnoe"),
+				 "did you mean alone?"));
+	ck_assert(
+		refused_saying(seg_engine_stage, json_pack("{s:s}", "stage", "zzz"), "segctl stage --list"));
+	/* Who is not isolated cannot be meant. */
+	ck_assert(
+		refused_saying(seg_engine_release, json_pack("{s:s}", "target", "clerc"), "segctl isolated"));
+	json_decref(
+		call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "x"), NULL));
+	ck_assert(refused_saying(seg_engine_release, json_pack("{s:s}", "target", "clerc"),
+				 "did you mean clerk?"));
+}
+END_TEST
+
 static void isolate(const char *target)
 {
 	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", target, "reason", "malware"), NULL));
@@ -524,6 +566,7 @@ int main(void)
 	tcase_add_test(tcase, test_isolate);
 	tcase_add_test(tcase, test_isolate_again);
 	tcase_add_test(tcase, test_permits_whose_hosts_are_isolated);
+	tcase_add_test(tcase, test_did_you_mean);
 	tcase_add_test(tcase, test_isolation_spares_the_own_session);
 	tcase_add_test(tcase, test_stage_of_permits);
 	tcase_add_test(tcase, test_stage_of_a_zone);
