@@ -373,23 +373,28 @@ static bool is_isolated(const struct seg_closure *closure, const struct seg_side
 	return isolated;
 }
 
-/* Nobody is left of a side: each of its zones is closed, or all that the permit means there is isolated. */
+/* Nobody is left of a side: each zone in which the permit means anybody is closed, or all of them are
+ * isolated. */
 static bool is_closed(const struct seg_closure *closure, const struct seg_side *side, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		if (side[i].zone->tier == SEG_TIER_GATEWAY ||
-		    (!seg_closure_of_zone(closure, side[i].zone) && !is_isolated(closure, &side[i])))
-			return false;
-	return true;
+	bool closed = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (seg_side_is_empty(&side[i]))
+			continue;
+		closed = side[i].zone->tier != SEG_TIER_GATEWAY &&
+			 (seg_closure_of_zone(closure, side[i].zone) || is_isolated(closure, &side[i]));
+		if (!closed)
+			break;
+	}
+	return closed;
 }
 
 static bool is_stopped(const struct seg_engine *engine, const struct seg_permit *permit)
 {
-	const struct seg_closure *closure = &engine->closure;
-
-	return seg_closure_has_permit(closure, permit) ||
-	       (closure->isolated.n && (is_closed(closure, permit->from, permit->n_from) ||
-					is_closed(closure, permit->to, permit->n_to)));
+	return seg_closure_has_permit(&engine->closure, permit) ||
+	       is_closed(&engine->closure, permit->from, permit->n_from) ||
+	       is_closed(&engine->closure, permit->to, permit->n_to);
 }
 
 const char *seg_permit_state(const struct seg_engine *engine, const struct seg_permit *permit, time_t now)

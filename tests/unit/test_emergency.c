@@ -339,7 +339,9 @@ START_TEST(test_permits_whose_hosts_are_isolated)
 		"  - {id: TWO, class: operations, from: lg, to: net, source: [clerk, other], service: [tcp/443]}\n"
 		"  - {id: TO, class: operations, from: net, to: lg, destination: [other], service: [tcp/443]}\n"
 		"  - {id: MIXED, class: operations, from: [lg, mn], to: net, source: [other, batch], service: [tcp/80]}\n"
-		"  - {id: OWN, class: operations, from: gateway, to: net, source: [10.2.0.6], service: [udp/123]}\n";
+		"  - {id: HALF, class: operations, from: [lg, mn], to: net, source: [batch], service: [tcp/80]}\n"
+		"  - {id: OWN, class: operations, from: gateway, to: net, source: [10.2.0.6], service: [udp/123]}\n"
+		"stages: {shut: {closes: {zones: [mn]}}}\n";
 
 	write_text(text);
 	begin();
@@ -356,6 +358,12 @@ START_TEST(test_permits_whose_hosts_are_isolated)
 	json_decref(call(seg_engine_release, json_pack("{s:s}", "target", "clerk"), NULL));
 	ck_assert_str_eq(state_of("ONE"), "active");
 	ck_assert_str_eq(state_of("TWO"), "active");
+	json_decref(call(seg_engine_release, json_pack("{s:s}", "target", "mn"), NULL));
+	json_decref(call(seg_engine_release, json_pack("{s:s}", "target", "other"), NULL));
+	ck_assert_str_eq(state_of("HALF"), "active");
+	switch_to("shut"); /* a zone of two, but the one with all the hosts */
+	ck_assert_str_eq(state_of("HALF"), "stopped");
+	ck_assert_str_eq(state_of("MIXED"), "active");
 }
 END_TEST
 
