@@ -534,13 +534,19 @@ static struct seg_place place_or(struct seg_place place, struct seg_place other)
 	return place.source ? place : other;
 }
 
+/* Where nothing of the key that a rule is about is there. */
+static struct seg_place place_of(const struct seg_permit *permit)
+{
+	return place_or(permit->place.id, permit->place.permit);
+}
+
 /* An error about a key that is not there: at the permit's name, its class being the reason. */
 static struct seg_diag *lacking(struct guard *guard, enum seg_diag_code code, const struct seg_permit *permit,
 				const char *keys)
 {
-	struct seg_diag *diag = seg_error(
-		guard->diags, code, place_or(permit->place.id, permit->place.permit),
-		_("%s is of class %s and lacks %s"), permit->id, _(seg_class_name(permit->class)), keys);
+	struct seg_diag *diag =
+		seg_error(guard->diags, code, place_of(permit), _("%s is of class %s and lacks %s"),
+			  permit->id, _(seg_class_name(permit->class)), keys);
 
 	seg_diag_relate(guard->diags, diag, permit->place.class, _("class %s"),
 			_(seg_class_name(permit->class)));
@@ -710,8 +716,9 @@ static void check_g7(struct guard *guard, const struct seg_permit *permit)
 	for (size_t i = 0; i < permit->n_destination; i++)
 		check_g7_host(guard, permit, &permit->destination[i]);
 	if (names_none(permit, permit->n_destination, SEG_PERMIT_DESTINATION)) {
-		struct seg_diag *diag = seg_error(guard->diags, SEG_G7, permit->place.to,
-						  _("%s is breakout and names no destination"), permit->id);
+		struct seg_diag *diag =
+			seg_error(guard->diags, SEG_G7, place_or(permit->place.to, place_of(permit)),
+				  _("%s is breakout and names no destination"), permit->id);
 
 		seg_diag_hint(guard->diags, diag,
 			      _("name the hosts of the service, none wider than /%d (IPv6 /%d)"),

@@ -315,6 +315,28 @@ START_TEST(test_beside_other_errors)
 }
 END_TEST
 
+/* What a rule is about may not be there at all: then it points at the permit. */
+START_TEST(test_places)
+{
+	char *text =
+		fixture_replace(good,
+				"{id: B-1, class: breakout, from: lg, to: cloud, destination: [saas, office, "
+				"100.64.1.0/26, \"3fff::/64\"],",
+				"{class: breakout, from: lg,");
+	struct seg_diags diags;
+	size_t of_guard = 0;
+
+	ck_assert(fails(text, &diags));
+	for (const struct seg_diag *diag = diags.first; diag; diag = diag->next) {
+		ck_assert_ptr_nonnull(diag->place.source);
+		of_guard += is_of_guard(diag);
+	}
+	ck_assert_uint_eq(of_guard, 1); /* no destination */
+	seg_diags_fini(&diags);
+	free(text);
+}
+END_TEST
+
 /* No rule book was read: none is applied. */
 START_TEST(test_unknown_rule_book)
 {
@@ -400,6 +422,7 @@ int main(void)
 	tcase_add_test(edges, test_related);
 	tcase_add_test(edges, test_no_follow_on);
 	tcase_add_test(edges, test_beside_other_errors);
+	tcase_add_test(edges, test_places);
 	tcase_add_test(edges, test_unknown_rule_book);
 	suite_add_tcase(suite, edges);
 	return run_suite(suite);
