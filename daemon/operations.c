@@ -9,6 +9,7 @@
 #include <linux/sockios.h>
 
 #include "kernel/bypass.h"
+#include "kernel/sysctl.h"
 
 #define COUNT_US 4000 /* for counters in one round of the loop */
 
@@ -190,6 +191,13 @@ static void client_facts(const struct seg_control *control, struct seg_kernel_fa
 	facts->clients_dropped = stats.dropped;
 }
 
+static bool is_off(const char *setting)
+{
+	long value;
+
+	return seg_sysctl_read(setting, &value) == 0 && value == 0;
+}
+
 static void kernel_facts(void *kernel, struct seg_kernel_facts *facts)
 {
 	struct seg_loop *loop = kernel;
@@ -210,6 +218,8 @@ static void kernel_facts(void *kernel, struct seg_kernel_facts *facts)
 	facts->lateness = loop->lateness;
 	memcpy(facts->whereabouts, loop->whereabouts, sizeof(facts->whereabouts));
 	facts->uptime_ms = seg_monotonic_us() / 1000;
+	facts->ipv4_stays = is_off("net/ipv4/ip_forward");
+	facts->ipv6_stays = is_off("net/ipv6/conf/all/forwarding");
 	client_facts(loop->control, facts);
 }
 

@@ -9,6 +9,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/i18n.h"
+#include "base/language.h"
 #include "policy/yaml.h"
 
 #define STATE_DIR "/var/lib/segd"
@@ -321,9 +323,10 @@ void seg_settings_read(struct seg_settings *settings, const char *name, const ch
 
 /* The command line. */
 
-static const char usage[] =
-	"Usage: segd [--foreground] [--config FILE] [--policy FILE] [--state-dir DIR] [--socket PATH] [--observe]\n"
-	"Network segmentation daemon: keeps zones apart as a policy says. See segd(8), segctl(1).\n";
+static const char *const usage =
+	N_("Usage: segd [--foreground] [--config FILE] [--policy FILE] [--state-dir DIR] [--socket PATH] "
+	   "[--observe]\n"
+	   "Network segmentation daemon: keeps zones apart as a policy says. See segd(8), segctl(1).\n");
 
 /* 1: that was all there is to do; a negative errno: it is none. */
 static int take_option(struct seg_settings *settings, int option)
@@ -349,7 +352,8 @@ static int take_option(struct seg_settings *settings, int option)
 		settings->observe = true;
 		return 0;
 	case 'h':
-		fputs(usage, stdout);
+		seg_language_choose(true);
+		fputs(_(usage), stdout);
 		return 1;
 	case 'V':
 		puts("segd " SEG_VERSION);

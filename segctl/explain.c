@@ -50,6 +50,9 @@ static const char *next_step(const json_t *doc)
 		{"stage", N_("segctl stage --list shows the stage in force")},
 	};
 
+	if (json_is_true(json_object_get(doc, "gateway-unknown")))
+		return _("if the source or the destination is the gateway, name its addresses under the key "
+			 "'gateway' of the policy and ask again");
 	if (strcmp(reason, "mac") == 0 && json_is_null(json_object_get(doc, "mac")))
 		return _("ask again with --mac and the address of the machine's network card");
 	if (strcmp(reason, "dates") == 0 && *segctl_text_of(doc, "next")) /* it comes into force by itself */
@@ -120,17 +123,37 @@ static void print_permit(const json_t *doc)
 	printf(":%lld\n", segctl_number_of(doc, "line"));
 }
 
+/* An address, behind the name that was asked by. */
+static void print_end(const json_t *doc, const char *host_key, const char *key)
+{
+	const char *host = segctl_text_of(doc, host_key);
+
+	if (*host) {
+		print_safe(host);
+		printf(" (%s)", segctl_text_of(doc, key));
+	} else {
+		fputs(segctl_text_of(doc, key), stdout);
+	}
+}
+
 static void print_verdict(const struct segctl *ctl, const json_t *doc)
 {
 	bool permit = is_permit(doc);
 	bool held = permit && json_is_true(json_object_get(doc, "held"));
-	enum segctl_tone tone = held ? SEGCTL_WARN : permit ? SEGCTL_GOOD : SEGCTL_BAD;
+	bool stays = permit && json_is_true(json_object_get(doc, "forwarding-off"));
+	enum segctl_tone tone = held || stays ? SEGCTL_WARN : permit ? SEGCTL_GOOD : SEGCTL_BAD;
 	/* TRANSLATORS: the verdict; held: a permit is there, but its zone begins nothing for the moment */
-	const char *word = held ? _("PERMIT, BUT HELD") : permit ? _("PERMIT") : _("DENY");
+	const char *word = held	    ? _("PERMIT, BUT HELD")
+			   : stays  ? _("PERMIT, BUT NOT FORWARDED")
+			   : permit ? _("PERMIT")
+				    : _("DENY");
 
 	printf("%s%s%s", segctl_tone_begin(ctl, tone), word, segctl_tone_end(ctl, tone));
-	printf("  %s  %s -> %s  %s\n", segctl_text_of(doc, "service"), segctl_text_of(doc, "src"),
-	       segctl_text_of(doc, "dst"), segctl_text_of(doc, "at"));
+	printf("  %s  ", segctl_text_of(doc, "service"));
+	print_end(doc, "src-host", "src");
+	fputs(" -> ", stdout);
+	print_end(doc, "dst-host", "dst");
+	printf("  %s\n", segctl_text_of(doc, "at"));
 }
 
 /* The daemon's words are English; its sentences are said in the reader's language. */
@@ -164,6 +187,8 @@ static void print_answer(const struct segctl *ctl, const json_t *doc)
 	if (json_is_true(json_object_get(doc, "held")))
 		print_line(_("next"),
 			   _("segctl status shows what the zone holds; it is let go when it holds less"));
+	else if (json_is_true(json_object_get(doc, "forwarding-off")))
+		print_line(_("next"), _("turn forwarding on, with sysctl and in a file of /etc/sysctl.d"));
 	if (*segctl_text_of(doc, "barred"))
 		print_barred(segctl_text_of(doc, "barred"));
 	else if (!is_permit(doc))
@@ -185,9 +210,29 @@ static int show(const struct segctl *ctl, json_t *doc)
 
 /* --- Without the daemon --- */
 
+static int say_unknown(const struct segctl *ctl, const struct seg_policy *policy, const char *word)
+{
+	struct seg_strbuf shown = {0};
+	int status;
+
+	seg_utf8_show(&shown, word, strlen(word));
+	if (seg_policy_zone(policy, word))
+		status = segctl_fail(ctl, SEGCTL_NO, "not-found",
+				     _("%s is a zone; a packet goes from one address or host to another"),
+				     seg_strbuf_text(&shown));
+	else
+		status =
+			segctl_fail(ctl, SEGCTL_NO, "not-found",
+				    _("%s is no address and no host of the policy"), seg_strbuf_text(&shown));
+	seg_strbuf_fini(&shown);
+	return status;
+}
+
 static int explain_offline(const struct segctl *ctl, const char *file, const struct seg_query *query)
 {
 	struct seg_strbuf problem = {0};
+	const char *unknown;
+	json_t *doc;
 	struct seg_verdict verdict;
 	struct seg_asked asked;
 	struct offline offline;
@@ -195,12 +240,21 @@ static int explain_offline(const struct segctl *ctl, const char *file, const str
 
 	if (status != SEGCTL_YES)
 		goto out;
+	unknown = seg_answer_unknown(offline.policy, query);
+	if (unknown) {
+		status = say_unknown(ctl, offline.policy, unknown);
+		goto out;
+	}
 	if (!seg_answer_ask(offline.policy, query, time(NULL), &asked, &problem)) {
 		status = segctl_usage(ctl, &command_explain, "%s", seg_strbuf_text(&problem));
 		goto out;
 	}
 	verdict = seg_classify(offline.policy, &offline.gateway, &asked.packet, asked.at);
-	status = show(ctl, seg_answer_explain(offline.policy, &asked.packet, &verdict, asked.at));
+	doc = seg_answer_explain(offline.policy, &asked.packet, &verdict, asked.at);
+	seg_answer_put_hosts(doc, &asked);
+	if (!offline.policy->has_gateway)
+		seg_answer_put_gateway(doc, offline.policy, &asked, &verdict);
+	status = show(ctl, doc);
 out:
 	seg_strbuf_fini(&problem);
 	offline_close(&offline);
@@ -217,13 +271,13 @@ static void set_word(json_t *parameters, const char *key, const char *word)
 
 static int explain_daemon(const struct segctl *ctl, const struct seg_query *query)
 {
-	const struct seg_policy unknown = {0}; /* the daemon has it; a slip in a word shows without */
 	struct seg_strbuf problem = {0};
 	struct seg_asked asked;
 	json_t *parameters, *doc = NULL;
 	int status;
 
-	if (!seg_answer_ask(&unknown, query, time(NULL), &asked, &problem)) {
+	/* The daemon has the policy; a slip in a word shows without. */
+	if (!seg_answer_ask(NULL, query, time(NULL), &asked, &problem)) {
 		status = segctl_usage(ctl, &command_explain, "%s", seg_strbuf_text(&problem));
 		seg_strbuf_fini(&problem);
 		return status;
@@ -263,13 +317,15 @@ const struct command command_explain = {
 	.alone = "explain --policy FILE SRC DST PROTO[/PORT]",
 	.run = run,
 	.summary = N_("would this packet pass; if not, what the nearest permit lacks"),
-	.details = N_("  --policy FILE  ask this file, not the daemon\n"
+	.details = N_("  SRC, DST       addresses, or hosts of the policy: their first address\n"
+		      "  --policy FILE  ask this file, not the daemon\n"
 		      "  --in IFACE     it comes in here; else by the interface of its source's zone\n"
-		      "  --mac MAC      from this card, for permits whose source has a mac\n"
+		      "  --mac MAC      from this card; by default that of a host that SRC names\n"
 		      "  --at TIME      then, not now: 2026-11-24T10:00 (the policy's time zone)\n"
 		      "\n"
 		      "  segctl explain --policy policy.yaml 10.2.1.9 10.4.0.4 tcp/443\n"
 		      "  segctl explain 10.2.1.9 10.4.0.4 icmp/8\n"
+		      "  segctl explain chukan-if asp-eltax tcp/443\n"
 		      "\n"
 		      "Exit status 0: it would pass; 1: it would not.\n"),
 };

@@ -35,15 +35,35 @@ static void add_subject(struct segctl_table *table, const json_t *one)
 	segctl_table_add(table, "-");
 }
 
+/* An isolation that was there already: what its end and reason were. */
+static void add_reason(struct segctl_table *table, const json_t *one)
+{
+	const char *reason = segctl_text_of(one, "reason"), *before = segctl_text_of(one, "before-reason"),
+		   *until = segctl_text_of(one, "before-until");
+	bool shortened = !strcmp(segctl_text_of(one, "action"), "shortened");
+	struct seg_strbuf text = {0};
+
+	if (!*before)
+		seg_strbuf_add(&text, *reason ? segctl_remark(reason) : "-");
+	else if (shortened && *until)
+		seg_strbuf_printf(&text, _("%s (shortened: was until %s, %s)"), reason, until, before);
+	else if (shortened)
+		seg_strbuf_printf(&text, _("%s (shortened: was until released, %s)"), reason, before);
+	else if (*until)
+		seg_strbuf_printf(&text, _("%s (was until %s, %s)"), reason, until, before);
+	else
+		seg_strbuf_printf(&text, _("%s (was until released, %s)"), reason, before);
+	segctl_table_add_strbuf(table, &text);
+	seg_strbuf_fini(&text);
+}
+
 static void add_row(struct segctl_table *table, const json_t *one)
 {
-	const char *reason = segctl_text_of(one, "reason");
-
 	segctl_table_add_time(table, one, "at");
 	add_event(table, one);
 	add_subject(table, one);
 	segctl_table_add_number(table, one, "uid");
-	segctl_table_add(table, *reason ? segctl_remark(reason) : "-");
+	add_reason(table, one);
 }
 
 void segctl_incidents(const struct segctl *ctl, const json_t *list, bool whole)

@@ -2,7 +2,11 @@
 /* segctl isolate, release, isolated: hosts and zones cut off in an emergency. */
 #include "commands.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/i18n.h"
+#include "base/utf8.h"
 #include "client.h"
 #include "options.h"
 #include "session.h"
@@ -33,6 +37,52 @@ static void show(const struct segctl *ctl, const json_t *answer)
 	segctl_print_stopped(answer);
 }
 
+static const json_t *isolation_of(const json_t *answer, const char *target)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "isolated"), i,
+			   one) if (!strcmp(segctl_text_of(one, "target"), target)) return one;
+	return NULL;
+}
+
+/* It was isolated already: what that was, and what has become of it. */
+static void show_change(const struct segctl *ctl, const json_t *answer, const json_t *before)
+{
+	const char *target = segctl_text_of(before, "target"), *was = segctl_text_of(before, "until");
+	const char *until = segctl_text_of(isolation_of(answer, target), "until");
+	bool shortened = json_is_true(json_object_get(answer, "shortened"));
+	const char *begin = segctl_tone_begin(ctl, SEGCTL_WARN), *end = segctl_tone_end(ctl, SEGCTL_WARN);
+	struct seg_strbuf name = {0}, reason = {0};
+
+	seg_utf8_show(&name, target, strlen(target));
+	seg_utf8_show(&reason, segctl_text_of(before, "reason"), strlen(segctl_text_of(before, "reason")));
+	if (*was)
+		printf(_("%s was isolated already, until %s; the reason was: %s\n"), seg_strbuf_text(&name),
+		       was, seg_strbuf_text(&reason));
+	else
+		printf(_("%s was isolated already, until released; the reason was: %s\n"),
+		       seg_strbuf_text(&name), seg_strbuf_text(&reason));
+	if (shortened)
+		printf(_("%sthe isolation is SHORTENED: it ends %s now%s\n"), begin, until, end);
+	else if (*until)
+		printf(_("it ends %s now\n"), until);
+	else
+		printf("%s\n", _("it lasts until released now"));
+	seg_strbuf_fini(&name);
+	seg_strbuf_fini(&reason);
+}
+
+static void show_isolate(const struct segctl *ctl, const json_t *answer)
+{
+	const json_t *before = json_object_get(answer, "before");
+
+	if (json_is_object(before))
+		show_change(ctl, answer, before);
+	show(ctl, answer);
+}
+
 static int run_isolate(const struct segctl *ctl, int argc, char **argv)
 {
 	const char *duration = NULL, *reason = NULL, *target;
@@ -55,7 +105,7 @@ static int run_isolate(const struct segctl *ctl, int argc, char **argv)
 	if (duration)
 		json_object_set_new(parameters, "for", json_integer(seconds));
 	segctl_session_put(parameters, force);
-	return segctl_call_show(ctl, "Isolate", parameters, show);
+	return segctl_call_show(ctl, "Isolate", parameters, show_isolate);
 }
 
 const struct command command_isolate = {
@@ -67,6 +117,8 @@ const struct command command_isolate = {
 		      "  --for DURATION  so long (30m, 2h, 1d); else until `segctl release`\n"
 		      "  --reason TEXT   goes into the audit trail\n"
 		      "  --force         even where it cuts the SSH session you work in\n"
+		      "\n"
+		      "Of what is isolated already, end and reason are replaced, and both are told.\n"
 		      "\n"
 		      "  segctl isolate 10.2.1.9 --for 2h --reason 'malware suspected'\n"),
 };

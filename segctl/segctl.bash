@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# bash completion for segctl: commands, their options, and the names a policy declares
-# where its file may be read.
+# bash completion for segctl: commands, their options, the names a policy declares where its
+# file may be read, and what the daemon alone knows where it answers at once.
 
 _segctl_commands="apply check confirm denials diff disarm explain flows history isolate isolated matrix
 	permits release report rollback stage status top verify violations watch"
@@ -18,6 +18,16 @@ _segctl_names()
 			if (!indent) indent = length(lead)
 			if (length(lead) == indent) { sub(/^ +/, ""); sub(/:.*/, ""); print }
 		}' "$file" 2>/dev/null
+}
+
+# What the daemon answers under a key, each once: _segctl_asked COMMAND KEY; a status where it cannot be asked. No
+# text of anybody can pass for a key: its quotes are escaped in JSON.
+_segctl_asked()
+{
+	local answer
+	answer=$(timeout 2 "$program" ${socket:+--socket "$socket"} --json "$1" 2>/dev/null) || return
+	grep -oE "\"$2\":(\"[^\"]*\"|[0-9]+)" <<<"$answer" | sed -e 's/^[^:]*://' -e 's/"//g' | sort -u
+	return 0
 }
 
 # Candidates for the word being typed.
@@ -70,7 +80,9 @@ _segctl_operands()
 {
 	case $1 in
 	check | diff) _segctl_files ;;
-	isolate | release) _segctl_reply "$(_segctl_names "$policy" zones hosts)" ;;
+	isolate) _segctl_reply "$(_segctl_names "$policy" zones hosts)" ;;
+	release) _segctl_reply "$(_segctl_asked isolated target || _segctl_names "$policy" zones hosts)" ;;
+	rollback) _segctl_reply "$(_segctl_asked history version)" ;;
 	stage) _segctl_reply "$(_segctl_names "$policy" stages)" ;;
 	help) _segctl_reply "$_segctl_commands" ;;
 	esac
@@ -79,12 +91,12 @@ _segctl_operands()
 _segctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local policy=/etc/segd/policy.yaml command="" i
+	local policy=/etc/segd/policy.yaml command="" program=${COMP_WORDS[0]} socket="" i
 
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket) ((i++)) ;;
+		--socket) ((i + 1 < COMP_CWORD)) && socket=${COMP_WORDS[++i]} ;;
 		--policy) ((i + 1 < COMP_CWORD)) && policy=${COMP_WORDS[++i]} ;;
 		-*) ;;
 		*) [[ -n $command ]] || command=${COMP_WORDS[i]} ;;

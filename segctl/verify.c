@@ -77,6 +77,13 @@ static void show(const struct segctl *ctl, const json_t *answer, bool equal)
 
 	printf("%s%s%s\n", segctl_tone_begin(ctl, tone), verdict(equal, bypass, observing),
 	       segctl_tone_end(ctl, tone));
+	json_array_foreach(json_object_get(answer, "notes"), i, one)
+	{
+		detail = segctl_said(answer, json_string_value(one));
+		printf("%s%s%s\n", segctl_tone_begin(ctl, SEGCTL_WARN), detail,
+		       segctl_tone_end(ctl, SEGCTL_WARN));
+		free(detail);
+	}
 	show_checked(json_object_get(answer, "checked"));
 	segctl_table_init(&table, ctl, columns, sizeof(columns) / sizeof(*columns));
 	json_array_foreach(findings, i, one)

@@ -141,6 +141,64 @@ static json_t *gateway_differences(struct seg_engine *engine)
 	return list;
 }
 
+static bool has_family(struct seg_ranges ranges, enum seg_family family)
+{
+	for (size_t i = 0; i < ranges.n; i++)
+		if (seg_range_family(ranges.range[i]) == family)
+			return true;
+	return false;
+}
+
+/* Does the permit mean an address of the family in a zone that packets are forwarded from, or to? */
+static bool side_forwards(const struct seg_side *side, size_t n, enum seg_family family)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (side[i].zone->tier == SEG_TIER_GATEWAY)
+			continue;
+		if (has_family(side[i].whole ? side[i].zone->nets : side[i].ranges, family))
+			return true;
+		for (size_t b = 0; b < side[i].n_bound; b++)
+			if (seg_range_family(side[i].bound[b].range) == family)
+				return true;
+	}
+	return false;
+}
+
+static bool permits_forwarding(const struct seg_policy *policy, enum seg_family family)
+{
+	for (size_t i = 0; i < policy->permits; i++) {
+		const struct seg_permit *permit = &policy->permit[i];
+
+		if (side_forwards(permit->from, permit->n_from, family) &&
+		    side_forwards(permit->to, permit->n_to, family))
+			return true;
+	}
+	return false;
+}
+
+static json_t *forwarding_sentence(enum seg_family family)
+{
+	if (family == SEG_IPV4)
+		return seg_sentence_new("net.ipv4.ip_forward is 0: the kernel forwards nothing of IPv4, "
+					"whatever the policy permits");
+	return seg_sentence_new("net.ipv6.conf.all.forwarding is 0: the kernel forwards nothing of IPv6, "
+				"whatever the policy permits");
+}
+
+/* Where the kernel does not do what the policy permits: a sentence for each family. It opens nothing, and so
+ * is no difference of the rules and no way round them; but nobody finds out why permitted flows die. */
+static json_t *forwarding_off(struct seg_engine *engine, const struct seg_kernel_facts *facts)
+{
+	const struct seg_policy *policy = engine->running ? engine->running->policy : NULL;
+	json_t *list = json_array();
+
+	if (policy && facts->ipv4_stays && permits_forwarding(policy, SEG_IPV4))
+		json_array_append_new(list, forwarding_sentence(SEG_IPV4));
+	if (policy && facts->ipv6_stays && permits_forwarding(policy, SEG_IPV6))
+		json_array_append_new(list, forwarding_sentence(SEG_IPV6));
+	return list;
+}
+
 static json_t *status_ending(struct seg_engine *engine, time_t now)
 {
 	const struct seg_policy *policy = engine->running ? engine->running->policy : NULL;
@@ -241,7 +299,7 @@ static json_t *status_sinks(const struct seg_kernel_facts *facts)
 static int tell_status(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	struct seg_kernel_facts facts = {0};
-	json_t *document = json_object(), *sentences, *unsaved = unsaved_sentences(engine);
+	json_t *document = json_object(), *sentences, *unsaved = unsaved_sentences(engine), *forwarding;
 
 	seg_engine_look_for_bypass(engine, request->now);
 	engine->ops->facts(engine->kernel, &facts);
@@ -269,6 +327,10 @@ static int tell_status(struct seg_engine *engine, const struct seg_request *requ
 	sentences = gateway_differences(engine);
 	json_object_set_new(document, "gateway", texts_of(sentences));
 	json_object_set_new(document, "unsaved", texts_of(unsaved));
+	forwarding = forwarding_off(engine, &facts);
+	json_object_set_new(document, "forwarding", texts_of(forwarding));
+	json_array_extend(sentences, forwarding);
+	json_decref(forwarding);
 	json_array_extend(sentences, unsaved);
 	json_array_extend(sentences, engine->bypass);
 	json_decref(unsaved);
@@ -299,24 +361,40 @@ static json_t *side_ids(const struct seg_side *side, size_t n)
 	return list;
 }
 
-/* Every address of the side is isolated. */
-static bool side_isolated(const struct seg_engine *engine, const struct seg_side *side, size_t n)
+/* Every address that the permit means in this zone; those that have a MAC stand apart. */
+static bool is_isolated(const struct seg_closure *closure, const struct seg_side *side)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct seg_ranges ranges = side[i].whole ? side[i].zone->nets : side[i].ranges;
+	struct seg_ranges ranges = side->whole ? side->zone->nets : side->ranges;
+	bool isolated = seg_ranges_subset(ranges, closure->isolated);
 
-		if (side[i].zone == engine->running->policy->gateway_zone || side[i].n_bound ||
-		    !seg_ranges_subset(ranges, engine->closure.isolated))
-			return false;
+	for (size_t i = 0; isolated && i < side->n_bound; i++)
+		isolated =
+			seg_ranges_subset((struct seg_ranges){&side->bound[i].range, 1}, closure->isolated);
+	return isolated;
+}
+
+/* Nobody is left of a side: each zone in which the permit means anybody is closed, or all of them are
+ * isolated. */
+static bool is_closed(const struct seg_closure *closure, const struct seg_side *side, size_t n)
+{
+	bool closed = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (seg_side_is_empty(&side[i]))
+			continue;
+		closed = side[i].zone->tier != SEG_TIER_GATEWAY &&
+			 (seg_closure_of_zone(closure, side[i].zone) || is_isolated(closure, &side[i]));
+		if (!closed)
+			break;
 	}
-	return true;
+	return closed;
 }
 
 static bool is_stopped(const struct seg_engine *engine, const struct seg_permit *permit)
 {
 	return seg_closure_has_permit(&engine->closure, permit) ||
-	       (engine->closure.isolated.n && (side_isolated(engine, permit->from, permit->n_from) ||
-					       side_isolated(engine, permit->to, permit->n_to)));
+	       is_closed(&engine->closure, permit->from, permit->n_from) ||
+	       is_closed(&engine->closure, permit->to, permit->n_to);
 }
 
 const char *seg_permit_state(const struct seg_engine *engine, const struct seg_permit *permit, time_t now)
@@ -393,18 +471,43 @@ static const char *text_of(const struct seg_request *request, const char *key)
 static void add_held(const struct seg_engine *engine, const struct seg_verdict *verdict, json_t *answer)
 {
 	bool held = verdict->permit && seg_limits_holds(engine, verdict->from);
-	json_t *sentences = json_object_get(answer, "sentences");
-	char *detail;
 
 	json_object_set_new(answer, "held", json_boolean(held));
-	if (!held)
-		return;
-	json_array_append_new(sentences,
-			      seg_sentence_new("zone %s has reached its limit: new flows of it are refused for the moment",
-					       verdict->from->id));
-	detail = seg_sentences_text(sentences);
-	json_object_set_new(answer, "detail", json_string(detail));
-	free(detail);
+	if (held)
+		seg_answer_add(
+			answer,
+			seg_sentence_new(
+				"zone %s has reached its limit: new flows of it are refused for the moment",
+				verdict->from->id));
+}
+
+/* Nor does it change the answer that the kernel does not forward. */
+static void add_forwarding(struct seg_engine *engine, const struct seg_packet *packet,
+			   const struct seg_verdict *verdict, json_t *answer)
+{
+	const struct seg_zone *gateway = engine->running->policy->gateway_zone;
+	enum seg_family family = seg_addr_family(packet->src);
+	struct seg_kernel_facts facts = {0};
+	bool stays = false;
+
+	if (verdict->permit && verdict->from != gateway && verdict->to != gateway &&
+	    verdict->reason != SEG_REASON_GATEWAY_ESSENTIAL) {
+		engine->ops->facts(engine->kernel, &facts);
+		stays = family == SEG_IPV4 ? facts.ipv4_stays : facts.ipv6_stays;
+	}
+	json_object_set_new(answer, "forwarding-off", json_boolean(stays));
+	if (stays)
+		seg_answer_add(answer, forwarding_sentence(family));
+}
+
+static int unknown_end(const struct seg_policy *policy, const char *word, json_t **out)
+{
+	if (seg_policy_zone(policy, word))
+		return seg_answer_error(out, -ENOENT, "not-found",
+					"%s is a zone; a packet goes from one address or host to another",
+					word);
+	return seg_answer_error(out, -ENOENT, "not-found", "%s is no address and no host of the policy",
+				word);
 }
 
 int seg_engine_explain(struct seg_engine *engine, const struct seg_request *request, json_t **out)
@@ -415,12 +518,16 @@ int seg_engine_explain(struct seg_engine *engine, const struct seg_request *requ
 	struct seg_strbuf problem = {0};
 	struct seg_verdict verdict;
 	struct seg_asked asked = {0};
+	const char *unknown;
 	int r = 0;
 
 	if (!engine->running)
 		return seg_answer_no_policy(engine, out);
 	if (!query.src || !query.dst || !query.proto)
 		return seg_answer_error(out, -EINVAL, "invalid-parameter", "src, dst and proto are needed");
+	unknown = seg_answer_unknown(engine->running->policy, &query);
+	if (unknown)
+		return unknown_end(engine->running->policy, unknown, out);
 	if (!seg_answer_ask(engine->running->policy, &query, request->now, &asked, &problem)) {
 		r = seg_answer_error(out, -EINVAL, "invalid-parameter", "%s", seg_strbuf_text(&problem));
 		goto out;
@@ -428,8 +535,12 @@ int seg_engine_explain(struct seg_engine *engine, const struct seg_request *requ
 	verdict = seg_classify_closed(engine->running->policy, engine->running->index, &engine->links.gateway,
 				      &engine->closure, &asked.packet, asked.at);
 	*out = seg_answer_explain(engine->running->policy, &asked.packet, &verdict, asked.at);
-	if (!query.at)
+	seg_answer_put_hosts(*out, &asked);
+	seg_emergency_explain(engine, &asked.packet, &verdict, *out);
+	if (!query.at) {
 		add_held(engine, &verdict, *out);
+		add_forwarding(engine, &asked.packet, &verdict, *out);
+	}
 out:
 	seg_strbuf_fini(&problem);
 	return r;
@@ -494,7 +605,7 @@ int seg_engine_verify(struct seg_engine *engine, const struct seg_request *reque
 	struct seg_findings findings = {.arena = seg_arena_new()};
 	struct seg_kernel_facts facts = {0};
 	struct seg_plan *image = NULL;
-	json_t *list, *sentences;
+	json_t *list, *sentences, *notes;
 	bool equal;
 	int r = compare_tables(engine, request->now, &image, &findings);
 
@@ -517,8 +628,12 @@ int seg_engine_verify(struct seg_engine *engine, const struct seg_request *reque
 	add_findings(list, "bypass", engine->bypass);
 	add_findings(list, "gateway-address", sentences);
 	json_array_extend(sentences, engine->bypass);
-	*out = json_pack("{s:b, s:b, s:o, s:o, s:o}", "equal", equal, "observing", engine->options.observe,
-			 "findings", list, "checked", checked_json(image), "sentences", sentences);
+	notes = forwarding_off(engine, &facts);
+	json_array_extend(sentences, notes);
+	*out = json_pack("{s:b, s:b, s:o, s:o, s:o, s:o}", "equal", equal, "observing",
+			 engine->options.observe, "findings", list, "notes", texts_of(notes), "checked",
+			 checked_json(image), "sentences", sentences);
+	json_decref(notes);
 	seg_plan_free(image);
 	seg_arena_free(findings.arena);
 	return 0;

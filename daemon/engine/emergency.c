@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/sentence.h"
+#include "flow/answer.h"
+
 /* What a target means: a zone (*zone), or addresses. */
 static bool understand(const struct seg_policy *policy, const char *target, struct seg_arena *arena,
 		       const struct seg_zone **zone, struct seg_ranges *ranges)
@@ -250,12 +253,44 @@ static int put_in_force(struct seg_engine *engine, const char *reason, time_t no
 	return r;
 }
 
-static void say(struct seg_engine *engine, const char *event, const struct seg_isolation *one, uid_t uid,
-		const char *reason, time_t now)
+static void add_until(const struct seg_engine *engine, struct seg_alert *alert, const char *key, time_t until)
+{
+	char text[SEG_TIME_STRLEN];
+
+	if (until)
+		seg_alert_text(alert, key, seg_time_format(until, seg_engine_zone_name(engine), text));
+}
+
+static bool is_shortened(const struct seg_isolation *before, const struct seg_isolation *one)
+{
+	return before->target[0] && one->until && (!before->until || one->until < before->until);
+}
+
+/* before: without a target where it was not isolated. */
+static void say_isolated(struct seg_engine *engine, const struct seg_isolation *before,
+			 const struct seg_isolation *one, time_t now)
 {
 	struct seg_alert alert;
 
-	seg_say_begin(engine, &alert, event, SEG_WARNING, now);
+	seg_say_begin(engine, &alert, "isolated", SEG_WARNING, now);
+	seg_alert_text(&alert, "target", one->target);
+	seg_alert_number(&alert, "uid", one->uid);
+	seg_alert_text(&alert, "reason", one->reason);
+	add_until(engine, &alert, "until", one->until);
+	if (before->target[0]) {
+		seg_alert_text(&alert, "action", is_shortened(before, one) ? "shortened" : "changed");
+		add_until(engine, &alert, "before-until", before->until);
+		seg_alert_text(&alert, "before-reason", before->reason);
+	}
+	seg_say_send(engine, &alert);
+}
+
+static void say_released(struct seg_engine *engine, const struct seg_isolation *one, uid_t uid,
+			 const char *reason, time_t now)
+{
+	struct seg_alert alert;
+
+	seg_say_begin(engine, &alert, "released", SEG_WARNING, now);
 	seg_alert_text(&alert, "target", one->target);
 	seg_alert_number(&alert, "uid", uid);
 	seg_alert_text(&alert, "reason", reason);
@@ -278,11 +313,168 @@ json_t *seg_json_isolated(struct seg_engine *engine)
 	return list;
 }
 
+/* Is it this one by which an end of the packet is cut off? */
+static bool denies(const struct seg_engine *engine, const struct seg_isolation *one, struct seg_arena *arena,
+		   const struct seg_packet *packet, const struct seg_verdict *verdict)
+{
+	const struct seg_zone *zone;
+	struct seg_ranges ranges;
+
+	if (!understand(policy_of(engine), one->target, arena, &zone, &ranges)) {
+		zone = NULL;
+		ranges = (struct seg_ranges){one->range, one->ranges};
+	}
+	if (zone)
+		return (verdict->isolated & SEG_ISOLATED_FROM && zone == verdict->from) ||
+		       (verdict->isolated & SEG_ISOLATED_TO && zone == verdict->to);
+	return (verdict->isolated & (SEG_ISOLATED_FROM | SEG_ISOLATED_SRC) &&
+		seg_ranges_contain(ranges, packet->src)) ||
+	       (verdict->isolated & (SEG_ISOLATED_TO | SEG_ISOLATED_DST) &&
+		seg_ranges_contain(ranges, packet->dst));
+}
+
+static void explain_isolation(struct seg_engine *engine, const struct seg_isolation *one, json_t *answer)
+{
+	char until[SEG_TIME_STRLEN];
+
+	if (one->until)
+		seg_answer_add(
+			answer,
+			seg_sentence_new("%s was isolated until %s, for this reason: %s", one->target,
+					 seg_time_format(one->until, seg_engine_zone_name(engine), until),
+					 one->reason));
+	else
+		seg_answer_add(answer,
+			       seg_sentence_new("%s was isolated until it is released, for this reason: %s",
+						one->target, one->reason));
+}
+
+static void explain_stage(struct seg_engine *engine, json_t *answer)
+{
+	const struct seg_staged *staged = &engine->state.stage;
+	char since[SEG_TIME_STRLEN];
+
+	seg_answer_add(answer,
+		       seg_sentence_new("the stage is %s, since %s", staged->id,
+					seg_time_format(staged->since, seg_engine_zone_name(engine), since)));
+}
+
+void seg_emergency_explain(struct seg_engine *engine, const struct seg_packet *packet,
+			   const struct seg_verdict *verdict, json_t *answer)
+{
+	bool staged = engine->state.stage.id[0] && !verdict->permit && verdict->reason == SEG_REASON_STAGE;
+	struct seg_arena *arena = seg_arena_new();
+	json_t *list = json_array();
+
+	for (size_t i = 0; verdict->isolated && i < engine->state.isolations; i++) {
+		const struct seg_isolation *one = &engine->state.isolation[i];
+
+		if (!denies(engine, one, arena, packet, verdict))
+			continue;
+		json_array_append_new(list, isolation_json(engine, one));
+		explain_isolation(engine, one, answer);
+	}
+	if (staged)
+		explain_stage(engine, answer);
+	json_object_set_new(answer, "isolated", list);
+	json_object_set_new(answer, "stage", staged ? json_string(engine->state.stage.id) : json_null());
+	seg_arena_free(arena);
+}
+
 int seg_engine_isolated(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	(void)request;
 	*out = json_pack("{s:o}", "isolated", seg_json_isolated(engine));
 	return 0;
+}
+
+/* Names that an operator may have meant, in haste: lives in arena. */
+static const char *nearest_target(const struct seg_policy *policy, const char *word, struct seg_arena *arena)
+{
+	size_t n = 0;
+	const char **name;
+
+	if (!policy)
+		return NULL;
+	name = SEG_NEW_N(arena, const char *, policy->zones + policy->hosts);
+	for (size_t i = 0; i < policy->zones; i++)
+		name[n++] = policy->zone[i].id;
+	for (size_t i = 0; i < policy->hosts; i++)
+		name[n++] = policy->host[i].id;
+	return seg_nearest(word, name, n);
+}
+
+static const char *nearest_stage(const struct seg_policy *policy, const char *word, struct seg_arena *arena)
+{
+	const char **name;
+
+	if (!policy)
+		return NULL;
+	name = SEG_NEW_N(arena, const char *, policy->stages);
+	for (size_t i = 0; i < policy->stages; i++)
+		name[i] = policy->stage[i].id;
+	return seg_nearest(word, name, policy->stages);
+}
+
+static const char *nearest_isolated(const struct seg_engine *engine, const char *word,
+				    struct seg_arena *arena)
+{
+	const char **name = SEG_NEW_N(arena, const char *, engine->state.isolations);
+
+	for (size_t i = 0; i < engine->state.isolations; i++)
+		name[i] = engine->state.isolation[i].target;
+	return seg_nearest(word, name, engine->state.isolations);
+}
+
+static int unknown_target(const struct seg_engine *engine, const char *target, json_t **out)
+{
+	struct seg_arena *arena = seg_arena_new();
+	const char *nearest = nearest_target(policy_of(engine), target, arena);
+	int r;
+
+	if (nearest)
+		r = seg_answer_error(out, -ENOENT, "not-found",
+				     "%s is no zone, no host of the policy and no address; did you mean %s?",
+				     target, nearest);
+	else
+		r = seg_answer_error(out, -ENOENT, "not-found",
+				     "%s is no zone, no host of the policy and no address", target);
+	seg_arena_free(arena);
+	return r;
+}
+
+static int unknown_stage(const struct seg_engine *engine, const char *stage, json_t **out)
+{
+	struct seg_arena *arena = seg_arena_new();
+	const char *nearest = nearest_stage(policy_of(engine), stage, arena);
+	int r;
+
+	if (nearest)
+		r = seg_answer_error(out, -ENOENT, "not-found",
+				     "the policy declares no stage %s; did you mean %s?", stage, nearest);
+	else
+		r = seg_answer_error(out, -ENOENT, "not-found",
+				     "the policy declares no stage %s; segctl stage --list shows them",
+				     stage);
+	seg_arena_free(arena);
+	return r;
+}
+
+static int not_isolated(const struct seg_engine *engine, const char *target, json_t **out)
+{
+	struct seg_arena *arena = seg_arena_new();
+	const char *nearest = nearest_isolated(engine, target, arena);
+	int r;
+
+	if (nearest)
+		r = seg_answer_error(out, -ENOENT, "not-found",
+				     "%s is not isolated under this name; did you mean %s?", target, nearest);
+	else
+		r = seg_answer_error(out, -ENOENT, "not-found",
+				     "%s is not isolated under this name; `segctl isolated` lists who is",
+				     target);
+	seg_arena_free(arena);
+	return r;
 }
 
 #define FOR_MAX (100LL * 366 * 86400)
@@ -311,8 +503,7 @@ static int isolate_refusal(struct seg_engine *engine, const char *target, const 
 	      seg_engine_is_gateway(engine, ranges.range[0].lo);
 	seg_arena_free(arena);
 	if (!known)
-		return seg_answer_error(out, -ENOENT, "not-found",
-					"%s is no zone, no host of the policy and no address", target);
+		return unknown_target(engine, target, out);
 	if (own)
 		return seg_answer_error(
 			out, -EINVAL, "invalid-parameter",
@@ -337,7 +528,8 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	const char *reason = json_string_value(json_object_get(request->params, "reason"));
 	json_int_t seconds = json_integer_value(json_object_get(request->params, "for"));
 	const char *session = NULL;
-	bool cuts;
+	bool cuts, shortened;
+	json_t *was;
 	struct seg_revocation *revoked = NULL;
 	struct seg_isolation *one, before = {0};
 	int unsaved = 0, r = isolate_refusal(engine, target, reason, seconds, out);
@@ -351,7 +543,7 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	one = add(engine, target);
 	one->range = NULL;
 	one->ranges = 0;
-	one->since = request->now;
+	one->since = before.target[0] ? before.since : request->now; /* cut off it has been all along */
 	one->until = seconds ? request->now + seconds : 0;
 	one->uid = request->uid;
 	snprintf(one->reason, sizeof(one->reason), "%s", reason);
@@ -374,11 +566,14 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 		return seg_answer_error(out, r, "kernel", "%s is not isolated: %s", target, strerror(-r));
 	}
 	free(before.range);
-	say(engine, "isolated", one, request->uid, one->reason, request->now);
+	say_isolated(engine, &before, one, request->now);
 	if (unsaved)
 		return seg_change_answer_unsaved(engine, unsaved, out);
+	shortened = is_shortened(&before, one);
+	was = before.target[0] ? isolation_json(engine, &before) : json_null();
 	return seg_revoke_answer(revoked, request,
-				 json_pack("{s:o, s:n}", "isolated", seg_json_isolated(engine), "revoked"),
+				 json_pack("{s:o, s:o, s:b, s:n}", "isolated", seg_json_isolated(engine),
+					   "before", was, "shortened", shortened, "revoked"),
 				 out);
 }
 
@@ -395,7 +590,7 @@ static int release(struct seg_engine *engine, struct seg_isolation *one, uid_t u
 		seg_emergency_resolve(engine, policy_of(engine));
 		return r;
 	}
-	say(engine, "released", &gone, uid, why, now);
+	say_released(engine, &gone, uid, why, now);
 	free(gone.range);
 	return 0;
 }
@@ -407,9 +602,7 @@ int seg_engine_release(struct seg_engine *engine, const struct seg_request *requ
 	int r, unsaved;
 
 	if (!one)
-		return seg_answer_error(out, -ENOENT, "not-found",
-					"%s is not isolated under this name; `segctl isolated` lists who is",
-					target ? target : "nothing");
+		return not_isolated(engine, target ? target : "nothing", out);
 	r = release(engine, one, request->uid, "released", request->now, &unsaved);
 	if (r)
 		return seg_answer_error(out, r, "kernel", "%s is not released: %s", target, strerror(-r));
@@ -435,7 +628,7 @@ void seg_emergency_begin(struct seg_engine *engine, time_t now)
 			continue;
 		}
 		take_out(engine, &engine->state.isolation[i]);
-		say(engine, "released", &gone, gone.uid, "over", now);
+		say_released(engine, &gone, gone.uid, "over", now);
 		free(gone.range);
 	}
 	if (engine->state.isolations < before)
@@ -508,9 +701,7 @@ static int stage_refusal(struct seg_engine *engine, const char *stage, const cha
 			       ? 0
 			       : seg_answer_error(out, -ENOENT, "not-found", "no stage is in force");
 	if (!policy_of(engine) || !seg_policy_stage(policy_of(engine), stage))
-		return seg_answer_error(out, -ENOENT, "not-found",
-					"the policy declares no stage %s; segctl stage --list shows them",
-					stage);
+		return unknown_stage(engine, stage, out);
 	return 0;
 }
 

@@ -62,6 +62,7 @@ struct seg_kernel_facts {
 	/* Which kernel, and whose network: a table that is not there is one that was there before a reboot. "": unknown. */
 	char whereabouts[SEG_WHEREABOUTS_STRLEN];
 	int64_t uptime_ms; /* a clock that nobody sets: the kernel's timeouts run by it */
+	bool ipv4_stays, ipv6_stays; /* the kernel forwards nothing of it; false where that is not known */
 };
 
 /* A walk over conntrack's table in slices of some milliseconds, between which the loop does its other work.

@@ -187,13 +187,17 @@ static void list_event(void *context, time_t at, const char *event, const char *
 		return;
 	fields = json_loads(text, 0, NULL);
 	json_array_append_new(
-		list, json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "at",
-				seg_json_time(listing->engine, at), "event", event, "target",
-				text_of(fields, "target"), "stage", text_of(fields, "stage"), "before",
-				text_of(fields, "before"), "permit", text_of(fields, "permit"), "reason",
-				text_of(fields, "reason"), "state", text_of(fields, "state"), "uid",
-				number_of(fields, "uid"), "process", text_of(fields, "process"), "pid",
-				number_of(fields, "pid"), "count", number_of(fields, "count")));
+		list,
+		json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			  "at", seg_json_time(listing->engine, at), "event", event, "target",
+			  text_of(fields, "target"), "stage", text_of(fields, "stage"), "before",
+			  text_of(fields, "before"), "permit", text_of(fields, "permit"), "reason",
+			  text_of(fields, "reason"), "state", text_of(fields, "state"), "uid",
+			  number_of(fields, "uid"), "process", text_of(fields, "process"), "pid",
+			  number_of(fields, "pid"), "count", number_of(fields, "count"), "until",
+			  text_of(fields, "until"), "action", text_of(fields, "action"), "before-until",
+			  text_of(fields, "before-until"), "before-reason",
+			  text_of(fields, "before-reason")));
 	json_decref(fields);
 }
 

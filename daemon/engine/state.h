@@ -421,6 +421,9 @@ bool seg_emergency_cuts_session(struct seg_engine *engine, const struct seg_rule
 /* The SSH session that the caller works in; NULL: none, or it may be cut, or it is already. */
 const char *seg_emergency_session_to_spare(struct seg_engine *engine, const struct seg_request *request);
 json_t *seg_json_isolated(struct seg_engine *engine);
+/* Puts into the answer of explain which isolation or which stage denies, and until when. */
+void seg_emergency_explain(struct seg_engine *engine, const struct seg_packet *packet,
+			   const struct seg_verdict *verdict, json_t *answer);
 void seg_emergency_begin(struct seg_engine *engine, time_t now); /* what ended meanwhile does not begin again */
 time_t seg_emergency_tick(struct seg_engine *engine, time_t now);
 bool seg_engine_is_isolated(const struct seg_engine *engine, seg_addr addr); /* a host; the gateway never */

@@ -3,9 +3,9 @@
 #define SEG_BASE_I18N_H
 
 /*
- * Messages for people go through _(). The catalogue is chosen in segctl's main
- * by locale; with --json none is bound, so that JSON stays English. The daemon
- * never binds one: its log and alerts are English.
+ * Messages for people go through _(). The catalogue is chosen by locale (base/language.h)
+ * in segctl's main; with --json none is bound, so that JSON stays English. The daemon
+ * binds none, but for its help: its log and alerts are English.
  */
 
 #include <libintl.h>

@@ -23,10 +23,94 @@ static bool wrong(struct seg_strbuf *problem, const char *text, const char *form
 	return false;
 }
 
-static bool ask_addr(const char *text, seg_addr *addr, struct seg_strbuf *problem)
+/* Does it mean to be an address? Then its own mistake is named, not a host that is not there. */
+static bool looks_like_address(const char *text)
 {
-	return seg_addr_parse(text, strlen(text), addr) ||
-	       wrong(problem, text, _("%s is not an address (10.1.0.20, 2001:db8::7)"));
+	return strchr(text, ':') || (text[0] >= '0' && text[0] <= '9' && strpbrk(text, "./"));
+}
+
+static const struct seg_host *host_of(const struct seg_policy *policy, const char *id)
+{
+	for (size_t i = 0; i < policy->hosts; i++)
+		if (strcmp(policy->host[i].id, id) == 0)
+			return &policy->host[i];
+	return NULL;
+}
+
+static bool is_unknown(const struct seg_policy *policy, const char *text)
+{
+	seg_addr addr;
+
+	return !looks_like_address(text) && !seg_addr_parse(text, strlen(text), &addr) &&
+	       !host_of(policy, text);
+}
+
+const char *seg_answer_unknown(const struct seg_policy *policy, const struct seg_query *query)
+{
+	if (is_unknown(policy, query->src))
+		return query->src;
+	return is_unknown(policy, query->dst) ? query->dst : NULL;
+}
+
+/* An end of the packet as typed: an address, a host, or a name that somebody else may know. */
+struct word {
+	const char *text;
+	seg_addr addr;
+	const struct seg_host *host;
+	bool named;
+};
+
+static bool read_word(const struct seg_policy *policy, struct word *word, struct seg_strbuf *problem)
+{
+	if (seg_addr_parse(word->text, strlen(word->text), &word->addr))
+		return true;
+	word->named = !looks_like_address(word->text);
+	word->host = policy ? host_of(policy, word->text) : NULL;
+	return word->host || (word->named && !policy) ||
+	       wrong(problem, word->text, _("%s is not an address (10.1.0.20, 2001:db8::7)"));
+}
+
+/* The first address written of a family that is not taken out again. */
+static bool first_of(const struct seg_host *host, enum seg_family family, seg_addr *addr)
+{
+	for (size_t i = 0; i < host->address.n; i++) {
+		*addr = host->address.entry[i].range.lo;
+		if (seg_addr_family(*addr) == family && seg_ranges_contain(host->ranges, *addr))
+			return true;
+	}
+	for (size_t i = 0; i < host->ranges.n; i++) {
+		*addr = host->ranges.range[i].lo;
+		if (seg_addr_family(*addr) == family)
+			return true;
+	}
+	return false;
+}
+
+static bool take_family(struct word *word, enum seg_family family)
+{
+	if (word->host)
+		return first_of(word->host, family, &word->addr);
+	return word->named || seg_addr_family(word->addr) == family;
+}
+
+static bool ask_ends(const struct seg_policy *policy, const struct seg_query *query, struct seg_asked *asked,
+		     struct seg_strbuf *problem)
+{
+	struct word src = {.text = query->src}, dst = {.text = query->dst};
+
+	if (!read_word(policy, &src, problem) || !read_word(policy, &dst, problem))
+		return false;
+	if (!(take_family(&src, SEG_IPV4) && take_family(&dst, SEG_IPV4)) &&
+	    !(take_family(&src, SEG_IPV6) && take_family(&dst, SEG_IPV6))) {
+		seg_strbuf_printf(problem, _("%s and %s are not of one address family"), query->src,
+				  query->dst);
+		return false;
+	}
+	asked->packet.src = src.addr;
+	asked->packet.dst = dst.addr;
+	asked->src = src.host;
+	asked->dst = dst.host;
+	return true;
 }
 
 static bool ask_interface(const char *text, struct seg_strbuf *problem)
@@ -40,9 +124,13 @@ static bool ask_interface(const char *text, struct seg_strbuf *problem)
 
 static bool ask_mac(const char *text, struct seg_asked *asked, struct seg_strbuf *problem)
 {
-	if (!text)
+	if (!text && !(asked->src && asked->src->has_mac))
 		return true;
 	asked->packet.mac = asked->mac;
+	if (!text) {
+		memcpy(asked->mac, asked->src->mac, SEG_MAC_LEN);
+		return true;
+	}
 	return seg_mac_parse(text, strlen(text), asked->mac) ||
 	       wrong(problem, text, _("%s is not a MAC address (00:00:5e:00:53:20)"));
 }
@@ -51,7 +139,7 @@ static bool ask_time(const struct seg_policy *policy, const char *text, time_t n
 		     struct seg_strbuf *problem)
 {
 	*at = now;
-	return !text || seg_time_parse(text, policy->timezone, at) ||
+	return !text || seg_time_parse(text, policy ? policy->timezone : NULL, at) ||
 	       wrong(problem, text, _("%s is not a time (2026-11-24T10:00, 2026-11-24T01:00Z)"));
 }
 
@@ -67,16 +155,9 @@ bool seg_answer_ask(const struct seg_policy *policy, const struct seg_query *que
 	struct seg_packet *packet = &asked->packet;
 
 	*asked = (struct seg_asked){.packet.in = query->in};
-	if (!ask_interface(query->in, problem) || !ask_addr(query->src, &packet->src, problem) ||
-	    !ask_addr(query->dst, &packet->dst, problem) || !ask_proto(query->proto, packet, problem) ||
-	    !ask_mac(query->mac, asked, problem) || !ask_time(policy, query->at, now, &asked->at, problem))
-		return false;
-	if (seg_addr_family(packet->src) != seg_addr_family(packet->dst)) {
-		seg_strbuf_printf(problem, _("%s and %s are not of one address family"), query->src,
-				  query->dst);
-		return false;
-	}
-	return true;
+	return ask_interface(query->in, problem) && ask_ends(policy, query, asked, problem) &&
+	       ask_proto(query->proto, packet, problem) && ask_mac(query->mac, asked, problem) &&
+	       ask_time(policy, query->at, now, &asked->at, problem);
 }
 
 /* --- explain --- */
@@ -157,6 +238,67 @@ json_t *seg_answer_explain(const struct seg_policy *policy, const struct seg_pac
 	json_object_set_new(doc, "sentences", sentences);
 	free(detail);
 	return doc;
+}
+
+void seg_answer_add(json_t *doc, json_t *sentence)
+{
+	json_t *sentences = json_object_get(doc, "sentences");
+	char *detail;
+
+	json_array_append_new(sentences, sentence);
+	detail = seg_sentences_text(sentences);
+	set_text(doc, "detail", detail);
+	free(detail);
+}
+
+static void put_host(json_t *doc, const char *key, const struct seg_host *host)
+{
+	bool several = host && (host->ranges.n > 1 || host->ranges.range[0].lo != host->ranges.range[0].hi);
+
+	set_text(doc, key, host ? host->id : NULL);
+	if (several)
+		seg_answer_add(doc,
+			       seg_sentence_new("of the addresses of %s the first is asked about", host->id));
+}
+
+void seg_answer_put_hosts(json_t *doc, const struct seg_asked *asked)
+{
+	put_host(doc, "src-host", asked->src);
+	put_host(doc, "dst-host", asked->dst);
+}
+
+static bool passes_as_gateway(const struct seg_policy *policy, const struct seg_asked *asked, seg_addr addr)
+{
+	struct seg_gateway_addr own = {.addr = addr};
+	struct seg_gateway gateway = {&own, 1};
+
+	return seg_classify(policy, &gateway, &asked->packet, asked->at).permit;
+}
+
+/* Would the answer be another if an end were the gateway? Two ends in one zone that speak through the gateway
+ * seldom are what was meant. */
+static bool may_be_gateway(const struct seg_policy *policy, const struct seg_asked *asked,
+			   const struct seg_verdict *verdict)
+{
+	const struct seg_zone *gateway = policy->gateway_zone;
+
+	if (verdict->permit || verdict->from == gateway || verdict->to == gateway)
+		return false;
+	return (!asked->dst && (verdict->reason == SEG_REASON_INTRA ||
+				passes_as_gateway(policy, asked, asked->packet.dst))) ||
+	       (!asked->src && passes_as_gateway(policy, asked, asked->packet.src));
+}
+
+void seg_answer_put_gateway(json_t *doc, const struct seg_policy *policy, const struct seg_asked *asked,
+			    const struct seg_verdict *verdict)
+{
+	bool unknown = may_be_gateway(policy, asked, verdict);
+
+	json_object_set_new(doc, "gateway-unknown", json_boolean(unknown));
+	if (unknown)
+		seg_answer_add(
+			doc, seg_sentence_new("which addresses are the gateway's own is not known here, for "
+					      "the policy has no key 'gateway'"));
 }
 
 /* --- matrix --- */

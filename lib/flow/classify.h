@@ -85,7 +85,8 @@ char *seg_verdict_detail(const struct seg_policy *policy, const struct seg_packe
 /* The first instant after `at` at which a permit that is not in force is again; 0: never. */
 time_t seg_permit_opens(const struct seg_policy *policy, const struct seg_permit *permit, time_t at);
 
-/* "tcp/443", "icmp/8", "proto/112", "47", "tcp" (port 0): protocol and port of a packet, as in cli.md. */
+/* "tcp/443", "icmp/8", "proto/112", "47", "tcp" (port 0): protocol and port of a packet, as in cli.md. Formatted,
+ * port 0 of tcp and udp is none. */
 bool seg_proto_parse(const char *text, uint8_t *proto, uint16_t *port);
 const char *seg_proto_format(uint8_t proto, uint16_t port, char buf[static SEG_SERVICE_STRLEN]);
 /* The protocol alone, as alerts and lists name it: "tcp", "icmpv6", "112". */

@@ -78,6 +78,9 @@ const char *seg_proto_format(uint8_t proto, uint16_t port, char buf[static SEG_S
 {
 	for (size_t i = 0; i < KNOWN; i++) {
 		if (known[i].proto == proto) {
+			/* No packet has port 0: none was given. Type 0 is an echo reply. */
+			if (!port && known[i].last > 255)
+				return known[i].name;
 			snprintf(buf, SEG_SERVICE_STRLEN, "%s/%u", known[i].name, (unsigned)port);
 			return buf;
 		}

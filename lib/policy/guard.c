@@ -35,35 +35,42 @@ struct extent {
 
 typedef bool (*zone_test)(const struct seg_zone *zone);
 
+/* No test holds for a zone whose tier could not be read: there is none that it could be accused of. */
+static bool has_tier(const struct seg_zone *zone, enum seg_tier tier)
+{
+	return zone->tier == tier && !(zone->flaws & SEG_ZONE_TIER);
+}
+
 static bool is_mynumber(const struct seg_zone *zone)
 {
-	return zone->tier == SEG_TIER_MYNUMBER;
+	return has_tier(zone, SEG_TIER_MYNUMBER);
 }
 
 static bool is_lgwan(const struct seg_zone *zone)
 {
-	return zone->tier == SEG_TIER_LGWAN;
+	return has_tier(zone, SEG_TIER_LGWAN);
 }
 
 static bool is_internet(const struct seg_zone *zone)
 {
-	return zone->tier == SEG_TIER_INTERNET;
+	return has_tier(zone, SEG_TIER_INTERNET);
 }
 
 static bool is_management(const struct seg_zone *zone)
 {
-	return zone->tier == SEG_TIER_MANAGEMENT;
+	return has_tier(zone, SEG_TIER_MANAGEMENT);
 }
 
 static bool is_external(const struct seg_zone *zone)
 {
-	return zone->tier == SEG_TIER_EXTERNAL;
+	return has_tier(zone, SEG_TIER_EXTERNAL);
 }
 
 /* Another tier than mynumber; tier internet is G1's, and the gateway has none. */
 static bool is_other(const struct seg_zone *zone)
 {
-	return !is_mynumber(zone) && !is_internet(zone) && zone->tier != SEG_TIER_GATEWAY;
+	return !is_mynumber(zone) && !is_internet(zone) && zone->tier != SEG_TIER_GATEWAY &&
+	       !(zone->flaws & SEG_ZONE_TIER);
 }
 
 static bool is_other_unmanaged(const struct seg_zone *zone)
@@ -73,12 +80,12 @@ static bool is_other_unmanaged(const struct seg_zone *zone)
 
 static bool is_outside(const struct seg_zone *zone)
 {
-	return (zone->wan || is_external(zone)) && !is_internet(zone);
+	return is_external(zone) || (zone->wan && !is_internet(zone) && !(zone->flaws & SEG_ZONE_TIER));
 }
 
 static bool is_public(const struct seg_zone *zone)
 {
-	return zone->public;
+	return zone->public && !(zone->flaws & SEG_ZONE_PUBLIC);
 }
 
 static bool is_inner(const struct seg_zone *zone)
@@ -224,7 +231,9 @@ static struct seg_diag *wide_inline(struct guard *guard, enum seg_diag_code code
 
 static bool operand_is_wider(const struct guard *guard, const struct seg_operand *operand, struct width width)
 {
-	return operand->host ? host_is_wider(guard, operand->host, width) : is_wider(operand->range, width);
+	if (!operand->host)
+		return is_wider(operand->range, width);
+	return !(operand->host->flaws & SEG_HOST_ADDRESS) && host_is_wider(guard, operand->host, width);
 }
 
 /* NULL: not too wide (or past the limit of errors). */
@@ -276,7 +285,8 @@ static void check_g2_class(struct guard *guard, const struct seg_permit *permit)
 	const struct seg_side *far = outward ? first_to(permit, wrong) : first_from(permit, wrong);
 	struct seg_diag *diag;
 
-	if (permit->class == SEG_CLASS_SPECIFIC || !opens_between(permit, is_mynumber, wrong))
+	if (permit->class == SEG_CLASS_SPECIFIC || permit->flaws & SEG_PERMIT_CLASS ||
+	    !opens_between(permit, is_mynumber, wrong))
 		return;
 	diag = seg_error(guard->diags, SEG_G2, permit->place.class,
 			 _("%s is of class %s between tiers mynumber and %s"), permit->id,
@@ -296,6 +306,12 @@ static void check_g2_hosts(struct guard *guard, const struct seg_permit *permit,
 			seg_diag_hint(guard->diags, diag, _("hosts no wider than /%d (IPv6 /%d) each"),
 				      specific_width.v4, specific_width.v6);
 	}
+}
+
+/* Is the list of hosts left out, rather than full of what could not be read? */
+static bool names_none(const struct seg_permit *permit, size_t n, enum seg_permit_flaw list)
+{
+	return n == 0 && !(permit->flaws & list);
 }
 
 static void g2_unnamed(struct guard *guard, const struct seg_permit *permit, struct seg_place place,
@@ -347,7 +363,7 @@ static void check_g2_services(struct guard *guard, const struct seg_permit *perm
 
 		if (!ref->service)
 			check_g2_service(guard, permit, ref, &ref->item);
-		for (size_t k = 0; ref->service && k < ref->service->n; k++)
+		for (size_t k = 0; ref->service && !ref->service->flaws && k < ref->service->n; k++)
 			check_g2_service(guard, permit, ref, &ref->service->item[k]);
 	}
 }
@@ -357,14 +373,14 @@ static void check_g2(struct guard *guard, const struct seg_permit *permit)
 	if (!opens_between(permit, is_mynumber, is_other))
 		return;
 	check_g2_class(guard, permit);
-	if (permit->n_destination == 0)
+	if (names_none(permit, permit->n_destination, SEG_PERMIT_DESTINATION))
 		g2_unnamed(guard, permit, permit->place.to, "destination");
 	check_g2_hosts(guard, permit, permit->destination, permit->n_destination);
 	check_g2_services(guard, permit);
 	/* Only what ends in tier management may come from anywhere in its zone. */
 	if (!opens(permit, is_mynumber, is_other_unmanaged) && !opens(permit, is_other, is_mynumber))
 		return;
-	if (permit->n_source == 0)
+	if (names_none(permit, permit->n_source, SEG_PERMIT_SOURCE))
 		g2_unnamed(guard, permit, permit->place.from, "source");
 	check_g2_hosts(guard, permit, permit->source, permit->n_source);
 }
@@ -381,7 +397,7 @@ static void check_g3_crossing(struct guard *guard, const struct seg_permit *perm
 		diag = seg_error(guard->diags, SEG_G3, permit->place.class,
 				 _("%s is of class %s between tiers lgwan and internet"), permit->id,
 				 _(seg_class_name(permit->class)));
-	else if (permit->method != SEG_METHOD_SCREEN)
+	else if (permit->method != SEG_METHOD_SCREEN && !(permit->flaws & SEG_PERMIT_METHOD))
 		diag = seg_error(guard->diags, SEG_G3, permit->place.method,
 				 _("%s passes by method %s straight between tiers lgwan and internet"),
 				 permit->id, seg_method_name(permit->method));
@@ -399,7 +415,10 @@ static void check_g3_crossing(struct guard *guard, const struct seg_permit *perm
 
 static void check_g3(struct guard *guard, const struct seg_permit *permit)
 {
-	if (permit->class == SEG_CLASS_SANITISED && permit->method == SEG_METHOD_NONE) {
+	if (permit->flaws & SEG_PERMIT_CLASS)
+		return;
+	if (permit->class == SEG_CLASS_SANITISED && permit->method == SEG_METHOD_NONE &&
+	    !(permit->flaws & SEG_PERMIT_METHOD)) {
 		struct seg_diag *diag =
 		    seg_error(guard->diags, SEG_G3, permit->place.class,
 			      _("%s is of class sanitised and has no method"), permit->id);
@@ -421,6 +440,11 @@ static const struct seg_side *other_mynumber(const struct seg_side *side, size_t
 	return NULL;
 }
 
+static bool is_vouched_for(const struct seg_host *host)
+{
+	return host->assurance != SEG_ASSURANCE_NONE || host->flaws & SEG_HOST_ASSURANCE;
+}
+
 static bool inline_lies_in(const struct seg_operand *operand, const struct seg_zone *zone)
 {
 	return seg_ranges_overlap((struct seg_ranges){&operand->range, 1}, zone->nets);
@@ -433,7 +457,7 @@ static void check_g4_operand(struct guard *guard, const struct seg_permit *permi
 	char text[SEG_RANGE_STRLEN];
 	struct seg_diag *diag;
 
-	if (host ? host->zone != far || host->assurance != SEG_ASSURANCE_NONE : !inline_lies_in(operand, far))
+	if (host ? host->zone != far || is_vouched_for(host) : !inline_lies_in(operand, far))
 		return;
 	if (host) {
 		diag =
@@ -455,9 +479,9 @@ static void check_g4_operand(struct guard *guard, const struct seg_permit *permi
 
 /* One side of a permit whose other side has tier mynumber. */
 static void check_g4_far(struct guard *guard, const struct seg_permit *permit, const struct seg_side *far,
-			 const struct seg_operand *operand, size_t n)
+			 const struct seg_operand *operand, size_t n, enum seg_permit_flaw list)
 {
-	if (n == 0) {
+	if (names_none(permit, n, list)) {
 		struct seg_diag *diag = seg_error(guard->diags, SEG_G4, far->place,
 						  _("%s joins tier mynumber with the whole of zone %s"),
 						  permit->id, far->zone->id);
@@ -466,7 +490,7 @@ static void check_g4_far(struct guard *guard, const struct seg_permit *permit, c
 			      _("name the hosts of %s, each with assurance: closed or certified"),
 			      far->zone->id);
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !guard->policy->nets_flawed; i++)
 		check_g4_operand(guard, permit, far->zone, &operand[i]);
 }
 
@@ -476,19 +500,25 @@ static void check_g4(struct guard *guard, const struct seg_permit *permit)
 		if (is_outside(permit->to[i].zone) &&
 		    other_mynumber(permit->from, permit->n_from, permit->to[i].zone))
 			check_g4_far(guard, permit, &permit->to[i], permit->destination,
-				     permit->n_destination);
+				     permit->n_destination, SEG_PERMIT_DESTINATION);
 	for (size_t i = 0; i < permit->n_from; i++)
 		if (is_outside(permit->from[i].zone) &&
 		    other_mynumber(permit->to, permit->n_to, permit->from[i].zone))
-			check_g4_far(guard, permit, &permit->from[i], permit->source, permit->n_source);
+			check_g4_far(guard, permit, &permit->from[i], permit->source, permit->n_source,
+				     SEG_PERMIT_SOURCE);
 }
 
 /* --- G5: exceptions carry their papers --- */
 
+static bool has_class(const struct seg_permit *permit, enum seg_class class)
+{
+	return permit->class == class && !(permit->flaws & SEG_PERMIT_CLASS);
+}
+
 static bool is_exception(const struct seg_permit *permit)
 {
-	return permit->class == SEG_CLASS_SPECIFIC || permit->class == SEG_CLASS_BREAKOUT ||
-	       permit->class == SEG_CLASS_MAINTENANCE;
+	return has_class(permit, SEG_CLASS_SPECIFIC) || has_class(permit, SEG_CLASS_BREAKOUT) ||
+	       has_class(permit, SEG_CLASS_MAINTENANCE);
 }
 
 /* Both ends counted; 0: open at an end. */
@@ -499,13 +529,24 @@ static int days(const struct seg_permit *permit)
 	return permit->schedule.until - permit->schedule.from + 1;
 }
 
+static struct seg_place place_or(struct seg_place place, struct seg_place other)
+{
+	return place.source ? place : other;
+}
+
+/* Where nothing of the key that a rule is about is there. */
+static struct seg_place place_of(const struct seg_permit *permit)
+{
+	return place_or(permit->place.id, permit->place.permit);
+}
+
 /* An error about a key that is not there: at the permit's name, its class being the reason. */
 static struct seg_diag *lacking(struct guard *guard, enum seg_diag_code code, const struct seg_permit *permit,
 				const char *keys)
 {
 	struct seg_diag *diag =
-	    seg_error(guard->diags, code, permit->place.id, _("%s is of class %s and lacks %s"), permit->id,
-		      _(seg_class_name(permit->class)), keys);
+		seg_error(guard->diags, code, place_of(permit), _("%s is of class %s and lacks %s"),
+			  permit->id, _(seg_class_name(permit->class)), keys);
 
 	seg_diag_relate(guard->diags, diag, permit->place.class, _("class %s"),
 			_(seg_class_name(permit->class)));
@@ -527,23 +568,18 @@ static void check_g5_keys(struct guard *guard, const struct seg_permit *permit)
 {
 	struct seg_strbuf keys = {0};
 
-	add_key(&keys, has_text(permit->owner), "owner");
-	add_key(&keys, has_text(permit->approver), "approver");
-	add_key(&keys, has_text(permit->ticket), "ticket");
-	add_key(&keys, has_text(permit->basis), "basis");
-	add_key(&keys, permit->has_valid, "valid");
-	add_key(&keys, permit->review != 0, "review");
+	add_key(&keys, has_text(permit->owner) || permit->flaws & SEG_PERMIT_OWNER, "owner");
+	add_key(&keys, has_text(permit->approver) || permit->flaws & SEG_PERMIT_APPROVER, "approver");
+	add_key(&keys, has_text(permit->ticket) || permit->flaws & SEG_PERMIT_TICKET, "ticket");
+	add_key(&keys, has_text(permit->basis) || permit->flaws & SEG_PERMIT_BASIS, "basis");
+	add_key(&keys, permit->has_valid || permit->flaws & SEG_PERMIT_VALID, "valid");
+	add_key(&keys, permit->review != 0 || permit->flaws & SEG_PERMIT_REVIEW, "review");
 	if (keys.len)
 		seg_diag_hint(guard->diags, lacking(guard, SEG_G5, permit, keys.text),
 			      _("classes specific, breakout and maintenance carry owner, approver, ticket, "
 				"basis, valid "
 				"and review"));
 	seg_strbuf_fini(&keys);
-}
-
-static struct seg_place place_or(struct seg_place place, struct seg_place other)
-{
-	return place.source ? place : other;
 }
 
 static void check_g5_span(struct guard *guard, const struct seg_permit *permit)
@@ -585,9 +621,10 @@ static void check_g5(struct guard *guard, const struct seg_permit *permit)
 	if (!is_exception(permit))
 		return;
 	check_g5_keys(guard, permit);
-	if (permit->has_valid)
+	if (permit->has_valid && !(permit->flaws & SEG_PERMIT_VALID))
 		check_g5_span(guard, permit);
-	check_g5_review(guard, permit);
+	if (!(permit->flaws & (SEG_PERMIT_VALID | SEG_PERMIT_REVIEW)))
+		check_g5_review(guard, permit);
 }
 
 /* --- G6: maintenance --- */
@@ -600,7 +637,7 @@ static void check_g6_end(struct guard *guard, const struct seg_permit *permit)
 		const struct seg_side *side = &permit->to[i];
 		struct seg_diag *diag;
 
-		if (is_management(side->zone))
+		if (is_management(side->zone) || side->zone->flaws & SEG_ZONE_TIER)
 			continue;
 		diag =
 		    seg_error(guard->diags, SEG_G6, side->place,
@@ -617,13 +654,13 @@ static void check_g6(struct guard *guard, const struct seg_permit *permit)
 {
 	struct seg_diag *diag;
 
-	if (permit->class != SEG_CLASS_MAINTENANCE)
+	if (!has_class(permit, SEG_CLASS_MAINTENANCE))
 		return;
 	check_g6_end(guard, permit);
-	if (permit->schedule.n_hours == 0)
+	if (permit->schedule.n_hours == 0 && !(permit->flaws & SEG_PERMIT_HOURS))
 		seg_diag_hint(guard->diags, lacking(guard, SEG_G6, permit, "hours"),
 			      _("hours: for example [sat 22:00-05:00]"));
-	if (days(permit) <= MAINTENANCE_DAYS)
+	if (days(permit) <= MAINTENANCE_DAYS || permit->flaws & SEG_PERMIT_VALID)
 		return;
 	diag = seg_error(guard->diags, SEG_G6, place_or(permit->place.valid_until, permit->place.valid),
 			 _("%s is maintenance and valid for %d days, both ends counted"), permit->id,
@@ -637,7 +674,7 @@ static void check_g7_zone(struct guard *guard, const struct seg_permit *permit, 
 {
 	struct seg_diag *diag;
 
-	if (side->zone->uplink)
+	if (side->zone->uplink || side->zone->flaws & SEG_ZONE_UPLINK)
 		return;
 	diag = seg_error(guard->diags, SEG_G7, side->place, _("%s breaks out to zone %s, which is no uplink"),
 			 permit->id, side->zone->id);
@@ -648,7 +685,8 @@ static void check_g7_zone(struct guard *guard, const struct seg_permit *permit, 
 static void check_g7_host(struct guard *guard, const struct seg_permit *permit,
 			  const struct seg_operand *operand)
 {
-	bool published = operand->host && has_text(operand->host->published);
+	bool published = operand->host &&
+			 (has_text(operand->host->published) || operand->host->flaws & SEG_HOST_PUBLISHED);
 	struct width width = published ? published_width : breakout_width;
 	struct seg_diag *diag = check_width(guard, SEG_G7, permit, operand, width);
 
@@ -671,21 +709,22 @@ static void check_g7_host(struct guard *guard, const struct seg_permit *permit,
 
 static void check_g7(struct guard *guard, const struct seg_permit *permit)
 {
-	if (permit->class != SEG_CLASS_BREAKOUT)
+	if (!has_class(permit, SEG_CLASS_BREAKOUT))
 		return;
 	for (size_t i = 0; i < permit->n_to; i++)
 		check_g7_zone(guard, permit, &permit->to[i]);
 	for (size_t i = 0; i < permit->n_destination; i++)
 		check_g7_host(guard, permit, &permit->destination[i]);
-	if (permit->n_destination == 0) {
-		struct seg_diag *diag = seg_error(guard->diags, SEG_G7, permit->place.to,
-						  _("%s is breakout and names no destination"), permit->id);
+	if (names_none(permit, permit->n_destination, SEG_PERMIT_DESTINATION)) {
+		struct seg_diag *diag =
+			seg_error(guard->diags, SEG_G7, place_or(permit->place.to, place_of(permit)),
+				  _("%s is breakout and names no destination"), permit->id);
 
 		seg_diag_hint(guard->diags, diag,
 			      _("name the hosts of the service, none wider than /%d (IPv6 /%d)"),
 			      breakout_width.v4, breakout_width.v6);
 	}
-	if (!has_text(permit->external_audit))
+	if (!has_text(permit->external_audit) && !(permit->flaws & SEG_PERMIT_AUDIT))
 		seg_diag_hint(guard->diags, lacking(guard, SEG_G7, permit, "external-audit"),
 			      _("external-audit: when and how the yearly audit was made"));
 }
@@ -748,7 +787,8 @@ static void check_g9_source(struct guard *guard, const struct seg_permit *permit
 	char text[SEG_RANGE_STRLEN];
 	struct seg_diag *diag;
 
-	if (!zone || !is_mynumber(zone) || zone->routed || (host && host->has_mac))
+	if (!zone || !is_mynumber(zone) || zone->routed || zone->flaws & SEG_ZONE_LINK ||
+	    (host && (host->has_mac || host->flaws & (SEG_HOST_MAC | SEG_HOST_ADDRESS))))
 		return;
 	if (host) {
 		diag = seg_error(guard->diags, SEG_G9, operand->place,
@@ -766,7 +806,9 @@ static void check_g9_source(struct guard *guard, const struct seg_permit *permit
 
 static void check_g9(struct guard *guard, const struct seg_permit *permit)
 {
-	for (size_t i = 0; permit->class == SEG_CLASS_SPECIFIC && i < permit->n_source; i++)
+	if (!has_class(permit, SEG_CLASS_SPECIFIC) || guard->policy->nets_flawed)
+		return;
+	for (size_t i = 0; i < permit->n_source; i++)
 		check_g9_source(guard, permit, &permit->source[i]);
 }
 
@@ -774,7 +816,8 @@ static void check_g9_routed(struct guard *guard, const struct seg_host *host)
 {
 	struct seg_diag *diag;
 
-	if (!host->has_mac || !host->zone || !host->zone->routed)
+	if (!host->has_mac || !host->zone || !host->zone->routed || host->zone->flaws & SEG_ZONE_LINK ||
+	    guard->policy->nets_flawed)
 		return;
 	diag =
 	    seg_error(guard->diags, SEG_G9, host->mac_place,

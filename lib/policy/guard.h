@@ -11,7 +11,8 @@
 
 #include "policy/policy.h"
 
-/* Adds errors to diags; does nothing for guard: none. */
+/* Adds errors to diags; does nothing for guard: none. The loader asks it about a policy that has errors, too:
+ * what is flawed (policy/flaws.h) breaks no rule. */
 void seg_guard_check(const struct seg_policy *policy, struct seg_diags *diags);
 
 /* The rule, "G1" or "G8", by which no permit at all may stand between two zones; NULL: some may. */

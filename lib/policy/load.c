@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "policy/guard.h"
 #include "policy/unchanged.h"
 
 #include <ctype.h>
@@ -176,18 +177,23 @@ static void load_host(struct loader *ld, const struct yaml_node *node, struct se
 	struct list address, except;
 	bool whole;
 
-	*host = (struct seg_host){.place = node->key->place};
+	*host = (struct seg_host){.flaws = SEG_FLAWED, .place = node->key->place};
 	host->id = host->title = seg_arena_strndup(ld->arena, node->key->text, node->key->len);
 	check_host_id(ld, &of, node->key);
 	if (!read_keys(ld, &of, node, host_key, HOST_KEYS, field))
 		return;
-	require(ld, &field[HOST_ADDRESS],
-		N_("address: 10.1.0.5, or a list of addresses, prefixes and ranges"));
+	host->flaws = 0;
 	read_text(ld, &field[HOST_TITLE], &host->title);
+	ld->noted = ld->diags->errors;
 	read_text(ld, &field[HOST_PUBLISHED], &host->published);
+	note_flaw(ld, &field[HOST_PUBLISHED], SEG_HOST_PUBLISHED, &host->flaws);
 	read_word(ld, &field[HOST_ASSURANCE], WORDS(assurances), &assurance);
 	host->assurance = (enum seg_assurance)assurance;
+	note_flaw(ld, &field[HOST_ASSURANCE], SEG_HOST_ASSURANCE, &host->flaws);
 	read_mac(ld, &field[HOST_MAC], host);
+	note_flaw(ld, &field[HOST_MAC], SEG_HOST_MAC, &host->flaws);
+	require(ld, &field[HOST_ADDRESS],
+		N_("address: 10.1.0.5, or a list of addresses, prefixes and ranges"));
 	host->address_place = field_place(&field[HOST_ADDRESS]);
 	whole = read_addresses(ld, &field[HOST_ADDRESS], LIST_HOST, &address);
 	if (field[HOST_EXCEPT].value)
@@ -198,6 +204,8 @@ static void load_host(struct loader *ld, const struct yaml_node *node, struct se
 	host->except = except.entries;
 	if (whole)
 		resolve_host(ld, host);
+	note_flaw(ld, &field[HOST_ADDRESS], SEG_HOST_ADDRESS, &host->flaws);
+	note_flaw(ld, &field[HOST_EXCEPT], SEG_HOST_ADDRESS, &host->flaws);
 }
 
 static void load_hosts(struct loader *ld, const struct field *field)
@@ -210,11 +218,13 @@ static void load_hosts(struct loader *ld, const struct field *field)
 		void *first = NULL;
 
 		load_host(ld, node, host);
-		if (!seg_map_add(&ld->host_by_id, ld->scratch, host->id, host, &first))
+		if (!seg_map_add(&ld->host_by_id, ld->scratch, host->id, host, &first)) {
+			((struct seg_host *)first)->flaws = SEG_FLAWED;
 			seg_diag_relate(ld->diags,
 					seg_error(ld->diags, SEG_DUPLICATE, host->place,
 						  _("host '%s' is declared a second time"), host->id),
 					((const struct seg_host *)first)->place, _("first here"));
+		}
 		ld->policy->hosts++;
 	}
 }
@@ -315,11 +325,13 @@ static void load_services(struct loader *ld, const struct field *field)
 		void *first = NULL;
 
 		load_service(ld, node, service);
-		if (!seg_map_add(&ld->service_by_id, ld->scratch, service->id, service, &first))
+		if (!seg_map_add(&ld->service_by_id, ld->scratch, service->id, service, &first)) {
+			((struct seg_service *)first)->flaws = SEG_FLAWED;
 			seg_diag_relate(ld->diags,
 					seg_error(ld->diags, SEG_DUPLICATE, service->place,
 						  _("service '%s' is declared a second time"), service->id),
 					((const struct seg_service *)first)->place, _("first here"));
+		}
 		ld->policy->services++;
 	}
 }
@@ -346,13 +358,18 @@ static void load_top(struct loader *ld, const struct yaml_node *root)
 {
 	struct subject of = {.format = N_("the policy%s"), .id = "", .place = root->place};
 	struct field field[TOP_KEYS];
+	unsigned unsure = 0;
 
 	if (!read_keys(ld, &of, root, top_key, TOP_KEYS, field))
 		return;
+	ld->noted = ld->diags->errors;
 	read_version(ld, &field[TOP_SEGD]);
+	note_flaw(ld, &field[TOP_SEGD], 1, &unsure);
+	read_guard(ld, &field[TOP_GUARD]);
+	note_flaw(ld, &field[TOP_GUARD], 1, &unsure);
+	ld->guard_known = !unsure;
 	read_text(ld, &field[TOP_SITE], &ld->policy->site);
 	read_timezone(ld, &field[TOP_TIMEZONE]);
-	read_guard(ld, &field[TOP_GUARD]);
 	read_gateway(ld, &field[TOP_GATEWAY]);
 	require(ld, &field[TOP_ZONES],
 		N_("zones: declares at least one zone, with tier, interfaces and networks"));
@@ -392,6 +409,13 @@ static void compute_hash(struct seg_policy *policy)
 	seg_sha256_hex(&sha, policy->hash);
 }
 
+/* Whoever is shown errors shall not have to mend them before the guard tells its own. */
+static void judge_what_is_right(const struct loader *ld)
+{
+	if (ld->guard_known)
+		seg_guard_check(ld->policy, ld->diags);
+}
+
 /* NULL after an error, or where nothing can be taken over from before; before: may be NULL. */
 static struct seg_policy *load_after(const struct seg_policy *before, const char *name, const char *text,
 				     size_t len, const struct seg_reader *reader, struct seg_diags *diags)
@@ -416,6 +440,8 @@ static struct seg_policy *load_after(const struct seg_policy *before, const char
 	ld.policy->sources = ld.sources;
 	seg_arena_free(ld.scratch);
 	if (diags->errors > errors || ld.outdated) {
+		if (!before)
+			judge_what_is_right(&ld);
 		seg_policy_free(ld.policy);
 		return NULL;
 	}

@@ -90,6 +90,9 @@ static void hint_zones(struct loader *ld, struct seg_diag *diag, const char *wor
 		if (seg_policy_zone(policy, policy->zone[z].id) == &policy->zone[z])
 			names[n++] = policy->zone[z].id;
 	hint_names(ld, diag, word, names, n);
+	/* Not a slip of a name: the zone itself is missing, and its networks lie in none, or in `any`. */
+	if (!seg_nearest(word, names, n))
+		ld->policy->nets_flawed = true;
 }
 
 const struct seg_zone *read_zone_name(struct loader *ld, const struct field *field,
@@ -478,12 +481,14 @@ static void read_method(struct loader *ld, const struct field *field, bool class
 	if (!read_word(ld, field, WORDS(method_word), &method))
 		return;
 	permit->method = (enum seg_method)method;
-	if (classed && permit->class != SEG_CLASS_SANITISED)
+	if (classed && permit->class != SEG_CLASS_SANITISED) {
+		permit->flaws |= SEG_PERMIT_CLASS; /* one of the two is wrong */
 		seg_diag_hint(ld->diags,
 			      seg_error(ld->diags, SEG_RANGE, field->value->place,
 					_("%s: 'method' belongs to class sanitised alone, this permit is %s"),
 					subject_text(ld, field->of), _(seg_class_name(permit->class))),
 			      _("take the method out, or set class: sanitised"));
+	}
 }
 
 static void keep_places(struct seg_permit *permit, const struct field *field)
@@ -514,8 +519,13 @@ static void read_meaning(struct loader *ld, const struct subject *of, const stru
 
 	read_sides(ld, &field[KEY_FROM], &from);
 	read_sides(ld, &field[KEY_TO], &to);
+	ld->noted = ld->diags->errors;
 	read_operands(ld, &field[KEY_SOURCE], &from);
+	note_flaw(ld, &field[KEY_SOURCE], SEG_PERMIT_SOURCE, &permit->flaws);
 	read_operands(ld, &field[KEY_DESTINATION], &to);
+	note_flaw(ld, &field[KEY_DESTINATION], SEG_PERMIT_DESTINATION, &permit->flaws);
+	if (!ld->hosts_known)
+		permit->flaws |= SEG_PERMIT_SOURCE | SEG_PERMIT_DESTINATION;
 	finish_sides(ld, of, &from, &to);
 	permit->from = from.side;
 	permit->n_from = from.n;
@@ -530,13 +540,24 @@ static void read_meaning(struct loader *ld, const struct subject *of, const stru
 
 static void read_paper(struct loader *ld, const struct field *field, struct seg_permit *permit)
 {
-	read_text(ld, &field[KEY_TITLE], &permit->title);
-	read_text(ld, &field[KEY_OWNER], &permit->owner);
-	read_text(ld, &field[KEY_APPROVER], &permit->approver);
-	read_text(ld, &field[KEY_TICKET], &permit->ticket);
-	read_text(ld, &field[KEY_BASIS], &permit->basis);
-	read_text(ld, &field[KEY_EXTERNAL_AUDIT], &permit->external_audit);
+	const struct {
+		const char **text;
+		unsigned key, flaw;
+	} paper[] = {
+		{&permit->owner, KEY_OWNER, SEG_PERMIT_OWNER},
+		{&permit->approver, KEY_APPROVER, SEG_PERMIT_APPROVER},
+		{&permit->ticket, KEY_TICKET, SEG_PERMIT_TICKET},
+		{&permit->basis, KEY_BASIS, SEG_PERMIT_BASIS},
+		{&permit->external_audit, KEY_EXTERNAL_AUDIT, SEG_PERMIT_AUDIT},
+	};
+
+	ld->noted = ld->diags->errors;
+	for (size_t i = 0; i < sizeof(paper) / sizeof(*paper); i++) {
+		read_text(ld, &field[paper[i].key], paper[i].text);
+		note_flaw(ld, &field[paper[i].key], paper[i].flaw, &permit->flaws);
+	}
 	read_date(ld, &field[KEY_REVIEW], &permit->review);
+	note_flaw(ld, &field[KEY_REVIEW], SEG_PERMIT_REVIEW, &permit->flaws);
 }
 
 /* What messages call the permit: its id, or its number where it has none. */
@@ -586,23 +607,34 @@ static void load_permit(struct loader *ld, const struct yaml_node *node, struct 
 	struct field field[PERMIT_KEYS];
 	int drain = false;
 	struct subject of;
+	bool classed;
 
+	permit->flaws = SEG_FLAWED;
 	permit->place.permit = node->place;
 	name_permit(ld, node, &of, permit);
 	if (!read_keys(ld, &of, node, permit_key, PERMIT_KEYS, field))
 		return;
 	keep_places(permit, field);
 	read_id(ld, &field[KEY_ID], permit);
+	permit->flaws = 0;
+	read_text(ld, &field[KEY_TITLE], &permit->title);
+	ld->noted = ld->diags->errors;
 	require(ld, &field[KEY_CLASS],
 		N_("specific, sanitised, breakout, maintenance, operations or internal"));
+	classed = read_class(ld, &field[KEY_CLASS], &permit->class);
+	note_flaw(ld, &field[KEY_CLASS], SEG_PERMIT_CLASS, &permit->flaws);
+	read_method(ld, &field[KEY_METHOD], classed, permit);
+	note_flaw(ld, &field[KEY_METHOD], SEG_PERMIT_METHOD, &permit->flaws);
 	require(ld, &field[KEY_FROM], N_("from: the zone, or a list of zones, where connections begin"));
 	require(ld, &field[KEY_TO], N_("to: the zone, or a list of zones, where connections go"));
 	require(ld, &field[KEY_SERVICE],
 		N_("service: [tcp/443], ids of services, or any, which must be written out"));
-	read_method(ld, &field[KEY_METHOD], read_class(ld, &field[KEY_CLASS], &permit->class), permit);
 	read_meaning(ld, &of, field, permit);
+	ld->noted = ld->diags->errors;
 	read_hours(ld, &field[KEY_HOURS], &permit->schedule);
+	note_flaw(ld, &field[KEY_HOURS], SEG_PERMIT_HOURS, &permit->flaws);
 	read_valid(ld, &field[KEY_VALID], permit);
+	note_flaw(ld, &field[KEY_VALID], SEG_PERMIT_VALID, &permit->flaws);
 	read_word(ld, &field[KEY_AT_CLOSE], WORDS(close_word), &drain);
 	permit->drain = drain;
 	read_paper(ld, field, permit);

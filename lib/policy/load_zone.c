@@ -143,7 +143,7 @@ static void load_zone(struct loader *ld, const struct yaml_node *node, struct se
 	struct field field[ZONE_KEYS];
 	int tier = SEG_TIER_SEPARATE;
 
-	*zone = (struct seg_zone){.index = zone->index, .place = node->key->place};
+	*zone = (struct seg_zone){.index = zone->index, .flaws = SEG_FLAWED, .place = node->key->place};
 	zone->id = seg_arena_strndup(ld->arena, node->key->text, node->key->len);
 	zone->title = zone->id;
 	*networks = (struct list){0};
@@ -152,23 +152,31 @@ static void load_zone(struct loader *ld, const struct yaml_node *node, struct se
 		ld->zones_whole = false;
 		return;
 	}
+	zone->flaws = 0;
+	ld->noted = ld->diags->errors;
 	require(ld, &field[ZONE_TIER],
 		N_("mynumber, lgwan, internet, sanitiser, management, external or separate"));
+	read_word(ld, &field[ZONE_TIER], WORDS(tier_word), &tier);
+	zone->tier = (enum seg_tier)tier;
+	note_flaw(ld, &field[ZONE_TIER], SEG_ZONE_TIER, &zone->flaws);
 	require(ld, &field[ZONE_INTERFACES], N_("interfaces: [eth1], exact names or a trailing *"));
 	require(ld, &field[ZONE_NETWORKS],
 		N_("networks: [10.1.0.0/24], or [any] for what no other zone claims"));
 	read_text(ld, &field[ZONE_TITLE], &zone->title);
-	read_word(ld, &field[ZONE_TIER], WORDS(tier_word), &tier);
-	zone->tier = (enum seg_tier)tier;
 	read_interfaces(ld, &field[ZONE_INTERFACES], zone);
 	if (!read_addresses(ld, &field[ZONE_NETWORKS], LIST_NETWORKS, networks))
 		ld->zones_whole = false;
 	zone->intra_allow = read_choice(ld, &field[ZONE_INTRA], "deny", "allow");
-	zone->routed = read_choice(ld, &field[ZONE_LINK], "direct", "routed");
 	zone->reject = read_choice(ld, &field[ZONE_REFUSE], "drop", "reject");
+	ld->noted = ld->diags->errors;
+	zone->routed = read_choice(ld, &field[ZONE_LINK], "direct", "routed");
+	note_flaw(ld, &field[ZONE_LINK], SEG_ZONE_LINK, &zone->flaws);
 	read_bool(ld, &field[ZONE_WAN], &zone->wan);
+	note_flaw(ld, &field[ZONE_WAN], SEG_ZONE_WAN, &zone->flaws);
 	read_bool(ld, &field[ZONE_UPLINK], &zone->uplink);
+	note_flaw(ld, &field[ZONE_UPLINK], SEG_ZONE_UPLINK, &zone->flaws);
 	read_bool(ld, &field[ZONE_PUBLIC], &zone->public);
+	note_flaw(ld, &field[ZONE_PUBLIC], SEG_ZONE_PUBLIC, &zone->flaws);
 	read_limit(ld, &field[ZONE_LIMIT], zone);
 }
 
@@ -347,6 +355,8 @@ void load_zones(struct loader *ld, const struct field *field)
 		if (!seg_map_add(&policy->zone_by_id, ld->arena, zone->id, zone, &first) &&
 		    first != policy->gateway_zone) {
 			*networks = (struct list){0};
+			policy->nets_flawed = true;
+			((struct seg_zone *)first)->flaws = SEG_FLAWED;
 			seg_diag_relate(ld->diags,
 					seg_error(ld->diags, SEG_DUPLICATE, zone->place,
 						  _("zone '%s' is declared a second time"), zone->id),
@@ -359,6 +369,7 @@ void load_zones(struct loader *ld, const struct field *field)
 	check_overlaps(ld, networks - n);
 	check_any(ld);
 	resolve_networks(ld, zone - n, networks - n);
+	policy->nets_flawed = policy->nets_flawed || !ld->zones_whole;
 }
 
 bool is_of_interface(struct seg_range range)

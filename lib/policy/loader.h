@@ -19,7 +19,8 @@
  * One mistake gives one error: a part that could not be read stays empty (a zone
  * without networks, a host without ranges, a service without items), and what is
  * empty is not held against those who refer to it. A policy with any error is
- * thrown away as a whole, so that emptiness never reaches anybody else.
+ * thrown away as a whole, so that emptiness never reaches anybody else. The guard alone sees it before that, and
+ * by its flaws (flaws.h) what it cannot rely on.
  */
 
 #include "policy/parts.h"
@@ -42,6 +43,8 @@ struct loader {
 	const struct seg_source **source; /* everything read */
 	size_t sources, source_cap;
 	bool zones_whole; /* every zone's networks could be read, and none overlap */
+	bool guard_known; /* which rule book the policy must obey could be read */
+	size_t noted;     /* errors that are noted as flaws: note_flaw() */
 	/* Names that are not declared are worth a word: not where the declarations could not be read. */
 	bool zones_known, hosts_known, services_known, permits_known;
 };
@@ -60,6 +63,7 @@ struct field {
 	const char *key;
 	const struct yaml_node *value; /* NULL: left out */
 	bool misspelt;                 /* left out, but an unknown key comes near: said already */
+	bool doubtful;                 /* stands twice, or is left out beside an unknown key that comes near none */
 };
 
 #define WORDS(table) (table), sizeof(table) / sizeof((table)[0])
@@ -77,6 +81,9 @@ bool read_keys(struct loader *ld, const struct subject *of, const struct yaml_no
 	       const char *const *names, size_t n, struct field *fields);
 /* Reports a field that is not there. hint: N_(), or NULL. */
 void require(struct loader *ld, const struct field *field, const char *hint);
+/* Where the key gave an error, since the last one noted or before, or is not sure for another reason: the bits
+ * among the flaws. */
+void note_flaw(struct loader *ld, const struct field *field, unsigned bits, unsigned *flaws);
 bool read_text(struct loader *ld, const struct field *field, const char **text);
 bool read_bool(struct loader *ld, const struct field *field, bool *value);
 bool read_word(struct loader *ld, const struct field *field, const struct word *words, size_t n, int *value);

@@ -21,6 +21,7 @@
 #include "base/diag.h"
 #include "base/map.h"
 #include "base/ranges.h"
+#include "policy/flaws.h"
 
 enum seg_tier {
 	SEG_TIER_MYNUMBER, SEG_TIER_LGWAN, SEG_TIER_INTERNET, SEG_TIER_SANITISER,
@@ -76,6 +77,7 @@ struct seg_zone {
 	bool any;
 	struct seg_ranges nets;      /* normalised; for `any` with the rest included */
 	bool intra_allow, routed, wan, uplink, public, reject;
+	unsigned flaws;              /* SEG_ZONE_*: policy/flaws.h; 0 in all that loaded, like the others */
 	struct seg_limit limit;
 	struct seg_place place;      /* of the id */
 	struct seg_place any_place;
@@ -92,6 +94,7 @@ struct seg_host {
 	const char *published;       /* NULL */
 	const struct seg_zone *zone; /* where its addresses lie; NULL: in none */
 	bool used;                   /* some permit names it */
+	unsigned flaws;              /* SEG_HOST_* */
 	struct seg_place place, address_place, mac_place;
 };
 
@@ -107,6 +110,7 @@ struct seg_service {
 	const struct seg_service_item *item;
 	size_t n;
 	bool used;
+	unsigned flaws;              /* SEG_FLAWED or none */
 	struct seg_place place;
 };
 
@@ -155,6 +159,7 @@ struct seg_permit {
 	struct seg_schedule schedule;
 	bool has_valid;
 	bool drain;                  /* at-close: drain */
+	unsigned flaws;              /* SEG_PERMIT_* */
 	const char *owner, *approver, *ticket, *basis, *external_audit; /* NULL where left out */
 	seg_date review;             /* 0 where left out */
 	struct {
@@ -195,6 +200,7 @@ struct seg_policy {
 	const struct seg_stage *stage;
 	size_t stages;
 	struct seg_ranges named;     /* union of all written networks; `any` is the rest */
+	bool nets_flawed;            /* which zone holds an address is not sure; false in one that loaded */
 	char hash[65];               /* SHA-256, hex, over the text and every file: list it reads */
 	/* Everything read, the policy first: what is stored so that an old version means what it meant. */
 	const struct seg_source *const *source;

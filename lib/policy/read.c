@@ -116,7 +116,8 @@ static size_t key_index(const char *key, const char *const *names, size_t n)
 	return i;
 }
 
-static void refuse_key(struct loader *ld, const struct subject *of, const struct yaml_node *key,
+/* Does the key come near one that is known? */
+static bool refuse_key(struct loader *ld, const struct subject *of, const struct yaml_node *key,
 		       const char *const *names, size_t n, struct field *fields)
 {
 	struct seg_diag *diag = seg_error(ld->diags, SEG_UNKNOWN_KEY, key->place, _("%s: unknown key '%s'"),
@@ -126,19 +127,22 @@ static void refuse_key(struct loader *ld, const struct subject *of, const struct
 
 	if (nearest) {
 		fields[key_index(nearest, names, n)].misspelt = true;
-		return;
+		return true;
 	}
 	if (hint_wide_mark(ld, diag, key->text))
-		return;
+		return false;
 	for (size_t i = 0; i < n; i++)
 		seg_strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
 	seg_diag_hint(ld->diags, diag, _("keys here: %s"), seg_strbuf_text(&all));
 	seg_strbuf_fini(&all);
+	return false;
 }
 
 bool read_keys(struct loader *ld, const struct subject *of, const struct yaml_node *mapping,
 	       const char *const *names, size_t n, struct field *fields)
 {
+	bool strange = false;
+
 	for (size_t i = 0; i < n; i++)
 		fields[i] = (struct field){.of = of, .key = names[i]};
 	if (mapping->kind == YAML_BROKEN)
@@ -154,8 +158,9 @@ bool read_keys(struct loader *ld, const struct subject *of, const struct yaml_no
 		size_t i = key_index(value->key->text, names, n);
 
 		if (i == n) {
-			refuse_key(ld, of, value->key, names, n, fields);
+			strange = !refuse_key(ld, of, value->key, names, n, fields) || strange;
 		} else if (fields[i].value) {
+			fields[i].doubtful = true;
 			seg_diag_relate(ld->diags,
 					seg_error(ld->diags, SEG_DUPLICATE, value->key->place,
 						  _("%s: the key '%s' stands here a second time"),
@@ -165,7 +170,31 @@ bool read_keys(struct loader *ld, const struct subject *of, const struct yaml_no
 			fields[i].value = value;
 		}
 	}
+	/* What comes near a key that is there, too, was meant to be another. */
+	for (size_t i = 0; i < n; i++)
+		strange = strange || (fields[i].misspelt && fields[i].value);
+	for (size_t i = 0; strange && i < n; i++)
+		fields[i].doubtful = fields[i].doubtful || !fields[i].value;
 	return true;
+}
+
+static bool has_broken(const struct yaml_node *node)
+{
+	bool broken = node->kind == YAML_BROKEN;
+
+	if (node->kind == YAML_SEQUENCE || node->kind == YAML_MAPPING)
+		for (const struct yaml_node *one = node->first; one && !broken; one = one->next)
+			broken = has_broken(one);
+	return broken;
+}
+
+void note_flaw(struct loader *ld, const struct field *field, unsigned bits, unsigned *flaws)
+{
+	/* What is broken was said before anything was read. */
+	if (ld->diags->errors > ld->noted || field->misspelt || field->doubtful ||
+	    (ld->noted && field->value && has_broken(field->value)))
+		*flaws |= bits;
+	ld->noted = ld->diags->errors;
 }
 
 void require(struct loader *ld, const struct field *field, const char *hint)

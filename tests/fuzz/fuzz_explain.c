@@ -83,6 +83,20 @@ static void ask_edges(const struct asker *asker)
 	}
 }
 
+/* The answer as somebody gets it who has no daemon: by name, and without the gateway's addresses. */
+static void explain(const struct asker *asker, const struct seg_asked *asked)
+{
+	const struct seg_gateway none = {0};
+	struct seg_verdict verdict = seg_classify(asker->policy, &none, &asked->packet, asked->at);
+	json_t *doc = seg_answer_explain(asker->policy, &asked->packet, &verdict, asked->at);
+
+	seg_answer_put_hosts(doc, asked);
+	seg_answer_put_gateway(doc, asker->policy, asked, &verdict);
+	if (!json_is_string(json_object_get(doc, "detail")))
+		abort();
+	json_decref(doc);
+}
+
 static void ask_typed(const struct asker *asker, char *line)
 {
 	const char *word[6] = {"", "", "", "", "", ""};
@@ -103,10 +117,12 @@ static void ask_typed(const struct asker *asker, char *line)
 				   word[3] ? word[3] : "",
 				   word[4] ? word[4] : "",
 				   word[5] ? word[5] : ""};
-	if (seg_answer_ask(asker->policy, &query, NOW, &asked, &problem))
+	if (seg_answer_ask(asker->policy, &query, NOW, &asked, &problem)) {
 		ask(asker, &asked.packet, asked.at);
-	else if (!problem.len)
+		explain(asker, &asked);
+	} else if (!problem.len) {
 		abort();
+	}
 	seg_strbuf_fini(&problem);
 }
 

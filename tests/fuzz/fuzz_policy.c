@@ -103,6 +103,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	seg_diags_sort(&diags);
 	for (const struct seg_diag *d = diags.first; d; d = d->next) {
+		if (!d->place.source)
+			abort();
 		check_place(&d->place);
 		for (const struct seg_diag_related *r = d->related; r; r = r->next)
 			check_place(&r->place);

@@ -245,3 +245,25 @@ def test_a_number_that_others_rules_gave_does_not_outlive_them():
         segd.apply(policy(**{**permits, "AB": None}))
         assert moved.dead() and kept.both()
         assert not segd.alerts("violation"), segd.alerts("violation")
+
+
+def test_a_kernel_that_does_not_forward_is_named():
+    """It is no way round and no difference of the rules; but nobody finds out otherwise why permitted flows die."""
+    with Town(policy(AB="from: a, to: b, service: [tcp/443]"), hosts=("a", "b")) as (lab, segd):
+        assert segd.segctl("status")["forwarding"] == []
+        assert segd.segctl("verify")["notes"] == []
+        lab.sysctl("gw", "net.ipv4.ip_forward=0")
+        status, verified = segd.segctl("status"), segd.segctl("verify")
+        assert len(status["forwarding"]) == 1 and "net.ipv4.ip_forward is 0" in status["forwarding"][0], status
+        assert verified["notes"] == status["forwarding"] and verified["findings"] == [], verified
+        assert "net.ipv4.ip_forward is 0" in segd.segctl("status", json_out=False)
+        assert "net.ipv4.ip_forward is 0" in segd.segctl("verify", json_out=False)
+        said = segd.segctl("explain", "10.1.0.20", "10.2.0.20", "tcp/443")
+        assert said["verdict"] == "permit" and said["forwarding-off"], said
+        assert not segd.segctl("explain", "2001:db8:1::20", "2001:db8:2::20", "tcp/443")["forwarding-off"]
+        assert not lab.probe("a", "10.2.0.20", "tcp/443", expect=False)
+        lab.sysctl("gw", "net.ipv6.conf.all.forwarding=0")
+        assert len(segd.segctl("status")["forwarding"]) == 2
+        lab.sysctl("gw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+        assert segd.segctl("status")["forwarding"] == []
+        assert lab.probe("a", "10.2.0.20", "tcp/443")

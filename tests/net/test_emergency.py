@@ -55,6 +55,18 @@ def test_stage_stops_permits_and_their_flows():
         assert not segd.alerts("violation")
 
 
+def test_isolate_again_tells_what_was_replaced():
+    with Town(town()) as (_, segd):
+        segd.segctl("isolate", "pc", "--for", "4h", "--reason", "malware")
+        told = segd.segctl("isolate", "pc", "--for", "1h", "--reason", "looked at", json_out=False)
+        assert "pc was isolated already, until " in told and "the reason was: malware" in told, told
+        assert "SHORTENED" in told, told
+        assert segd.alert("isolated", target="pc", action="shortened", before_reason="malware")
+        assert "(shortened: was until " in segd.segctl("history", json_out=False)
+        told = segd.segctl("isolate", "pc", "--reason", "for good", json_out=False)
+        assert "it lasts until released now" in told and "SHORTENED" not in told, told
+
+
 def test_stage_outlives_applies_and_restarts():
     with Town(town()) as (lab, segd):
         segd.segctl("stage", "watch")

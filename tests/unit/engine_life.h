@@ -34,6 +34,15 @@ static const char dns[] = "  - {id: DNS, class: operations, from: lg, to: net, s
 static const char office[] = "  - {id: OFFICE, class: operations, from: lg, to: mn, service: [tcp/80],"
 			     " hours: [mon-fri 08:00-17:00]}\n";
 
+static inline void write_text(const char *text)
+{
+	FILE *file = fopen(w.policy, "w");
+
+	ck_assert_ptr_nonnull(file);
+	fputs(text, file);
+	fclose(file);
+}
+
 static inline void write_policy(const char *a, const char *b, const char *c)
 {
 	FILE *file = fopen(w.policy, "w");

@@ -57,6 +57,7 @@ struct fake_kernel {
 	bool mute;		   /* does not tell what leaves */
 	struct seg_flow flow[FAKE_FLOWS];
 	size_t flows, deleted;
+	bool ipv4_stays, ipv6_stays; /* forwarding is off */
 	unsigned entries, most; /* what facts say of conntrack's table; most 0: flows of FAKE_FLOWS */
 	bool boundless;		/* nf_conntrack_max is 0 */
 	unsigned dumps;
@@ -485,6 +486,8 @@ static void fake_facts(void *kernel, struct seg_kernel_facts *facts)
 							    : fake->most    ? fake->most
 									    : FAKE_FLOWS,
 					   .uptime_ms = 1000 * (int64_t)fake->mono};
+	facts->ipv4_stays = fake->ipv4_stays;
+	facts->ipv6_stays = fake->ipv6_stays;
 	snprintf(facts->whereabouts, sizeof(facts->whereabouts), "boot-%u", fake->boots);
 }
 

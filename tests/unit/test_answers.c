@@ -49,6 +49,35 @@ START_TEST(test_report)
 }
 END_TEST
 
+static size_t notes(const char *list)
+{
+	json_t *out = call(!strcmp(list, "notes") ? seg_engine_verify : seg_engine_status, NULL, NULL);
+	size_t n = json_array_size(json_object_get(out, list));
+
+	ck_assert(strcmp(list, "notes") || json_is_true(json_object_get(out, "equal")));
+	json_decref(out);
+	return n;
+}
+
+/* Forwarding is worth a word where the policy permits what would be forwarded, in that family. */
+START_TEST(test_forwarding_off)
+{
+	static const char own[] =
+		"  - {id: OWN, class: operations, from: lg, to: gateway, service: [tcp/22]}\n";
+
+	begin();
+	w.kernel.ipv4_stays = w.kernel.ipv6_stays = true;
+	ck_assert_uint_eq(notes("forwarding"), 1); /* no zone but net has an address of IPv6 */
+	ck_assert_uint_eq(notes("notes"), 1);
+	w.kernel.ipv4_stays = false;
+	ck_assert_uint_eq(notes("forwarding"), 0);
+	w.kernel.ipv4_stays = true;
+	write_policy(own, "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_uint_eq(notes("forwarding"), 0);
+}
+END_TEST
+
 static unsigned heard[16];
 static void hear(void *context, enum seg_stream stream, const json_t *event)
 {
@@ -117,6 +146,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_report);
+	tcase_add_test(tcase, test_forwarding_off);
 	tcase_add_test(tcase, test_streams);
 	tcase_add_test(tcase, test_status_and_verify);
 	suite_add_tcase(suite, tcase);

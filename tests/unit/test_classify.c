@@ -338,10 +338,10 @@ START_TEST(test_proto)
 	static const struct {
 		const char *text, *shown; /* shown NULL: refused */
 	} texts[] = {
-		{"tcp/443", "tcp/443"},	 {"udp/0", "udp/0"},	   {"tcp/65535", "tcp/65535"}, {"tcp/65536", NULL},
+		{"tcp/443", "tcp/443"},	 {"udp/0", "udp"},	   {"tcp/65535", "tcp/65535"}, {"tcp/65536", NULL},
 		{"icmp/8", "icmp/8"},	 {"icmp/256", NULL},	   {"icmpv6/128", "icmpv6/128"}, {"proto/112", "proto/112"},
-		{"47", "proto/47"},	 {"6", "tcp/0"},	   {"6/443", "tcp/443"},	 {"256", NULL},
-		{"tcp", "tcp/0"},	 {"TCP/443", NULL},	   {"tcp/", NULL},	         {"tcp/-1", NULL},
+		{"47", "proto/47"},	 {"6", "tcp"},	   {"6/443", "tcp/443"},	 {"256", NULL},
+		{"tcp", "tcp"},	 {"TCP/443", NULL},	   {"tcp/", NULL},	         {"tcp/-1", NULL},
 		{"tcp/443x", NULL},	 {"", NULL},		   {"/443", NULL},		 {"proto/", NULL},
 		{"proto", NULL},	 {"proto/47/1", NULL},	   {"47/1", NULL},		 {"tcp/0443443", NULL},
 	};

@@ -44,8 +44,19 @@ START_TEST(test_flows_are_looked_at_behind_a_disarm)
 }
 END_TEST
 
+/* Until the next call. */
+static const char *explained_isolation(const char *until)
+{
+	static char text[128];
+
+	snprintf(text, sizeof(text),
+		 "10.2.0.5 is isolated; clerk was isolated until %s, for this reason: malware", until);
+	return text;
+}
+
 START_TEST(test_isolate)
 {
+	char until[SEG_TIME_STRLEN];
 	const char *code;
 	json_t *out;
 
@@ -67,8 +78,21 @@ START_TEST(test_isolate)
 		   json_pack("{s:s, s:s, s:s}", "src", "10.2.0.5", "dst", "198.51.100.1", "proto", "tcp/443"),
 		   NULL);
 	ck_assert_str_eq(json_string_value(json_object_get(out, "reason")), "isolated");
-	ck_assert_str_eq(json_string_value(json_object_get(out, "detail")), "10.2.0.5 is isolated");
+	ck_assert_str_eq(json_string_value(json_object_get(out, "detail")),
+			 explained_isolation(seg_time_format(w.kernel.now + HOUR, "Asia/Tokyo", until)));
+	ck_assert_ptr_nonnull(find(out, "isolated", "target", "clerk"));
 	json_decref(out);
+	/* By the host's name, and from the other end. */
+	out = call(seg_engine_explain,
+		   json_pack("{s:s, s:s, s:s}", "src", "198.51.100.1", "dst", "clerk", "proto", "tcp/443"),
+		   NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "dst-host")), "clerk");
+	ck_assert_str_eq(json_string_value(json_object_get(out, "detail")), explained_isolation(until));
+	json_decref(out);
+	ck_assert_ptr_null(call(
+		seg_engine_explain,
+		json_pack("{s:s, s:s, s:s}", "src", "nobody", "dst", "clerk", "proto", "tcp/443"), &code));
+	ck_assert_str_eq(code, "not-found");
 	die();
 	begin();
 	out = call(seg_engine_isolated, NULL, NULL);
@@ -77,6 +101,60 @@ START_TEST(test_isolate)
 	pass(HOUR);
 	ck_assert_uint_eq(said("released|target=clerk"), 1);
 	ck_assert_ptr_null(call(seg_engine_release, json_pack("{s:s}", "target", "clerk"), &code));
+}
+END_TEST
+
+/* The answer to one more isolation of the clerk. */
+static json_t *isolate_again(const char *reason, int seconds)
+{
+	return call(seg_engine_isolate,
+		    json_pack("{s:s, s:s, s:i}", "target", "clerk", "reason", reason, "for", seconds), NULL);
+}
+
+static bool is_shorter(const char *reason, int seconds)
+{
+	json_t *out = isolate_again(reason, seconds);
+	bool shortened = json_is_true(json_object_get(out, "shortened"));
+
+	json_decref(out);
+	return shortened;
+}
+
+/* What an isolation was before somebody isolated the same once more: told, and kept for the audit. */
+START_TEST(test_isolate_again)
+{
+	const time_t first = w.kernel.now;
+	char since[SEG_TIME_STRLEN];
+	const json_t *action;
+	json_t *out;
+
+	begin();
+	out = isolate_again("malware", 4 * HOUR);
+	ck_assert(json_is_null(json_object_get(out, "before")));
+	ck_assert(json_is_false(json_object_get(out, "shortened")));
+	json_decref(out);
+	pass(60);
+	out = isolate_again("looked at", HOUR);
+	ck_assert(json_is_true(json_object_get(out, "shortened")));
+	ck_assert_str_eq(json_string_value(json_object_get(json_object_get(out, "before"), "reason")),
+			 "malware");
+	ck_assert_str_eq(
+		json_string_value(json_object_get(find(out, "isolated", "target", "clerk"), "since")),
+		seg_time_format(first, "Asia/Tokyo", since));
+	json_decref(out);
+	ck_assert_uint_eq(
+		said("isolated|reason=\"looked at\"|action=shortened|before-until=|before-reason=malware"),
+		1);
+	ck_assert(!is_shorter("longer", 2 * HOUR));
+	ck_assert_uint_eq(said("isolated|reason=longer|action=changed|before-reason=\"looked at\""), 1);
+	ck_assert(!is_shorter("for good", 0));
+	ck_assert(is_shorter("an hour will do", HOUR)); /* until released before */
+	out = call(seg_engine_history, NULL, NULL);
+	action = json_array_get(json_object_get(out, "actions"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(action, "action")), "shortened");
+	ck_assert_str_eq(json_string_value(json_object_get(action, "before-reason")), "for good");
+	ck_assert(json_is_null(json_object_get(action, "before-until")));
+	json_decref(out);
 }
 END_TEST
 
@@ -162,6 +240,13 @@ START_TEST(test_stage_of_permits)
 	ck_assert_str_eq(state_of("WEB"), "stopped");
 	ck_assert_str_eq(state_of("DNS"), "active");
 	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "stage");
+	out = call(seg_engine_explain,
+		   json_pack("{s:s, s:s, s:s}", "src", "clerk", "dst", "198.51.100.1", "proto", "tcp/443"),
+		   NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "stage")), "alone");
+	ck_assert_ptr_nonnull(
+		strstr(json_string_value(json_object_get(out, "detail")), "the stage is alone, since "));
+	json_decref(out);
 	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "udp/53"), "permit");
 	ck_assert(is_proven());
 	die();
@@ -183,6 +268,102 @@ START_TEST(test_stage_of_permits)
 	ck_assert_str_eq(state_of("WEB"), "active");
 	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "permit");
 	ck_assert(is_proven());
+}
+END_TEST
+
+/* Takes params over. */
+static bool refused_saying(seg_command_fn command, json_t *params, const char *text)
+{
+	const char *message;
+	struct late late;
+	bool says;
+
+	ask(&late, command, params);
+	fake_run(&w.kernel);
+	message = json_string_value(json_object_get(late.out, "message"));
+	says = late.over && late.result && message && strstr(message, text);
+	json_decref(late.out);
+	return says;
+}
+
+/* In an emergency names are typed in haste. */
+START_TEST(test_did_you_mean)
+{
+	write_policy(web, dns, one_stage);
+	begin();
+	ck_assert(refused_saying(seg_engine_isolate,
+				 json_pack("{s:s, s:s}", "target", "clerc", "reason", "x"),
+				 "did you mean clerk?"));
+	ck_assert(refused_saying(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "mm", "reason", "x"),
+				 "did you mean mn?"));
+	ck_assert(!refused_saying(seg_engine_isolate,
+				  json_pack("{s:s, s:s}", "target", "printers", "reason", "x"),
+				  "did you mean"));
+	ck_assert(refused_saying(seg_engine_stage, json_pack("{s:s}", "stage", "alnoe"),
+				 "did you mean alone?"));
+	ck_assert(
+		refused_saying(seg_engine_stage, json_pack("{s:s}", "stage", "zzz"), "segctl stage --list"));
+	/* Who is not isolated cannot be meant. */
+	ck_assert(
+		refused_saying(seg_engine_release, json_pack("{s:s}", "target", "clerc"), "segctl isolated"));
+	json_decref(
+		call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "x"), NULL));
+	ck_assert(refused_saying(seg_engine_release, json_pack("{s:s}", "target", "clerc"),
+				 "did you mean clerk?"));
+}
+END_TEST
+
+static void isolate(const char *target)
+{
+	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", target, "reason", "malware"), NULL));
+}
+
+/* A permit of which nobody is left on one side is stopped, whatever took them: a host with a MAC or without, in
+ * one zone or another, the zone itself. */
+START_TEST(test_permits_whose_hosts_are_isolated)
+{
+	static const char text[] =
+		"segd: 1\n"
+		"timezone: Asia/Tokyo\n"
+		"guard: none\n"
+		"zones:\n"
+		"  mn: {tier: mynumber, interfaces: [eth1], networks: [10.1.0.0/24]}\n"
+		"  lg: {tier: lgwan, interfaces: [eth2], networks: [10.2.0.0/24]}\n"
+		"  net: {tier: internet, interfaces: [eth3], networks: [any]}\n"
+		"hosts:\n"
+		"  clerk: {address: 10.2.0.5, mac: \"00:00:5e:00:53:05\"}\n"
+		"  other: {address: 10.2.0.6}\n"
+		"  batch: {address: 10.1.0.7}\n"
+		"permits:\n"
+		"  - {id: ONE, class: operations, from: lg, to: net, source: [clerk], service: [tcp/443]}\n"
+		"  - {id: TWO, class: operations, from: lg, to: net, source: [clerk, other], service: [tcp/443]}\n"
+		"  - {id: TO, class: operations, from: net, to: lg, destination: [other], service: [tcp/443]}\n"
+		"  - {id: MIXED, class: operations, from: [lg, mn], to: net, source: [other, batch], service: [tcp/80]}\n"
+		"  - {id: HALF, class: operations, from: [lg, mn], to: net, source: [batch], service: [tcp/80]}\n"
+		"  - {id: OWN, class: operations, from: gateway, to: net, source: [10.2.0.6], service: [udp/123]}\n"
+		"stages: {shut: {closes: {zones: [mn]}}}\n";
+
+	write_text(text);
+	begin();
+	isolate("clerk");
+	ck_assert_str_eq(state_of("ONE"), "stopped");
+	ck_assert_str_eq(state_of("TWO"), "active");
+	isolate("other");
+	ck_assert_str_eq(state_of("TWO"), "stopped");
+	ck_assert_str_eq(state_of("TO"), "stopped");
+	ck_assert_str_eq(state_of("MIXED"), "active");
+	ck_assert_str_eq(state_of("OWN"), "active");
+	isolate("mn");
+	ck_assert_str_eq(state_of("MIXED"), "stopped");
+	json_decref(call(seg_engine_release, json_pack("{s:s}", "target", "clerk"), NULL));
+	ck_assert_str_eq(state_of("ONE"), "active");
+	ck_assert_str_eq(state_of("TWO"), "active");
+	json_decref(call(seg_engine_release, json_pack("{s:s}", "target", "mn"), NULL));
+	json_decref(call(seg_engine_release, json_pack("{s:s}", "target", "other"), NULL));
+	ck_assert_str_eq(state_of("HALF"), "active");
+	switch_to("shut"); /* a zone of two, but the one with all the hosts */
+	ck_assert_str_eq(state_of("HALF"), "stopped");
+	ck_assert_str_eq(state_of("MIXED"), "active");
 }
 END_TEST
 
@@ -391,6 +572,9 @@ int main(void)
 	tcase_add_test(tcase, test_disarm);
 	tcase_add_test(tcase, test_flows_are_looked_at_behind_a_disarm);
 	tcase_add_test(tcase, test_isolate);
+	tcase_add_test(tcase, test_isolate_again);
+	tcase_add_test(tcase, test_permits_whose_hosts_are_isolated);
+	tcase_add_test(tcase, test_did_you_mean);
 	tcase_add_test(tcase, test_isolation_spares_the_own_session);
 	tcase_add_test(tcase, test_stage_of_permits);
 	tcase_add_test(tcase, test_stage_of_a_zone);

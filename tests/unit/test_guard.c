@@ -225,6 +225,136 @@ START_TEST(test_none)
 }
 END_TEST
 
+static bool is_of_guard(const struct seg_diag *diag)
+{
+	return diag->code >= SEG_G1 && diag->code <= SEG_G9;
+}
+
+/* Of a policy that does not load; false: it does. */
+static bool fails(const char *text, struct seg_diags *diags)
+{
+	struct seg_policy *policy;
+
+	seg_diags_init(diags);
+	policy = seg_policy_load("policy.yaml", text, strlen(text), NULL, diags);
+	seg_policy_free(policy);
+	if (policy)
+		seg_diags_fini(diags);
+	return !policy;
+}
+
+/* One byte of a right policy is changed in every place: where that is an error of another kind, it is the
+ * only mistake there is, and whatever the guard said would be a consequence. */
+START_TEST(test_no_follow_on)
+{
+	static const char others[] = "x9:-/, "; /* not '#', which takes several keys away at once */
+	char *text = strdup(good);
+	size_t failed = 0;
+
+	for (size_t at = 0; good[at]; at++) {
+		for (const char *other = others; *other; other++) {
+			struct seg_strbuf out = {0};
+			struct seg_diags diags;
+
+			text[at] = *other;
+			if (!fails(text, &diags))
+				continue;
+			failed++;
+			seg_diags_render(&diags, false, &out);
+			for (const struct seg_diag *diag = diags.first; diag; diag = diag->next)
+				ck_assert_msg(!is_of_guard(diag), "byte %zu is '%c':\n%s", at, text[at],
+					      out.text);
+			seg_strbuf_fini(&out);
+			seg_diags_fini(&diags);
+		}
+		text[at] = good[at];
+	}
+	ck_assert_uint_gt(failed, 1000);
+	free(text);
+}
+END_TEST
+
+/* A mistake somewhere, and a rule broken elsewhere: both are told in one run. */
+START_TEST(test_beside_other_errors)
+{
+	static const struct {
+		const char *old, *new; /* the other mistake */
+	} mistakes[] = {
+		{"https: [tcp/443]", "https: [tcp/443x]"},
+		{"00:00:5e:00:53:30", "00:00:5e:00:53"},
+		{"networks: [10.5.0.0/16]", "networks: [10.5.0.0/33]"},
+		{"networks: [10.5.0.0/16]", "networks: [10.3.0.0/16]"},
+		{"tier: external", "tier: extern"},
+		{"destination: [batch], service: [tcp/22]", "destination: [bacth], service: [tcp/22]"},
+		{"  - {id: S-3,", "  - {idd: S-3,"},
+		{"method: mail", "method: post"},
+	};
+	char *bad = fixture_replace(good, "{id: Z-1, class: sanitised, method: screen,",
+				    "{id: Z-1, class: internal,");
+
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+		char *text = fixture_replace(bad, mistakes[i].old, mistakes[i].new);
+		size_t of_guard = 0, others = 0;
+		struct seg_strbuf out = {0};
+		struct seg_diags diags;
+
+		ck_assert(fails(text, &diags));
+		seg_diags_render(&diags, false, &out);
+		for (const struct seg_diag *diag = diags.first; diag; diag = diag->next) {
+			ck_assert_msg(!is_of_guard(diag) || diag->code == SEG_G3, "%s:\n%s", mistakes[i].new,
+				      out.text);
+			of_guard += is_of_guard(diag);
+			others += !is_of_guard(diag);
+		}
+		ck_assert_msg(of_guard == 1 && others > 0, "%s:\n%s", mistakes[i].new, out.text);
+		seg_strbuf_fini(&out);
+		seg_diags_fini(&diags);
+		free(text);
+	}
+	free(bad);
+}
+END_TEST
+
+/* What a rule is about may not be there at all: then it points at the permit. */
+START_TEST(test_places)
+{
+	char *text =
+		fixture_replace(good,
+				"{id: B-1, class: breakout, from: lg, to: cloud, destination: [saas, office, "
+				"100.64.1.0/26, \"3fff::/64\"],",
+				"{class: breakout, from: lg,");
+	struct seg_diags diags;
+	size_t of_guard = 0;
+
+	ck_assert(fails(text, &diags));
+	for (const struct seg_diag *diag = diags.first; diag; diag = diag->next) {
+		ck_assert_ptr_nonnull(diag->place.source);
+		of_guard += is_of_guard(diag);
+	}
+	ck_assert_uint_eq(of_guard, 1); /* no destination */
+	seg_diags_fini(&diags);
+	free(text);
+}
+END_TEST
+
+/* No rule book was read: none is applied. */
+START_TEST(test_unknown_rule_book)
+{
+	char *unread = fixture_replace(good, "segd: 1\n", "segd: 1\nguard: nome\n");
+	char *text = fixture_replace(unread, "assurance: certified", "assurance: closed, zzz: 1");
+	char *bad = fixture_replace(text, "method: screen, ", "");
+	struct seg_diags diags;
+
+	ck_assert(fails(bad, &diags));
+	for (const struct seg_diag *diag = diags.first; diag; diag = diag->next)
+		ck_assert(!is_of_guard(diag));
+	seg_diags_fini(&diags);
+	free(bad);
+	free(text);
+	free(unread);
+}
+END_TEST
+
 static const struct seg_zone *zone(const struct seg_policy *policy, const char *id)
 {
 	for (size_t i = 0; i < policy->zones; i++)
@@ -290,6 +420,10 @@ int main(void)
 	tcase_add_test(edges, test_none);
 	tcase_add_test(edges, test_bars);
 	tcase_add_test(edges, test_related);
+	tcase_add_test(edges, test_no_follow_on);
+	tcase_add_test(edges, test_beside_other_errors);
+	tcase_add_test(edges, test_places);
+	tcase_add_test(edges, test_unknown_rule_book);
 	suite_add_tcase(suite, edges);
 	return run_suite(suite);
 }

@@ -381,14 +381,16 @@ END_TEST
 
 /* --- many at once --- */
 
+/* Without the guard's: the town breaks its rules, which is for test_guard.c. */
 static size_t count_errors(const char *text)
 {
 	struct seg_diags diags;
-	size_t errors;
+	size_t errors = 0;
 
 	seg_diags_init(&diags);
 	ck_assert_ptr_null(seg_policy_load("policy.yaml", text, strlen(text), NULL, &diags));
-	errors = diags.errors;
+	for (const struct seg_diag *diag = diags.first; diag; diag = diag->next)
+		errors += diag->code < SEG_G1 || diag->code > SEG_G9;
 	seg_diags_fini(&diags);
 	return errors;
 }
