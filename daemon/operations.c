@@ -191,11 +191,14 @@ static void client_facts(const struct seg_control *control, struct seg_kernel_fa
 	facts->clients_dropped = stats.dropped;
 }
 
-static bool is_off(const char *setting)
+static bool kernel_forwards(void *kernel, enum seg_family family)
 {
 	long value;
 
-	return seg_sysctl_read(setting, &value) == 0 && value == 0;
+	(void)kernel;
+	return seg_sysctl_read(family == SEG_IPV4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding",
+			       &value) ||
+	       value;
 }
 
 static void kernel_facts(void *kernel, struct seg_kernel_facts *facts)
@@ -218,8 +221,6 @@ static void kernel_facts(void *kernel, struct seg_kernel_facts *facts)
 	facts->lateness = loop->lateness;
 	memcpy(facts->whereabouts, loop->whereabouts, sizeof(facts->whereabouts));
 	facts->uptime_ms = seg_monotonic_us() / 1000;
-	facts->ipv4_stays = is_off("net/ipv4/ip_forward");
-	facts->ipv6_stays = is_off("net/ipv6/conf/all/forwarding");
 	client_facts(loop->control, facts);
 }
 
@@ -313,6 +314,7 @@ const struct seg_kernel_ops seg_loop_operations = {
 	.element = kernel_element,
 	.remove = kernel_remove,
 	.facts = kernel_facts,
+	.forwards = kernel_forwards,
 	.flows = kernel_flows,
 	.walk = kernel_walk,
 	.walk_pause = kernel_walk_pause,

@@ -62,7 +62,6 @@ struct seg_kernel_facts {
 	/* Which kernel, and whose network: a table that is not there is one that was there before a reboot. "": unknown. */
 	char whereabouts[SEG_WHEREABOUTS_STRLEN];
 	int64_t uptime_ms; /* a clock that nobody sets: the kernel's timeouts run by it */
-	bool ipv4_stays, ipv6_stays; /* the kernel forwards nothing of it; false where that is not known */
 };
 
 /* A walk over conntrack's table in slices of some milliseconds, between which the loop does its other work.
@@ -98,6 +97,7 @@ struct seg_kernel_ops {
 		       void *context);
 	int (*remove)(void *kernel);
 	void (*facts)(void *kernel, struct seg_kernel_facts *facts);
+	bool (*forwards)(void *kernel, enum seg_family family); /* true also where that is not known */
 	/* All entries with (mark & mask) == value now, blocking: for the start. */
 	int (*flows)(void *kernel, uint32_t value, uint32_t mask, seg_flow_fn fn, void *context);
 	/* Walks over the same; never over before it returns. */

@@ -474,6 +474,13 @@ static int fake_remove(void *kernel)
 	return 0;
 }
 
+static bool fake_forwards(void *kernel, enum seg_family family)
+{
+	struct fake_kernel *fake = kernel;
+
+	return family == SEG_IPV4 ? !fake->ipv4_stays : !fake->ipv6_stays;
+}
+
 static void fake_facts(void *kernel, struct seg_kernel_facts *facts)
 {
 	const struct fake_kernel *fake = kernel;
@@ -486,8 +493,6 @@ static void fake_facts(void *kernel, struct seg_kernel_facts *facts)
 							    : fake->most    ? fake->most
 									    : FAKE_FLOWS,
 					   .uptime_ms = 1000 * (int64_t)fake->mono};
-	facts->ipv4_stays = fake->ipv4_stays;
-	facts->ipv6_stays = fake->ipv6_stays;
 	snprintf(facts->whereabouts, sizeof(facts->whereabouts), "boot-%u", fake->boots);
 }
 
@@ -644,6 +649,7 @@ static const struct seg_kernel_ops fake_ops = {
 	.element = fake_element,
 	.remove = fake_remove,
 	.facts = fake_facts,
+	.forwards = fake_forwards,
 	.flows = fake_flows,
 	.walk = fake_walk,
 	.walk_pause = fake_walk_pause,
