@@ -112,6 +112,7 @@ static void on_monitor(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	if (seg_nft_monitor_read(loop->monitor) == -ENOBUFS)
 		seg_engine_transaction(loop->engine, NULL, seg_wall());
+	seg_hear_later(loop);
 }
 
 /* What it put off until now. */

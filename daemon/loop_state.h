@@ -94,4 +94,7 @@ static inline int64_t seg_wall_ahead_ms(void)
 /* A line for the journal, or for the terminal. */
 void seg_log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* What the monitor owes is told in the next round of the loop (operations.c). */
+void seg_hear_later(struct seg_loop *loop);
+
 #endif

@@ -33,24 +33,37 @@ static void on_missed(evutil_socket_t fd, short what, void *context)
 	seg_engine_transaction(loop->engine, NULL, seg_wall());
 }
 
-/* What was heard while something else was asked is told when that is done. */
-static void hear_later(struct seg_loop *loop)
+static void on_owing(evutil_socket_t fd, short what, void *context)
 {
+	struct seg_loop *loop = context;
+
+	(void)fd;
+	(void)what;
 	if (seg_nft_monitor_owes(loop->monitor))
 		event_active(loop->monitor_event, EV_READ, 0);
+}
+
+/* What was heard while something else was asked is told when that is done, in the next round of the loop: an event
+ * that makes itself active would have the loop to itself. */
+void seg_hear_later(struct seg_loop *loop)
+{
+	const struct timeval now = {0, 1}; /* of none at all libevent makes an event that is active at once */
+
+	if (seg_nft_monitor_owes(loop->monitor))
+		event_base_once(loop->base, -1, EV_TIMEOUT, on_owing, loop, &now);
 }
 
 static int kernel_commit(void *kernel, const struct seg_change *change, const struct seg_nft_left *left,
 			 struct seg_diags *diags)
 {
 	struct seg_loop *loop = kernel;
-	const struct timeval now = {0};
+	const struct timeval now = {0, 1}; /* of none at all libevent makes an event that is active at once */
 	int r;
 
 	r = seg_nft_commit(loop->nft, change, left, diags);
 	if (seg_nft_disturbed(loop->nft))
 		event_base_once(loop->base, -1, EV_TIMEOUT, on_missed, loop, &now);
-	hear_later(loop);
+	seg_hear_later(loop);
 	if (!r && !loop->prepared)
 		prepare_conntrack(loop);
 	return r;
@@ -75,7 +88,7 @@ static bool kernel_untouched(void *kernel)
 	struct seg_loop *loop = kernel;
 	bool untouched = seg_nft_untouched(loop->nft);
 
-	hear_later(loop);
+	seg_hear_later(loop);
 	return untouched;
 }
 
@@ -84,7 +97,7 @@ static int kernel_read(void *kernel, struct seg_plan **image)
 	struct seg_loop *loop = kernel;
 	int r = seg_nft_read(loop->nft, image);
 
-	hear_later(loop);
+	seg_hear_later(loop);
 	return r;
 }
 
@@ -93,7 +106,7 @@ static int kernel_keeper(void *kernel, const struct seg_plan *plan, struct seg_f
 	struct seg_loop *loop = kernel;
 	int r = seg_nft_compare_keeper(loop->nft, plan, findings);
 
-	hear_later(loop);
+	seg_hear_later(loop);
 	return r;
 }
 
@@ -102,7 +115,7 @@ static int kernel_elements(void *kernel, const struct seg_set *set, seg_counter_
 	struct seg_loop *loop = kernel;
 	int r = seg_nft_read_elements(loop->nft, set, each, context);
 
-	hear_later(loop);
+	seg_hear_later(loop);
 	return r;
 }
 
@@ -261,7 +274,7 @@ static void kernel_walk_stop(void *kernel, struct seg_walk *walk)
 
 static void kernel_come_round(void *kernel)
 {
-	static const struct timeval now = {0};
+	static const struct timeval now = {0, 1}; /* of none at all libevent makes an event that is active at once */
 	struct seg_loop *loop = kernel;
 
 	event_add(loop->round_event, &now);

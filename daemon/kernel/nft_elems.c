@@ -220,9 +220,12 @@ static size_t join_ends(struct elem_reader *r, struct seg_elem *elem)
 }
 
 /* A hash set grows and shrinks behind the commit that filled or emptied it (rhashtable), and is walked from
- * its beginning for each message: what has changed places is shown twice, or passed over for what is. */
+ * its beginning for each message: what has changed places is shown twice, or passed over for what is. Where packets make
+ * the elements it is so as long as they come, and whoever counts takes the difference. */
 static bool shows_twice(const struct elem_reader *r)
 {
+	if (r->set->interval || r->set->dynamic)
+		return false;
 	for (size_t i = 1; i < r->n; i++)
 		if (!by_key(&r->raw[i - 1], &r->raw[i], (void *)r))
 			return true;
@@ -252,7 +255,7 @@ static int dump_elems(struct seg_nft *nft, const char *kernel_name, struct elem_
 		return ret;
 	if (r->n)
 		qsort_r(r->raw, r->n, sizeof(*r->raw), by_key, r);
-	if (!r->set->interval && shows_twice(r))
+	if (shows_twice(r))
 		return 1;
 	*elem = SEG_NEW_N(r->arena, struct seg_elem, r->n);
 	*n = ends ? join_ends(r, *elem) : copy_plain(r, *elem);

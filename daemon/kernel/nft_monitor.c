@@ -92,7 +92,7 @@ uint32_t seg_nft_monitor_passed_chains(const struct seg_nft_monitor *monitor)
 
 bool seg_nft_monitor_is_deaf(const struct seg_nft_monitor *monitor)
 {
-	return monitor->deaf;
+	return monitor->deaf || monitor->listener.lost;
 }
 
 void seg_nft_monitor_hears_from(struct seg_nft_monitor *monitor, uint32_t generation)
@@ -290,6 +290,9 @@ static int read_message(void *context, const struct nlmsghdr *nlh)
 	if (nlh->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES ||
 	    mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg))
 		return 0;
+	/* What a packet makes the kernel tell at once, a quota that is used up, is part of no transaction. */
+	if (nlh->nlmsg_pid == 0)
+		return 0;
 	/* What came before was of a transaction whose end was lost. */
 	if (monitor->open.transaction.portid != nlh->nlmsg_pid)
 		begin(monitor, nlh->nlmsg_pid);
@@ -325,20 +328,24 @@ bool seg_nft_monitor_owes(const struct seg_nft_monitor *monitor)
 	return monitor->n || monitor->lost || owes_touch(monitor);
 }
 
-/* Whoever is told may ask us to hear more. */
+/* Whoever is told may ask us to hear more, which is owing then: or who goes on committing would never let us end. */
 static void tell_heard(struct seg_nft_monitor *monitor)
 {
-	size_t told = 0;
+	size_t n = 0;
+	bool ours = false; /* what is done about it takes long: one of them in one go */
 
-	while (told < monitor->n) {
-		struct heard heard = monitor->heard[told++];
+	while (n < monitor->n && n < ROUNDS && !ours) {
+		struct heard heard = monitor->heard[n++];
 
 		if (heard.transaction.ours && !heard.touch_told)
 			monitor->touched(monitor->context);
 		monitor->fn(monitor->context, &heard.transaction);
 		json_decref(heard.transaction.bypass);
+		ours = heard.transaction.ours || heard.transaction.keeper;
 	}
-	monitor->n = 0;
+	monitor->n -= n;
+	for (size_t i = 0; i < monitor->n; i++)
+		monitor->heard[i] = monitor->heard[i + n];
 	if (owes_touch(monitor)) {
 		monitor->open.touch_told = true;
 		monitor->touched(monitor->context);
@@ -349,8 +356,11 @@ int seg_nft_monitor_read(struct seg_nft_monitor *monitor)
 {
 	int ret = 1;
 
-	tell_heard(monitor);
-	for (int i = 0; i < ROUNDS && ret > 0; i++) {
+	if (monitor->n) {
+		tell_heard(monitor);
+		ret = 0;
+	}
+	for (int i = 0; i < ROUNDS && ret > 0 && !monitor->n; i++) {
 		ret = listen_once(monitor);
 		tell_heard(monitor);
 	}
