@@ -134,7 +134,7 @@ def window(seconds):
 
 def test_window_ends_alive_then_dead():
     """One town whose daemon lives and one whose daemon is dead as the window ends: within a second, both."""
-    hours, end = window(10)
+    hours, end = window(10 * PATIENCE)
     drain = f"from: a, to: out, service: [tcp/80, udp/80], {hours}, at-close: drain"
     text = policy(AB=f"{AB}, {hours}", AO=drain, BA=REVERSE)
     with Town(text) as (lab, segd), Town(text) as (lab2, segd2):
