@@ -140,10 +140,10 @@ def test_window_ends_alive_then_dead():
     with Town(text) as (lab, segd), Town(text) as (lab2, segd2):
         with Scene(lab) as alive, Scene(lab2) as dead:
             segd2.kill()
-            time.sleep(max(0, end - time.time() + 2.5))
+            time.sleep(max(0, end - time.time() + 1.5 + PATIENCE))
         offset = time.time() - time.monotonic()
         for scene in (alive, dead):
-            scene.judge(end - offset - 0.2, end - offset + 1)
+            scene.judge(end - offset - 0.2, end - offset + PATIENCE)
         assert segd.alert("revoked", permit="AB", count=6), segd.lines()[-6:]
         assert entries_gone(lab, "dport=443 ")
         assert not lab.probe("a", "192.0.2.20", "udp/80", source="10.1.0.21", expect=False), "a draining permit admits nobody"
