@@ -150,11 +150,12 @@ def crowd(lab, n):
 
 def test_many_flows_come_in_pieces():
     """Each once; a reader that stops holds nobody up and costs a bounded piece of memory; one that leaves ends it."""
-    many = 20000
     with Town(hosts=("a", "b", "out")) as (lab, segd), Client(segd.control) as asking, Client(segd.control) as quick:
         lab.nft("b", "table ip quiet { chain in { type filter hook input priority 0; ip protocol udp drop; }\n}")
         lab.sysctl("gw", "net.netfilter.nf_conntrack_udp_timeout=600")
-        crowd(lab, many)
+        crowd(lab, 20000)
+        many = sum(line.startswith("udp") for line in lab.conntrack())  # a slow machine's queues drop some
+        assert many > 10000, many
         interface = interface_of(asking)
         slow = Client(segd.control)
         pieces = flows_of(slow)
