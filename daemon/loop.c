@@ -112,7 +112,13 @@ static void on_monitor(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	if (seg_nft_monitor_read(loop->monitor) == -ENOBUFS)
 		seg_engine_transaction(loop->engine, NULL, seg_wall());
-	seg_hear_later(loop);
+}
+
+static void take_owing(void *context)
+{
+	struct seg_loop *loop = context;
+
+	event_add(loop->owing_event, &seg_next_round);
 }
 
 /* What it put off until now. */
@@ -329,12 +335,16 @@ static void note_whereabouts(struct seg_loop *loop)
 
 static int open_edges(struct seg_loop *loop, const char **what)
 {
+	const struct seg_nft_hearer hearer = {take_touched, take_transaction, take_owing, loop};
 	int r, kept = seg_service_kept(NFT_NAME);
 
 	*what = "nf_tables";
+	loop->owing_event = evtimer_new(loop->base, on_monitor, loop);
+	if (!loop->owing_event)
+		return -ENOMEM;
 	r = seg_nft_open(&loop->nft, kept);
 	if (!r)
-		r = seg_nft_monitor_open(&loop->monitor, take_touched, take_transaction, loop);
+		r = seg_nft_monitor_open(&loop->monitor, &hearer);
 	if (r)
 		return r;
 	seg_nft_attend(loop->nft, loop->monitor);
@@ -362,11 +372,6 @@ int seg_loop_new(struct seg_loop **out, const struct seg_settings *settings, con
 	loop->base = event_base_new();
 	*what = "libevent";
 	r = loop->base ? open_edges(loop, what) : -ENOMEM;
-	if (!r) {
-		loop->monitor_event = event_new(loop->base, seg_nft_monitor_fd(loop->monitor),
-						EV_READ | EV_PERSIST, on_monitor, loop);
-		r = loop->monitor_event ? 0 : -ENOMEM;
-	}
 	loop->walks = seg_walks_new(loop->base);
 	if (r) {
 		seg_loop_free(loop);
@@ -408,8 +413,7 @@ static void add_events(struct seg_loop *loop)
 	add_event(loop, SIGTERM, EV_SIGNAL, on_stop);
 	add_event(loop, SIGINT, EV_SIGNAL, on_stop);
 	add_event(loop, -1, EV_TIMEOUT, on_second);
-	if (event_add(loop->monitor_event, NULL))
-		abort();
+	add_event(loop, seg_nft_monitor_fd(loop->monitor), EV_READ, on_monitor);
 	add_event(loop, seg_links_fd(loop->links), EV_READ, on_links);
 	loop->dump_event = event_new(loop->base, seg_conntrack_dump_fd(loop->conntrack), EV_READ | EV_PERSIST,
 				     on_dump, loop);
@@ -516,8 +520,8 @@ void seg_loop_free(struct seg_loop *loop)
 	seg_nflog_close(loop->nflog);
 	seg_conntrack_close(loop->asker);
 	seg_conntrack_close(loop->conntrack);
-	if (loop->monitor_event)
-		event_free(loop->monitor_event);
+	if (loop->owing_event)
+		event_free(loop->owing_event);
 	if (loop->monitor)
 		seg_nft_monitor_close(loop->monitor);
 	if (loop->nft)

@@ -37,7 +37,7 @@ struct seg_loop {
 	char whereabouts[SEG_WHEREABOUTS_STRLEN];
 	bool prepared; /* conntrack's settings were looked after */
 	struct seg_nft_monitor *monitor;
-	struct event *monitor_event;
+	struct event *owing_event; /* the monitor wants to be read, whether readable or not */
 	struct seg_conntrack *conntrack; /* events and the dump in slices */
 	struct seg_conntrack *asker;	 /* blocking dumps and deletes, beside them */
 	struct seg_walks *walks;
@@ -94,7 +94,8 @@ static inline int64_t seg_wall_ahead_ms(void)
 /* A line for the journal, or for the terminal. */
 void seg_log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* What the monitor owes is told in the next round of the loop (operations.c). */
-void seg_hear_later(struct seg_loop *loop);
+/* Of no time at all libevent makes an event that is active at once: one that does so again and again would have the
+ * loop to itself. */
+static const struct timeval seg_next_round = {.tv_usec = 1};
 
 #endif

@@ -33,37 +33,15 @@ static void on_missed(evutil_socket_t fd, short what, void *context)
 	seg_engine_transaction(loop->engine, NULL, seg_wall());
 }
 
-static void on_owing(evutil_socket_t fd, short what, void *context)
-{
-	struct seg_loop *loop = context;
-
-	(void)fd;
-	(void)what;
-	if (seg_nft_monitor_owes(loop->monitor))
-		event_active(loop->monitor_event, EV_READ, 0);
-}
-
-/* What was heard while something else was asked is told when that is done, in the next round of the loop: an event
- * that makes itself active would have the loop to itself. */
-void seg_hear_later(struct seg_loop *loop)
-{
-	const struct timeval now = {0, 1}; /* of none at all libevent makes an event that is active at once */
-
-	if (seg_nft_monitor_owes(loop->monitor))
-		event_base_once(loop->base, -1, EV_TIMEOUT, on_owing, loop, &now);
-}
-
 static int kernel_commit(void *kernel, const struct seg_change *change, const struct seg_nft_left *left,
 			 struct seg_diags *diags)
 {
 	struct seg_loop *loop = kernel;
-	const struct timeval now = {0, 1}; /* of none at all libevent makes an event that is active at once */
 	int r;
 
 	r = seg_nft_commit(loop->nft, change, left, diags);
 	if (seg_nft_disturbed(loop->nft))
-		event_base_once(loop->base, -1, EV_TIMEOUT, on_missed, loop, &now);
-	seg_hear_later(loop);
+		event_base_once(loop->base, -1, EV_TIMEOUT, on_missed, loop, &seg_next_round);
 	if (!r && !loop->prepared)
 		prepare_conntrack(loop);
 	return r;
@@ -86,37 +64,29 @@ static int kernel_forget(void *kernel, const struct seg_plan *plan)
 static bool kernel_untouched(void *kernel)
 {
 	struct seg_loop *loop = kernel;
-	bool untouched = seg_nft_untouched(loop->nft);
 
-	seg_hear_later(loop);
-	return untouched;
+	return seg_nft_untouched(loop->nft);
 }
 
 static int kernel_read(void *kernel, struct seg_plan **image)
 {
 	struct seg_loop *loop = kernel;
-	int r = seg_nft_read(loop->nft, image);
 
-	seg_hear_later(loop);
-	return r;
+	return seg_nft_read(loop->nft, image);
 }
 
 static int kernel_keeper(void *kernel, const struct seg_plan *plan, struct seg_findings *findings)
 {
 	struct seg_loop *loop = kernel;
-	int r = seg_nft_compare_keeper(loop->nft, plan, findings);
 
-	seg_hear_later(loop);
-	return r;
+	return seg_nft_compare_keeper(loop->nft, plan, findings);
 }
 
 static int kernel_elements(void *kernel, const struct seg_set *set, seg_counter_fn each, void *context)
 {
 	struct seg_loop *loop = kernel;
-	int r = seg_nft_read_elements(loop->nft, set, each, context);
 
-	seg_hear_later(loop);
-	return r;
+	return seg_nft_read_elements(loop->nft, set, each, context);
 }
 
 static void take_counted(void *context, const struct seg_elem *elem)
@@ -274,10 +244,9 @@ static void kernel_walk_stop(void *kernel, struct seg_walk *walk)
 
 static void kernel_come_round(void *kernel)
 {
-	static const struct timeval now = {0, 1}; /* of none at all libevent makes an event that is active at once */
 	struct seg_loop *loop = kernel;
 
-	event_add(loop->round_event, &now);
+	event_add(loop->round_event, &seg_next_round);
 }
 
 static int kernel_dump(void *kernel)
@@ -307,8 +276,7 @@ static int kernel_unmark(void *kernel, const struct seg_flow *flow, size_t n)
 static int kernel_bypass(void *kernel, const char *const *interface, size_t interfaces,
 			 void (*each)(void *context, json_t *sentence), void *context)
 {
-	int r = seg_bypass_find(interface, interfaces, each, context),
-	    of_tables = seg_nft_find_bypass(each, context);
+	int r = seg_bypass_find(interface, interfaces, each, context), of_tables = seg_nft_find_bypass(each, context);
 
 	(void)kernel;
 	return r ? r : of_tables;

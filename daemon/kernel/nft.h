@@ -68,8 +68,9 @@ bool seg_nft_untouched(struct seg_nft *nft);
 bool seg_nft_disturbed(struct seg_nft *nft);
 
 /* What is in the kernel, as a plan: sets with their elements (dynamic ones without), chains with
- * rules. It is whole, whatever others commit meanwhile elsewhere (-EINTR: to our tables, or nobody heard it). *image NULL and 0 where the table is not there. Rules that hold expressions segd never writes
- * become a rule with no statement and the kernel's text as comment, so that they differ from any of ours. */
+ * rules. It is whole, whatever others commit meanwhile elsewhere (-EINTR: to our tables, or nobody heard it).
+ * *image NULL and 0 where the table is not there. Rules that hold expressions segd never writes become a rule
+ * with no statement and the kernel's text as comment, so that they differ from any of ours. */
 int seg_nft_read(struct seg_nft *nft, struct seg_plan **image);
 /* The differences between what should be and what is, as sentences: kinds as in cli.md (verify). */
 struct seg_finding {

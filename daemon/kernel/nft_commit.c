@@ -9,9 +9,8 @@
 #include <time.h>
 
 #define MANY_ELEMENTS 4096
-#define LARGE                                                                                          \
-	65536 /* bytes of a batch: beyond, what the kernel would tell us of it costs more than to miss \
-		 others */
+/* Bytes of a batch: beyond, what the kernel would tell us of it costs more than to miss others. */
+#define LARGE 65536
 /* What an element that is told takes of a receive buffer: 13 and more share 4.3 KiB. */
 #define TOLD_SIZE 512
 

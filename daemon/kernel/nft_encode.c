@@ -396,7 +396,7 @@ void seg_nft_put_flush(struct seg_nft_batch *batch, const struct seg_chain *chai
 }
 
 /* To empty what is empty is no transaction, and the kernel's generation stays, which ours are counted by
- * (known_at): a base chain that is to be what it is makes it one. */
+ * (nft_known.c): a base chain that is to be what it is makes it one. */
 void seg_nft_put_forget(struct seg_nft_batch *batch, const struct seg_plan *plan)
 {
 	const struct seg_chain *base = NULL;

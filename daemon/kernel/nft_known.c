@@ -42,19 +42,19 @@ static int wait_for_generation(struct seg_nft *nft, uint32_t *now)
 /* The kernel's generation, when everybody has been heard up to there and nobody beyond. */
 static int hear(struct seg_nft *nft, uint32_t *now)
 {
+	const bool deaf = nft->monitor && seg_nft_monitor_is_deaf(nft->monitor);
 	int ret;
 
-	if (nft->monitor && seg_nft_monitor_is_deaf(nft->monitor)) {
+	if (deaf)
 		seg_nft_monitor_hear(nft->monitor, 0);
-		ret = wait_for_generation(nft, now);
-		if (ret < 0)
-			return ret;
-		seg_nft_monitor_hears_from(nft->monitor, *now);
-	}
 	ret = wait_for_generation(nft, now);
-	if (ret == 0 && nft->monitor)
+	if (ret < 0)
+		return ret;
+	if (deaf)
+		seg_nft_monitor_hears_from(nft->monitor, *now);
+	if (nft->monitor)
 		seg_nft_monitor_hear(nft->monitor, *now);
-	return ret;
+	return 0;
 }
 
 int seg_nft_mark(struct seg_nft *nft, struct seg_nft_mark *mark)

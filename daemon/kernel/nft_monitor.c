@@ -24,9 +24,7 @@ struct heard {
 
 struct seg_nft_monitor {
 	struct seg_netlink_listener listener;
-	seg_nft_touched_fn touched;
-	seg_nft_monitor_fn fn;
-	void *context;
+	struct seg_nft_hearer hearer;
 	uint32_t hand;
 	/* The transaction whose messages are coming in: its generation ends it. */
 	struct heard open;
@@ -39,8 +37,7 @@ struct seg_nft_monitor {
 	uint32_t last; /* generation that was heard */
 };
 
-int seg_nft_monitor_open(struct seg_nft_monitor **out, seg_nft_touched_fn touched, seg_nft_monitor_fn fn,
-			 void *context)
+int seg_nft_monitor_open(struct seg_nft_monitor **out, const struct seg_nft_hearer *hearer)
 {
 	struct seg_nft_monitor *monitor = seg_nft_must(calloc(1, sizeof(*monitor)));
 	int ret = seg_netlink_open(&monitor->listener.sock, NETLINK_NETFILTER, 1u << (NFNLGRP_NFTABLES - 1),
@@ -50,9 +47,7 @@ int seg_nft_monitor_open(struct seg_nft_monitor **out, seg_nft_touched_fn touche
 		free(monitor);
 		return ret;
 	}
-	monitor->touched = touched;
-	monitor->fn = fn;
-	monitor->context = context;
+	monitor->hearer = *hearer;
 	monitor->deaf = true; /* to what began before */
 	*out = monitor;
 	return 0;
@@ -316,16 +311,23 @@ static int listen_once(struct seg_nft_monitor *monitor)
 	return ret;
 }
 
+bool seg_nft_monitor_owes(const struct seg_nft_monitor *monitor)
+{
+	return monitor->n || monitor->lost || owes_touch(monitor);
+}
+
+static void say_owing(const struct seg_nft_monitor *monitor)
+{
+	if (seg_nft_monitor_owes(monitor))
+		monitor->hearer.owing(monitor->hearer.context);
+}
+
 void seg_nft_monitor_hear(struct seg_nft_monitor *monitor, uint32_t generation)
 {
 	for (int i = 0; i < HEARD_MAX && monitor->last != generation; i++)
 		if (!seg_netlink_is_readable(monitor->listener.sock) || listen_once(monitor) < 0)
-			return;
-}
-
-bool seg_nft_monitor_owes(const struct seg_nft_monitor *monitor)
-{
-	return monitor->n || monitor->lost || owes_touch(monitor);
+			break;
+	say_owing(monitor);
 }
 
 /* Whoever is told may ask us to hear more, which is owing then: or who goes on committing would never let us end. */
@@ -338,8 +340,8 @@ static void tell_heard(struct seg_nft_monitor *monitor)
 		struct heard heard = monitor->heard[n++];
 
 		if (heard.transaction.ours && !heard.touch_told)
-			monitor->touched(monitor->context);
-		monitor->fn(monitor->context, &heard.transaction);
+			monitor->hearer.touched(monitor->hearer.context);
+		monitor->hearer.told(monitor->hearer.context, &heard.transaction);
 		json_decref(heard.transaction.bypass);
 		ours = heard.transaction.ours || heard.transaction.keeper;
 	}
@@ -348,7 +350,7 @@ static void tell_heard(struct seg_nft_monitor *monitor)
 		monitor->heard[i] = monitor->heard[i + n];
 	if (owes_touch(monitor)) {
 		monitor->open.touch_told = true;
-		monitor->touched(monitor->context);
+		monitor->hearer.touched(monitor->hearer.context);
 	}
 }
 
@@ -366,5 +368,6 @@ int seg_nft_monitor_read(struct seg_nft_monitor *monitor)
 	}
 	ret = monitor->lost ? -ENOBUFS : ret < 0 ? ret : 0;
 	monitor->lost = false;
+	say_owing(monitor);
 	return ret;
 }

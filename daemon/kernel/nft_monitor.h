@@ -37,8 +37,16 @@ typedef void (*seg_nft_monitor_fn)(void *context, const struct seg_nft_transacti
 typedef void (*seg_nft_touched_fn)(void *context);
 
 struct seg_nft_monitor;
-int seg_nft_monitor_open(struct seg_nft_monitor **monitor, seg_nft_touched_fn touched, seg_nft_monitor_fn fn,
-			 void *context);
+/* Something is owing: seg_nft_monitor_read() wants to be called soon, though nothing need be readable. */
+typedef void (*seg_nft_owing_fn)(void *context);
+
+struct seg_nft_hearer {
+	seg_nft_touched_fn touched;
+	seg_nft_monitor_fn told;
+	seg_nft_owing_fn owing;
+	void *context;
+};
+int seg_nft_monitor_open(struct seg_nft_monitor **monitor, const struct seg_nft_hearer *hearer);
 void seg_nft_monitor_close(struct seg_nft_monitor *monitor);
 int seg_nft_monitor_fd(const struct seg_nft_monitor *monitor);
 /* Whose commits are never told: the portid of our own socket. */

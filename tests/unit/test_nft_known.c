@@ -25,7 +25,7 @@ static struct seg_nft_monitor *monitor;
 static struct seg_nft *nft;
 static struct seg_diags diags;
 static struct sample *plan;
-static size_t touches, told;
+static size_t touches, told, owing;
 static struct seg_nft_transaction last;
 
 static void note_touched(void *context)
@@ -51,10 +51,18 @@ static void must_commit(const struct seg_plan *old, const struct seg_plan *new)
 	ck_assert_int_eq(commit_plan(nft, old, new, NULL, &diags), 0);
 }
 
+static void note_owing(void *context)
+{
+	(void)context;
+	owing++;
+}
+
+static const struct seg_nft_hearer hearer = {note_touched, note, note_owing, NULL};
+
 static void setup(void)
 {
 	ck_assert_int_eq(unshare(CLONE_NEWNET), 0);
-	ck_assert_int_eq(seg_nft_monitor_open(&monitor, note_touched, note, NULL), 0);
+	ck_assert_int_eq(seg_nft_monitor_open(&monitor, &hearer), 0);
 	ck_assert_int_eq(seg_nft_open(&nft, -1), 0);
 	seg_nft_attend(nft, monitor);
 	nft->persist = false; /* what is owned nobody else can touch */
@@ -147,6 +155,7 @@ START_TEST(test_told_later)
 	ck_assert(!seg_nft_untouched(nft));
 	ck_assert_uint_eq(told, 0);
 	ck_assert_uint_eq(touches, 0);
+	ck_assert_uint_ne(owing, 0);
 	ck_assert(seg_nft_monitor_owes(monitor));
 	ck_assert_int_eq(seg_nft_monitor_read(monitor), 0);
 	ck_assert_uint_eq(told, 2);
