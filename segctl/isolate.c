@@ -42,8 +42,11 @@ static const json_t *isolation_of(const json_t *answer, const char *target)
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach(json_object_get(answer, "isolated"), i,
-			   one) if (!strcmp(segctl_text_of(one, "target"), target)) return one;
+	json_array_foreach(json_object_get(answer, "isolated"), i, one)
+	{
+		if (!strcmp(segctl_text_of(one, "target"), target))
+			return one;
+	}
 	return NULL;
 }
 

@@ -100,12 +100,11 @@ static json_t *status_policy(struct seg_engine *engine)
 	if (!book)
 		return json_null();
 	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:I, s:o}", "version",
-			 book->version ? json_integer(book->version) : json_null(), "hash",
-			 book->policy->hash, "file", engine->options.policy_file, "since",
-			 seg_json_time(engine, engine->state.since), "confirm-until",
-			 seg_json_time(engine, engine->state.confirm_until), "zones",
-			 (json_int_t)book->policy->zones, "permits", (json_int_t)book->policy->permits,
-			 "stage", seg_json_text(engine->state.stage.id[0] ? engine->state.stage.id : NULL));
+			 book->version ? json_integer(book->version) : json_null(), "hash", book->policy->hash,
+			 "file", engine->options.policy_file, "since", seg_json_time(engine, engine->state.since),
+			 "confirm-until", seg_json_time(engine, engine->state.confirm_until), "zones",
+			 (json_int_t)book->policy->zones, "permits", (json_int_t)book->policy->permits, "stage",
+			 seg_json_text(engine->state.stage.id[0] ? engine->state.stage.id : NULL));
 }
 
 /* The gateway's addresses as the policy has them, and as the kernel does: a sentence for each difference. */
@@ -122,16 +121,14 @@ static json_t *gateway_differences(struct seg_engine *engine)
 
 		if (seg_engine_is_gateway(engine, own))
 			continue;
-		json_array_append_new(list,
-				      seg_sentence_new("gateway address %s of the policy is on no interface",
-						       seg_addr_format(own, addr)));
+		json_array_append_new(list, seg_sentence_new("gateway address %s of the policy is on no interface",
+							     seg_addr_format(own, addr)));
 	}
 	for (size_t i = 0; i < engine->links.gateway.n; i++) {
 		seg_addr own = engine->links.gateway.addr[i].addr;
 		bool named = false;
 
-		if (seg_addr_is_link_local(own) || seg_addr_is_loopback(own) ||
-		    !seg_policy_zone_of(policy, own))
+		if (seg_addr_is_link_local(own) || seg_addr_is_loopback(own) || !seg_policy_zone_of(policy, own))
 			continue;
 		for (size_t j = 0; j < policy->gateway.n && !named; j++)
 			named = policy->gateway.entry[j].range.lo == own;
@@ -139,18 +136,9 @@ static json_t *gateway_differences(struct seg_engine *engine)
 			continue;
 		json_array_append_new(
 			list, seg_sentence_new("address %s on %s is not among the policy's gateway addresses",
-					       seg_addr_format(own, addr),
-					       engine->links.gateway.addr[i].interface));
+					       seg_addr_format(own, addr), engine->links.gateway.addr[i].interface));
 	}
 	return list;
-}
-
-static bool has_family(struct seg_ranges ranges, enum seg_family family)
-{
-	for (size_t i = 0; i < ranges.n; i++)
-		if (seg_range_family(ranges.range[i]) == family)
-			return true;
-	return false;
 }
 
 /* Does the permit mean an address of the family in a zone that packets are forwarded from, or to? */
@@ -159,7 +147,7 @@ static bool side_forwards(const struct seg_side *side, size_t n, enum seg_family
 	for (size_t i = 0; i < n; i++) {
 		if (side[i].zone->tier == SEG_TIER_GATEWAY)
 			continue;
-		if (has_family(side[i].whole ? side[i].zone->nets : side[i].ranges, family))
+		if (seg_ranges_only(side[i].whole ? side[i].zone->nets : side[i].ranges, family).n)
 			return true;
 		for (size_t b = 0; b < side[i].n_bound; b++)
 			if (seg_range_family(side[i].bound[b].range) == family)
@@ -198,8 +186,7 @@ static json_t *forwarding_off(struct seg_engine *engine)
 	json_t *list = json_array();
 
 	for (size_t i = 0; policy && i < sizeof(families) / sizeof(*families); i++)
-		if (!engine->ops->forwards(engine->kernel, families[i]) &&
-		    permits_forwarding(policy, families[i]))
+		if (!engine->ops->forwards(engine->kernel, families[i]) && permits_forwarding(policy, families[i]))
 			json_array_append_new(list, forwarding_sentence(families[i]));
 	return list;
 }
@@ -217,10 +204,10 @@ static json_t *status_ending(struct seg_engine *engine, time_t now)
 	for (size_t i = 0; i < policy->permits; i++) {
 		const struct seg_permit *permit = &policy->permit[i];
 
-		if (permit->schedule.until >= today && permit->schedule.until &&
-		    permit->schedule.until - today <= 30)
-			json_array_append_new(list, json_pack("{s:s, s:s}", "permit", permit->id, "until",
-							      seg_date_format(permit->schedule.until, date)));
+		if (permit->schedule.until >= today && permit->schedule.until && permit->schedule.until - today <= 30)
+			json_array_append_new(list,
+					      json_pack("{s:s, s:s}", "permit", permit->id, "until",
+							seg_date_format(permit->schedule.until, date)));
 	}
 	return list;
 }
@@ -271,8 +258,8 @@ static json_t *status_table(const struct seg_engine *engine, const struct seg_ke
 {
 	bool armed = !engine->disarmed;
 
-	return json_pack("{s:b, s:b, s:b, s:I, s:I}", "owner", armed && facts->ownership != SEG_UNOWNED,
-			 "persist", armed && facts->ownership == SEG_OWNED_PERSIST, "descriptor-kept",
+	return json_pack("{s:b, s:b, s:b, s:I, s:I}", "owner", armed && facts->ownership != SEG_UNOWNED, "persist",
+			 armed && facts->ownership == SEG_OWNED_PERSIST, "descriptor-kept",
 			 facts->descriptor_kept, "tampered", (json_int_t)engine->tampered, "restored",
 			 (json_int_t)engine->restored);
 }
@@ -281,10 +268,9 @@ static json_t *status_events(const struct seg_engine *engine, const struct seg_k
 {
 	const struct seg_watch *watch = &engine->watch;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "received", (json_int_t)watch->received,
-			 "filtered", (json_int_t)engine->usage.silent, "lost", (json_int_t)watch->lost,
-			 "resyncs", (json_int_t)watch->resyncs, "unreadable",
-			 (json_int_t)facts->events_unreadable, "queue",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "received", (json_int_t)watch->received, "filtered",
+			 (json_int_t)engine->usage.silent, "lost", (json_int_t)watch->lost, "resyncs",
+			 (json_int_t)watch->resyncs, "unreadable", (json_int_t)facts->events_unreadable, "queue",
 			 number_or_null(facts->queue, facts->has_queue));
 }
 
@@ -295,10 +281,9 @@ static json_t *status_sinks(const struct seg_kernel_facts *facts)
 	for (size_t i = 0; i < facts->sinks; i++) {
 		const struct seg_sink_stats *sink = &facts->sink[i];
 
-		json_array_append_new(list,
-				      json_pack("{s:s, s:I, s:I, s:I}", "sink", sink->name, "sent",
-						(json_int_t)sink->sent, "dropped", (json_int_t)sink->dropped,
-						"pending", (json_int_t)sink->pending));
+		json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I}", "sink", sink->name, "sent",
+						      (json_int_t)sink->sent, "dropped", (json_int_t)sink->dropped,
+						      "pending", (json_int_t)sink->pending));
 	}
 	return list;
 }
@@ -323,14 +308,13 @@ static int tell_status(struct seg_engine *engine, const struct seg_request *requ
 				      number_or_null(facts.conntrack, facts.conntrack_max != 0), "max",
 				      number_or_null(facts.conntrack_max, facts.conntrack_max != 0)));
 	json_object_set_new(document, "denied", json_integer((json_int_t)engine->refusals.total));
-	json_object_set_new(document, "denied-unreadable",
-			    json_integer((json_int_t)facts.refused_unreadable));
+	json_object_set_new(document, "denied-unreadable", json_integer((json_int_t)facts.refused_unreadable));
 	json_object_set_new(document, "violations", json_integer((json_int_t)engine->watch.violations));
 	json_object_set_new(document, "sinks", status_sinks(&facts));
 	json_object_set_new(document, "clients",
 			    json_pack("{s:i, s:i, s:I, s:I}", "connected", (int)facts.clients, "watching",
-				      (int)facts.watchers, "refused", (json_int_t)facts.clients_refused,
-				      "dropped", (json_int_t)facts.clients_dropped));
+				      (int)facts.watchers, "refused", (json_int_t)facts.clients_refused, "dropped",
+				      (json_int_t)facts.clients_dropped));
 	json_object_set_new(document, "bypass", texts_of(engine->bypass));
 	sentences = gateway_differences(engine);
 	json_object_set_new(document, "gateway", texts_of(sentences));
@@ -407,10 +391,8 @@ static bool is_stopped(const struct seg_engine *engine, const struct seg_permit 
 
 const char *seg_permit_state(const struct seg_engine *engine, const struct seg_permit *permit, time_t now)
 {
-	static const char *const name[] = {[SEG_OPEN] = "active",
-					   [SEG_CLOSED_HOURS] = "closed",
-					   [SEG_EXPIRED] = "expired",
-					   [SEG_NOT_YET] = "not-yet"};
+	static const char *const name[] = {
+		[SEG_OPEN] = "active", [SEG_CLOSED_HOURS] = "closed", [SEG_EXPIRED] = "expired", [SEG_NOT_YET] = "not-yet"};
 	enum seg_schedule_state state =
 		seg_schedule_state(&permit->schedule, now, engine->running->policy->timezone);
 
@@ -424,11 +406,10 @@ json_t *seg_json_permit(struct seg_engine *engine, const struct seg_permit *perm
 	const char *zone = engine->running->policy->timezone;
 	struct seg_usage_row use = seg_usage_of(engine, permit->id);
 
-	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "id",
-			 permit->id, "title", seg_json_text(permit->title), "class",
-			 seg_class_name(permit->class), "from", side_ids(permit->from, permit->n_from), "to",
-			 side_ids(permit->to, permit->n_to), "state", seg_permit_state(engine, permit, now),
-			 "next-change",
+	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "id", permit->id,
+			 "title", seg_json_text(permit->title), "class", seg_class_name(permit->class), "from",
+			 side_ids(permit->from, permit->n_from), "to", side_ids(permit->to, permit->n_to), "state",
+			 seg_permit_state(engine, permit, now), "next-change",
 			 seg_json_time(engine, seg_schedule_next(&permit->schedule, now, zone)), "flows",
 			 (json_int_t)use.total.flows, "packets", (json_int_t)use.total.packets, "bytes",
 			 (json_int_t)use.total.bytes, "reply-packets", (json_int_t)use.total.reply_packets,
@@ -441,10 +422,10 @@ json_t *seg_json_permit(struct seg_engine *engine, const struct seg_permit *perm
 static const char *flow_state(const struct seg_flow *flow)
 {
 	static const char *const tcp[] = {
-		[TCP_CONNTRACK_SYN_SENT] = "syn-sent",	     [TCP_CONNTRACK_SYN_RECV] = "syn-recv",
+		[TCP_CONNTRACK_SYN_SENT] = "syn-sent", [TCP_CONNTRACK_SYN_RECV] = "syn-recv",
 		[TCP_CONNTRACK_ESTABLISHED] = "established", [TCP_CONNTRACK_FIN_WAIT] = "fin-wait",
-		[TCP_CONNTRACK_CLOSE_WAIT] = "close-wait",   [TCP_CONNTRACK_LAST_ACK] = "last-ack",
-		[TCP_CONNTRACK_TIME_WAIT] = "time-wait",     [TCP_CONNTRACK_CLOSE] = "close"};
+		[TCP_CONNTRACK_CLOSE_WAIT] = "close-wait", [TCP_CONNTRACK_LAST_ACK] = "last-ack",
+		[TCP_CONNTRACK_TIME_WAIT] = "time-wait", [TCP_CONNTRACK_CLOSE] = "close"};
 
 	if (flow->proto != IPPROTO_TCP || flow->tcp_state >= sizeof(tcp) / sizeof(*tcp))
 		return NULL;
@@ -458,18 +439,17 @@ json_t *seg_json_flow(struct seg_engine *engine, const struct seg_flow *flow, co
 	char proto[SEG_SERVICE_STRLEN];
 
 	(void)now;
-	return json_pack(
-		"{s:o, s:o, s:s, s:o, s:i, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "from",
-		seg_json_zone(judged->verdict.from), "to", seg_json_zone(judged->verdict.to), "proto",
-		seg_proto_name(flow->proto, proto), "src", seg_json_addr(flow->src), "sport",
-		(int)flow->sport, "dst", seg_json_addr(flow->dst), "dport", (int)flow->dport, "permit",
-		seg_json_text(judged->kind == SEG_LEGITIMATE && judged->permit ? judged->permit->id : NULL),
-		"packets", number_or_null(flow->packets, counted), "bytes",
-		number_or_null(flow->bytes, counted), "reply-packets",
-		number_or_null(flow->reply_packets, counted), "reply-bytes",
-		number_or_null(flow->reply_bytes, counted), "since",
-		seg_json_time(engine, (time_t)(flow->start_ns / 1000000000u)), "state",
-		seg_json_text(flow_state(flow)));
+	return json_pack("{s:o, s:o, s:s, s:o, s:i, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "from",
+			 seg_json_zone(judged->verdict.from), "to", seg_json_zone(judged->verdict.to), "proto",
+			 seg_proto_name(flow->proto, proto), "src", seg_json_addr(flow->src), "sport",
+			 (int)flow->sport, "dst", seg_json_addr(flow->dst), "dport", (int)flow->dport, "permit",
+			 seg_json_text(judged->kind == SEG_LEGITIMATE && judged->permit ? judged->permit->id : NULL),
+			 "packets", number_or_null(flow->packets, counted), "bytes",
+			 number_or_null(flow->bytes, counted), "reply-packets",
+			 number_or_null(flow->reply_packets, counted), "reply-bytes",
+			 number_or_null(flow->reply_bytes, counted), "since",
+			 seg_json_time(engine, (time_t)(flow->start_ns / 1000000000u)), "state",
+			 seg_json_text(flow_state(flow)));
 }
 
 /* explain, matrix */
@@ -520,12 +500,9 @@ static int unknown_end(const struct seg_policy *policy, const char *word, json_t
 
 int seg_engine_explain(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
-	struct seg_query query = {.in = text_of(request, "in"),
-				  .mac = text_of(request, "mac"),
-				  .at = text_of(request, "at"),
-				  .src = text_of(request, "src"),
-				  .dst = text_of(request, "dst"),
-				  .proto = text_of(request, "proto")};
+	struct seg_query query = {.in = text_of(request, "in"), .mac = text_of(request, "mac"),
+				  .at = text_of(request, "at"), .src = text_of(request, "src"),
+				  .dst = text_of(request, "dst"), .proto = text_of(request, "proto")};
 	struct seg_strbuf problem = {0};
 	struct seg_verdict verdict;
 	struct seg_asked asked = {0};
@@ -591,8 +568,8 @@ static json_t *checked_json(const struct seg_plan *image)
 		elements += (json_int_t)image->set[i]->elems;
 	for (size_t i = 0; image && i < image->chains; i++)
 		rules += (json_int_t)image->chain[i]->rules;
-	return json_pack("{s:I, s:I, s:I, s:I}", "sets", (json_int_t)(image ? image->sets : 0), "elements",
-			 elements, "chains", (json_int_t)(image ? image->chains : 0), "rules", rules);
+	return json_pack("{s:I, s:I, s:I, s:I}", "sets", (json_int_t)(image ? image->sets : 0), "elements", elements,
+			 "chains", (json_int_t)(image ? image->chains : 0), "rules", rules);
 }
 
 /* Both tables as they should be beside what is there. *image: ours; the caller frees it, also on failure. */
@@ -633,8 +610,7 @@ int seg_engine_verify(struct seg_engine *engine, const struct seg_request *reque
 	engine->ops->facts(engine->kernel, &facts);
 	if (image && facts.ownership == SEG_UNOWNED)
 		json_array_append_new(list, finding("unowned", "table inet segd",
-						    "this kernel offers no owner with persist: others can "
-						    "change it, and are answered"));
+						    "this kernel offers no owner with persist: others can change it, and are answered"));
 	seg_engine_look_for_bypass(engine, request->now);
 	sentences = gateway_differences(engine);
 	add_findings(list, "bypass", engine->bypass);

@@ -20,6 +20,7 @@
 static bool understand(const struct seg_policy *policy, const char *target, struct seg_arena *arena,
 		       const struct seg_zone **zone, struct seg_ranges *ranges)
 {
+	const struct seg_host *host = policy ? seg_policy_host(policy, target) : NULL;
 	struct seg_range range;
 	const char *reason;
 
@@ -29,11 +30,9 @@ static bool understand(const struct seg_policy *policy, const char *target, stru
 		return true;
 	}
 	*zone = NULL;
-	for (size_t i = 0; policy && i < policy->hosts; i++) {
-		if (!strcmp(policy->host[i].id, target)) {
-			*ranges = policy->host[i].ranges;
-			return true;
-		}
+	if (host) {
+		*ranges = host->ranges;
+		return true;
 	}
 	if (!seg_range_parse(target, strlen(target), true, &range, &reason))
 		return false;
@@ -388,93 +387,78 @@ int seg_engine_isolated(struct seg_engine *engine, const struct seg_request *req
 	return 0;
 }
 
-/* Names that an operator may have meant, in haste: lives in arena. */
-static const char *nearest_target(const struct seg_policy *policy, const char *word, struct seg_arena *arena)
+/* Names that an operator may have meant, in haste; NULL. */
+static const char *nearest_target(const struct seg_policy *policy, const char *word)
 {
+	struct seg_arena *arena = seg_arena_new();
+	const char **name = SEG_NEW_N(arena, const char *, policy->zones + policy->hosts), *nearest;
 	size_t n = 0;
-	const char **name;
 
-	if (!policy)
-		return NULL;
-	name = SEG_NEW_N(arena, const char *, policy->zones + policy->hosts);
 	for (size_t i = 0; i < policy->zones; i++)
 		name[n++] = policy->zone[i].id;
 	for (size_t i = 0; i < policy->hosts; i++)
 		name[n++] = policy->host[i].id;
-	return seg_nearest(word, name, n);
+	nearest = seg_nearest(word, name, n);
+	seg_arena_free(arena);
+	return nearest;
 }
 
-static const char *nearest_stage(const struct seg_policy *policy, const char *word, struct seg_arena *arena)
+static const char *nearest_stage(const struct seg_policy *policy, const char *word)
 {
-	const char **name;
+	struct seg_arena *arena = seg_arena_new();
+	const char **name = SEG_NEW_N(arena, const char *, policy->stages), *nearest;
 
-	if (!policy)
-		return NULL;
-	name = SEG_NEW_N(arena, const char *, policy->stages);
 	for (size_t i = 0; i < policy->stages; i++)
 		name[i] = policy->stage[i].id;
-	return seg_nearest(word, name, policy->stages);
+	nearest = seg_nearest(word, name, policy->stages);
+	seg_arena_free(arena);
+	return nearest;
 }
 
-static const char *nearest_isolated(const struct seg_engine *engine, const char *word,
-				    struct seg_arena *arena)
+static const char *nearest_isolated(const struct seg_engine *engine, const char *word)
 {
-	const char **name = SEG_NEW_N(arena, const char *, engine->state.isolations);
+	struct seg_arena *arena = seg_arena_new();
+	const char **name = SEG_NEW_N(arena, const char *, engine->state.isolations), *nearest;
 
 	for (size_t i = 0; i < engine->state.isolations; i++)
 		name[i] = engine->state.isolation[i].target;
-	return seg_nearest(word, name, engine->state.isolations);
+	nearest = seg_nearest(word, name, engine->state.isolations);
+	seg_arena_free(arena);
+	return nearest;
 }
 
 static int unknown_target(const struct seg_engine *engine, const char *target, json_t **out)
 {
-	struct seg_arena *arena = seg_arena_new();
-	const char *nearest = nearest_target(policy_of(engine), target, arena);
-	int r;
+	const char *nearest = policy_of(engine) ? nearest_target(policy_of(engine), target) : NULL;
 
 	if (nearest)
-		r = seg_answer_error(out, -ENOENT, "not-found",
-				     "%s is no zone, no host of the policy and no address; did you mean %s?",
-				     target, nearest);
-	else
-		r = seg_answer_error(out, -ENOENT, "not-found",
-				     "%s is no zone, no host of the policy and no address", target);
-	seg_arena_free(arena);
-	return r;
+		return seg_answer_error(out, -ENOENT, "not-found",
+					"%s is no zone, no host of the policy and no address; did you mean %s?",
+					target, nearest);
+	return seg_answer_error(out, -ENOENT, "not-found", "%s is no zone, no host of the policy and no address",
+				target);
 }
 
 static int unknown_stage(const struct seg_engine *engine, const char *stage, json_t **out)
 {
-	struct seg_arena *arena = seg_arena_new();
-	const char *nearest = nearest_stage(policy_of(engine), stage, arena);
-	int r;
+	const char *nearest = policy_of(engine) ? nearest_stage(policy_of(engine), stage) : NULL;
 
 	if (nearest)
-		r = seg_answer_error(out, -ENOENT, "not-found",
-				     "the policy declares no stage %s; did you mean %s?", stage, nearest);
-	else
-		r = seg_answer_error(out, -ENOENT, "not-found",
-				     "the policy declares no stage %s; segctl stage --list shows them",
-				     stage);
-	seg_arena_free(arena);
-	return r;
+		return seg_answer_error(out, -ENOENT, "not-found",
+					"the policy declares no stage %s; did you mean %s?", stage, nearest);
+	return seg_answer_error(out, -ENOENT, "not-found",
+				"the policy declares no stage %s; segctl stage --list shows them", stage);
 }
 
 static int not_isolated(const struct seg_engine *engine, const char *target, json_t **out)
 {
-	struct seg_arena *arena = seg_arena_new();
-	const char *nearest = nearest_isolated(engine, target, arena);
-	int r;
+	const char *nearest = nearest_isolated(engine, target);
 
 	if (nearest)
-		r = seg_answer_error(out, -ENOENT, "not-found",
-				     "%s is not isolated under this name; did you mean %s?", target, nearest);
-	else
-		r = seg_answer_error(out, -ENOENT, "not-found",
-				     "%s is not isolated under this name; `segctl isolated` lists who is",
-				     target);
-	seg_arena_free(arena);
-	return r;
+		return seg_answer_error(out, -ENOENT, "not-found",
+					"%s is not isolated under this name; did you mean %s?", target, nearest);
+	return seg_answer_error(out, -ENOENT, "not-found",
+				"%s is not isolated under this name; `segctl isolated` lists who is", target);
 }
 
 #define FOR_MAX (100LL * 366 * 86400)

@@ -29,20 +29,12 @@ static bool looks_like_address(const char *text)
 	return strchr(text, ':') || (text[0] >= '0' && text[0] <= '9' && strpbrk(text, "./"));
 }
 
-static const struct seg_host *host_of(const struct seg_policy *policy, const char *id)
-{
-	for (size_t i = 0; i < policy->hosts; i++)
-		if (strcmp(policy->host[i].id, id) == 0)
-			return &policy->host[i];
-	return NULL;
-}
-
 static bool is_unknown(const struct seg_policy *policy, const char *text)
 {
 	seg_addr addr;
 
 	return !looks_like_address(text) && !seg_addr_parse(text, strlen(text), &addr) &&
-	       !host_of(policy, text);
+	       !seg_policy_host(policy, text);
 }
 
 const char *seg_answer_unknown(const struct seg_policy *policy, const struct seg_query *query)
@@ -65,7 +57,7 @@ static bool read_word(const struct seg_policy *policy, struct word *word, struct
 	if (seg_addr_parse(word->text, strlen(word->text), &word->addr))
 		return true;
 	word->named = !looks_like_address(word->text);
-	word->host = policy ? host_of(policy, word->text) : NULL;
+	word->host = policy ? seg_policy_host(policy, word->text) : NULL;
 	return word->host || (word->named && !policy) ||
 	       wrong(problem, word->text, _("%s is not an address (10.1.0.20, 2001:db8::7)"));
 }

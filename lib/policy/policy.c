@@ -115,6 +115,14 @@ const struct seg_zone *seg_policy_zone(const struct seg_policy *policy, const ch
 	return seg_map_get(&policy->zone_by_id, id);
 }
 
+const struct seg_host *seg_policy_host(const struct seg_policy *policy, const char *id)
+{
+	for (size_t i = 0; i < policy->hosts; i++)
+		if (strcmp(policy->host[i].id, id) == 0)
+			return &policy->host[i];
+	return NULL;
+}
+
 const struct seg_permit *seg_policy_permit(const struct seg_policy *policy, const char *id)
 {
 	return seg_map_get(&policy->permit_by_id, id);

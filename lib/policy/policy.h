@@ -217,6 +217,7 @@ void seg_policy_free(struct seg_policy *policy); /* NULL allowed */
  * gateway's own addresses: classify does. */
 const struct seg_zone *seg_policy_zone_of(const struct seg_policy *policy, seg_addr addr);
 const struct seg_zone *seg_policy_zone(const struct seg_policy *policy, const char *id); /* NULL; knows "gateway" */
+const struct seg_host *seg_policy_host(const struct seg_policy *policy, const char *id); /* NULL */
 const struct seg_permit *seg_policy_permit(const struct seg_policy *policy, const char *id); /* NULL */
 const struct seg_stage *seg_policy_stage(const struct seg_policy *policy, const char *id); /* NULL */
 /* Does the zone own an interface of this name? */
