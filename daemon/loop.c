@@ -345,9 +345,10 @@ static int open_edges(struct seg_loop *loop, const char **what)
 	r = seg_nft_open(&loop->nft, kept);
 	if (!r)
 		r = seg_nft_monitor_open(&loop->monitor, &hearer);
+	if (!r)
+		r = seg_nft_attend(loop->nft, loop->monitor);
 	if (r)
 		return r;
-	seg_nft_attend(loop->nft, loop->monitor);
 	note_whereabouts(loop);
 	*what = "conntrack";
 	r = seg_conntrack_open(&loop->conntrack, loop->settings->receive_buffer, take_flow, loop);

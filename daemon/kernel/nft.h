@@ -34,9 +34,9 @@ int seg_nft_open(struct seg_nft **nft, int fd);
 void seg_nft_close(struct seg_nft *nft); /* rules stay (a table owned without persist is never made) */
 int seg_nft_fd(const struct seg_nft *nft);             /* for the descriptor store */
 /* Who hears what others commit, so that what they do elsewhere is no reason to read our table. The monitor outlives
- * nft, and knows its hand from now on. */
+ * nft, and does not hear its hand from now on. 0 or -errno. */
 struct seg_nft_monitor;
-void seg_nft_attend(struct seg_nft *nft, struct seg_nft_monitor *monitor);
+int seg_nft_attend(struct seg_nft *nft, struct seg_nft_monitor *monitor);
 enum seg_ownership seg_nft_ownership(const struct seg_nft *nft);
 
 /* Goes from one plan to another: dry run first (where there is more than one batch, and something

@@ -9,8 +9,6 @@
 #include <time.h>
 
 #define MANY_ELEMENTS 4096
-/* Bytes of a batch: beyond, what the kernel would tell us of it costs more than to miss others. */
-#define LARGE 65536
 /* What an element that is told takes of a receive buffer: 13 and more share 4.3 KiB. */
 #define TOLD_SIZE 512
 
@@ -384,17 +382,6 @@ static int run(struct commit *c)
 	return 0;
 }
 
-static int run_unheard(struct commit *c)
-{
-	int ret;
-
-	seg_nft_pause(c->nft);
-	ret = run(c);
-	if (seg_nft_resume(c->nft) < 0)
-		c->nft->incomplete = true;
-	return ret;
-}
-
 int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const struct seg_nft_left *left,
 		   struct seg_diags *diags)
 {
@@ -420,7 +407,7 @@ int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const s
 	if (c.change.empty && !c.claim.needed)
 		goto out;
 	encode(&c);
-	ret = c.batch.len > LARGE ? run_unheard(&c) : run(&c);
+	ret = run(&c);
 	seg_nft_batch_fini(&c.batch);
 out:
 	if (ret < 0 && diags->errors == said)

@@ -9,6 +9,8 @@
  * tables keeps nobody from reading or changing ours.
  */
 
+#include <errno.h>
+
 #include "kernel/nft_monitor.h"
 #include "kernel/nft_wire.h"
 
@@ -31,7 +33,7 @@ static uint32_t passed(const struct seg_nft *nft)
 	return nft->monitor ? seg_nft_monitor_passed(nft->monitor) : 0;
 }
 
-/* The kernel's generation, whose committer is done. */
+/* Its committer is done. */
 static int wait_for_generation(struct seg_nft *nft, uint32_t *now)
 {
 	int ret = seg_nft_read_generation(nft, now);
@@ -39,22 +41,26 @@ static int wait_for_generation(struct seg_nft *nft, uint32_t *now)
 	return ret < 0 ? ret : seg_nft_wait(nft);
 }
 
-/* The kernel's generation, when everybody has been heard up to there and nobody beyond. */
-static int hear(struct seg_nft *nft, uint32_t *now)
+/* Up to the kernel's generation, whose committer is done. */
+static int hear_with(struct seg_nft *nft, struct seg_nft_monitor *monitor, uint32_t *now)
 {
-	const bool deaf = nft->monitor && seg_nft_monitor_is_deaf(nft->monitor);
+	const bool deaf = seg_nft_monitor_is_deaf(monitor);
 	int ret;
 
-	if (deaf)
-		seg_nft_monitor_hear(nft->monitor, 0);
+	if (deaf && !seg_nft_monitor_hear_all(monitor))
+		return -EAGAIN;
 	ret = wait_for_generation(nft, now);
 	if (ret < 0)
 		return ret;
 	if (deaf)
-		seg_nft_monitor_hears_from(nft->monitor, *now);
-	if (nft->monitor)
-		seg_nft_monitor_hear(nft->monitor, *now);
-	return 0;
+		seg_nft_monitor_hears_from(monitor, *now);
+	return seg_nft_monitor_hear(monitor, now) ? 0 : -EAGAIN;
+}
+
+/* A generation up to which everybody has been heard, and nobody beyond. */
+static int hear(struct seg_nft *nft, uint32_t *now)
+{
+	return nft->monitor ? hear_with(nft, nft->monitor, now) : wait_for_generation(nft, now);
 }
 
 int seg_nft_mark(struct seg_nft *nft, struct seg_nft_mark *mark)
@@ -79,25 +85,10 @@ bool seg_nft_keeps_chains(struct seg_nft *nft, const struct seg_nft_mark *mark)
 	       seg_nft_monitor_passed_chains(nft->monitor) == mark->chains;
 }
 
-void seg_nft_pause(struct seg_nft *nft)
-{
-	uint32_t now;
-
-	if (!nft->monitor)
-		return;
-	(void)hear(nft, &now);
-	(void)seg_nft_monitor_pause(nft->monitor, true);
-}
-
-int seg_nft_resume(struct seg_nft *nft)
-{
-	return nft->monitor ? seg_nft_monitor_pause(nft->monitor, false) : 0;
-}
-
-void seg_nft_attend(struct seg_nft *nft, struct seg_nft_monitor *monitor)
+int seg_nft_attend(struct seg_nft *nft, struct seg_nft_monitor *monitor)
 {
 	nft->monitor = monitor;
-	seg_nft_monitor_set_hand(monitor, mnl_socket_get_portid(nft->socket));
+	return seg_nft_monitor_set_hand(monitor, mnl_socket_get_portid(nft->socket));
 }
 
 /* From what we own the kernel keeps all others off, whatever they commit elsewhere. */

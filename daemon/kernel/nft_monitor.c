@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -13,8 +14,8 @@
 #include "kernel/nft_wire.h"
 
 #define RECEIVE_BUFFER (8 << 20)
-#define ROUNDS 64      /* of reading and telling, in one go */
-#define HEARD_MAX 4096 /* of reading alone */
+#define ROUNDS 64	/* of reading and telling, in one go */
+#define HEARD_MAX 65536 /* of reading alone: many times what the buffer holds */
 
 struct heard {
 	struct seg_nft_transaction transaction;
@@ -25,7 +26,6 @@ struct heard {
 struct seg_nft_monitor {
 	struct seg_netlink_listener listener;
 	struct seg_nft_hearer hearer;
-	uint32_t hand;
 	/* The transaction whose messages are coming in: its generation ends it. */
 	struct heard open;
 	bool names_ours;     /* open's `what` tells of something of ours */
@@ -33,8 +33,8 @@ struct seg_nft_monitor {
 	size_t n, cap;
 	bool lost; /* and not told yet */
 	bool deaf;
-	uint32_t passed, passed_chains, hears_from;
-	uint32_t last; /* generation that was heard */
+	uint32_t passed, passed_chains;
+	uint32_t heard_to; /* this generation: the next ones count */
 };
 
 int seg_nft_monitor_open(struct seg_nft_monitor **out, const struct seg_nft_hearer *hearer)
@@ -70,9 +70,21 @@ int seg_nft_monitor_fd(const struct seg_nft_monitor *monitor)
 	return mnl_socket_get_fd(monitor->listener.sock);
 }
 
-void seg_nft_monitor_set_hand(struct seg_nft_monitor *monitor, uint32_t portid)
+/* A datagram holds messages of one transaction. A filter loads numbers as the network writes them, and netlink's are
+ * the host's. */
+int seg_nft_monitor_set_hand(struct seg_nft_monitor *monitor, uint32_t portid)
 {
-	monitor->hand = portid;
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(portid), 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
+
+	if (setsockopt(seg_nft_monitor_fd(monitor), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) < 0)
+		return -errno;
+	return 0;
 }
 
 uint32_t seg_nft_monitor_passed(const struct seg_nft_monitor *monitor)
@@ -93,18 +105,7 @@ bool seg_nft_monitor_is_deaf(const struct seg_nft_monitor *monitor)
 void seg_nft_monitor_hears_from(struct seg_nft_monitor *monitor, uint32_t generation)
 {
 	monitor->deaf = monitor->listener.lost;
-	monitor->hears_from = generation;
-}
-
-int seg_nft_monitor_pause(struct seg_nft_monitor *monitor, bool pause)
-{
-	const int group = NFNLGRP_NFTABLES;
-
-	monitor->deaf = true;
-	if (setsockopt(seg_nft_monitor_fd(monitor), SOL_NETLINK,
-		       pause ? NETLINK_DROP_MEMBERSHIP : NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
-		return -errno;
-	return 0;
+	monitor->heard_to = generation;
 }
 
 /* -- what a message says ----------------------------------------------- */
@@ -241,7 +242,7 @@ static bool is_behind(uint32_t generation, uint32_t other)
 static bool has_passed(const struct seg_nft_monitor *monitor, const struct seg_nft_transaction *closed)
 {
 	return !monitor->deaf && !monitor->listener.lost &&
-	       is_behind(closed->generation, monitor->hears_from) && !closed->ours && !closed->keeper;
+	       is_behind(closed->generation, monitor->heard_to) && !closed->ours && !closed->keeper;
 }
 
 static void keep(struct seg_nft_monitor *monitor, struct heard heard)
@@ -259,15 +260,14 @@ static void close_transaction(struct seg_nft_monitor *monitor, const struct nlms
 	struct seg_nft_transaction *open = &monitor->open.transaction;
 
 	note_generation(open, nlh);
-	monitor->last = open->generation;
-	if (open->portid != monitor->hand) {
-		if (has_passed(monitor, open)) {
-			monitor->passed++;
-			monitor->passed_chains += monitor->open.chains;
-		}
-		keep(monitor, monitor->open);
-		open->bypass = NULL;
+	if (has_passed(monitor, open)) {
+		monitor->passed++;
+		monitor->passed_chains += monitor->open.chains;
 	}
+	if (is_behind(open->generation, monitor->heard_to))
+		monitor->heard_to = open->generation;
+	keep(monitor, monitor->open);
+	open->bypass = NULL;
 	begin(monitor, 0);
 }
 
@@ -295,7 +295,7 @@ static int read_message(void *context, const struct nlmsghdr *nlh)
 		close_transaction(monitor, nlh);
 		return 1;
 	}
-	if (kind_of(type) && nlh->nlmsg_pid != monitor->hand)
+	if (kind_of(type))
 		note_object(monitor, nlh, kind_of(type));
 	return owes_touch(monitor);
 }
@@ -322,12 +322,35 @@ static void say_owing(const struct seg_nft_monitor *monitor)
 		monitor->hearer.owing(monitor->hearer.context);
 }
 
-void seg_nft_monitor_hear(struct seg_nft_monitor *monitor, uint32_t generation)
+/* False: it would go on without an end. */
+static bool read_up_to(struct seg_nft_monitor *monitor, const uint32_t *generation)
 {
-	for (int i = 0; i < HEARD_MAX && monitor->last != generation; i++)
+	for (int i = 0; i < HEARD_MAX; i++) {
+		if (generation && !is_behind(*generation, monitor->heard_to))
+			return true;
 		if (!seg_netlink_is_readable(monitor->listener.sock) || listen_once(monitor) < 0)
-			break;
+			return true;
+	}
+	return false;
+}
+
+bool seg_nft_monitor_hear_all(struct seg_nft_monitor *monitor)
+{
+	bool all = read_up_to(monitor, NULL);
+
 	say_owing(monitor);
+	return all;
+}
+
+bool seg_nft_monitor_hear(struct seg_nft_monitor *monitor, uint32_t *generation)
+{
+	bool all = read_up_to(monitor, generation);
+
+	if (all && is_behind(*generation, monitor->heard_to))
+		monitor->heard_to = *generation;
+	*generation = monitor->heard_to;
+	say_owing(monitor);
+	return all;
 }
 
 /* Whoever is told may ask us to hear more, which is owing then: or who goes on committing would never let us end. */

@@ -49,16 +49,16 @@ struct seg_nft_hearer {
 int seg_nft_monitor_open(struct seg_nft_monitor **monitor, const struct seg_nft_hearer *hearer);
 void seg_nft_monitor_close(struct seg_nft_monitor *monitor);
 int seg_nft_monitor_fd(const struct seg_nft_monitor *monitor);
-/* Whose commits are never told: the portid of our own socket. */
-void seg_nft_monitor_set_hand(struct seg_nft_monitor *monitor, uint32_t portid);
+/* Whose commits are not heard, however large: the portid of our own socket. 0 or -errno. */
+int seg_nft_monitor_set_hand(struct seg_nft_monitor *monitor, uint32_t portid);
 /* Call when readable or owing: bounded work. 0, -ENOBUFS when notifications were lost (verify everything), or -errno. */
 int seg_nft_monitor_read(struct seg_nft_monitor *monitor);
 
-/* While paused, nothing is heard: the kernel then does not even write down the messages of a large commit
- * (a fifth of its time). 0 or -errno. */
-int seg_nft_monitor_pause(struct seg_nft_monitor *monitor, bool pause);
-/* Reads as far as the transaction of this generation, or all that is there, and tells nobody: that is owing then. */
-void seg_nft_monitor_hear(struct seg_nft_monitor *monitor, uint32_t generation);
+/* Reads all that is there and tells nobody: that is owing then. False: others commit faster than it reads. */
+bool seg_nft_monitor_hear_all(struct seg_nft_monitor *monitor);
+/* The same, as far as the transaction of this generation, or of a later one, which it then says; all that is there,
+ * where that one was the hand's. */
+bool seg_nft_monitor_hear(struct seg_nft_monitor *monitor, uint32_t *generation);
 bool seg_nft_monitor_owes(const struct seg_nft_monitor *monitor);
 /* How many others have committed without touching our tables, of those that were heard from their first message to
  * their last. It wraps. */

@@ -198,10 +198,6 @@ bool seg_nft_holds(struct seg_nft *nft, const struct seg_nft_mark *mark);
 bool seg_nft_keeps_chains(struct seg_nft *nft, const struct seg_nft_mark *mark);
 /* A transaction of ours behind it. */
 void seg_nft_count(struct seg_nft_mark *mark);
-/* What is committed in between is not heard: the kernel need not write down a large batch of ours for us to read. 0 or
- * -errno: it goes on unheard. */
-void seg_nft_pause(struct seg_nft *nft);
-int seg_nft_resume(struct seg_nft *nft);
 
 /* -- nft_own.c --------------------------------------------------------- */
 

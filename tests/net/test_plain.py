@@ -91,6 +91,20 @@ def test_beside_who_commits_without_rest():
         assert segd.segctl("verify", ok=None)["equal"]
 
 
+def test_a_hand_within_a_large_apply_is_told():
+    """What the daemon commits itself, however large, does not drown what others commit meanwhile."""
+    zones = {"den": "tier: lgwan, interfaces: [den0, den1], networks: [10.4.0.0/24, 10.4.9.0/24]"}
+    with plain_town() as (lab, segd):
+        for times in range(1, 13):
+            segd.policy.write_text(policy(zones if times % 2 else None))
+            hand = lab.spawn("gw", "sh", "-c", f"sleep {times * 0.002}; exec nft flush table inet segd")
+            segd.segctl("apply", ok=None)
+            assert hand.wait(timeout=10) == 0
+            assert restored(segd, times), f"hand {times}"
+            assert len(segd.alerts("tampered")) == times, f"hand {times}"
+            assert segd.segctl("verify", ok=None)["equal"], f"hand {times}"
+
+
 CHANGED = {"flush ruleset": "table inet segd removed", "delete table inet segd": "table inet segd removed",
            "flush table inet segd": "chain forward changed", "flush chain inet segd forward": "chain forward changed",
            "add table inet segd { flags dormant; }": "table inet segd changed",
