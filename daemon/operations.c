@@ -47,6 +47,13 @@ static int kernel_commit(void *kernel, const struct seg_change *change, const st
 	return r;
 }
 
+static void kernel_look_up(void *kernel)
+{
+	struct seg_loop *loop = kernel;
+
+	seg_nft_look_up(loop->nft);
+}
+
 static int kernel_seal(void *kernel, const struct seg_plan *plan)
 {
 	struct seg_loop *loop = kernel;
@@ -284,6 +291,7 @@ static int kernel_bypass(void *kernel, const char *const *interface, size_t inte
 
 const struct seg_kernel_ops seg_loop_operations = {
 	.commit = kernel_commit,
+	.look_up = kernel_look_up,
 	.seal = kernel_seal,
 	.forget = kernel_forget,
 	.untouched = kernel_untouched,

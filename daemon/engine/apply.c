@@ -86,11 +86,13 @@ static struct seg_plan *build_beside(struct seg_engine *engine, const struct seg
 	const bool bare = !image || !image->generation; /* nothing of any policy stands there */
 	struct seg_plan *plan = build(engine, book, bare ? 1 : image->generation, now);
 
+	engine->ops->look_up(engine->kernel);
 	*change = seg_plan_diff(image, plan, arena);
 	if (bare || (!takes_long(change) && (fits(change) || mends(engine, image, plan))))
 		return plan;
 	seg_plan_free(plan);
 	plan = build(engine, book, image->generation % UINT32_MAX + 1, now);
+	engine->ops->look_up(engine->kernel);
 	*change = seg_plan_diff(image, plan, arena);
 	return plan;
 }
@@ -197,6 +199,7 @@ static int bring(struct seg_engine *engine, const struct seg_rulebook *book, tim
 	bool found_changed = false;
 	int r = -ENOENT;
 
+	engine->ops->look_up(engine->kernel);
 	if (holds_plan(engine, now)) {
 		struct seg_diags
 			unsaid; /* a clock that was set may have misled us: the kernel is read then */

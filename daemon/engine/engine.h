@@ -78,7 +78,9 @@ struct seg_walker {
 struct seg_kernel_ops {
 	int (*commit)(void *kernel, const struct seg_change *change, const struct seg_nft_left *left,
 		      struct seg_diags *diags);
-	/* Somebody has been at the rules: nothing crosses until the next commit. */
+	/* Calls seg_engine_touched() where somebody is at the rules: between two steps of work that takes long. */
+	void (*look_up)(void *kernel);
+	/* Somebody has been at the rules, and no commit came behind that: nothing crosses until the next one. */
 	int (*seal)(void *kernel, const struct seg_plan *plan);
 	/* Empties the maps that packets fill. Others are heard meanwhile. */
 	int (*forget)(void *kernel, const struct seg_plan *plan);

@@ -53,11 +53,10 @@ static void say_restored(struct seg_engine *engine, time_t now)
 	seg_say_send(engine, &alert);
 }
 
-/* What was put in front of our rules lets packets by until it is found: they close first. Not where the last
- * commit was ours, behind what is told now. */
+/* What was put in front of our rules lets packets by until it is found: they close first. */
 static void seal_first(struct seg_engine *engine)
 {
-	if (!engine->options.observe && !engine->ops->untouched(engine->kernel))
+	if (!engine->options.observe)
 		(void)engine->ops->seal(engine->kernel, engine->plan); /* the repair says what is wrong */
 	seg_hands_forget(engine);
 }

@@ -37,6 +37,8 @@ int seg_nft_fd(const struct seg_nft *nft);             /* for the descriptor sto
  * nft, and does not hear its hand from now on. 0 or -errno. */
 struct seg_nft_monitor;
 int seg_nft_attend(struct seg_nft *nft, struct seg_nft_monitor *monitor);
+/* Calls out who is at our table, where somebody can be, before or within work that takes long. */
+void seg_nft_look_up(struct seg_nft *nft);
 enum seg_ownership seg_nft_ownership(const struct seg_nft *nft);
 
 /* Goes from one plan to another: dry run first (where there is more than one batch, and something
@@ -53,7 +55,8 @@ int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const s
 /* A foreign hand has been at the table: its base chains as they are in plan, up to the first rule that asks a set or
  * another chain (loopback passes), and nothing behind. Until the next commit, which finds out what was done and takes a
  * large policy a second, nothing crosses, whatever was put in front of our rules or into our sets. The table is made
- * where it has gone, and replaced where it holds what no base chain can stand beside. */
+ * where it has gone, and replaced where it holds what no base chain can stand beside. 0 also where nothing needs to be
+ * done: nobody can be at it, or a commit of ours came behind them. */
 int seg_nft_seal(struct seg_nft *nft, const struct seg_plan *plan);
 
 /* What packets have put into the maps of plan goes, and what somebody else may have put beside it; nothing else changes.

@@ -317,6 +317,7 @@ static int dry_run(struct commit *c)
 
 static int send_part(struct commit *c, size_t first, size_t end)
 {
+	seg_nft_look_up(c->nft);
 	return send_spans(c, (struct seg_nft_span[2]){{first, end}, {0, 0}}, true);
 }
 

@@ -91,6 +91,24 @@ int seg_nft_attend(struct seg_nft *nft, struct seg_nft_monitor *monitor)
 	return seg_nft_monitor_set_hand(monitor, mnl_socket_get_portid(nft->socket));
 }
 
+void seg_nft_look_up(struct seg_nft *nft)
+{
+	if (nft->monitor && nft->ownership != SEG_OWNED_PERSIST)
+		seg_nft_monitor_look_up(nft->monitor);
+}
+
+bool seg_nft_was_last(struct seg_nft *nft)
+{
+	uint32_t now;
+
+	if (!nft->left.at || nft->ownership == SEG_OWNED_PERSIST)
+		return nft->left.at;
+	if (nft->monitor && (seg_nft_monitor_is_deaf(nft->monitor) || !seg_nft_monitor_hear_all(nft->monitor)))
+		return false;
+	return seg_nft_read_generation(nft, &now) == 0 &&
+	       now == advanced(nft->left.at, passed(nft) - nft->left.passed);
+}
+
 /* From what we own the kernel keeps all others off, whatever they commit elsewhere. */
 bool seg_nft_untouched(struct seg_nft *nft)
 {

@@ -271,9 +271,9 @@ static void close_transaction(struct seg_nft_monitor *monitor, const struct nlms
 	begin(monitor, 0);
 }
 
-static bool owes_touch(const struct seg_nft_monitor *monitor)
+static bool owes_touch(const struct heard *heard)
 {
-	return monitor->open.transaction.ours && !monitor->open.touch_told;
+	return heard->transaction.ours && !heard->touch_told;
 }
 
 /* Ends the reading where there is something to be told. */
@@ -297,7 +297,7 @@ static int read_message(void *context, const struct nlmsghdr *nlh)
 	}
 	if (kind_of(type))
 		note_object(monitor, nlh, kind_of(type));
-	return owes_touch(monitor);
+	return owes_touch(&monitor->open);
 }
 
 static int listen_once(struct seg_nft_monitor *monitor)
@@ -313,7 +313,7 @@ static int listen_once(struct seg_nft_monitor *monitor)
 
 bool seg_nft_monitor_owes(const struct seg_nft_monitor *monitor)
 {
-	return monitor->n || monitor->lost || owes_touch(monitor);
+	return monitor->n || monitor->lost || owes_touch(&monitor->open);
 }
 
 static void say_owing(const struct seg_nft_monitor *monitor)
@@ -353,6 +353,23 @@ bool seg_nft_monitor_hear(struct seg_nft_monitor *monitor, uint32_t *generation)
 	return all;
 }
 
+static void touch(struct seg_nft_monitor *monitor, struct heard *heard)
+{
+	heard->touch_told = true;
+	monitor->hearer.touched(monitor->hearer.context);
+}
+
+void seg_nft_monitor_look_up(struct seg_nft_monitor *monitor)
+{
+	(void)read_up_to(monitor, NULL);
+	for (size_t i = 0; i < monitor->n; i++)
+		if (owes_touch(&monitor->heard[i]))
+			touch(monitor, &monitor->heard[i]);
+	if (owes_touch(&monitor->open))
+		touch(monitor, &monitor->open);
+	say_owing(monitor);
+}
+
 /* Whoever is told may ask us to hear more, which is owing then: or who goes on committing would never let us end. */
 static void tell_heard(struct seg_nft_monitor *monitor)
 {
@@ -362,8 +379,8 @@ static void tell_heard(struct seg_nft_monitor *monitor)
 	while (n < monitor->n && n < ROUNDS && !ours) {
 		struct heard heard = monitor->heard[n++];
 
-		if (heard.transaction.ours && !heard.touch_told)
-			monitor->hearer.touched(monitor->hearer.context);
+		if (owes_touch(&heard))
+			touch(monitor, &heard);
 		monitor->hearer.told(monitor->hearer.context, &heard.transaction);
 		json_decref(heard.transaction.bypass);
 		ours = heard.transaction.ours || heard.transaction.keeper;
@@ -371,10 +388,8 @@ static void tell_heard(struct seg_nft_monitor *monitor)
 	monitor->n -= n;
 	for (size_t i = 0; i < monitor->n; i++)
 		monitor->heard[i] = monitor->heard[i + n];
-	if (owes_touch(monitor)) {
-		monitor->open.touch_told = true;
-		monitor->hearer.touched(monitor->hearer.context);
-	}
+	if (owes_touch(&monitor->open))
+		touch(monitor, &monitor->open);
 }
 
 int seg_nft_monitor_read(struct seg_nft_monitor *monitor)

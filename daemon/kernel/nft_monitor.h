@@ -59,6 +59,8 @@ bool seg_nft_monitor_hear_all(struct seg_nft_monitor *monitor);
 /* The same, as far as the transaction of this generation, or of a later one, which it then says; all that is there,
  * where that one was the hand's. */
 bool seg_nft_monitor_hear(struct seg_nft_monitor *monitor, uint32_t *generation);
+/* Calls out who is at our table, and tells no more: for who is busy and cannot read. */
+void seg_nft_monitor_look_up(struct seg_nft_monitor *monitor);
 bool seg_nft_monitor_owes(const struct seg_nft_monitor *monitor);
 /* How many others have committed without touching our tables, of those that were heard from their first message to
  * their last. It wraps. */

@@ -88,13 +88,17 @@ static int look_and_seal(struct seg_nft *nft, const struct seg_plan *plan, struc
 
 int seg_nft_seal(struct seg_nft *nft, const struct seg_plan *plan)
 {
+	const struct seg_nft_mark known = nft->known;
 	struct seg_diags unsaid;
 	int ret;
 
+	if (seg_nft_was_last(nft))
+		return 0;
 	seg_diags_init(&unsaid);
 	ret = seal_blindly(nft, plan, &unsaid);
 	if (ret < 0)
 		ret = look_and_seal(nft, plan, &unsaid);
+	nft->known = known; /* of a table that was read before it was sealed, nothing is known any more */
 	seg_diags_fini(&unsaid);
 	return ret;
 }

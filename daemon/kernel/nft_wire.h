@@ -196,6 +196,8 @@ int seg_nft_mark(struct seg_nft *nft, struct seg_nft_mark *mark);
 bool seg_nft_holds(struct seg_nft *nft, const struct seg_nft_mark *mark);
 /* The same, and nobody's chains have come or gone. */
 bool seg_nft_keeps_chains(struct seg_nft *nft, const struct seg_nft_mark *mark);
+/* Was the last commit to our tables our own? Waits for nobody: who may be committing now has not been heard. */
+bool seg_nft_was_last(struct seg_nft *nft);
 /* A transaction of ours behind it. */
 void seg_nft_count(struct seg_nft_mark *mark);
 

@@ -52,6 +52,7 @@ struct fake_kernel {
 	int refuse_one;		   /* the next alone */
 	unsigned unreadable;	   /* so many readings of the table are yet to fail */
 	bool touched;		   /* somebody committed since our last commit */
+	unsigned hand_at;	   /* somebody does so when it is looked up for this many times more; 0: nobody */
 	bool keeperless;	   /* and took the keeper out */
 	void (*meanwhile)(void);   /* what happens when a commit has begun; NULL */
 	bool mute;		   /* does not tell what leaves */
@@ -271,10 +272,22 @@ static int fake_commit(void *kernel, const struct seg_change *change, const stru
 	return 0;
 }
 
+static void fake_look_up(void *kernel)
+{
+	struct fake_kernel *fake = kernel;
+
+	if (!fake->hand_at || --fake->hand_at)
+		return;
+	fake->touched = true;
+	seg_engine_touched(fake->engine);
+}
+
 static int fake_seal(void *kernel, const struct seg_plan *plan)
 {
 	struct fake_kernel *fake = kernel;
 
+	if (fake->image && !fake->touched)
+		return 0;
 	fake->seals++;
 	if (!fake->image) {
 		fake->image = fake_copy(plan, 0);
@@ -640,6 +653,7 @@ static const struct seg_kernel_ops fake_ops = {
 	.commit = fake_commit,
 	.seal = fake_seal,
 	.forget = fake_forget,
+	.look_up = fake_look_up,
 	.untouched = fake_untouched,
 	.read = fake_read,
 	.keeper = fake_keeper,

@@ -49,6 +49,18 @@ START_TEST(test_sealed_before_mended)
 }
 END_TEST
 
+/* A large policy takes a while to be planned. */
+START_TEST(test_sealed_within_an_apply)
+{
+	begin();
+	write_policy(office, "", "");
+	w.kernel.hand_at = (unsigned)_i;
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_uint_eq(w.kernel.hand_at, 0);
+	ck_assert_uint_eq(w.kernel.seals, 1);
+}
+END_TEST
+
 /* What was put among what packets have put there is seen in no image: all of it goes, with the repair and at a start. */
 START_TEST(test_what_packets_taught_is_forgotten)
 {
@@ -616,6 +628,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_tampered_and_restored);
 	tcase_add_test(tcase, test_sealed_before_mended);
+	tcase_add_loop_test(tcase, test_sealed_within_an_apply, 1, 3);
 	tcase_add_test(tcase, test_what_packets_taught_is_forgotten);
 	tcase_add_test(tcase, test_what_packets_taught_is_forgotten_unheard);
 	tcase_add_test(tcase, test_mended_by_an_apply);

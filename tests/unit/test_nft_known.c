@@ -148,6 +148,74 @@ START_TEST(test_touching)
 }
 END_TEST
 
+static uint32_t generation(void)
+{
+	uint32_t now;
+
+	ck_assert_int_eq(seg_nft_read_generation(nft, &now), 0);
+	return now;
+}
+
+/* Nothing is sealed that a commit of ours has put right since, whoever else passes, nor is anybody waited for. */
+START_TEST(test_seal_behind_a_commit)
+{
+	struct seg_plan *image;
+	uint32_t before;
+
+	run(touch[_i]);
+	run("nft add table ip elsewhere");
+	before = generation();
+	ck_assert_int_eq(seg_nft_seal(nft, &plan->plan), 0);
+	ck_assert_uint_ne(generation(), before);
+	ck_assert_int_eq(read_again(&image), 0);
+	must_commit(image, &plan->plan);
+	seg_plan_free(image);
+	run("nft add table ip later");
+	before = generation();
+	ck_assert_int_eq(seg_nft_seal(nft, &plan->plan), 0);
+	ck_assert_uint_eq(generation(), before);
+}
+END_TEST
+
+/* What is committed to a table that was read before it was sealed is not all it needs. */
+START_TEST(test_sealed_behind_a_reading)
+{
+	struct seg_plan *image;
+
+	run(touch[1]);
+	ck_assert_int_eq(read_again(&image), 0);
+	ck_assert_int_eq(seg_nft_seal(nft, &plan->plan), 0);
+	must_commit(image, &plan->plan);
+	ck_assert(!seg_nft_untouched(nft) && seg_nft_disturbed(nft));
+	seg_plan_free(image);
+	ck_assert_int_eq(read_again(&image), 0);
+	ck_assert_uint_lt(seg_plan_chain(image, "forward")->rules, seg_plan_chain(&plan->plan, "forward")->rules);
+	must_commit(image, &plan->plan);
+	ck_assert(seg_nft_untouched(nft) && !seg_nft_disturbed(nft));
+	seg_plan_free(image);
+}
+END_TEST
+
+/* Between two things that take long: called out once, and told later. */
+START_TEST(test_looked_up)
+{
+	seg_nft_look_up(nft);
+	run("nft add table ip a");
+	seg_nft_look_up(nft);
+	ck_assert_uint_eq(touches, 0);
+	run("nft add chain inet segd extra; nft delete chain inet segd extra");
+	seg_nft_look_up(nft);
+	ck_assert_uint_eq(touches, 2);
+	seg_nft_look_up(nft);
+	ck_assert_uint_eq(touches, 2);
+	ck_assert_uint_eq(told, 0);
+	while (seg_nft_monitor_owes(monitor))
+		ck_assert_int_eq(seg_nft_monitor_read(monitor), 0);
+	ck_assert_uint_eq(told, 3);
+	ck_assert_uint_eq(touches, 2);
+}
+END_TEST
+
 /* What was heard while something else was asked is told behind it, once, and the touch first. */
 START_TEST(test_told_later)
 {
@@ -325,6 +393,9 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_passing);
 	tcase_add_loop_test(tcase, test_touching, 0, (int)(sizeof(touch) / sizeof(touch[0])));
+	tcase_add_loop_test(tcase, test_seal_behind_a_commit, 0, (int)(sizeof(touch) / sizeof(touch[0])));
+	tcase_add_test(tcase, test_sealed_behind_a_reading);
+	tcase_add_test(tcase, test_looked_up);
 	tcase_add_test(tcase, test_told_later);
 	tcase_add_test(tcase, test_not_heard);
 	tcase_add_test(tcase, test_not_heard_whole);
