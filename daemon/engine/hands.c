@@ -37,6 +37,8 @@ static void say_tampered(struct seg_engine *engine, const struct seg_nft_transac
 	struct seg_alert alert;
 
 	engine->tampered++;
+	if (!transaction || transaction->ours)
+		engine->next_mended = 0; /* it is told of now */
 	seg_say_begin(engine, &alert, "tampered", SEG_CRIT, now);
 	if (transaction)
 		say_who(&alert, transaction);
@@ -65,7 +67,6 @@ static void seal_first(struct seg_engine *engine)
 static void repair(struct seg_engine *engine, time_t now)
 {
 	engine->next_repair = now + 1;
-	engine->next_mended = 0; /* it has been told of */
 	if (seg_apply_refresh(engine, now, "tampered", NULL))
 		return;
 	engine->next_repair = 0;
@@ -147,7 +148,6 @@ void seg_hands_mended(struct seg_engine *engine, time_t now)
 /* What an apply found and put right by the way, and nobody told of. */
 static void tell_mended(struct seg_engine *engine, time_t now)
 {
-	engine->next_mended = 0;
 	say_tampered(engine, NULL, "found changed", now);
 	say_restored(engine, now);
 	seg_watch_look_again(engine);

@@ -118,6 +118,8 @@ START_TEST(test_mended_by_an_apply)
 {
 	const struct seg_nft_transaction foreign = {
 		.process = "nft", .ours = true, .what = "deleted a rule of chain forward of table inet segd"};
+	const struct seg_nft_transaction keeper = {
+		.keeper = true, .what = "deleted a rule of chain see of table inet segd_keeper"};
 
 	begin();
 	fake_flush_chain(&w.kernel, "forward");
@@ -138,6 +140,13 @@ START_TEST(test_mended_by_an_apply)
 	pass(3);
 	ck_assert_uint_eq(said("tampered"), 2);
 	ck_assert_uint_eq(said("restored"), 2);
+	/* That somebody else was at the keeper is no word of it. */
+	fake_flush_chain(&w.kernel, "forward");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	take_hand(&keeper);
+	pass(3);
+	ck_assert_uint_eq(said("tampered|deleted a rule of chain see of table inet segd_keeper"), 1);
+	ck_assert_uint_eq(said("tampered|found changed"), 2);
 }
 END_TEST
 

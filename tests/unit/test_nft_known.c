@@ -58,6 +58,16 @@ static void note_owing(void *context)
 	owing++;
 }
 
+/* As one who looks at our table for whatever he is told, and finds that somebody has committed meanwhile. */
+static void note_and_look(void *context, const struct seg_nft_transaction *transaction)
+{
+	(void)context;
+	(void)transaction;
+	told++;
+	run("nft 'add table ip busy; delete table ip busy'");
+	ck_assert(!seg_nft_disturbed(nft));
+}
+
 static const struct seg_nft_hearer hearer = {note_touched, note, note_owing, NULL};
 
 static void setup(void)
@@ -213,6 +223,25 @@ START_TEST(test_looked_up)
 		ck_assert_int_eq(seg_nft_monitor_read(monitor), 0);
 	ck_assert_uint_eq(told, 3);
 	ck_assert_uint_eq(touches, 2);
+}
+END_TEST
+
+/* Whoever goes on committing keeps no reader for ever. */
+START_TEST(test_telling_ends)
+{
+	const struct seg_nft_hearer busy = {note_touched, note_and_look, note_owing, NULL};
+	struct seg_nft_monitor *other;
+
+	ck_assert_int_eq(seg_nft_monitor_open(&other, &busy), 0);
+	ck_assert_int_eq(seg_nft_attend(nft, other), 0);
+	ck_assert_int_eq(read_again(NULL), 0);
+	run("nft add table ip a; nft add table ip b; nft add table ip c");
+	ck_assert(!seg_nft_disturbed(nft));
+	ck_assert_int_eq(seg_nft_monitor_read(other), 0);
+	ck_assert_uint_ge(told, 3);
+	ck_assert(seg_nft_monitor_owes(other));
+	ck_assert_int_eq(seg_nft_attend(nft, monitor), 0);
+	seg_nft_monitor_close(other);
 }
 END_TEST
 
@@ -396,6 +425,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_seal_behind_a_commit, 0, (int)(sizeof(touch) / sizeof(touch[0])));
 	tcase_add_test(tcase, test_sealed_behind_a_reading);
 	tcase_add_test(tcase, test_looked_up);
+	tcase_add_test(tcase, test_telling_ends);
 	tcase_add_test(tcase, test_told_later);
 	tcase_add_test(tcase, test_not_heard);
 	tcase_add_test(tcase, test_not_heard_whole);
