@@ -389,6 +389,25 @@ START_TEST(test_idle_flow_of_others)
 }
 END_TEST
 
+/* Both changes are made before anybody has looked: it is counted once. */
+START_TEST(test_idle_flow_under_two_revocations)
+{
+	struct late first = {.room = 1}, second = {.room = 1};
+	const struct seg_request request = {.now = w.kernel.now, .done = take_late, .context = &first};
+	json_t *out = NULL;
+
+	begin_idle();
+	write_policy(web_narrowed, dns, office);
+	ck_assert_int_eq(seg_engine_apply(w.engine, &request, &out), SEG_LATER);
+	ck_assert_int_eq(drop_web(&second), 0); /* the first finds it */
+	fake_run(&w.kernel);
+	ck_assert(first.over);
+	ck_assert_int_eq(number(json_object_get(first.out, "revoked"), "flows"), 1);
+	json_decref(first.out);
+	ck_gone("WEB");
+}
+END_TEST
+
 /* A life that begins looks at every flow once. */
 START_TEST(test_idle_flow_over_a_restart)
 {
@@ -427,6 +446,7 @@ int main(void)
 	tcase_add_test(tcase, test_idle_flow_that_ends);
 	tcase_add_test(tcase, test_idle_flow_that_ended_before_an_isolation);
 	tcase_add_test(tcase, test_idle_flow_of_others);
+	tcase_add_test(tcase, test_idle_flow_under_two_revocations);
 	tcase_add_test(tcase, test_idle_flow_over_a_restart);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
