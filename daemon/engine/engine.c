@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "state.h"
+#include "lingering.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -193,6 +193,7 @@ struct seg_engine *seg_engine_new(const struct seg_engine_options *options, cons
 	seg_refusals_init(engine);
 	seg_readings_init(&engine->readings);
 	seg_listing_init(engine);
+	seg_lingering_init(engine);
 	return engine;
 }
 
@@ -205,6 +206,7 @@ void seg_engine_free(struct seg_engine *engine)
 	seg_listing_fini(engine);
 	seg_diff_fini(engine);
 	seg_revoke_fini(engine);
+	seg_lingering_fini(engine);
 	seg_rulebook_free(engine->running);
 	seg_plan_free(engine->plan);
 	seg_arena_free(engine->numbers);

@@ -12,14 +12,15 @@
  * cost; but it does not come back before it has seen all of the table. Beyond that size it
  * would hold the loop up, and every entry is looked at here.
  *
- * A number that was given in this life and has carried nothing until it left, by the kernel's counters up to the
- * commit and by all that was heard, has no flow that could be looked for.
+ * A number that was given in this life and has carried nothing until it left, by the kernel's counters up to
+ * the commit and by all that was heard, has no flow that could be looked for. But whose it was may cover idle
+ * flows that still bear a number that died before (lingering.h): those are looked for with it.
  *
  * A flow is counted once: by its number, or unmarked where a packet that came after the
  * commit took the number out of its mark.
  */
 
-#include "state.h"
+#include "lingering.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,32 +31,28 @@
 #define FILTERED_TABLE 250000 /* entries that the kernel passes by in less than 80 ms */
 #define BATCH 256
 
-/* Whose a number was: the permit's id, or the zone's behind a '/', which no id has. */
-struct owner {
-	char id[64];
-};
-/* A number that died. */
+/* A number that died, now or before. */
 struct dead {
 	uint32_t number;
-	struct owner owner;
+	struct seg_owner owner; /* from whom its flows were taken */
 };
-struct named {
-	struct owner owner;
-	uint32_t number;
+/* One of whose numbers died, or lets nothing begin any more. */
+struct loser {
+	struct seg_owner owner;
+	bool stays; /* the permit */
 };
 /* How many flows of one owner. */
 struct tally {
-	struct owner owner;
+	struct seg_owner owner;
 	size_t flows;
 };
 struct seg_revocation {
 	struct seg_engine *engine;
-	struct dead *dead; /* sorted by number */
-	size_t deads;
-	struct seg_hash named; /* the same by owner: struct named */
-	bool whole;	       /* every flow is looked at: isolation, a large table, too many numbers */
-	bool closing;	       /* numbers that died while their permits stay */
-	size_t pass;	       /* of the passes: the numbers, then the unmarked */
+	struct seg_hash dead, loser;
+	bool whole;    /* every flow is looked at: isolation, a large table, too many numbers */
+	bool closing;  /* numbers that died while their permits stay */
+	size_t pass;   /* of the passes: the numbers, then the unmarked */
+	size_t cursor; /* of dead, in the passes */
 	struct seg_walk *walk;
 	struct seg_flow victim[BATCH];
 	size_t victims;
@@ -69,16 +66,9 @@ struct seg_revocation {
 	STAILQ_ENTRY(seg_revocation) entry;
 };
 
-static struct owner owner_of(const struct seg_number *number)
+static struct seg_owner owner_of(const struct seg_number *number)
 {
-	struct owner owner;
-
-	memset(&owner, 0, sizeof(owner));
-	if (number && number->permit)
-		strncpy(owner.id, number->permit->id, sizeof(owner.id) - 1);
-	else if (number)
-		snprintf(owner.id, sizeof(owner.id), "/%s", number->zone->id);
-	return owner;
+	return number ? seg_owner_of(number->permit, number->zone) : seg_owner_of(NULL, NULL);
 }
 
 /* The numbers that died. */
@@ -95,10 +85,11 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The numbers whose packets a plan lets by, sorted. */
-static struct numbers numbers_alive(const struct seg_plan *plan)
+/* The numbers in a set of a plan, or in two (NULL: one alone), sorted. */
+static struct numbers numbers_in(const struct seg_plan *plan, const char *name, const char *other)
 {
-	const struct seg_set *const set[] = {seg_plan_set(plan, "live"), seg_plan_set(plan, "live-own")};
+	const struct seg_set *const set[] = {seg_plan_set(plan, name),
+					     other ? seg_plan_set(plan, other) : NULL};
 	struct numbers list = {0};
 	size_t room = 1;
 
@@ -114,6 +105,24 @@ static struct numbers numbers_alive(const struct seg_plan *plan)
 	return list;
 }
 
+/* Those of old that new has no more. The caller frees the list. */
+static struct numbers numbers_gone(const struct seg_plan *old, const struct seg_plan *new, const char *name,
+				   const char *other)
+{
+	struct numbers before = numbers_in(old, name, other), after = numbers_in(new, name, other);
+	size_t gone = 0;
+
+	for (size_t i = 0, k = 0; i < before.n; i++) {
+		while (k < after.n && after.number[k] < before.number[i]) /* both are sorted */
+			k++;
+		if (k == after.n || after.number[k] != before.number[i])
+			before.number[gone++] = before.number[i];
+	}
+	before.n = gone;
+	free(after.number);
+	return before;
+}
+
 /* One that stays and only ends may have counted since it was last read, and so may a set that went as a whole. */
 static bool is_unused(const struct seg_engine *engine, const struct seg_plan *old, const struct seg_plan *new,
 		      uint32_t number)
@@ -122,43 +131,69 @@ static bool is_unused(const struct seg_engine *engine, const struct seg_plan *ol
 	       seg_usage_never_carried(engine, number);
 }
 
+static void add_loser(struct seg_revocation *job, const struct seg_owner *owner, bool stays)
+{
+	bool made;
+	struct loser *loser = seg_hash_put(&job->loser, owner, &made);
+
+	loser->stays |= stays;
+}
+
+static void add_dead(struct seg_revocation *job, uint32_t number, const struct seg_owner *owner)
+{
+	bool made;
+	struct dead *dead = seg_hash_put(&job->dead, &number, &made);
+
+	if (made)
+		dead->owner = *owner;
+}
+
 static void find_dead(struct seg_revocation *job, const struct seg_plan *old, const struct seg_plan *new)
 {
-	struct numbers before = numbers_alive(old), after = numbers_alive(new);
+	struct numbers gone = numbers_gone(old, new, "live", "live-own");
 
-	job->dead = calloc(before.n + 1, sizeof(*job->dead));
-	if (!job->dead)
-		abort();
-	for (size_t i = 0, k = 0; i < before.n; i++) {
-		struct dead *dead = &job->dead[job->deads];
-		struct named *named;
-		bool made;
+	for (size_t i = 0; i < gone.n; i++) {
+		struct seg_owner owner = owner_of(seg_plan_number(old, gone.number[i]));
+		bool stays = seg_plan_number(new, gone.number[i]) != NULL;
 
-		while (k < after.n && after.number[k] < before.number[i]) /* both are sorted */
-			k++;
-		if (k < after.n && after.number[k] == before.number[i])
+		add_loser(job, &owner, stays);
+		if (is_unused(job->engine, old, new, gone.number[i]))
 			continue;
-		if (is_unused(job->engine, old, new, before.number[i]))
-			continue;
-		dead->number = before.number[i];
-		dead->owner = owner_of(seg_plan_number(old, dead->number));
-		named = seg_hash_put(&job->named, &dead->owner, &made);
-		named->number = dead->number;
-		job->closing |= seg_plan_number(new, dead->number) != NULL;
-		job->deads++;
+		add_dead(job, gone.number[i], &owner);
+		job->closing |= stays;
 	}
-	free(before.number);
-	free(after.number);
+	free(gone.number);
 }
 
-static const struct dead *dead_of(const struct seg_revocation *job, uint32_t number)
+static void add_lingering(void *context, uint32_t number, const struct seg_owner *owner)
 {
-	return bsearch(&number, job->dead, job->deads, sizeof(*job->dead), by_number);
+	struct seg_revocation *job = context;
+	const struct loser *loser = seg_hash_find(&job->loser, owner);
+
+	add_dead(job, number, owner);
+	job->closing |= loser && loser->stays;
 }
 
-/* Whose was what an unmarked flow had: a packet that came after the change has taken the number out of its
+/* A permit that drains lets flows of its number finish. Those of an older one would have to begin anew. */
+static void find_lingering(struct seg_revocation *job, const struct seg_plan *old, const struct seg_plan *new)
+{
+	struct numbers gone;
+
+	if (!job->engine->lingering.n)
+		return;
+	gone = numbers_gone(old, new, "open", NULL);
+	for (size_t i = 0; i < gone.n; i++) {
+		struct seg_owner owner = owner_of(seg_plan_number(old, gone.number[i]));
+
+		add_loser(job, &owner, seg_plan_number(new, gone.number[i]) != NULL);
+	}
+	free(gone.number);
+	seg_lingering_take(job->engine, &job->loser, add_lingering, job);
+}
+
+/* From whom an unmarked flow was taken: a packet that came after the change has taken the number out of its
  * mark. NULL: it had none of those that died. */
-static const struct dead *lost_number(const struct seg_revocation *job, const struct seg_flow *flow)
+static const struct seg_owner *lost_owner(const struct seg_revocation *job, const struct seg_flow *flow)
 {
 	const struct seg_rulebook *book = job->engine->running;
 	const struct seg_packet packet = {.src = flow->src,
@@ -168,20 +203,31 @@ static const struct dead *lost_number(const struct seg_revocation *job, const st
 					  .dport = flow->dport,
 					  .no_mac = true};
 	const struct seg_permit *permit;
-	const struct named *named;
+	const struct loser *loser;
 	struct seg_verdict verdict;
-	struct owner owner;
+	struct seg_owner owner;
 
-	if (!book || !job->deads)
+	if (!book || !job->loser.n)
 		return NULL;
 	verdict = seg_classify_indexed(book->policy, book->index, &job->engine->links.gateway, &packet,
 				       job->now);
 	permit = seg_watch_is_closed_alone(&verdict) ? verdict.nearest : verdict.by;
 	if (!permit && !(verdict.permit && verdict.from))
 		return NULL;
-	owner = owner_of(&(struct seg_number){.permit = permit, .zone = verdict.from});
-	named = seg_hash_find(&job->named, &owner);
-	return named ? dead_of(job, named->number) : NULL;
+	owner = seg_owner_of(permit, verdict.from);
+	loser = seg_hash_find(&job->loser, &owner);
+	return loser ? &loser->owner : NULL;
+}
+
+/* From whom the flow was taken; NULL: that is not known. */
+static const struct seg_owner *taken_from(const struct seg_revocation *job, const struct seg_flow *flow)
+{
+	const struct dead *dead;
+
+	if (!flow->mark)
+		return lost_owner(job, flow);
+	dead = seg_hash_find(&job->dead, &flow->mark);
+	return dead ? &dead->owner : NULL;
 }
 
 /* The walk. */
@@ -195,7 +241,7 @@ static void remove_victims(struct seg_revocation *job)
 	job->victims = 0;
 }
 
-static void add_victim(struct seg_revocation *job, const struct seg_flow *flow, const struct owner *owner)
+static void add_victim(struct seg_revocation *job, const struct seg_flow *flow, const struct seg_owner *owner)
 {
 	bool made;
 	struct tally *tally = seg_hash_put(&job->tally, owner, &made);
@@ -207,35 +253,36 @@ static void add_victim(struct seg_revocation *job, const struct seg_flow *flow, 
 }
 
 /* Of a flow that had a permit: what no other one covers. */
-static bool is_revoked(struct seg_engine *engine, const struct seg_flow *flow, time_t now)
+static bool is_revoked(const struct seg_flow *flow, const struct seg_judged *judged)
 {
-	enum seg_judgement kind = seg_watch_judge(engine, flow, SEG_FLOW_DUMPED, now).kind;
-
-	return kind == SEG_REVOKED || (!flow->mark && kind == SEG_VIOLATION);
+	return judged->kind == SEG_REVOKED || (!flow->mark && judged->kind == SEG_VIOLATION);
 }
 
 static void take(void *context, enum seg_flow_event event, const struct seg_flow *flow)
 {
 	struct seg_revocation *job = context;
-	const struct dead *dead = flow->mark ? dead_of(job, flow->mark) : lost_number(job, flow);
-	struct owner owner;
+	struct seg_engine *engine = job->engine;
+	const struct seg_owner *from = taken_from(job, flow);
+	struct seg_judged judged;
+	struct seg_owner owner;
 
 	(void)event;
 	/* What never had a permit is the watcher's. Disarmed, everything may go on. */
-	if (job->engine->disarmed)
+	if (engine->disarmed)
 		return;
-	if (!dead && !seg_watch_was_given(job->engine, flow->mark))
+	if (!from && !seg_watch_was_given(engine, flow->mark))
 		return;
-	if (job->engine->running && !is_revoked(job->engine, flow, job->now))
+	judged = seg_watch_judge(engine, flow, SEG_FLOW_DUMPED, job->now);
+	seg_lingering_note(engine, flow, &judged);
+	if (engine->running && !is_revoked(flow, &judged))
 		return;
-	owner = dead ? dead->owner
-		     : owner_of(job->engine->plan ? seg_plan_number(job->engine->plan, flow->mark) : NULL);
+	owner = from ? *from : owner_of(engine->plan ? seg_plan_number(engine->plan, flow->mark) : NULL);
 	add_victim(job, flow, &owner);
 }
 
 static size_t passes(const struct seg_revocation *job)
 {
-	return job->whole ? 1 : job->deads + job->closing;
+	return job->whole ? 1 : job->dead.n + job->closing;
 }
 
 static void over(void *context, int result, time_t now);
@@ -248,8 +295,8 @@ static bool walk_on(struct seg_revocation *job)
 
 	if (job->pass >= passes(job))
 		return false;
-	if (!job->whole && job->pass < job->deads)
-		value = job->dead[job->pass].number;
+	if (!job->whole && job->pass < job->dead.n)
+		value = ((const struct dead *)seg_hash_next(&job->dead, &job->cursor))->number;
 	job->pass++;
 	if (!job->engine->ops->walk(job->engine->kernel, value, mask, &walker, &job->walk))
 		return true;
@@ -275,8 +322,8 @@ static void job_free(struct seg_revocation *job)
 {
 	json_decref(job->document);
 	seg_hash_fini(&job->tally);
-	seg_hash_fini(&job->named);
-	free(job->dead);
+	seg_hash_fini(&job->loser);
+	seg_hash_fini(&job->dead);
 	free(job);
 }
 
@@ -340,16 +387,21 @@ struct seg_revocation *seg_revoke(struct seg_engine *engine, const struct seg_pl
 		abort();
 	job->engine = engine;
 	job->now = now;
-	seg_hash_init(&job->named, sizeof(struct owner), sizeof(struct named));
-	seg_hash_init(&job->tally, sizeof(struct owner), sizeof(struct tally));
+	seg_hash_init(&job->dead, sizeof(uint32_t), sizeof(struct dead));
+	seg_hash_init(&job->loser, sizeof(struct seg_owner), sizeof(struct loser));
+	seg_hash_init(&job->tally, sizeof(struct seg_owner), sizeof(struct tally));
 	snprintf(job->reason, sizeof(job->reason), "%s", reason);
 	find_dead(job, old, engine->plan);
-	if (!whole && !job->deads) {
+	find_lingering(job, old, engine->plan);
+	if (!whole && !job->dead.n) {
 		job_free(job);
 		return NULL;
 	}
 	engine->ops->facts(engine->kernel, &facts);
-	job->whole = whole || job->deads + job->closing > FILTERED_MAX || facts.conntrack > FILTERED_TABLE;
+	job->whole = whole || job->dead.n + job->closing > FILTERED_MAX || facts.conntrack > FILTERED_TABLE ||
+		     engine->lingering.n > SEG_LINGERING_MAX;
+	if (job->whole)
+		seg_lingering_take(engine, NULL, add_lingering, job);
 	STAILQ_INSERT_TAIL(&engine->revocations, job, entry);
 	if (STAILQ_FIRST(&engine->revocations) == job && !walk_on(job)) {
 		finish(job, now);
@@ -379,7 +431,8 @@ bool seg_revocation_finds(const struct seg_engine *engine, const struct seg_flow
 	const struct seg_revocation *job;
 
 	STAILQ_FOREACH(job, &engine->revocations, entry) {
-		if (job->whole || (flow->mark ? dead_of(job, flow->mark) != NULL : job->closing))
+		if (job->whole ||
+		    (flow->mark ? seg_hash_find(&job->dead, &flow->mark) != NULL : job->closing))
 			return true;
 	}
 	return false;

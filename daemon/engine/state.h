@@ -133,6 +133,7 @@ struct seg_engine {
 	TAILQ_HEAD(, seg_listing) listings; /* answers under way; whose turn was longest ago first */
 	LIST_HEAD(, seg_difference) differences;
 	STAILQ_HEAD(, seg_revocation) revocations; /* the first is under way */
+	struct seg_hash lingering; /* lingering.h: dead numbers of flows that live on */
 };
 
 #define SEG_USAGE_EVERY 10 /* seconds between two looks at the counters */
@@ -265,8 +266,9 @@ enum seg_judgement { SEG_LEGITIMATE, SEG_NOT_JUDGED, SEG_REVOKED, SEG_VIOLATION 
 struct seg_judged {
 	enum seg_judgement kind;
 	struct seg_verdict verdict;
-	const struct seg_permit *permit; /* the one it has, or lost; NULL */
+	const struct seg_permit *permit; /* the one it goes by, or lost; NULL */
 	bool misnumbered; /* legitimate, by another permit than the one whose number it has */
+	bool lingers;	  /* the same of a number that it was given, and that has died: its next packet brings another */
 };
 struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_flow *flow,
 				  enum seg_flow_event event, time_t now);

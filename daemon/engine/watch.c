@@ -15,7 +15,7 @@
  * opposite is permitted and that was picked up in mid-stream is not called a violation.
  */
 
-#include "state.h"
+#include "lingering.h"
 
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
@@ -253,7 +253,7 @@ struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_fl
 	struct seg_judged judged = {.kind = SEG_NOT_JUDGED};
 	struct seg_verdict verdict;
 	uint8_t closed;
-	bool lie;
+	bool lie, given, its_own;
 
 	if (!engine->running || is_link_traffic(flow) ||
 	    (seg_engine_is_gateway(engine, flow->src) && seg_engine_is_gateway(engine, flow->dst)))
@@ -271,16 +271,17 @@ struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_fl
 	if (judged.kind == SEG_LEGITIMATE)
 		return judged;
 	lie = is_lie(engine, event, &judged);
+	its_own = judged.kind == SEG_REVOKED; /* the number, whose permit is closed for now */
+	given = seg_watch_was_given(engine, flow->mark) && !engine->options.observe;
 	verdict = classify(engine, flow, false, now);
-	if (!judged.permit)
-		judged.permit = verdict.permit ? verdict.by : NULL;
-	judged.verdict = verdict;
-	judged.misnumbered = verdict.permit && is_another_ones(engine, flow->mark);
-	if (judged.misnumbered)
+	if (verdict.permit)
 		judged.permit = verdict.by;
+	judged.verdict = verdict;
+	judged.misnumbered = verdict.permit && !its_own && is_another_ones(engine, flow->mark);
+	judged.lingers = verdict.permit && given && !judged.misnumbered;
 	if (verdict.permit)
 		judged.kind = SEG_LEGITIMATE;
-	else if (seg_watch_was_given(engine, flow->mark) && !engine->options.observe)
+	else if (given)
 		judged.kind = lie ? SEG_VIOLATION : SEG_REVOKED;
 	else if (is_reply(engine, flow, event, now) || is_left_over(engine, flow, event, &verdict))
 		judged.kind = SEG_REVOKED;
@@ -524,6 +525,7 @@ void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const
 		cut(engine, flow); /* the others go anyway, and are told */
 	switch (judged.kind) {
 	case SEG_LEGITIMATE:
+		seg_lingering_note(engine, flow, &judged);
 		if (judged.misnumbered)
 			unmark(engine, flow);
 		if (event != SEG_FLOW_NEW)

@@ -10,6 +10,7 @@ import zoneinfo
 
 from blast import Blast
 from lab import PATIENCE, wait_for
+from test_plain import plain_town
 from town import Town, policy
 
 AB = "from: a, to: b, service: [tcp/443, tcp/8080, udp/5005, udp/5006, icmp/8, icmpv6/128]"
@@ -226,3 +227,26 @@ def test_a_foreign_hand_at_the_mark():
         for s in kept:
             assert blast.came(s, gone) and not blast.lost(s)
         assert not segd.alerts("violation"), segd.alerts("violation")
+
+
+def idle(town):
+    """The permit of a flow is narrowed and still covers it, then goes: no packet in between has told the kernel."""
+    narrow = "from: a, to: b, service: [tcp/443], destination: [10.2.0.0/25]"
+    with town as (lab, segd):
+        stream = lab.stream("a", "10.2.0.20", "tcp/443")
+        for text in (narrow, narrow + ", source: [10.1.0.0/25]"):
+            assert not segd.apply(policy(AB=text))["revoked"]["flows"]
+            assert [f["permit"] for f in segd.segctl("flows")["flows"]] == ["AB"]
+        assert segd.apply(policy(AB=None))["revoked"] == {"flows": 1, "permits": 1}
+        assert segd.alert("revoked", permit="AB", count=1) and not segd.alerts("violation")
+        assert entries_gone(lab, "src=10.1.0.20", "dport=443 "), lab.conntrack()
+        segd.apply(policy())
+        assert stream.dead(), "it lives on where its permit comes back"
+
+
+def test_idle_while_its_permit_is_narrowed():
+    idle(Town(hosts=("a", "b", "out")))
+
+
+def test_idle_where_nobody_owns_the_table():
+    idle(plain_town())

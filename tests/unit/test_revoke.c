@@ -181,6 +181,248 @@ START_TEST(test_nothing_to_look_for)
 }
 END_TEST
 
+/* WEB for fewer and fewer, the flow of begin_idle() always among them. */
+static const char web_narrowed[] =
+	"  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/443], source: [clerk]}\n";
+static const char web_narrowest[] = "  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/443],"
+				    " source: [clerk], destination: [198.51.100.1]}\n";
+
+static const char all[] = "  - {id: ALL, class: operations, from: lg, to: net, service: [tcp/1-1000]}\n";
+
+static struct seg_flow begin_idle(void)
+{
+	struct seg_flow idle;
+
+	begin();
+	idle = flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB");
+	event_of(idle);
+	return idle;
+}
+
+/* How many flows the apply revokes. */
+static json_int_t revoked_by(const char *permits)
+{
+	json_int_t flows;
+	json_t *out;
+
+	write_policy(permits, dns, office);
+	out = call(seg_engine_apply, NULL, NULL);
+	flows = number(json_object_get(out, "revoked"), "flows");
+	json_decref(out);
+	return flows;
+}
+
+static void ck_gone(const char *permit)
+{
+	char words[64];
+
+	snprintf(words, sizeof(words), "revoked|permit=%s|count=1", permit);
+	ck_assert_uint_eq(said(words), 1);
+	ck_assert_uint_eq(said("revoked"), 1);
+	ck_assert_uint_eq(said("violation"), 0);
+	ck_assert_uint_eq(w.kernel.flows, 0);
+}
+
+/* The number in its mark died when the permit was narrowed, and no packet has brought it another. */
+START_TEST(test_idle_flow_of_a_narrowed_permit)
+{
+	begin_idle();
+	ck_assert_int_eq(revoked_by(web_narrowed), 0);
+	ck_assert_int_eq(revoked_by(""), 1);
+	ck_gone("WEB");
+}
+END_TEST
+
+START_TEST(test_idle_flow_of_a_permit_narrowed_twice)
+{
+	begin_idle();
+	ck_assert_int_eq(revoked_by(web_narrowed), 0);
+	ck_assert_int_eq(revoked_by(web_narrowest), 0);
+	ck_assert_int_eq(revoked_by(""), 1);
+	ck_gone("WEB");
+}
+END_TEST
+
+/* Whoever covers it meanwhile is who it is taken from. */
+START_TEST(test_idle_flow_of_another_permit)
+{
+	begin_idle();
+	ck_assert_int_eq(revoked_by(all), 0);
+	ck_assert_int_eq(revoked_by(""), 1);
+	ck_gone("ALL");
+}
+END_TEST
+
+/* Isolation looks at every flow, and knows whose it was. */
+START_TEST(test_idle_flow_of_who_is_isolated)
+{
+	json_t *out;
+
+	begin_idle();
+	ck_assert_int_eq(revoked_by(web_narrowed), 0);
+	out = call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "10.2.0.5", "reason", "drill"),
+		   NULL);
+	ck_assert_int_eq(number(json_object_get(out, "revoked"), "flows"), 1);
+	json_decref(out);
+	ck_gone("WEB");
+}
+END_TEST
+
+/* Its number will come into force again, and until then it is another permit's flow. */
+START_TEST(test_idle_flow_of_what_is_staged)
+{
+	struct seg_flow idle;
+	json_t *out;
+
+	write_policy(web, all, one_stage);
+	idle = begin_idle();
+	switch_to("alone");
+	ck_assert_uint_eq(w.kernel.flows, 1);
+	out = call(seg_engine_flows, NULL, NULL);
+	ck_assert_ptr_nonnull(find(out, "flows", "permit", "ALL"));
+	json_decref(out);
+	seg_engine_flow(w.engine, SEG_FLOW_DUMPED, &idle, w.kernel.now); /* which changes nothing about it */
+	seg_engine_settle(w.engine, w.kernel.now);
+	write_policy(web, one_stage, "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_gone("ALL");
+}
+END_TEST
+
+START_TEST(test_idle_flow_of_what_comes_to_be_staged)
+{
+	write_policy(web, one_stage, "");
+	begin_idle();
+	write_policy(web_narrowed, one_stage, "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	switch_to("alone");
+	ck_gone("WEB");
+}
+END_TEST
+
+static const char office_narrowed[] =
+	"  - {id: OFFICE, class: operations, from: lg, to: mn, service: [tcp/80],"
+	" source: [clerk], hours: [mon-fri 08:00-17:00]%s}\n";
+
+/* Seven hours until the window ends. */
+static void close_office(const char *at_close)
+{
+	char before[256], after[256];
+	struct seg_flow idle;
+
+	snprintf(after, sizeof(after), office_narrowed, at_close);
+	snprintf(before, sizeof(before),
+		 "  - {id: OFFICE, class: operations, from: lg, to: mn, service: [tcp/1-100],"
+		 " hours: [mon-fri 08:00-17:00]%s}\n",
+		 at_close);
+	write_policy(before, "", "");
+	begin();
+	idle = flow("10.2.0.5", "10.1.0.5", 6, 80, "OFFICE");
+	event_of(idle);
+	write_policy(after, "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_uint_eq(w.kernel.flows, 1);
+	pass(7 * HOUR);
+	ck_gone("OFFICE");
+}
+
+START_TEST(test_idle_flow_at_the_end_of_a_window)
+{
+	close_office("");
+}
+END_TEST
+
+/* Open flows of the number in force may finish; a dead one's next packet would have to begin anew. */
+START_TEST(test_idle_flow_where_others_drain)
+{
+	close_office(", at-close: drain");
+}
+END_TEST
+
+/* Nobody goes on looking for flows that have ended. */
+START_TEST(test_idle_flow_that_ends)
+{
+	struct late late = {.room = 1};
+	begin_idle();
+	ck_assert_int_eq(revoked_by(web_narrowed), 0);
+	w.kernel.flows = 0;
+	ck_assert_int_eq(drop_web(&late), SEG_LATER);
+	fake_run(&w.kernel);
+	ck_assert_int_eq(number(json_object_get(late.out, "revoked"), "flows"), 0);
+	json_decref(late.out);
+	bring_web_back();
+	late = (struct late){.room = 1};
+	ck_assert_int_eq(drop_web(&late), 0);
+}
+END_TEST
+
+/* Who looks at every flow finds it out for all. */
+START_TEST(test_idle_flow_that_ended_before_an_isolation)
+{
+	const char *const target = "10.2.0.9";
+	struct late late = {.room = 1};
+
+	begin_idle();
+	ck_assert_int_eq(revoked_by(web_narrowed), 0);
+	w.kernel.flows = 0;
+	json_decref(
+		call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", target, "reason", "drill"), NULL));
+	json_decref(
+		call(seg_engine_release, json_pack("{s:s, s:s}", "target", target, "reason", "over"), NULL));
+	ck_assert_int_eq(drop_web(&late), 0);
+}
+END_TEST
+
+/* Nor does anybody look where what is changed is none of theirs. */
+START_TEST(test_idle_flow_of_others)
+{
+	const struct seg_request request = {.now = w.kernel.now};
+	json_t *out = NULL;
+
+	begin_idle();
+	ck_assert_int_eq(revoked_by(web_narrowed), 0);
+	write_policy(web_narrowed, office, "");
+	ck_assert_int_eq(seg_engine_apply(w.engine, &request, &out), 0);
+	json_decref(out);
+	ck_assert_int_eq(revoked_by(""), 1);
+	ck_gone("WEB");
+}
+END_TEST
+
+/* Both changes are made before anybody has looked: it is counted once. */
+START_TEST(test_idle_flow_under_two_revocations)
+{
+	struct late first = {.room = 1}, second = {.room = 1};
+	const struct seg_request request = {.now = w.kernel.now, .done = take_late, .context = &first};
+	json_t *out = NULL;
+
+	begin_idle();
+	write_policy(web_narrowed, dns, office);
+	ck_assert_int_eq(seg_engine_apply(w.engine, &request, &out), SEG_LATER);
+	ck_assert_int_eq(drop_web(&second), 0); /* the first finds it */
+	fake_run(&w.kernel);
+	ck_assert(first.over);
+	ck_assert_int_eq(number(json_object_get(first.out, "revoked"), "flows"), 1);
+	json_decref(first.out);
+	ck_gone("WEB");
+}
+END_TEST
+
+/* A life that begins looks at every flow once. */
+START_TEST(test_idle_flow_over_a_restart)
+{
+	const struct seg_flow idle = begin_idle();
+
+	ck_assert_int_eq(revoked_by(web_narrowed), 0);
+	die();
+	begin();
+	seg_engine_flow(w.engine, SEG_FLOW_DUMPED, &idle, w.kernel.now);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	ck_assert_int_eq(revoked_by(""), 1);
+	ck_gone("WEB");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("revoke");
@@ -193,6 +435,19 @@ int main(void)
 	tcase_add_test(tcase, test_disarmed_under_a_revocation);
 	tcase_add_test(tcase, test_revocations_wait_for_each_other);
 	tcase_add_test(tcase, test_nothing_to_look_for);
+	tcase_add_test(tcase, test_idle_flow_of_a_narrowed_permit);
+	tcase_add_test(tcase, test_idle_flow_of_a_permit_narrowed_twice);
+	tcase_add_test(tcase, test_idle_flow_of_another_permit);
+	tcase_add_test(tcase, test_idle_flow_of_who_is_isolated);
+	tcase_add_test(tcase, test_idle_flow_of_what_is_staged);
+	tcase_add_test(tcase, test_idle_flow_of_what_comes_to_be_staged);
+	tcase_add_test(tcase, test_idle_flow_at_the_end_of_a_window);
+	tcase_add_test(tcase, test_idle_flow_where_others_drain);
+	tcase_add_test(tcase, test_idle_flow_that_ends);
+	tcase_add_test(tcase, test_idle_flow_that_ended_before_an_isolation);
+	tcase_add_test(tcase, test_idle_flow_of_others);
+	tcase_add_test(tcase, test_idle_flow_under_two_revocations);
+	tcase_add_test(tcase, test_idle_flow_over_a_restart);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
