@@ -2,6 +2,7 @@
 #include "kernel/nft_wire.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
@@ -47,6 +48,7 @@ void seg_nft_batch_fini(struct seg_nft_batch *batch)
 	free(batch->data);
 	free(batch->origin);
 	free(batch->elem);
+	free(batch->timeout);
 }
 
 bool seg_nft_batch_empty(const struct seg_nft_batch *batch)
@@ -86,6 +88,25 @@ void seg_nft_batch_elem(struct seg_nft_batch *batch, const struct seg_elem *elem
 {
 	batch->elem = grown(batch->elem, &batch->elems_cap, batch->elems + 1, sizeof(*batch->elem));
 	batch->elem[batch->elems++] = elem;
+}
+
+void seg_nft_batch_timeout(struct seg_nft_batch *batch, struct nlmsghdr *nlh, uint64_t ms)
+{
+	const uint8_t *value = (uint8_t *)mnl_nlmsg_get_payload_tail(nlh) + sizeof(struct nlattr);
+
+	batch->timeout = grown(batch->timeout, &batch->timeouts_cap, batch->timeouts + 1, sizeof(*batch->timeout));
+	batch->timeout[batch->timeouts++] = (struct seg_nft_timeout){(size_t)(value - batch->data), ms};
+	mnl_attr_put_u64(nlh, NFTA_SET_ELEM_TIMEOUT, htobe64(ms));
+}
+
+void seg_nft_batch_late(struct seg_nft_batch *batch, uint64_t ms)
+{
+	for (size_t i = 0; i < batch->timeouts; i++) {
+		const struct seg_nft_timeout *timeout = &batch->timeout[i];
+		const uint64_t left = htobe64(timeout->ms > ms ? timeout->ms - ms : 1); /* 0 would be for ever */
+
+		memcpy(batch->data + timeout->offset, &left, sizeof(left));
+	}
 }
 
 /* -- what the kernel says ---------------------------------------------- */

@@ -260,7 +260,6 @@ static void encode(struct commit *c)
 	const struct seg_change *change = &c->change;
 
 	seg_nft_batch_init(&c->batch, c->nft->seq + 1, c->new->generation);
-	c->batch.late_ms = late_ms(c->new);
 	c->batch.told = wants_to_be_told(c) ? told : NULL;
 	c->batch.context = c;
 	c->add = c->batch.origins;
@@ -294,6 +293,13 @@ static bool may_have_ended(const struct commit *c)
 	return false;
 }
 
+/* The first rules since the machine began, perhaps: the kernel then loads modules, for which it keeps a batch waiting
+ * with timeouts that do not run yet (1.6 s of a slow machine). */
+static bool first_of_all(const struct commit *c)
+{
+	return !c->old && !c->nft->generation;
+}
+
 /* A change that is one transaction is its own dry run, and where nothing of ours is in force, or only what
  * seals, there is nothing that half a change could harm. A refused batch makes the kernel wait until all
  * processors have let go of what it held (10 to 30 ms): no small part of what a removed table takes to come
@@ -303,6 +309,8 @@ static bool needs_no_dry_run(const struct commit *c)
 	const bool adds = c->add < c->replace, switches = c->replace < c->numbers,
 		   ends = (c->numbers < c->delete) && may_have_ended(c), deletes = c->delete < c->end;
 
+	if (first_of_all(c) && c->new->first_end)
+		return false;
 	return adds + switches + ends + deletes < 2 || c->change.replace || !c->old || !c->old->sets;
 }
 
@@ -318,6 +326,7 @@ static int dry_run(struct commit *c)
 static int send_part(struct commit *c, size_t first, size_t end)
 {
 	seg_nft_look_up(c->nft);
+	seg_nft_batch_late(&c->batch, late_ms(c->new));
 	return send_spans(c, (struct seg_nft_span[2]){{first, end}, {0, 0}}, true);
 }
 

@@ -262,12 +262,8 @@ static void put_elem_rest(struct elem_writer *w, const struct seg_elem *elem, bo
 	if (w->type != NFT_MSG_NEWSETELEM)
 		return;
 	put_elem_data(w, elem);
-	if (elem->timeout_ms) {
-		uint64_t left =
-			elem->timeout_ms > w->batch->late_ms ? elem->timeout_ms - w->batch->late_ms : 1;
-
-		mnl_attr_put_u64(w->nlh, NFTA_SET_ELEM_TIMEOUT, htobe64(left));
-	}
+	if (elem->timeout_ms)
+		seg_nft_batch_timeout(w->batch, w->nlh, elem->timeout_ms);
 	put_elem_userdata(w->nlh, elem->comment, open);
 	if (w->set->counter && (elem->packets || elem->bytes))
 		put_elem_counter(w->nlh, elem);

@@ -115,19 +115,25 @@ struct seg_nft_origin {
 	size_t offset; /* of the message in the buffer */
 };
 
+struct seg_nft_timeout {
+	size_t offset; /* of its value in the buffer */
+	uint64_t ms;   /* from when the plan begins */
+};
+
 struct seg_nft_batch {
 	uint8_t *data;
 	size_t len, cap;
 	uint32_t first_seq;              /* of the begin message; the others count on */
 	const char *table;               /* that its objects are in: SEG_TABLE, unless said otherwise */
 	uint32_t generation;             /* of the plan being encoded: how its names end */
-	uint64_t late_ms;                /* since the timeouts of its elements began to run */
 	seg_netlink_fn told;             /* hears of elements that leave sets that count; NULL: nobody does */
 	void *context;                   /* its own */
 	struct seg_nft_origin *origin;   /* by message, the begin message first */
 	size_t origins, origins_cap;
 	const struct seg_elem **elem;    /* by element on the wire */
 	size_t elems, elems_cap;
+	struct seg_nft_timeout *timeout; /* of those that end */
+	size_t timeouts, timeouts_cap;
 };
 
 /* Starts with the begin message. The buffer is the batch's until _fini. */
@@ -142,6 +148,11 @@ struct nlmsghdr *seg_nft_batch_open(struct seg_nft_batch *batch, uint16_t type, 
 void seg_nft_batch_close(struct seg_nft_batch *batch, struct nlmsghdr *nlh);
 /* Which element of the plan the next one on the wire is. */
 void seg_nft_batch_elem(struct seg_nft_batch *batch, const struct seg_elem *elem);
+
+/* Adds the timeout of an element, ms from when the plan begins. */
+void seg_nft_batch_timeout(struct seg_nft_batch *batch, struct nlmsghdr *nlh, uint64_t ms);
+/* The plan began so long ago: what is sent from now on ends that much sooner, and what should have ended by now at once. */
+void seg_nft_batch_late(struct seg_nft_batch *batch, uint64_t ms);
 
 /* Messages of a batch from first to before end; the begin message is number 0. */
 struct seg_nft_span {

@@ -3,7 +3,9 @@
 /* Plans against the real nf_tables, each test in a network namespace of its own. Needs root and nft. */
 
 #include <check.h>
+#include <endian.h>
 #include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -912,6 +914,78 @@ START_TEST(test_seal_of_another)
 }
 END_TEST
 
+/* The timeout of each element of a batch, in order, as the kernel would get it; 0: it has none. */
+static size_t timeouts_of(const struct seg_nft_batch *batch, uint64_t *ms, size_t room)
+{
+	const struct nlattr *list, *elem, *attr;
+	size_t n = 0;
+
+	for (size_t i = 1; i < batch->origins; i++)
+		seg_attr_each(list, (const struct nlmsghdr *)(const void *)(batch->data + batch->origin[i].offset),
+			      sizeof(struct nfgenmsg)) {
+			if (seg_attr_type(list) != NFTA_SET_ELEM_LIST_ELEMENTS)
+				continue;
+			seg_attr_each_nested(elem, list) {
+				ck_assert_uint_lt(n, room);
+				ms[n] = 0;
+				seg_attr_each_nested(attr, elem)
+					if (seg_attr_type(attr) == NFTA_SET_ELEM_TIMEOUT)
+						ms[n] = be64toh(mnl_attr_get_u64(attr));
+				n++;
+			}
+		}
+	return n;
+}
+
+#define ENDING 10000 /* elements: several messages */
+
+/* What is sent late ends on time all the same; what should have ended does so at once, and what has no end gets none. */
+START_TEST(test_sent_late)
+{
+	static const uint64_t late[] = {0, 1500, 20, 70000};
+	const struct seg_elem **elem = SEG_NEW_N(plan->arena, const struct seg_elem *, ENDING);
+	uint64_t *ms = SEG_NEW_N(plan->arena, uint64_t, ENDING);
+	struct seg_nft_batch batch;
+
+	for (uint32_t i = 0; i < ENDING; i++) {
+		struct seg_elem *one = SEG_NEW(plan->arena, struct seg_elem);
+
+		one->key = seg_arena_copy(plan->arena, &i, sizeof(i));
+		one->timeout_ms = i % 3 ? i * 7 : 0;
+		elem[i] = one;
+	}
+	seg_nft_batch_init(&batch, 1, 1);
+	seg_nft_put_elems(&batch, sample_find(plan, "open"), elem, ENDING, true);
+	ck_assert_uint_gt(batch.origins, 3);
+	for (size_t k = 0; k < sizeof(late) / sizeof(late[0]); k++) {
+		seg_nft_batch_late(&batch, late[k]);
+		ck_assert_uint_eq(timeouts_of(&batch, ms, ENDING), ENDING);
+		for (size_t i = 0; i < ENDING; i++) {
+			uint64_t want = elem[i]->timeout_ms;
+
+			ck_assert_uint_eq(ms[i], !want ? 0 : want > late[k] ? want - late[k] : 1);
+		}
+	}
+	seg_nft_batch_fini(&batch);
+}
+END_TEST
+
+/* A plan that took half a minute to come into force. */
+START_TEST(test_committed_late)
+{
+	const struct seg_set *fast;
+	struct seg_plan *image;
+
+	plan->plan.at = time(NULL) - 30;
+	must_commit(NULL, &plan->plan);
+	image = must_read();
+	fast = seg_plan_set(image, "fast");
+	for (size_t i = 0; i < fast->elems; i++)
+		ck_assert_uint_le(fast->elem[i].timeout_ms, 3600000 - 30000);
+	seg_plan_free(image);
+}
+END_TEST
+
 START_TEST(test_many_findings)
 {
 	char *text;
@@ -1061,6 +1135,8 @@ int main(void)
 	tcase_add_loop_test(tcase, test_seal, 0, (int)(sizeof(openings) / sizeof(openings[0])));
 	tcase_add_loop_test(tcase, test_dormant, 0, (int)(sizeof(lullabies) / sizeof(lullabies[0])));
 	tcase_add_test(tcase, test_seal_of_another);
+	tcase_add_test(tcase, test_sent_late);
+	tcase_add_test(tcase, test_committed_late);
 	tcase_add_test(tcase, test_many_findings);
 	tcase_add_test(tcase, test_leftovers);
 	tcase_add_test(tcase, test_read_elements);
