@@ -230,27 +230,34 @@ static seg_date fiscal_year(seg_date day)
 	return day + 1;
 }
 
-static bool read_date(const json_t *params, const char *key, seg_date *date)
+/* Left out, the date stays as it is. */
+static int read_date(const struct seg_request *request, const char *key, seg_date *date, json_t **out)
 {
-	const json_t *value = json_object_get(params, key);
+	const json_t *value = json_object_get(request->params, key);
+	const char *text = json_string_value(value);
 
-	return !value || json_is_null(value) ||
-	       (json_is_string(value) &&
-		seg_date_parse(json_string_value(value), json_string_length(value), date));
+	if (!value || json_is_null(value) ||
+	    (text && seg_date_parse(text, json_string_length(value), date)))
+		return 0;
+	return seg_answer_error(out, -EINVAL, "invalid-parameter",
+				"%s: '%s' is no day of the calendar; write one such as 2027-03-31", key,
+				text ? text : "");
 }
 
 static int read_period(struct seg_engine *engine, const struct seg_request *request, struct period *period,
 		       json_t **out)
 {
+	int r;
+
 	period->zone = seg_engine_zone_name(engine);
 	period->until = seg_local_time(request->now, period->zone).date;
-	if (!read_date(request->params, "until", &period->until))
-		return seg_answer_error(out, -EINVAL, "invalid-parameter",
-					"until is a date such as 2027-03-31");
+	r = read_date(request, "until", &period->until, out);
+	if (r)
+		return r;
 	period->from = fiscal_year(period->until);
-	if (!read_date(request->params, "from", &period->from))
-		return seg_answer_error(out, -EINVAL, "invalid-parameter",
-					"from is a date such as 2026-04-01");
+	r = read_date(request, "from", &period->from, out);
+	if (r)
+		return r;
 	if (period->from > period->until)
 		return seg_answer_error(out, -EINVAL, "invalid-parameter",
 					"the period ends before it begins");

@@ -49,6 +49,21 @@ START_TEST(test_report)
 }
 END_TEST
 
+/* Which one, and what is wrong with it. */
+START_TEST(test_report_of_no_day)
+{
+	struct seg_request request = {.params = json_pack("{s:s}", "until", "2026-11-31"), .now = w.kernel.now};
+	json_t *out = NULL;
+
+	begin();
+	ck_assert_int_eq(seg_engine_report(w.engine, &request, &out), -EINVAL);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "message")),
+			 "until: '2026-11-31' is no day of the calendar; write one such as 2027-03-31");
+	json_decref(out);
+	json_decref((json_t *)request.params);
+}
+END_TEST
+
 static size_t notes(const char *list)
 {
 	json_t *out = call(!strcmp(list, "notes") ? seg_engine_verify : seg_engine_status, NULL, NULL);
@@ -146,6 +161,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_report);
+	tcase_add_test(tcase, test_report_of_no_day);
 	tcase_add_test(tcase, test_forwarding_off);
 	tcase_add_test(tcase, test_streams);
 	tcase_add_test(tcase, test_status_and_verify);
