@@ -3,6 +3,7 @@
 /* Flows that lose their permit. */
 
 #include "engine_life.h"
+#include "engine/lingering.h"
 
 START_TEST(test_apply_revokes)
 {
@@ -389,6 +390,28 @@ START_TEST(test_idle_flow_of_others)
 }
 END_TEST
 
+/* Too many to be looked for one by one, and most without a flow: the next that looks for anything looks at all. */
+START_TEST(test_idle_flows_beyond_the_bound)
+{
+	const struct seg_judged judged = {.lingers = true};
+	struct seg_flow idle = begin_idle();
+
+	for (uint32_t i = 0; i < SEG_LINGERING_MAX; i++) {
+		idle.mark = 1000 + i;
+		seg_lingering_note(w.engine, &idle, &judged);
+	}
+	ck_assert_int_eq(revoked_by(web_narrowed), 0);
+	ck_assert_uint_eq(w.engine->lingering.n, SEG_LINGERING_MAX + 1);
+	event_of(flow("10.2.0.5", "198.51.100.1", 17, 53, "DNS"));
+	write_policy(web_narrowed, office, "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_uint_eq(said("revoked|permit=DNS|count=1"), 1);
+	ck_assert_uint_eq(w.engine->lingering.n, 1);
+	ck_assert_int_eq(revoked_by(""), 1);
+	ck_assert_uint_eq(said("revoked|permit=WEB|count=1"), 1);
+}
+END_TEST
+
 /* Both changes are made before anybody has looked: it is counted once. */
 START_TEST(test_idle_flow_under_two_revocations)
 {
@@ -446,6 +469,7 @@ int main(void)
 	tcase_add_test(tcase, test_idle_flow_that_ends);
 	tcase_add_test(tcase, test_idle_flow_that_ended_before_an_isolation);
 	tcase_add_test(tcase, test_idle_flow_of_others);
+	tcase_add_test(tcase, test_idle_flows_beyond_the_bound);
 	tcase_add_test(tcase, test_idle_flow_under_two_revocations);
 	tcase_add_test(tcase, test_idle_flow_over_a_restart);
 	suite_add_tcase(suite, tcase);
