@@ -38,6 +38,8 @@ struct commit {
 	struct seg_nft_batch batch;
 	size_t add, elements, replace, bases, numbers, delete, end; /* the first message of each part */
 	size_t changed;						    /* elements of kept sets */
+	uint64_t late_ms; /* the plan was, when its elements were written */
+	uint64_t written; /* ms since boot */
 	const struct seg_nft_left *left;
 	struct seg_arena *arena;
 	struct seg_diags *diags;
@@ -202,6 +204,15 @@ static uint64_t late_ms(const struct seg_plan *plan)
 	return plan->at && late > 0 && late < 60000 ? (uint64_t)late : 0;
 }
 
+/* Of a clock that nobody sets, and that goes on while the machine sleeps. */
+static uint64_t boot_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 struct leaving {
 	const struct seg_nft_left *left;
 	const struct seg_set *set;
@@ -262,6 +273,8 @@ static void encode(struct commit *c)
 	seg_nft_batch_init(&c->batch, c->nft->seq + 1, c->new->generation);
 	c->batch.told = wants_to_be_told(c) ? told : NULL;
 	c->batch.context = c;
+	c->late_ms = late_ms(c->new);
+	c->written = boot_ms();
 	c->add = c->batch.origins;
 	encode_add(c);
 	c->replace = c->batch.origins;
@@ -293,13 +306,6 @@ static bool may_have_ended(const struct commit *c)
 	return false;
 }
 
-/* The first rules since the machine began, perhaps: the kernel then loads modules, for which it keeps a batch waiting
- * with timeouts that do not run yet (1.6 s of a slow machine). */
-static bool first_of_all(const struct commit *c)
-{
-	return !c->old && !c->nft->generation;
-}
-
 /* A change that is one transaction is its own dry run, and where nothing of ours is in force, or only what
  * seals, there is nothing that half a change could harm. A refused batch makes the kernel wait until all
  * processors have let go of what it held (10 to 30 ms): no small part of what a removed table takes to come
@@ -309,8 +315,6 @@ static bool needs_no_dry_run(const struct commit *c)
 	const bool adds = c->add < c->replace, switches = c->replace < c->numbers,
 		   ends = (c->numbers < c->delete) && may_have_ended(c), deletes = c->delete < c->end;
 
-	if (first_of_all(c) && c->new->first_end)
-		return false;
 	return adds + switches + ends + deletes < 2 || c->change.replace || !c->old || !c->old->sets;
 }
 
@@ -326,7 +330,7 @@ static int dry_run(struct commit *c)
 static int send_part(struct commit *c, size_t first, size_t end)
 {
 	seg_nft_look_up(c->nft);
-	seg_nft_batch_late(&c->batch, late_ms(c->new));
+	seg_nft_batch_late(&c->batch, c->late_ms + boot_ms() - c->written);
 	return send_spans(c, (struct seg_nft_span[2]){{first, end}, {0, 0}}, true);
 }
 

@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernel/nft_wire.h"
@@ -970,6 +972,32 @@ START_TEST(test_sent_late)
 }
 END_TEST
 
+static time_t slow; /* 0: time goes as it does; else by ten seconds each time the clock since boot is looked at */
+
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+	if (id == CLOCK_BOOTTIME && slow)
+		*now = (struct timespec){.tv_sec = slow += 10};
+	else if (syscall(SYS_clock_gettime, id, now) < 0)
+		return -1;
+	return 0;
+}
+
+/* Each part of a commit is dated when it is sent, not when it was written. */
+START_TEST(test_parts_are_dated)
+{
+	struct sample *next = sample_new(4);
+
+	must_commit(NULL, &plan->plan);
+	((struct seg_elem *)&sample_find(next, "fast")->elem[0])->timeout_ms = 7200000;
+	slow = 1000;
+	must_commit(&plan->plan, &next->plan);
+	slow = 0;
+	ck_assert(listed("\"lg0\" . 0x00000007 counter packets 0 bytes 0 timeout 1h59m40s"));
+	sample_fini(next);
+}
+END_TEST
+
 /* A plan that took half a minute to come into force. */
 START_TEST(test_committed_late)
 {
@@ -1136,6 +1164,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_dormant, 0, (int)(sizeof(lullabies) / sizeof(lullabies[0])));
 	tcase_add_test(tcase, test_seal_of_another);
 	tcase_add_test(tcase, test_sent_late);
+	tcase_add_test(tcase, test_parts_are_dated);
 	tcase_add_test(tcase, test_committed_late);
 	tcase_add_test(tcase, test_many_findings);
 	tcase_add_test(tcase, test_leftovers);
