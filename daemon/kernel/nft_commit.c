@@ -38,8 +38,7 @@ struct commit {
 	struct seg_nft_batch batch;
 	size_t add, elements, replace, bases, numbers, delete, end; /* the first message of each part */
 	size_t changed;						    /* elements of kept sets */
-	uint64_t late_ms; /* the plan was, when its elements were written */
-	uint64_t written; /* ms since boot */
+	uint64_t beginning; /* of the plan, ms since boot; 0: it is not dated */
 	const struct seg_nft_left *left;
 	struct seg_arena *arena;
 	struct seg_diags *diags;
@@ -192,18 +191,6 @@ static void encode_delete(struct seg_nft_batch *batch, uint32_t generation,
 		seg_nft_put_del_chain(batch, chain[i]);
 }
 
-/* A plan counts in whole seconds and takes a while to be made; what ends in the kernel ends on time. A plan
- * whose beginning is not now (a clock that was set, a test's) is taken as it is. */
-static uint64_t late_ms(const struct seg_plan *plan)
-{
-	struct timespec now;
-	int64_t late;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	late = (int64_t)(now.tv_sec - plan->at) * 1000 + now.tv_nsec / 1000000;
-	return plan->at && late > 0 && late < 60000 ? (uint64_t)late : 0;
-}
-
 /* Of a clock that nobody sets, and that goes on while the machine sleeps. */
 static uint64_t boot_ms(void)
 {
@@ -211,6 +198,18 @@ static uint64_t boot_ms(void)
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* A plan counts in whole seconds and takes a while to be made; what ends in the kernel ends on time. A plan
+ * whose beginning is not now (a clock that was set, a test's) is taken as it is. */
+static uint64_t beginning_of(const struct seg_plan *plan)
+{
+	struct timespec now;
+	int64_t late;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	late = (int64_t)(now.tv_sec - plan->at) * 1000 + now.tv_nsec / 1000000;
+	return plan->at && late >= 0 && late < 60000 ? boot_ms() - (uint64_t)late : 0;
 }
 
 struct leaving {
@@ -273,8 +272,7 @@ static void encode(struct commit *c)
 	seg_nft_batch_init(&c->batch, c->nft->seq + 1, c->new->generation);
 	c->batch.told = wants_to_be_told(c) ? told : NULL;
 	c->batch.context = c;
-	c->late_ms = late_ms(c->new);
-	c->written = boot_ms();
+	c->beginning = beginning_of(c->new);
 	c->add = c->batch.origins;
 	encode_add(c);
 	c->replace = c->batch.origins;
@@ -330,7 +328,7 @@ static int dry_run(struct commit *c)
 static int send_part(struct commit *c, size_t first, size_t end)
 {
 	seg_nft_look_up(c->nft);
-	seg_nft_batch_late(&c->batch, c->late_ms + boot_ms() - c->written);
+	seg_nft_batch_late(&c->batch, c->beginning ? boot_ms() - c->beginning : 0);
 	return send_spans(c, (struct seg_nft_span[2]){{first, end}, {0, 0}}, true);
 }
 
