@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <sched.h>
 #include <signal.h>
@@ -315,6 +316,24 @@ START_TEST(test_not_heard)
 }
 END_TEST
 
+/* Who was committing could not be waited for: the generation alone is no state that is known. */
+START_TEST(test_not_waited_for)
+{
+	struct seg_nft_mark mark = {0};
+	int fd = seg_nft_fd(nft), kept = dup(fd), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(kept, 0);
+	ck_assert_int_eq(dup2(null, fd), fd);
+	ck_assert_int_eq(seg_nft_mark(nft, &mark), -ENOTSOCK);
+	ck_assert_uint_eq(mark.at, 0);
+	ck_assert_int_eq(dup2(kept, fd), fd);
+	ck_assert_int_eq(seg_nft_mark(nft, &mark), 0);
+	ck_assert(seg_nft_holds(nft, &mark));
+	close(kept);
+	close(null);
+}
+END_TEST
+
 /* What a monitor hears first may be the end of a transaction whose beginning it missed. */
 START_TEST(test_not_heard_whole)
 {
@@ -457,6 +476,7 @@ int main(void)
 	tcase_add_test(tcase, test_told_later);
 	tcase_add_test(tcase, test_not_heard);
 	tcase_add_test(tcase, test_not_heard_whole);
+	tcase_add_test(tcase, test_not_waited_for);
 	tcase_add_test(tcase, test_lost);
 	tcase_add_test(tcase, test_behind_a_large_commit);
 	tcase_add_test(tcase, test_beside_a_flood);
