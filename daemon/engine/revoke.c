@@ -35,6 +35,7 @@
 struct dead {
 	uint32_t number;
 	struct seg_owner owner; /* from whom its flows were taken */
+	bool before;
 };
 /* One of whose numbers died, or lets nothing begin any more. */
 struct loser {
@@ -144,8 +145,7 @@ static void add_dead(struct seg_revocation *job, uint32_t number, const struct s
 	bool made;
 	struct dead *dead = seg_hash_put(&job->dead, &number, &made);
 
-	if (made)
-		dead->owner = *owner;
+	dead->owner = *owner;
 }
 
 static void find_dead(struct seg_revocation *job, const struct seg_plan *old, const struct seg_plan *new)
@@ -169,8 +169,14 @@ static void add_lingering(void *context, uint32_t number, const struct seg_owner
 {
 	struct seg_revocation *job = context;
 	const struct loser *loser = seg_hash_find(&job->loser, owner);
+	bool made;
+	struct dead *dead = seg_hash_put(&job->dead, &number, &made);
 
-	add_dead(job, number, owner);
+	/* Flows of one number live by several: whose each was the policy that is gone would know. Losers come first. */
+	if (made)
+		*dead = (struct dead){number, *owner, true};
+	else if (dead->before && (loser || !seg_hash_find(&job->loser, &dead->owner)))
+		dead->owner = seg_owner_of(NULL, NULL);
 	job->closing |= loser && loser->stays;
 }
 

@@ -67,6 +67,8 @@ int seg_nft_mark(struct seg_nft *nft, struct seg_nft_mark *mark)
 {
 	int ret = hear(nft, &mark->at);
 
+	if (ret < 0)
+		mark->at = 0;
 	mark->passed = passed(nft);
 	mark->chains = nft->monitor ? seg_nft_monitor_passed_chains(nft->monitor) : 0;
 	return ret;

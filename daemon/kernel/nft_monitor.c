@@ -353,20 +353,25 @@ bool seg_nft_monitor_hear(struct seg_nft_monitor *monitor, uint32_t *generation)
 	return all;
 }
 
-static void touch(struct seg_nft_monitor *monitor, struct heard *heard)
+static bool take_touch(struct heard *heard)
 {
-	heard->touch_told = true;
-	monitor->hearer.touched(monitor->hearer.context);
+	bool owes = owes_touch(heard);
+
+	heard->touch_told |= owes;
+	return owes;
 }
 
+/* Whoever is called closes behind all of them: one by one, they would keep him as long as they come. */
 void seg_nft_monitor_look_up(struct seg_nft_monitor *monitor)
 {
+	bool touched;
+
 	(void)read_up_to(monitor, NULL);
+	touched = take_touch(&monitor->open);
 	for (size_t i = 0; i < monitor->n; i++)
-		if (owes_touch(&monitor->heard[i]))
-			touch(monitor, &monitor->heard[i]);
-	if (owes_touch(&monitor->open))
-		touch(monitor, &monitor->open);
+		touched |= take_touch(&monitor->heard[i]);
+	if (touched)
+		monitor->hearer.touched(monitor->hearer.context);
 	say_owing(monitor);
 }
 
@@ -377,10 +382,11 @@ static void tell_heard(struct seg_nft_monitor *monitor)
 	bool ours = false; /* what is done about it takes long: one of them in one go */
 
 	while (n < monitor->n && n < ROUNDS && !ours) {
-		struct heard heard = monitor->heard[n++];
+		struct heard heard;
 
-		if (owes_touch(&heard))
-			touch(monitor, &heard);
+		if (take_touch(&monitor->heard[n])) /* who is told may look up, and is not called once more */
+			monitor->hearer.touched(monitor->hearer.context);
+		heard = monitor->heard[n++];
 		monitor->hearer.told(monitor->hearer.context, &heard.transaction);
 		json_decref(heard.transaction.bypass);
 		ours = heard.transaction.ours || heard.transaction.keeper;
@@ -388,8 +394,8 @@ static void tell_heard(struct seg_nft_monitor *monitor)
 	monitor->n -= n;
 	for (size_t i = 0; i < monitor->n; i++)
 		monitor->heard[i] = monitor->heard[i + n];
-	if (owes_touch(&monitor->open))
-		touch(monitor, &monitor->open);
+	if (take_touch(&monitor->open))
+		monitor->hearer.touched(monitor->hearer.context);
 }
 
 int seg_nft_monitor_read(struct seg_nft_monitor *monitor)

@@ -33,7 +33,7 @@ struct seg_nft_transaction {
 };
 /* The transaction is good for the call alone. */
 typedef void (*seg_nft_monitor_fn)(void *context, const struct seg_nft_transaction *transaction);
-/* Once a transaction whose `ours` will be true, before it is told. */
+/* Once a transaction whose `ours` will be true, before it is told, or once for several that were looked up. */
 typedef void (*seg_nft_touched_fn)(void *context);
 
 struct seg_nft_monitor;

@@ -201,7 +201,7 @@ static inline void *seg_nft_must(void *object) /* out of memory aborts (base/are
 
 /* -- nft_known.c ------------------------------------------------------- */
 
-/* The ruleset as it stands now, from when on it will be known whether anybody touches our tables. 0 or -errno. */
+/* The ruleset as it stands now, from when on it will be known whether anybody touches our tables. 0 or -errno: none. */
 int seg_nft_mark(struct seg_nft *nft, struct seg_nft_mark *mark);
 /* Has nobody touched them since? Also not we, but for what was counted. */
 bool seg_nft_holds(struct seg_nft *nft, const struct seg_nft_mark *mark);

@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <sched.h>
 #include <signal.h>
@@ -215,14 +216,41 @@ START_TEST(test_looked_up)
 	ck_assert_uint_eq(touches, 0);
 	run("nft add chain inet segd extra; nft delete chain inet segd extra");
 	seg_nft_look_up(nft);
-	ck_assert_uint_eq(touches, 2);
+	ck_assert_uint_eq(touches, 1);
 	seg_nft_look_up(nft);
-	ck_assert_uint_eq(touches, 2);
+	ck_assert_uint_eq(touches, 1);
 	ck_assert_uint_eq(told, 0);
 	while (seg_nft_monitor_owes(monitor))
 		ck_assert_int_eq(seg_nft_monitor_read(monitor), 0);
 	ck_assert_uint_eq(told, 3);
-	ck_assert_uint_eq(touches, 2);
+	ck_assert_uint_eq(touches, 1);
+}
+END_TEST
+
+/* As one who mends what he is told of, which takes long. */
+static void note_and_look_up(void *context, const struct seg_nft_transaction *transaction)
+{
+	note(context, transaction);
+	seg_nft_look_up(nft);
+}
+
+/* What is being told now was called out already. */
+START_TEST(test_looked_up_while_told)
+{
+	const struct seg_nft_hearer mender = {note_touched, note_and_look_up, note_owing, NULL};
+	struct seg_nft_monitor *other;
+
+	ck_assert_int_eq(seg_nft_monitor_open(&other, &mender), 0);
+	ck_assert_int_eq(seg_nft_attend(nft, other), 0);
+	ck_assert_int_eq(read_again(NULL), 0);
+	run("nft add chain inet segd extra");
+	ck_assert(seg_nft_disturbed(nft));
+	while (seg_nft_monitor_owes(other))
+		ck_assert_int_eq(seg_nft_monitor_read(other), 0);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(touches, 1);
+	ck_assert_int_eq(seg_nft_attend(nft, monitor), 0);
+	seg_nft_monitor_close(other);
 }
 END_TEST
 
@@ -285,6 +313,24 @@ START_TEST(test_not_heard)
 	ck_assert_int_eq(read_again(NULL), 0);
 	run("nft add table ip b");
 	ck_assert(!seg_nft_untouched(nft) && !seg_nft_disturbed(nft));
+}
+END_TEST
+
+/* Who was committing could not be waited for: the generation alone is no state that is known. */
+START_TEST(test_not_waited_for)
+{
+	struct seg_nft_mark mark = {0};
+	int fd = seg_nft_fd(nft), kept = dup(fd), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(kept, 0);
+	ck_assert_int_eq(dup2(null, fd), fd);
+	ck_assert_int_eq(seg_nft_mark(nft, &mark), -ENOTSOCK);
+	ck_assert_uint_eq(mark.at, 0);
+	ck_assert_int_eq(dup2(kept, fd), fd);
+	ck_assert_int_eq(seg_nft_mark(nft, &mark), 0);
+	ck_assert(seg_nft_holds(nft, &mark));
+	close(kept);
+	close(null);
 }
 END_TEST
 
@@ -425,10 +471,12 @@ int main(void)
 	tcase_add_loop_test(tcase, test_seal_behind_a_commit, 0, (int)(sizeof(touch) / sizeof(touch[0])));
 	tcase_add_test(tcase, test_sealed_behind_a_reading);
 	tcase_add_test(tcase, test_looked_up);
+	tcase_add_test(tcase, test_looked_up_while_told);
 	tcase_add_test(tcase, test_telling_ends);
 	tcase_add_test(tcase, test_told_later);
 	tcase_add_test(tcase, test_not_heard);
 	tcase_add_test(tcase, test_not_heard_whole);
+	tcase_add_test(tcase, test_not_waited_for);
 	tcase_add_test(tcase, test_lost);
 	tcase_add_test(tcase, test_behind_a_large_commit);
 	tcase_add_test(tcase, test_beside_a_flood);

@@ -254,6 +254,37 @@ START_TEST(test_idle_flow_of_another_permit)
 }
 END_TEST
 
+/* One number's flows live on by two permits. When both go nobody knows any more which had which, and none is named. */
+START_TEST(test_idle_flows_of_two_permits)
+{
+	write_policy("  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/1-1000]}\n", dns, office);
+	begin_idle();
+	event_of(flow("10.2.0.6", "198.51.100.1", 6, 80, "WEB"));
+	ck_assert_int_eq(revoked_by("  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/443]}\n"
+				    "  - {id: ALL, class: operations, from: lg, to: net, service: [tcp/80]}\n"),
+			 0);
+	ck_assert_int_eq(revoked_by(""), 2);
+	ck_assert_uint_eq(said("revoked|count=2"), 1);
+	ck_assert_uint_eq(said("revoked|permit="), 0);
+}
+END_TEST
+
+/* One of them that goes is named. */
+START_TEST(test_idle_flows_of_one_of_two_permits)
+{
+	write_policy("  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/1-1000]}\n", dns, office);
+	begin_idle();
+	event_of(flow("10.2.0.6", "198.51.100.1", 6, 80, "WEB"));
+	ck_assert_int_eq(revoked_by("  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/443]}\n"
+				    "  - {id: ALL, class: operations, from: lg, to: net, service: [tcp/80]}\n"),
+			 0);
+	ck_assert_int_eq(revoked_by("  - {id: ALL, class: operations, from: lg, to: net, service: [tcp/80]}\n"), 1);
+	ck_assert_int_eq(revoked_by(""), 1);
+	ck_assert_uint_eq(said("revoked|permit=WEB|count=1"), 1);
+	ck_assert_uint_eq(said("revoked|permit=ALL|count=1"), 1);
+}
+END_TEST
+
 /* Isolation looks at every flow, and knows whose it was. */
 START_TEST(test_idle_flow_of_who_is_isolated)
 {
@@ -461,6 +492,8 @@ int main(void)
 	tcase_add_test(tcase, test_idle_flow_of_a_narrowed_permit);
 	tcase_add_test(tcase, test_idle_flow_of_a_permit_narrowed_twice);
 	tcase_add_test(tcase, test_idle_flow_of_another_permit);
+	tcase_add_test(tcase, test_idle_flows_of_two_permits);
+	tcase_add_test(tcase, test_idle_flows_of_one_of_two_permits);
 	tcase_add_test(tcase, test_idle_flow_of_who_is_isolated);
 	tcase_add_test(tcase, test_idle_flow_of_what_is_staged);
 	tcase_add_test(tcase, test_idle_flow_of_what_comes_to_be_staged);
