@@ -35,7 +35,7 @@
 struct dead {
 	uint32_t number;
 	struct seg_owner owner; /* from whom its flows were taken */
-	bool before;
+	bool before; /* died before: an idle flow may bear it yet */
 };
 /* One of whose numbers died, or lets nothing begin any more. */
 struct loser {
@@ -172,7 +172,8 @@ static void add_lingering(void *context, uint32_t number, const struct seg_owner
 	bool made;
 	struct dead *dead = seg_hash_put(&job->dead, &number, &made);
 
-	/* Flows of one number live by several: whose each was the policy that is gone would know. Losers come first. */
+	/* Flows of one number may live by several owners: whose each was only the policy that is gone could say. Those
+	 * who lose are asked before all others (who come where every flow is looked at), and are named rather. */
 	if (made)
 		*dead = (struct dead){number, *owner, true};
 	else if (dead->before && (loser || !seg_hash_find(&job->loser, &dead->owner)))
