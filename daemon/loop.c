@@ -104,14 +104,17 @@ static void take_transaction(void *context, const struct seg_nft_transaction *tr
 	seg_engine_transaction(loop->engine, transaction, seg_wall());
 }
 
-static void on_monitor(evutil_socket_t fd, short what, void *context)
+void seg_loop_read_monitor(struct seg_loop *loop)
 {
-	struct seg_loop *loop = context;
-
-	(void)fd;
-	(void)what;
 	if (seg_nft_monitor_read(loop->monitor) == -ENOBUFS)
 		seg_engine_transaction(loop->engine, NULL, seg_wall());
+}
+
+static void on_monitor(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	seg_loop_read_monitor(context);
 }
 
 static void take_owing(void *context)

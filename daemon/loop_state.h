@@ -59,6 +59,9 @@ struct seg_loop {
 	struct seg_histogram lateness;
 };
 
+/* loop.c */
+void seg_loop_read_monitor(struct seg_loop *loop); /* tells the engine who has been heard */
+
 /* operations.c */
 extern const struct seg_kernel_ops seg_loop_operations; /* on a struct seg_loop */
 

@@ -23,14 +23,17 @@ static void prepare_conntrack(struct seg_loop *loop)
 		seg_log_line("%s cannot be set: counts or events of flows are missing", failed[i]);
 }
 
-/* Somebody committed while we did, or tried to: the table is looked at as a whole. */
+/* Somebody committed while we did, or tried to. Who was heard is told by name, and what he did is mended; if the table
+ * is not as we know it behind that, it is looked at as a whole. */
 static void on_missed(evutil_socket_t fd, short what, void *context)
 {
 	struct seg_loop *loop = context;
 
 	(void)fd;
 	(void)what;
-	seg_engine_transaction(loop->engine, NULL, seg_wall());
+	seg_loop_read_monitor(loop);
+	if (seg_nft_disturbed(loop->nft))
+		seg_engine_transaction(loop->engine, NULL, seg_wall());
 }
 
 static int kernel_commit(void *kernel, const struct seg_change *change, const struct seg_nft_left *left,

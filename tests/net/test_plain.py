@@ -91,18 +91,31 @@ def test_beside_who_commits_without_rest():
         assert segd.segctl("verify", ok=None)["equal"]
 
 
-def test_a_hand_within_a_large_apply_is_told():
-    """What the daemon commits itself, however large, does not drown what others commit meanwhile."""
+def told_within_an_apply(permits, pause, command):
+    """A hand so many pauses after the beginning of one large apply after another, told once each."""
     zones = {"den": "tier: lgwan, interfaces: [den0, den1], networks: [10.4.0.0/24, 10.4.9.0/24]"}
     with plain_town() as (lab, segd):
         for times in range(1, 13):
-            segd.policy.write_text(policy(zones if times % 2 else None))
-            hand = lab.spawn("gw", "sh", "-c", f"sleep {times * 0.002}; exec nft flush table inet segd")
+            many = {f"P{i}": f"from: a, to: b, destination: ['10.2.0.{i % 250}'], "
+                             f"service: [tcp/{9000 + times}-{9010 + times}, udp/{10000 + i}]" for i in range(permits)}
+            segd.policy.write_text(policy(zones if times % 2 else None, **many))
+            hand = lab.spawn("gw", "sh", "-c", f"sleep {times * pause}; exec nft {command}")
             segd.segctl("apply", ok=None)
             assert hand.wait(timeout=10) == 0
             assert restored(segd, times), f"hand {times}"
             assert len(segd.alerts("tampered")) == times, f"hand {times}"
             assert segd.segctl("verify", ok=None)["equal"], f"hand {times}"
+        assert len(segd.alerts("tampered", process="nft")) == times
+
+
+def test_a_hand_within_a_large_apply_is_told():
+    """What the daemon commits itself, however large, does not drown what others commit meanwhile."""
+    told_within_an_apply(0, 0.002, "flush table inet segd")
+
+
+def test_a_hand_within_a_large_apply_is_told_once():
+    """Whether it is heard first, or seen behind the commit."""
+    told_within_an_apply(300, 0.008, "'add chain inet segd mine'")
 
 
 CHANGED = {"flush ruleset": "table inet segd removed", "delete table inet segd": "table inet segd removed",
