@@ -63,12 +63,28 @@ void seg_engine_events_lost(struct seg_engine *engine, time_t now)
 		begin(engine);
 }
 
+/* A start knows no policy before its own that a flow could be said to have had its permit from. */
+static void tell_stopped(struct seg_engine *engine, time_t now)
+{
+	struct seg_watch *watch = &engine->watch;
+	struct seg_alert alert;
+
+	if (!watch->all_read && watch->stopped) {
+		seg_say_begin(engine, &alert, "revoked", SEG_NOTICE, now);
+		seg_alert_number(&alert, "count", watch->stopped);
+		seg_alert_text(&alert, "reason", "start");
+		seg_say_send(engine, &alert);
+	}
+	watch->all_read = true;
+}
+
 /* The table was read to its end. */
 static void settle(struct seg_engine *engine, time_t now)
 {
 	struct seg_watch *watch = &engine->watch;
 	struct seg_alert alert;
 
+	tell_stopped(engine, now);
 	seg_watch_end_unseen(engine, now);
 	if (!watch->owed)
 		return;

@@ -58,6 +58,8 @@ struct seg_watch {
 	uint64_t received, lost, resyncs, violations;
 	/* resync.c */
 	uint64_t dumps; /* begun */
+	bool all_read;	/* by one of them, in this life */
+	size_t stopped; /* flows that it found of before, and that the policy of the start does not cover */
 	bool dumping, dump_again;
 	bool owed, lost_meanwhile; /* losses that no dump has answered; some since this one began */
 	time_t next_dump;	   /* 0: none to come */

@@ -539,8 +539,10 @@ void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const
 		violation_begins(engine, flow, &judged, now);
 		break;
 	case SEG_REVOKED:
-		if (!engine->options.observe && !seg_revocation_finds(engine, flow))
+		if (!engine->options.observe && !seg_revocation_finds(engine, flow)) {
 			cut(engine, flow);
+			engine->watch.stopped += event == SEG_FLOW_DUMPED && !engine->watch.all_read;
+		}
 		break;
 	case SEG_NOT_JUDGED:
 		break;

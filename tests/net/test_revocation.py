@@ -229,6 +229,19 @@ def test_a_foreign_hand_at_the_mark():
         assert not segd.alerts("violation"), segd.alerts("violation")
 
 
+def test_stopped_by_a_start():
+    """The policy changes while nobody lives: what a start stops, it tells of."""
+    for dies in ("kill", "stop"):
+        with Town(hosts=("a", "b", "out")) as (lab, segd):
+            streams = [lab.stream("a", "10.2.0.20", "tcp/443"), lab.stream("a", "10.2.0.20", "udp/5005")]
+            getattr(segd, dies)()
+            segd.policy.write_text(policy(AB=None))
+            segd.start()
+            assert segd.alert("revoked", count=2, reason="start"), segd.alerts("revoked")
+            assert not any(s.both() for s in streams) and not segd.alerts("violation")
+            assert entries_gone(lab, "src=10.1.0.20", "dst=10.2.0.20"), lab.conntrack()
+
+
 def idle(town):
     """The permit of a flow is narrowed and still covers it, then goes: no packet in between has told the kernel."""
     narrow = "from: a, to: b, service: [tcp/443], destination: [10.2.0.0/25]"

@@ -462,6 +462,31 @@ START_TEST(test_idle_flow_under_two_revocations)
 }
 END_TEST
 
+/* The policy was changed while nobody lived: the first dump finds what had a permit, and whose it was nobody knows. */
+START_TEST(test_stopped_by_a_start)
+{
+	struct seg_flow cut, stays;
+
+	begin();
+	cut = flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB");
+	stays = flow("10.2.0.5", "198.51.100.1", 17, 53, "DNS");
+	event_of(cut);
+	event_of(stays);
+	die();
+	write_policy(dns, office, "");
+	begin();
+	for (int again = 0; again < 2; again++) {
+		seg_engine_flow(w.engine, SEG_FLOW_DUMPED, &cut, w.kernel.now);
+		seg_engine_flow(w.engine, SEG_FLOW_DUMPED, &stays, w.kernel.now);
+		seg_engine_dumped(w.engine, 0, w.kernel.now);
+	}
+	ck_assert_uint_eq(said("revoked|count=1|reason=start"), 1);
+	ck_assert_uint_eq(said("revoked"), 1);
+	ck_assert_uint_eq(said("violation"), 0);
+	ck_assert_uint_eq(w.kernel.flows, 1);
+}
+END_TEST
+
 /* A life that begins looks at every flow once. */
 START_TEST(test_idle_flow_over_a_restart)
 {
@@ -505,6 +530,7 @@ int main(void)
 	tcase_add_test(tcase, test_idle_flows_beyond_the_bound);
 	tcase_add_test(tcase, test_idle_flow_under_two_revocations);
 	tcase_add_test(tcase, test_idle_flow_over_a_restart);
+	tcase_add_test(tcase, test_stopped_by_a_start);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
