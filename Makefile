@@ -6,7 +6,7 @@
 # make bench      throughput, loading, events, revocation and resync beside rivals (root)
 # make check-soak 200 changes and a foreign hand for minutes, under traffic  (root)
 # make check-boot segd on a Debian that boots, in systemd-nspawn  (root, systemd-container, mmdebstrap)
-# make check-kernel packets on Debian 12's own kernel, emulated: six minutes  (root, x86_64: installs qemu)
+# make check-kernel packets on Debian 12's own kernel, emulated: 6 to 9 minutes  (root, x86_64: installs qemu)
 # make demo       segd at work between namespaces  (root: installs what is missing)
 # make install    PREFIX and DESTDIR are honoured; /etc/segd is filled only where it is empty
 # make uninstall  the same files out again; /etc/segd and /var/lib/segd stay

@@ -67,14 +67,9 @@ void seg_engine_events_lost(struct seg_engine *engine, time_t now)
 static void tell_stopped(struct seg_engine *engine, time_t now)
 {
 	struct seg_watch *watch = &engine->watch;
-	struct seg_alert alert;
 
-	if (!watch->all_read && watch->stopped) {
-		seg_say_begin(engine, &alert, "revoked", SEG_NOTICE, now);
-		seg_alert_number(&alert, "count", watch->stopped);
-		seg_alert_text(&alert, "reason", "start");
-		seg_say_send(engine, &alert);
-	}
+	if (!watch->all_read && watch->stopped)
+		seg_revoke_say(engine, NULL, watch->stopped, "start", now);
 	watch->all_read = true;
 }
 

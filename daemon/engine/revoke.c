@@ -313,16 +313,22 @@ static bool walk_on(struct seg_revocation *job)
 
 /* The end. */
 
-static void say(struct seg_engine *engine, const struct tally *tally, const char *reason, time_t now)
+void seg_revoke_say(struct seg_engine *engine, const char *permit, size_t flows, const char *reason, time_t now)
 {
-	bool permit = tally->owner.id[0] && tally->owner.id[0] != '/';
 	struct seg_alert alert;
 
 	seg_say_begin(engine, &alert, "revoked", SEG_NOTICE, now);
-	seg_alert_text(&alert, "permit", permit ? tally->owner.id : NULL);
-	seg_alert_number(&alert, "count", tally->flows);
+	seg_alert_text(&alert, "permit", permit);
+	seg_alert_number(&alert, "count", flows);
 	seg_alert_text(&alert, "reason", reason);
 	seg_say_send(engine, &alert);
+}
+
+static void say(struct seg_engine *engine, const struct tally *tally, const char *reason, time_t now)
+{
+	bool permit = tally->owner.id[0] && tally->owner.id[0] != '/';
+
+	seg_revoke_say(engine, permit ? tally->owner.id : NULL, tally->flows, reason, now);
 }
 
 static void job_free(struct seg_revocation *job)

@@ -295,6 +295,8 @@ struct seg_revocation *seg_revoke(struct seg_engine *engine, const struct seg_pl
 /* Answers with document and "revoked" in it: SEG_LATER where job counts first. NULL: nothing was revoked. */
 int seg_revoke_answer(struct seg_revocation *job, const struct seg_request *request, json_t *document,
 		      json_t **out);
+/* Tells of flows that were stopped. permit NULL: nobody knows whose they were, or they were of a zone's own. */
+void seg_revoke_say(struct seg_engine *engine, const char *permit, size_t flows, const char *reason, time_t now);
 /* Will the flow be found, counted and removed by a revocation under way? */
 bool seg_revocation_finds(const struct seg_engine *engine, const struct seg_flow *flow);
 void seg_revoke_forget(struct seg_engine *engine, const void *context);

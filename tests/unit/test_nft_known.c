@@ -227,6 +227,23 @@ START_TEST(test_looked_up)
 }
 END_TEST
 
+/* Another hearer in the place of the usual one. */
+static struct seg_nft_monitor *attend_with(const struct seg_nft_hearer *instead)
+{
+	struct seg_nft_monitor *other;
+
+	ck_assert_int_eq(seg_nft_monitor_open(&other, instead), 0);
+	ck_assert_int_eq(seg_nft_attend(nft, other), 0);
+	ck_assert_int_eq(read_again(NULL), 0);
+	return other;
+}
+
+static void attend_again(struct seg_nft_monitor *other)
+{
+	ck_assert_int_eq(seg_nft_attend(nft, monitor), 0);
+	seg_nft_monitor_close(other);
+}
+
 /* As one who mends what he is told of, which takes long. */
 static void note_and_look_up(void *context, const struct seg_nft_transaction *transaction)
 {
@@ -238,19 +255,15 @@ static void note_and_look_up(void *context, const struct seg_nft_transaction *tr
 START_TEST(test_looked_up_while_told)
 {
 	const struct seg_nft_hearer mender = {note_touched, note_and_look_up, note_owing, NULL};
-	struct seg_nft_monitor *other;
+	struct seg_nft_monitor *other = attend_with(&mender);
 
-	ck_assert_int_eq(seg_nft_monitor_open(&other, &mender), 0);
-	ck_assert_int_eq(seg_nft_attend(nft, other), 0);
-	ck_assert_int_eq(read_again(NULL), 0);
 	run("nft add chain inet segd extra");
 	ck_assert(seg_nft_disturbed(nft));
 	while (seg_nft_monitor_owes(other))
 		ck_assert_int_eq(seg_nft_monitor_read(other), 0);
 	ck_assert_uint_eq(told, 1);
 	ck_assert_uint_eq(touches, 1);
-	ck_assert_int_eq(seg_nft_attend(nft, monitor), 0);
-	seg_nft_monitor_close(other);
+	attend_again(other);
 }
 END_TEST
 
@@ -258,18 +271,14 @@ END_TEST
 START_TEST(test_telling_ends)
 {
 	const struct seg_nft_hearer busy = {note_touched, note_and_look, note_owing, NULL};
-	struct seg_nft_monitor *other;
+	struct seg_nft_monitor *other = attend_with(&busy);
 
-	ck_assert_int_eq(seg_nft_monitor_open(&other, &busy), 0);
-	ck_assert_int_eq(seg_nft_attend(nft, other), 0);
-	ck_assert_int_eq(read_again(NULL), 0);
 	run("nft add table ip a; nft add table ip b; nft add table ip c");
 	ck_assert(!seg_nft_disturbed(nft));
 	ck_assert_int_eq(seg_nft_monitor_read(other), 0);
 	ck_assert_uint_ge(told, 3);
 	ck_assert(seg_nft_monitor_owes(other));
-	ck_assert_int_eq(seg_nft_attend(nft, monitor), 0);
-	seg_nft_monitor_close(other);
+	attend_again(other);
 }
 END_TEST
 
