@@ -55,11 +55,15 @@ static void say_restored(struct seg_engine *engine, time_t now)
 	seg_say_send(engine, &alert);
 }
 
-/* What was put in front of our rules lets packets by until it is found: they close first. */
+/* What was put in front of our rules lets packets by until it is found: they close first. A life that begins has
+ * no plan yet, and the base chains are the same in all. */
 static void seal_first(struct seg_engine *engine)
 {
-	if (!engine->options.observe)
-		(void)engine->ops->seal(engine->kernel, engine->plan); /* the repair says what is wrong */
+	struct seg_plan *bare = engine->plan ? NULL : seg_plan_sealed(1, false);
+
+	if (!engine->options.observe) /* the repair says what is wrong */
+		(void)engine->ops->seal(engine->kernel, engine->plan ? engine->plan : bare);
+	seg_plan_free(bare);
 	seg_hands_forget(engine);
 }
 
@@ -421,7 +425,7 @@ void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 
 void seg_engine_touched(struct seg_engine *engine)
 {
-	if (!engine->disarmed && engine->plan)
+	if (!engine->disarmed)
 		seal_first(engine);
 }
 

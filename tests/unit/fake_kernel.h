@@ -52,6 +52,7 @@ struct fake_kernel {
 	int refuse_one;		   /* the next alone */
 	unsigned unreadable;	   /* so many readings of the table are yet to fail */
 	bool touched;		   /* somebody committed since our last commit */
+	bool unread;		   /* and since it was read */
 	unsigned hand_at;	   /* somebody does so when it is looked up for this many times more; 0: nobody */
 	bool keeperless;	   /* and took the keeper out */
 	void (*meanwhile)(void);   /* what happens when a commit has begun; NULL */
@@ -262,7 +263,7 @@ static int fake_commit(void *kernel, const struct seg_change *change, const stru
 		return fake->refuse ? -fake->refuse : -ENOENT;
 	fake->commits++;
 	fake->keeperless &= !fake->touched;
-	fake->touched = false;
+	fake->touched = fake->unread;
 	fake->forgets += change->forgets;
 	if (change->switches || change->replace || change->sets || change->bases || !change->from) {
 		fake_tell_left(fake, change, fake->mute ? NULL : left);
@@ -278,7 +279,7 @@ static void fake_look_up(void *kernel)
 
 	if (!fake->hand_at || --fake->hand_at)
 		return;
-	fake->touched = true;
+	fake->touched = fake->unread = true;
 	seg_engine_touched(fake->engine);
 }
 
@@ -329,6 +330,7 @@ static int fake_read(void *kernel, struct seg_plan **image)
 		return -EINTR;
 	}
 	*image = fake->image ? fake_copy(fake->image, fake->mono - fake->committed_at) : NULL;
+	fake->unread = false;
 	return 0;
 }
 

@@ -61,6 +61,25 @@ START_TEST(test_sealed_within_an_apply)
 }
 END_TEST
 
+/* So does it at a start, which has no plan yet. Who did it is told once he is known. */
+START_TEST(test_sealed_within_a_start)
+{
+	const struct seg_nft_transaction foreign = {
+		.pid = 4711, .process = "nft", .ours = true, .what = "added a rule to chain forward of table inet segd"};
+
+	begin();
+	die();
+	w.kernel.hand_at = (unsigned)_i;
+	begin();
+	ck_assert_uint_eq(w.kernel.hand_at, 0);
+	ck_assert_uint_eq(w.kernel.seals, 1);
+	ck_assert_uint_eq(said("tampered"), 0);
+	seg_engine_transaction(w.engine, &foreign, w.kernel.now);
+	ck_assert_uint_eq(said("tampered"), 1);
+	ck_assert_uint_gt(seg_plan_chain(w.kernel.image, "forward")->rules, 1);
+}
+END_TEST
+
 /* What was put among what packets have put there is seen in no image: all of it goes, with the repair and at a start. */
 START_TEST(test_what_packets_taught_is_forgotten)
 {
@@ -638,6 +657,7 @@ int main(void)
 	tcase_add_test(tcase, test_tampered_and_restored);
 	tcase_add_test(tcase, test_sealed_before_mended);
 	tcase_add_loop_test(tcase, test_sealed_within_an_apply, 1, 3);
+	tcase_add_loop_test(tcase, test_sealed_within_a_start, 1, 3);
 	tcase_add_test(tcase, test_what_packets_taught_is_forgotten);
 	tcase_add_test(tcase, test_what_packets_taught_is_forgotten_unheard);
 	tcase_add_test(tcase, test_mended_by_an_apply);
