@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lingering.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct lingering {
 	struct {
@@ -11,18 +9,6 @@ struct lingering {
 		struct seg_owner owner; /* who covers flows of it */
 	} key;
 };
-
-struct seg_owner seg_owner_of(const struct seg_permit *permit, const struct seg_zone *zone)
-{
-	struct seg_owner owner;
-
-	memset(&owner, 0, sizeof(owner));
-	if (permit)
-		strncpy(owner.id, permit->id, sizeof(owner.id) - 1);
-	else if (zone)
-		snprintf(owner.id, sizeof(owner.id), "/%s", zone->id);
-	return owner;
-}
 
 void seg_lingering_init(struct seg_engine *engine)
 {

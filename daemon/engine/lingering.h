@@ -12,13 +12,7 @@
  * no flow of any more is thereby forgotten.
  */
 
-#include "state.h"
-
-/* Whose a number is: the permit's id, or the zone's behind a '/', which no id has. */
-struct seg_owner {
-	char id[64];
-};
-struct seg_owner seg_owner_of(const struct seg_permit *permit, const struct seg_zone *zone);
+#include "taken.h"
 
 #define SEG_LINGERING_MAX 4096 /* more are looked through at the next occasion: some have no flow */
 

@@ -9,7 +9,7 @@
  * a rest between them, and the lines about it are one in a while.
  */
 
-#include "state.h"
+#include "taken.h"
 
 #define REST 1	      /* seconds between two dumps that losses ask for */
 #define TOLD_EVERY 10 /* seconds between two lines of events-lost */
@@ -63,13 +63,13 @@ void seg_engine_events_lost(struct seg_engine *engine, time_t now)
 		begin(engine);
 }
 
-/* A start knows no policy before its own that a flow could be said to have had its permit from. */
+/* What the policy of the start does not cover. */
 static void tell_stopped(struct seg_engine *engine, time_t now)
 {
 	struct seg_watch *watch = &engine->watch;
 
-	if (!watch->all_read && watch->stopped)
-		seg_revoke_say(engine, NULL, watch->stopped, "start", now);
+	if (!watch->all_read)
+		seg_taken_tell(engine, &watch->stopped, "start", now);
 	watch->all_read = true;
 }
 

@@ -42,11 +42,6 @@ struct loser {
 	struct seg_owner owner;
 	bool stays; /* the permit */
 };
-/* How many flows of one owner. */
-struct tally {
-	struct seg_owner owner;
-	size_t flows;
-};
 struct seg_revocation {
 	struct seg_engine *engine;
 	struct seg_hash dead, loser;
@@ -57,7 +52,7 @@ struct seg_revocation {
 	struct seg_walk *walk;
 	struct seg_flow victim[BATCH];
 	size_t victims;
-	struct seg_hash tally;
+	struct seg_hash taken;
 	char reason[16];
 	time_t now;
 	/* Who waits for the answer; done NULL: nobody. */
@@ -250,10 +245,7 @@ static void remove_victims(struct seg_revocation *job)
 
 static void add_victim(struct seg_revocation *job, const struct seg_flow *flow, const struct seg_owner *owner)
 {
-	bool made;
-	struct tally *tally = seg_hash_put(&job->tally, owner, &made);
-
-	tally->flows++;
+	seg_taken_add(&job->taken, owner);
 	job->victim[job->victims++] = *flow;
 	if (job->victims == BATCH)
 		remove_victims(job);
@@ -313,28 +305,10 @@ static bool walk_on(struct seg_revocation *job)
 
 /* The end. */
 
-void seg_revoke_say(struct seg_engine *engine, const char *permit, size_t flows, const char *reason, time_t now)
-{
-	struct seg_alert alert;
-
-	seg_say_begin(engine, &alert, "revoked", SEG_NOTICE, now);
-	seg_alert_text(&alert, "permit", permit);
-	seg_alert_number(&alert, "count", flows);
-	seg_alert_text(&alert, "reason", reason);
-	seg_say_send(engine, &alert);
-}
-
-static void say(struct seg_engine *engine, const struct tally *tally, const char *reason, time_t now)
-{
-	bool permit = tally->owner.id[0] && tally->owner.id[0] != '/';
-
-	seg_revoke_say(engine, permit ? tally->owner.id : NULL, tally->flows, reason, now);
-}
-
 static void job_free(struct seg_revocation *job)
 {
 	json_decref(job->document);
-	seg_hash_fini(&job->tally);
+	seg_hash_fini(&job->taken);
 	seg_hash_fini(&job->loser);
 	seg_hash_fini(&job->dead);
 	free(job);
@@ -343,15 +317,10 @@ static void job_free(struct seg_revocation *job)
 static void finish(struct seg_revocation *job, time_t now)
 {
 	struct seg_engine *engine = job->engine;
-	struct seg_revoked revoked = {.permits = job->tally.n};
-	const struct tally *tally;
-	size_t cursor = 0;
+	struct seg_revoked revoked;
 
 	STAILQ_REMOVE(&engine->revocations, job, seg_revocation, entry);
-	while (job->tally.n && (tally = seg_hash_next(&job->tally, &cursor))) {
-		revoked.flows += tally->flows;
-		say(engine, tally, job->reason, now);
-	}
+	revoked = seg_taken_tell(engine, &job->taken, job->reason, now);
 	if (job->done) {
 		json_object_set_new(job->document, "revoked", seg_answer_revoked(&revoked));
 		job->done(job->context, 0, json_incref(job->document));
@@ -402,7 +371,7 @@ struct seg_revocation *seg_revoke(struct seg_engine *engine, const struct seg_pl
 	job->now = now;
 	seg_hash_init(&job->dead, sizeof(uint32_t), sizeof(struct dead));
 	seg_hash_init(&job->loser, sizeof(struct seg_owner), sizeof(struct loser));
-	seg_hash_init(&job->tally, sizeof(struct seg_owner), sizeof(struct tally));
+	seg_taken_init(&job->taken);
 	snprintf(job->reason, sizeof(job->reason), "%s", reason);
 	find_dead(job, old, engine->plan);
 	find_lingering(job, old, engine->plan);

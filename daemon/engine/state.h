@@ -59,7 +59,7 @@ struct seg_watch {
 	/* resync.c */
 	uint64_t dumps; /* begun */
 	bool all_read;	/* by one of them, in this life */
-	size_t stopped; /* flows that it found of before, and that the policy of the start does not cover */
+	struct seg_hash stopped; /* taken.h: flows that it found of before, and that the policy of the start does not cover */
 	bool dumping, dump_again;
 	bool owed, lost_meanwhile; /* losses that no dump has answered; some since this one began */
 	time_t next_dump;	   /* 0: none to come */
@@ -295,8 +295,6 @@ struct seg_revocation *seg_revoke(struct seg_engine *engine, const struct seg_pl
 /* Answers with document and "revoked" in it: SEG_LATER where job counts first. NULL: nothing was revoked. */
 int seg_revoke_answer(struct seg_revocation *job, const struct seg_request *request, json_t *document,
 		      json_t **out);
-/* Tells of flows that were stopped. permit NULL: nobody knows whose they were, or they were of a zone's own. */
-void seg_revoke_say(struct seg_engine *engine, const char *permit, size_t flows, const char *reason, time_t now);
 /* Will the flow be found, counted and removed by a revocation under way? */
 bool seg_revocation_finds(const struct seg_engine *engine, const struct seg_flow *flow);
 void seg_revoke_forget(struct seg_engine *engine, const void *context);
@@ -383,6 +381,8 @@ void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, 
 void seg_usage_read(struct seg_engine *engine, time_t now); /* the counters, at one stroke */
 /* As of refusals. */
 /* A flow goes by this number. Of one that was given in this life it is then known whether it ever carried anything. */
+/* Whose number it was in the life before; NULL: nobody knows, or traffic inside a zone. Of usage's arena. */
+const char *seg_usage_earlier_permit(const struct seg_engine *engine, uint32_t number);
 void seg_usage_carries(struct seg_engine *engine, uint32_t number);
 bool seg_usage_never_carried(const struct seg_engine *engine, uint32_t number);
 void seg_usage_take(struct seg_engine *engine, enum seg_counted which, const struct seg_set *set,

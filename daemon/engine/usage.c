@@ -204,17 +204,20 @@ static struct element_seen *element_seen(struct seg_usage *usage, enum seg_count
 	return seen;
 }
 
+const char *seg_usage_earlier_permit(const struct seg_engine *engine, uint32_t number)
+{
+	return number & SEG_NUMBER_INTRA ? NULL : seg_numbers_id(&engine->usage.earlier, number);
+}
+
 /* Whose number it is: as the plan in force has it, before the first plan as an earlier life wrote it down.
  * NULL: nobody's, or traffic inside a zone. */
 static const char *permit_of(const struct seg_engine *engine, uint32_t number)
 {
 	const struct seg_number *known = engine->plan ? seg_plan_number(engine->plan, number) : NULL;
 
-	if (number & SEG_NUMBER_INTRA)
-		return NULL;
-	if (engine->plan)
-		return known && known->permit ? known->permit->id : NULL;
-	return seg_numbers_id(&engine->usage.earlier, number);
+	if (!engine->plan)
+		return seg_usage_earlier_permit(engine, number);
+	return known && known->permit && !(number & SEG_NUMBER_INTRA) ? known->permit->id : NULL;
 }
 
 static bool is_of_this_life(const struct seg_engine *engine, uint32_t number)

@@ -79,12 +79,14 @@ void seg_watch_init(struct seg_watch *watch)
 {
 	seg_hash_init(&watch->live, sizeof(struct tuple), sizeof(struct live_violation));
 	seg_hash_init(&watch->kept, sizeof(struct tuple), sizeof(struct listed_violation));
+	seg_taken_init(&watch->stopped);
 }
 
 void seg_watch_fini(struct seg_watch *watch)
 {
 	seg_hash_fini(&watch->live);
 	seg_hash_fini(&watch->kept);
+	seg_hash_fini(&watch->stopped);
 	free(watch->cut);
 	watch->cut = NULL;
 }
@@ -504,6 +506,14 @@ static void flow_ended(struct seg_engine *engine, const struct seg_flow *flow, t
 	}
 }
 
+/* By a start, from whom the life before knew its number. */
+static void note_stopped(struct seg_engine *engine, const struct seg_flow *flow)
+{
+	const struct seg_owner owner = seg_owner_named(seg_usage_earlier_permit(engine, flow->mark));
+
+	seg_taken_add(&engine->watch.stopped, &owner);
+}
+
 void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const struct seg_flow *flow, time_t now)
 {
 	struct seg_judged judged;
@@ -541,7 +551,8 @@ void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const
 	case SEG_REVOKED:
 		if (!engine->options.observe && !seg_revocation_finds(engine, flow)) {
 			cut(engine, flow);
-			engine->watch.stopped += event == SEG_FLOW_DUMPED && !engine->watch.all_read;
+			if (event == SEG_FLOW_DUMPED && !engine->watch.all_read)
+				note_stopped(engine, flow);
 		}
 		break;
 	case SEG_NOT_JUDGED:

@@ -237,7 +237,7 @@ def test_stopped_by_a_start():
             getattr(segd, dies)()
             segd.policy.write_text(policy(AB=None))
             segd.start()
-            assert segd.alert("revoked", count=2, reason="start"), segd.alerts("revoked")
+            assert segd.alert("revoked", permit="AB", count=2, reason="start"), segd.alerts("revoked")
             assert not any(s.both() for s in streams) and not segd.alerts("violation")
             assert entries_gone(lab, "src=10.1.0.20", "dst=10.2.0.20"), lab.conntrack()
 
