@@ -141,11 +141,13 @@ static void print_verdict(const struct segctl *ctl, const json_t *doc)
 	bool permit = is_permit(doc);
 	bool held = permit && json_is_true(json_object_get(doc, "held"));
 	bool stays = permit && json_is_true(json_object_get(doc, "forwarding-off"));
-	enum segctl_tone tone = held || stays ? SEGCTL_WARN : permit ? SEGCTL_GOOD : SEGCTL_BAD;
+	bool passes = !permit && segctl_lets_all_pass(doc);
+	enum segctl_tone tone = held || stays || passes ? SEGCTL_WARN : permit ? SEGCTL_GOOD : SEGCTL_BAD;
 	/* TRANSLATORS: the verdict; held: a permit is there, but its zone begins nothing for the moment */
 	const char *word = held	    ? _("PERMIT, BUT HELD")
 			   : stays  ? _("PERMIT, BUT NOT FORWARDED")
 			   : permit ? _("PERMIT")
+			   : passes ? _("DENY, BUT NOTHING IS DROPPED NOW")
 				    : _("DENY");
 
 	printf("%s%s%s", segctl_tone_begin(ctl, tone), word, segctl_tone_end(ctl, tone));

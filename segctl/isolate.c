@@ -12,6 +12,22 @@
 #include "session.h"
 #include "table.h"
 
+#define SHOWN 4 /* addresses of one isolation */
+
+/* A zone may have very many. */
+static void add_addresses(struct segctl_table *table, const json_t *addresses)
+{
+	const size_t n = json_array_size(addresses), shown = n > SHOWN ? SHOWN : n;
+	struct seg_strbuf text = {0};
+
+	for (size_t i = 0; i < shown; i++)
+		seg_strbuf_printf(&text, "%s%s", i ? ", " : "", json_string_value(json_array_get(addresses, i)));
+	if (n > shown)
+		seg_strbuf_printf(&text, ", +%zu", n - shown);
+	segctl_table_add(table, seg_strbuf_text(&text));
+	seg_strbuf_fini(&text);
+}
+
 static void add_row(struct segctl_table *table, const json_t *one)
 {
 	segctl_table_add_tone(table, segctl_text_of(one, "target"), SEGCTL_BAD);
@@ -19,6 +35,7 @@ static void add_row(struct segctl_table *table, const json_t *one)
 	segctl_table_add_time(table, one, "until");
 	segctl_table_add_number(table, one, "uid");
 	segctl_table_add_text(table, one, "reason");
+	add_addresses(table, json_object_get(one, "addresses"));
 }
 
 static void show(const struct segctl *ctl, const json_t *answer)
@@ -29,6 +46,7 @@ static void show(const struct segctl *ctl, const json_t *answer)
 		{.heading = N_("UNTIL")},
 		{.heading = N_(">UID"), .spared = 1},
 		{.heading = N_("REASON"), .least = 24},
+		{.heading = N_("ADDRESSES"), .least = 15},
 	};
 	struct segctl_table table;
 
@@ -84,6 +102,10 @@ static void show_isolate(const struct segctl *ctl, const json_t *answer)
 	if (json_is_object(before))
 		show_change(ctl, answer, before);
 	show(ctl, answer);
+	segctl_say_unenforced(answer);
+	if (json_is_true(json_object_get(answer, "outside")))
+		fprintf(stderr, "segctl: %s\n",
+			_("no zone of the policy has this address: is it the one that was meant?"));
 }
 
 static int run_isolate(const struct segctl *ctl, int argc, char **argv)

@@ -200,6 +200,25 @@ const char *segctl_time_brief(const char *text, char buf[static SEGCTL_BRIEF_STR
 	return buf;
 }
 
+bool segctl_lets_all_pass(const json_t *answer)
+{
+	const char *state = segctl_text_of(answer, "state");
+
+	return !strcmp(state, "observing") || !strcmp(state, "disarmed");
+}
+
+void segctl_say_unenforced(const json_t *answer)
+{
+	bool disarmed = !strcmp(segctl_text_of(answer, "state"), "disarmed");
+
+	if (!segctl_lets_all_pass(answer))
+		return;
+	fprintf(stderr, "segctl: %s\n",
+		disarmed ? _("the rules are out: this is noted, but NOTHING IS CUT OFF; `segctl apply` puts them back")
+			 : _("segd only observes: this is noted, but NOTHING IS CUT OFF; take `observe` out of "
+			     "segd.yaml and restart segd"));
+}
+
 void segctl_print_stopped(const json_t *answer)
 {
 	long long flows = segctl_number_of(json_object_get(answer, "revoked"), "flows");

@@ -42,6 +42,10 @@ const char *segctl_size(long long bytes, char buf[static SEGCTL_SIZE_STRLEN]);
  * offset where the reader's is another; half a year away "2027-03-31". What is no time stays as it is. */
 #define SEGCTL_BRIEF_STRLEN 32
 const char *segctl_time_brief(const char *time, char buf[static SEGCTL_BRIEF_STRLEN]);
+/* Under the answer's `state` no rule stops anything: it is observing, or disarmed. */
+bool segctl_lets_all_pass(const json_t *answer);
+/* Where that is so: what was cut off, or closed, is not. */
+void segctl_say_unenforced(const json_t *answer); /* to stderr */
 /* How many open flows a change stopped, where it stopped any. */
 void segctl_print_stopped(const json_t *answer);
 /* "172.31.20.20:443", "[2001:db8::1]:443"; "10.0.0.1" without a port; "*" where null. */

@@ -59,6 +59,7 @@ static void show(const struct segctl *ctl, const json_t *answer)
 	segctl_table_show(&table, json_object_get(answer, "stages"), add_row,
 			  _("the policy declares no stages"));
 	segctl_print_stopped(answer);
+	segctl_say_unenforced(answer);
 }
 
 static int run(const struct segctl *ctl, int argc, char **argv)

@@ -525,6 +525,7 @@ int seg_engine_explain(struct seg_engine *engine, const struct seg_request *requ
 	*out = seg_answer_explain(engine->running->policy, &asked.packet, &verdict, asked.at);
 	seg_answer_put_hosts(*out, &asked);
 	seg_emergency_explain(engine, &asked.packet, &verdict, *out);
+	json_object_set_new(*out, "state", json_string(seg_engine_state(engine)));
 	if (!query.at) {
 		add_held(engine, &verdict, *out);
 		add_forwarding(engine, &asked.packet, &verdict, *out);

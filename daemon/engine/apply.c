@@ -248,6 +248,7 @@ static void put_in_place(struct seg_engine *engine, struct seg_rulebook *book, s
 
 	seg_usage_settle(engine);
 	engine->running = book;
+	seg_emergency_remember(engine);
 	if (book) {
 		seg_engine_because(engine, NULL);
 		seg_windows_begin(engine, now);

@@ -4,7 +4,8 @@
  * What an operator does in an emergency: cut off a host or a zone at once, or switch
  * to a stage of the emergency plan. Both survive applies and restarts until they are
  * ended; they are kept by name and resolved against each policy, and a policy that
- * does not know a name any more opens nothing by that.
+ * knows a name otherwise, or does not know it any more, opens nothing by that: whom
+ * an isolation has cut off stays so until it is ended.
  */
 
 #include "state.h"
@@ -15,6 +16,11 @@
 
 #include "control/sentence.h"
 #include "flow/answer.h"
+
+static const struct seg_policy *policy_of(const struct seg_engine *engine)
+{
+	return engine->running ? engine->running->policy : NULL;
+}
 
 /* What a target means: a zone (*zone), or addresses. */
 static bool understand(const struct seg_policy *policy, const char *target, struct seg_arena *arena,
@@ -40,20 +46,29 @@ static bool understand(const struct seg_policy *policy, const char *target, stru
 	return true;
 }
 
+/* Who is cut off: a zone as the policy has it (*zone), else NULL; and addresses: what the target means, and what it has
+ * meant since it was isolated. */
+static struct seg_ranges cut_off(const struct seg_isolation *one, const struct seg_policy *policy,
+				 struct seg_arena *arena, const struct seg_zone **zone)
+{
+	const struct seg_ranges ever = seg_ranges_from(arena, one->range, one->ranges);
+	struct seg_ranges now = {NULL, 0};
+
+	understand(policy, one->target, arena, zone, &now);
+	return seg_ranges_union(arena, ever, now);
+}
+
 static void close_isolation(const struct seg_isolation *one, const struct seg_policy *policy,
 			    struct seg_arena *arena, struct seg_closure *closure)
 {
 	const struct seg_zone *zone;
-	struct seg_ranges ranges;
+	struct seg_ranges ranges = cut_off(one, policy, arena, &zone);
 
-	if (!understand(policy, one->target, arena, &zone, &ranges)) {
-		/* The policy has forgotten the name: whom it meant stays cut off. */
-		zone = NULL;
-		ranges = seg_ranges_from(arena, one->range, one->ranges);
-	}
-	if (zone)
+	if (zone) {
 		seg_closure_zone(closure, zone, SEG_CLOSED_ISOLATED);
-	else
+		ranges = seg_ranges_subtract(arena, ranges, zone->nets);
+	}
+	if (ranges.n)
 		seg_closure_hosts(closure, ranges, arena);
 }
 
@@ -157,21 +172,29 @@ bool seg_emergency_cuts_session(struct seg_engine *engine, const struct seg_rule
 	return cuts;
 }
 
-/* The addresses behind the names, in case a later policy does not know them. */
+/* The addresses behind the name, in case a later policy does not know them. */
 static void remember(struct seg_isolation *one, const struct seg_policy *policy, struct seg_arena *arena)
 {
 	const struct seg_zone *zone;
-	struct seg_ranges ranges;
+	const struct seg_ranges ranges = cut_off(one, policy, arena, &zone);
+	struct seg_range *range = calloc(ranges.n + 1, sizeof(*range));
 
-	if (!understand(policy, one->target, arena, &zone, &ranges))
-		return;
-	free(one->range);
-	one->range = calloc(ranges.n + 1, sizeof(*one->range));
-	if (!one->range)
+	if (!range)
 		abort();
 	if (ranges.n)
-		memcpy(one->range, ranges.range, ranges.n * sizeof(*ranges.range));
+		memcpy(range, ranges.range, ranges.n * sizeof(*range));
+	free(one->range);
+	one->range = range;
 	one->ranges = ranges.n;
+}
+
+void seg_emergency_remember(struct seg_engine *engine)
+{
+	struct seg_arena *arena = seg_arena_new();
+
+	for (size_t i = 0; i < engine->state.isolations; i++)
+		remember(&engine->state.isolation[i], policy_of(engine), arena);
+	seg_arena_free(arena);
 }
 
 void seg_emergency_resolve(struct seg_engine *engine, const struct seg_policy *policy)
@@ -181,8 +204,6 @@ void seg_emergency_resolve(struct seg_engine *engine, const struct seg_policy *p
 	struct seg_arena *arena = seg_arena_new();
 	struct seg_closure closure = {0};
 
-	for (size_t i = 0; i < engine->state.isolations; i++)
-		remember(&engine->state.isolation[i], policy, arena);
 	if (stage) {
 		json_decref(staged->closes);
 		staged->closes = closes_of(stage);
@@ -234,11 +255,6 @@ static void take_out(struct seg_engine *engine, struct seg_isolation *one)
 	state->isolations--;
 }
 
-static const struct seg_policy *policy_of(const struct seg_engine *engine)
-{
-	return engine->running ? engine->running->policy : NULL;
-}
-
 /* The rules first, then the disk: a full disk must not keep a host connected. unsaved: what it says. */
 static int put_in_force(struct seg_engine *engine, const char *reason, time_t now,
 			struct seg_revocation **revoked, int *unsaved)
@@ -248,6 +264,8 @@ static int put_in_force(struct seg_engine *engine, const char *reason, time_t no
 	seg_emergency_resolve(engine, policy_of(engine));
 	if (!engine->disarmed)
 		r = seg_apply_refresh(engine, now, reason, revoked);
+	if (!r)
+		seg_emergency_remember(engine);
 	*unsaved = r ? 0 : seg_change_save(engine, now);
 	return r;
 }
@@ -296,11 +314,26 @@ static void say_released(struct seg_engine *engine, const struct seg_isolation *
 	seg_say_send(engine, &alert);
 }
 
+static json_t *addresses_json(const struct seg_engine *engine, const struct seg_isolation *one)
+{
+	struct seg_arena *arena = seg_arena_new();
+	const struct seg_zone *zone;
+	const struct seg_ranges ranges = cut_off(one, policy_of(engine), arena, &zone);
+	json_t *list = json_array();
+	char text[SEG_RANGE_STRLEN];
+
+	for (size_t i = 0; i < ranges.n; i++)
+		json_array_append_new(list, json_string(seg_range_format(ranges.range[i], text)));
+	seg_arena_free(arena);
+	return list;
+}
+
 static json_t *isolation_json(struct seg_engine *engine, const struct seg_isolation *one)
 {
-	return json_pack("{s:s, s:o, s:o, s:s, s:I}", "target", one->target, "since",
+	return json_pack("{s:s, s:o, s:o, s:s, s:I, s:o}", "target", one->target, "since",
 			 seg_json_time(engine, one->since), "until", seg_json_time(engine, one->until),
-			 "reason", one->reason, "uid", (json_int_t)one->uid);
+			 "reason", one->reason, "uid", (json_int_t)one->uid, "addresses",
+			 addresses_json(engine, one));
 }
 
 json_t *seg_json_isolated(struct seg_engine *engine)
@@ -317,15 +350,12 @@ static bool denies(const struct seg_engine *engine, const struct seg_isolation *
 		   const struct seg_packet *packet, const struct seg_verdict *verdict)
 {
 	const struct seg_zone *zone;
-	struct seg_ranges ranges;
+	const struct seg_ranges ranges = cut_off(one, policy_of(engine), arena, &zone);
 
-	if (!understand(policy_of(engine), one->target, arena, &zone, &ranges)) {
-		zone = NULL;
-		ranges = (struct seg_ranges){one->range, one->ranges};
-	}
-	if (zone)
-		return (verdict->isolated & SEG_ISOLATED_FROM && zone == verdict->from) ||
-		       (verdict->isolated & SEG_ISOLATED_TO && zone == verdict->to);
+	if (zone &&
+	    ((verdict->isolated & SEG_ISOLATED_FROM && zone == verdict->from) ||
+	     (verdict->isolated & SEG_ISOLATED_TO && zone == verdict->to)))
+		return true;
 	return (verdict->isolated & (SEG_ISOLATED_FROM | SEG_ISOLATED_SRC) &&
 		seg_ranges_contain(ranges, packet->src)) ||
 	       (verdict->isolated & (SEG_ISOLATED_TO | SEG_ISOLATED_DST) &&
@@ -339,12 +369,12 @@ static void explain_isolation(struct seg_engine *engine, const struct seg_isolat
 	if (one->until)
 		seg_answer_add(
 			answer,
-			seg_sentence_new("%s was isolated until %s, for this reason: %s", one->target,
+			seg_sentence_new("%s is isolated until %s, for this reason: %s", one->target,
 					 seg_time_format(one->until, seg_engine_zone_name(engine), until),
 					 one->reason));
 	else
 		seg_answer_add(answer,
-			       seg_sentence_new("%s was isolated until it is released, for this reason: %s",
+			       seg_sentence_new("%s is isolated until it is released, for this reason: %s",
 						one->target, one->reason));
 }
 
@@ -385,6 +415,21 @@ int seg_engine_isolated(struct seg_engine *engine, const struct seg_request *req
 	(void)request;
 	*out = json_pack("{s:o}", "isolated", seg_json_isolated(engine));
 	return 0;
+}
+
+/* No zone of the policy has any of it: a typing error, perhaps. */
+static bool lies_in_no_zone(const struct seg_engine *engine, const struct seg_isolation *one)
+{
+	const struct seg_policy *policy = policy_of(engine);
+	struct seg_arena *arena = seg_arena_new();
+	const struct seg_zone *zone;
+	const struct seg_ranges ranges = cut_off(one, policy, arena, &zone);
+	bool lies = policy && !zone;
+
+	for (size_t i = 0; lies && i < policy->zones; i++)
+		lies = !seg_ranges_overlap(policy->zone[i].nets, ranges);
+	seg_arena_free(arena);
+	return lies;
 }
 
 /* Names that an operator may have meant, in haste; NULL. */
@@ -525,8 +570,6 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	if (one)
 		before = *one;
 	one = add(engine, target);
-	one->range = NULL;
-	one->ranges = 0;
 	one->since = before.target[0] ? before.since : request->now; /* cut off it has been all along */
 	one->until = seconds ? request->now + seconds : 0;
 	one->uid = request->uid;
@@ -535,7 +578,6 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	r = cuts ? -EPERM : put_in_force(engine, "isolated", request->now, &revoked, &unsaved);
 	one = find(engine, target);
 	if (r) {
-		free(one->range);
 		if (before.target[0])
 			*one = before;
 		else
@@ -549,15 +591,18 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 				session, target);
 		return seg_answer_error(out, r, "kernel", "%s is not isolated: %s", target, strerror(-r));
 	}
-	free(before.range);
+	before.range = NULL; /* it has all of them now */
+	before.ranges = 0;
 	say_isolated(engine, &before, one, request->now);
 	if (unsaved)
 		return seg_change_answer_unsaved(engine, unsaved, out);
 	shortened = is_shortened(&before, one);
 	was = before.target[0] ? isolation_json(engine, &before) : json_null();
 	return seg_revoke_answer(revoked, request,
-				 json_pack("{s:o, s:o, s:b, s:n}", "isolated", seg_json_isolated(engine),
-					   "before", was, "shortened", shortened, "revoked"),
+				 json_pack("{s:o, s:s, s:o, s:b, s:b, s:n}", "isolated",
+					   seg_json_isolated(engine), "state", seg_engine_state(engine), "before",
+					   was, "shortened", shortened, "outside", lies_in_no_zone(engine, one),
+					   "revoked"),
 				 out);
 }
 
@@ -756,5 +801,7 @@ int seg_engine_stage(struct seg_engine *engine, const struct seg_request *reques
 	if (unsaved)
 		return seg_change_answer_unsaved(engine, unsaved, out);
 	return seg_revoke_answer(revoked, request,
-				 json_pack("{s:o, s:n}", "stages", stages_json(engine), "revoked"), out);
+				 json_pack("{s:o, s:s, s:n}", "stages", stages_json(engine), "state",
+					   seg_engine_state(engine), "revoked"),
+				 out);
 }

@@ -417,6 +417,8 @@ json_t *seg_evidence_actions(struct seg_engine *engine, time_t now);
 
 /* emergency.c */
 void seg_emergency_resolve(struct seg_engine *engine, const struct seg_policy *policy);
+/* The policy that is in force now: whom it means by what is isolated stays cut off, whatever a later one means. */
+void seg_emergency_remember(struct seg_engine *engine);
 /* The same against another policy, for questions about it. */
 void seg_emergency_close(const struct seg_engine *engine, const struct seg_policy *policy, struct seg_arena *arena,
 			 struct seg_closure *closure);

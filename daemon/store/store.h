@@ -47,7 +47,7 @@ struct seg_isolation {
 	time_t since, until;         /* until 0: until released */
 	uid_t uid;
 	char reason[256];
-	struct seg_range *range;     /* what it meant when it was last understood: a policy may forget the name */
+	struct seg_range *range;     /* what it has meant since: a later policy may mean others, or nobody */
 	size_t ranges;
 };
 /* The stage in force. */

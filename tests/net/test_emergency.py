@@ -199,6 +199,25 @@ def test_isolate_a_host_of_the_policy_for_a_while():
         assert segd.segctl("isolated") == {"isolated": []}
 
 
+def test_isolated_outlives_the_address():
+    """Another machine gets the name: the one that was cut off is not connected again by that."""
+    with Town(town()) as (lab, segd):
+        segd.segctl("isolate", "pc", "--reason", "x")
+        doomed = lab.stream("a", "10.2.0.20", "tcp/443", source="10.1.0.21")
+        segd.apply(town().replace(HOSTS["pc"], "address: 10.1.0.21"))
+        assert doomed.dead(), "whom the name means now"
+        for restart in (False, True):
+            if restart:
+                segd.kill()
+                segd.start()
+            for source in ("10.1.0.20", "10.1.0.21"):
+                assert not lab.probe("a", "10.2.0.20", "tcp/443", source=source, expect=False), (source, restart)
+            listed, = segd.segctl("isolated")["isolated"]
+            assert listed["addresses"] == ["10.1.0.20/31"], listed
+        segd.segctl("release", "pc")
+        assert lab.probe("a", "10.2.0.20", "tcp/443", source="10.1.0.20")
+
+
 def test_isolated_prefix_outlives_the_name():
     with Town(town()) as (lab, segd):
         segd.segctl("isolate", "pc", "--reason", "x")

@@ -50,7 +50,7 @@ static const char *explained_isolation(const char *until)
 	static char text[128];
 
 	snprintf(text, sizeof(text),
-		 "10.2.0.5 is isolated; clerk was isolated until %s, for this reason: malware", until);
+		 "10.2.0.5 is isolated; clerk is isolated until %s, for this reason: malware", until);
 	return text;
 }
 
@@ -476,6 +476,116 @@ START_TEST(test_isolation_outlives_the_name)
 }
 END_TEST
 
+static void ck_addresses(const char *expected)
+{
+	json_t *out = call(seg_engine_isolated, NULL, NULL);
+	json_t *list = json_object_get(find(out, "isolated", "target", "clerk"), "addresses");
+	char *text = json_dumps(list, JSON_ENCODE_ANY);
+
+	ck_assert_str_eq(text, expected);
+	free(text);
+	json_decref(out);
+}
+
+/* A machine that was cut off is not connected again by a policy that means another one by its name. What was refused
+ * has meant nobody, and what has been isolated already keeps all whom it has. */
+START_TEST(test_isolation_outlives_the_address)
+{
+	static const char at[] = "segd: 1\nguard: none\nzones:\n"
+				 "  lg: {tier: lgwan, interfaces: [eth2], networks: [10.2.0.0/24]}\n"
+				 "  net: {tier: internet, interfaces: [eth3], networks: [any]}\n"
+				 "hosts: {clerk: {address: 10.2.0.%d}}\n"
+				 "permits:\n  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/443]}\n";
+	const char *code;
+	char text[512];
+
+	begin();
+	isolate("clerk");
+	w.kernel.refuse = EBUSY;
+	snprintf(text, sizeof(text), at, 66);
+	write_text(text);
+	ck_assert_ptr_null(call(seg_engine_apply, NULL, &code));
+	w.kernel.refuse = 0;
+	snprintf(text, sizeof(text), at, 77);
+	write_text(text);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	for (int again = 0; again < 3; again++) {
+		ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
+		ck_assert_str_eq(explained("10.2.0.77", "198.51.100.1", "tcp/443"), "isolated");
+		ck_assert_str_eq(explained("10.2.0.66", "198.51.100.1", "tcp/443"), "permit");
+		ck_addresses("[\"10.2.0.5\", \"10.2.0.77\"]");
+		if (again) {
+			isolate("clerk");
+			continue;
+		}
+		die();
+		begin();
+	}
+	json_decref(call(seg_engine_release, json_pack("{s:s}", "target", "clerk"), NULL));
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "permit");
+	ck_assert_str_eq(explained("10.2.0.77", "198.51.100.1", "tcp/443"), "permit");
+}
+END_TEST
+
+/* The same of a zone that loses a network to another one. */
+START_TEST(test_isolation_outlives_the_network)
+{
+	begin();
+	isolate("lg");
+	write_text("segd: 1\nguard: none\nzones:\n"
+		   "  lg: {tier: lgwan, interfaces: [eth2], networks: [10.2.0.0/25]}\n"
+		   "  mn: {tier: mynumber, interfaces: [eth1], networks: [10.1.0.0/24, 10.2.0.128/25]}\n"
+		   "  net: {tier: internet, interfaces: [eth3], networks: [any]}\n"
+		   "permits:\n  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/443]}\n"
+		   "  - {id: MN, class: operations, from: mn, to: net, service: [tcp/443]}\n");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
+	ck_assert_str_eq(explained("10.2.0.205", "198.51.100.1", "tcp/443"), "isolated");
+	ck_assert_str_eq(explained("10.1.0.5", "198.51.100.1", "tcp/443"), "permit");
+	json_decref(call(seg_engine_release, json_pack("{s:s}", "target", "lg"), NULL));
+	ck_assert_str_eq(explained("10.2.0.205", "198.51.100.1", "tcp/443"), "permit");
+}
+END_TEST
+
+/* What is only noted does not pass for done: while all may pass, the answers say so. */
+START_TEST(test_unenforced_is_said)
+{
+	json_t *out;
+
+	w.observe = _i == 0;
+	write_policy(web, dns, one_stage);
+	begin();
+	if (_i)
+		json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", true), NULL));
+	out = call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "192.0.2.9", "reason", "malware"), NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "state")), _i ? "disarmed" : "observing");
+	ck_assert(json_is_false(json_object_get(out, "outside"))); /* the Internet has it */
+	json_decref(out);
+	out = call(seg_engine_stage, json_pack("{s:s}", "stage", "alone"), NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "state")), _i ? "disarmed" : "observing");
+	json_decref(out);
+	ck_assert_str_eq(explained("10.2.0.5", "192.0.2.9", "tcp/443"), "isolated");
+}
+END_TEST
+
+START_TEST(test_isolation_outside)
+{
+	json_t *out;
+
+	begin();
+	write_text("segd: 1\nguard: none\nzones:\n"
+		   "  lg: {tier: lgwan, interfaces: [eth2], networks: [10.2.0.0/24]}\n"
+		   "  mn: {tier: mynumber, interfaces: [eth1], networks: [10.1.0.0/24]}\npermits: []\n");
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	out = call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "10.22.0.9", "reason", "x"), NULL);
+	ck_assert(json_is_true(json_object_get(out, "outside")));
+	json_decref(out);
+	out = call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "mn", "reason", "x"), NULL);
+	ck_assert(json_is_false(json_object_get(out, "outside")));
+	json_decref(out);
+}
+END_TEST
+
 /* What ended while nobody was there is over before the gateway says that it is ready. */
 START_TEST(test_isolation_over_while_dead)
 {
@@ -581,6 +691,10 @@ int main(void)
 	tcase_add_test(tcase, test_stage_in_force_already);
 	tcase_add_test(tcase, test_stage_spares_the_own_session);
 	tcase_add_test(tcase, test_isolation_outlives_the_name);
+	tcase_add_test(tcase, test_isolation_outlives_the_address);
+	tcase_add_test(tcase, test_isolation_outlives_the_network);
+	tcase_add_loop_test(tcase, test_unenforced_is_said, 0, 2);
+	tcase_add_test(tcase, test_isolation_outside);
 	tcase_add_test(tcase, test_isolation_over_while_dead);
 	tcase_add_loop_test(tcase, test_isolation_lasts_as_long_as_was_said, 0, 2);
 	tcase_add_test(tcase, test_isolation_of_another_clock);
