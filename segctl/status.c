@@ -198,6 +198,8 @@ static void show_lists(struct segctl_table *table, const json_t *answer, struct 
 		row_said(table, _("unsaved"), answer, json_string_value(one), SEGCTL_BAD);
 	json_array_foreach(json_object_get(answer, "forwarding"), i, one)
 		row_said(table, _("forwarding"), answer, json_string_value(one), SEGCTL_BAD);
+	json_array_foreach(json_object_get(answer, "absent"), i, one)
+		row_said(table, _("absent"), answer, json_string_value(one), SEGCTL_WARN);
 	json_array_foreach(json_object_get(answer, "gateway"), i, one)
 		row_said(table, _("gateway"), answer, json_string_value(one), SEGCTL_WARN);
 	json_array_foreach(json_object_get(answer, "isolated"), i, one)

@@ -191,6 +191,41 @@ static json_t *forwarding_off(struct seg_engine *engine)
 	return list;
 }
 
+static bool has_an_interface(const struct seg_engine *engine, const struct seg_zone *zone)
+{
+	for (size_t i = 0; i < engine->links.interfaces; i++)
+		if (seg_zone_has_interface(zone, engine->links.interface[i]))
+			return true;
+	return false;
+}
+
+static json_t *absent_sentence(const struct seg_zone *zone)
+{
+	struct seg_strbuf names = {0};
+	json_t *sentence;
+
+	for (size_t i = 0; i < zone->interfaces; i++)
+		seg_strbuf_printf(&names, "%s%s%s", i ? ", " : "", zone->interface[i].name,
+				  zone->interface[i].prefix ? "*" : "");
+	sentence = seg_sentence_new("zone %s has no interface here (%s): nothing reaches it, and what comes from "
+				    "its addresses by another one is refused",
+				    zone->id, seg_strbuf_text(&names));
+	seg_strbuf_fini(&names);
+	return sentence;
+}
+
+/* Zones behind interfaces that do not exist: renamed, or a typing error. They may come yet, so that it is no error. */
+static json_t *absent_zones(const struct seg_engine *engine)
+{
+	const struct seg_policy *policy = engine->running ? engine->running->policy : NULL;
+	json_t *list = json_array();
+
+	for (size_t i = 0; policy && i < policy->zones; i++)
+		if (policy->zone[i].interfaces && !has_an_interface(engine, &policy->zone[i]))
+			json_array_append_new(list, absent_sentence(&policy->zone[i]));
+	return list;
+}
+
 static json_t *status_ending(struct seg_engine *engine, time_t now)
 {
 	const struct seg_policy *policy = engine->running ? engine->running->policy : NULL;
@@ -291,7 +326,7 @@ static json_t *status_sinks(const struct seg_kernel_facts *facts)
 static int tell_status(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	struct seg_kernel_facts facts = {0};
-	json_t *document = json_object(), *sentences, *unsaved = unsaved_sentences(engine), *forwarding;
+	json_t *document = json_object(), *sentences, *unsaved = unsaved_sentences(engine), *forwarding, *absent;
 
 	seg_engine_look_for_bypass(engine, request->now);
 	engine->ops->facts(engine->kernel, &facts);
@@ -323,6 +358,10 @@ static int tell_status(struct seg_engine *engine, const struct seg_request *requ
 	json_object_set_new(document, "forwarding", texts_of(forwarding));
 	json_array_extend(sentences, forwarding);
 	json_decref(forwarding);
+	absent = absent_zones(engine);
+	json_object_set_new(document, "absent", texts_of(absent));
+	json_array_extend(sentences, absent);
+	json_decref(absent);
 	json_array_extend(sentences, unsaved);
 	json_array_extend(sentences, engine->bypass);
 	json_decref(unsaved);

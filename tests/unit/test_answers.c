@@ -93,6 +93,19 @@ START_TEST(test_forwarding_off)
 }
 END_TEST
 
+/* A zone whose interface has another name here: not an error, but nothing of it works. */
+START_TEST(test_absent)
+{
+	static const char *const renamed[] = {"lo", "eth1", "eth2", "eth33"};
+	const struct seg_gateway gateway = {NULL, 0};
+
+	begin();
+	ck_assert_uint_eq(notes("absent"), 0);
+	seg_engine_links(w.engine, &gateway, renamed, 4, w.kernel.now);
+	ck_assert_uint_eq(notes("absent"), 1);
+}
+END_TEST
+
 static unsigned heard[16];
 static void hear(void *context, enum seg_stream stream, const json_t *event)
 {
@@ -163,6 +176,7 @@ int main(void)
 	tcase_add_test(tcase, test_report);
 	tcase_add_test(tcase, test_report_of_no_day);
 	tcase_add_test(tcase, test_forwarding_off);
+	tcase_add_test(tcase, test_absent);
 	tcase_add_test(tcase, test_streams);
 	tcase_add_test(tcase, test_status_and_verify);
 	suite_add_tcase(suite, tcase);
