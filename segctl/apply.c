@@ -51,8 +51,8 @@ static void show_deadline(const struct segctl *ctl, const json_t *answer)
 		printf(_("%sit goes back to version %lld at %s%s unless you say `segctl confirm` before\n"), begin,
 		       version, until, end);
 	else
-		printf(_("%sthere is no version to go back to: from %s on nothing passes between zones%s, unless you "
-			 "say `segctl confirm` before\n"),
+		printf(_("%sthere is no version to go back to: from %s on nothing passes between zones%s, "
+			 "unless you say `segctl confirm` before\n"),
 		       begin, until, end);
 }
 

@@ -121,7 +121,8 @@ static void show_headline(const struct segctl *ctl, const json_t *answer)
 	{
 		char *text = segctl_said(answer, json_string_value(note));
 
-		printf("%s%s%s\n", segctl_tone_begin(ctl, SEGCTL_WARN), text, segctl_tone_end(ctl, SEGCTL_WARN));
+		printf("%s%s%s\n", segctl_tone_begin(ctl, SEGCTL_WARN), text,
+		       segctl_tone_end(ctl, SEGCTL_WARN));
 		free(text);
 	}
 }

@@ -109,11 +109,12 @@ static json_t *status_policy(struct seg_engine *engine)
 	if (!book)
 		return json_null();
 	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o}", "version",
-			 book->version ? json_integer(book->version) : json_null(), "hash", book->policy->hash,
-			 "file", engine->options.policy_file, "since", seg_json_time(engine, engine->state.since),
-			 "confirm-until", seg_json_time(engine, engine->state.confirm_until), "back-to",
-			 seg_pending_back_to(engine), "zones",
-			 (json_int_t)book->policy->zones, "permits", (json_int_t)book->policy->permits, "stage",
+			 book->version ? json_integer(book->version) : json_null(), "hash",
+			 book->policy->hash, "file", engine->options.policy_file, "since",
+			 seg_json_time(engine, engine->state.since), "confirm-until",
+			 seg_json_time(engine, engine->state.confirm_until), "back-to",
+			 seg_pending_back_to(engine), "zones", (json_int_t)book->policy->zones, "permits",
+			 (json_int_t)book->policy->permits, "stage",
 			 seg_json_text(engine->state.stage.id[0] ? engine->state.stage.id : NULL));
 }
 

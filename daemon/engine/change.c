@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Changes of the policy by people: apply, rollback, disarm; told, recorded, refused. What waits to be confirmed:
- * pending.c.
+ * Changes of the policy by people: apply, rollback, disarm; told, recorded, refused. What waits to be
+ * confirmed: pending.c.
  */
 
 #include "state.h"
@@ -441,22 +441,28 @@ static void note_what_is_left_out(const struct seg_engine *engine, const struct 
 {
 	if (wish->within && engine->state.confirm_until)
 		seg_answer_note(document,
-				seg_sentence_new("nothing has changed: the deadline stays the one that runs already"));
+				seg_sentence_new(
+					"nothing has changed: the deadline stays the one that runs already"));
 	else if (wish->within)
-		seg_answer_note(document, seg_sentence_new("no deadline runs: version %u is confirmed already, and is what "
-							   "a deadline would go back to",
-							   engine->state.current));
+		seg_answer_note(
+			document,
+			seg_sentence_new("no deadline runs: version %u is confirmed already, and is what "
+					 "a deadline would go back to",
+					 engine->state.current));
 	if (!recorded && wish->comment)
-		seg_answer_note(document, seg_sentence_new("nothing has changed: the comment is not recorded"));
+		seg_answer_note(document,
+				seg_sentence_new("nothing has changed: the comment is not recorded"));
 	if (!recorded && wish->ticket)
-		seg_answer_note(document, seg_sentence_new("nothing has changed: the ticket is not recorded"));
+		seg_answer_note(document,
+				seg_sentence_new("nothing has changed: the ticket is not recorded"));
 }
 
-/* The policy that is in force already: repaired where somebody changed the kernel, armed again after disarm. Its
- * deadline, if one runs, is not touched; and none begins, for behind a disarm the way back would be an open gateway.
+/* The policy that is in force already: repaired where somebody changed the kernel, armed again after disarm.
+ * Its deadline, if one runs, is not touched; and none begins, for behind a disarm the way back would be an
+ * open gateway.
  */
-static int keep_in_force(struct seg_engine *engine, const struct wish *wish, const struct seg_request *request,
-			 json_t **out)
+static int keep_in_force(struct seg_engine *engine, const struct wish *wish,
+			 const struct seg_request *request, json_t **out)
 {
 	struct seg_deed change = {.event = "applied",
 				  .severity = SEG_NOTICE,
@@ -652,8 +658,8 @@ int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *req
 	}
 	if (here)
 		return keep_in_force(engine, &wish, request, out);
-	r = seg_apply_go_back(engine, version, request, wish.comment ? wish.comment : "rollback", request->now,
-			      &gone);
+	r = seg_apply_go_back(engine, version, request, wish.comment ? wish.comment : "rollback",
+			      request->now, &gone);
 	if (r)
 		seg_answer_error(out, r, "refused", "version %u cannot come back: %s", version,
 				 gone.problem ? gone.problem : strerror(-r));

@@ -261,9 +261,10 @@ static int no_period(const struct seg_request *request, const struct period *per
 	seg_date_format(period->from, from);
 	seg_date_format(period->until, until);
 	if (is_left_out(request, "until"))
-		return seg_answer_error(out, -EINVAL, "invalid-parameter",
-					"the period would begin on %s, after its end: its last day, left out, is today, %s",
-					from, until);
+		return seg_answer_error(
+			out, -EINVAL, "invalid-parameter",
+			"the period would begin on %s, after its end: its last day, left out, is today, %s",
+			from, until);
 	return seg_answer_error(out, -EINVAL, "invalid-parameter",
 				"the period would end on %s, before it begins on %s", until, from);
 }
@@ -315,7 +316,8 @@ static json_t *permit_evidence(struct seg_engine *engine, const struct seg_permi
 			    json_boolean(permit->review && permit->review <= period->until));
 	json_object_set_new(one, "external-audit", seg_json_text(permit->external_audit));
 	/* What was used before the period, and behind it, may have been used in between. */
-	json_object_set_new(one, "unused", json_boolean(use.last < period->begins || use.first >= period->ends));
+	json_object_set_new(one, "unused",
+			    json_boolean(use.last < period->begins || use.first >= period->ends));
 	return one;
 }
 
@@ -362,9 +364,11 @@ static void note_future(const struct seg_request *request, const struct period *
 						   seg_date_format(period->until, text),
 						   seg_date_format(period->today, today)));
 	if (is_left_out(request, "from") && period->from > period->today)
-		seg_answer_note(document, seg_sentence_new("it begins on %s, with the fiscal year of its last day, since "
-							   "its first day was left out",
-							   seg_date_format(period->from, text)));
+		seg_answer_note(
+			document,
+			seg_sentence_new("it begins on %s, with the fiscal year of its last day, since "
+					 "its first day was left out",
+					 seg_date_format(period->from, text)));
 }
 
 static int tell_report(struct seg_engine *engine, const struct seg_request *request, json_t **out)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * A version that waits for its confirmation: how it is told of, how it is confirmed, and what became of one that was
- * not, for who comes too late.
+ * A version that waits for its confirmation: how it is told of, how it is confirmed, and what became of one
+ * that was not, for who comes too late.
  */
 
 #include "state.h"
@@ -59,7 +59,8 @@ json_t *seg_pending_json(struct seg_engine *engine)
 
 	if (!engine->state.confirm_until)
 		return json_null();
-	if (seg_store_each_record(engine->store, find_applied, &applied) || !applied.out) /* it waits all the same */
+	if (seg_store_each_record(engine->store, find_applied, &applied) ||
+	    !applied.out) /* it waits all the same */
 		applied.out = json_pack("{s:n, s:n, s:n}", "at", "uid", "user");
 	json_object_set_new(applied.out, "version", json_integer(engine->state.current));
 	json_object_set_new(applied.out, "confirm-until", seg_json_time(engine, engine->state.confirm_until));
@@ -119,10 +120,11 @@ static int nothing_pending(struct seg_engine *engine, json_t **out)
 	seg_time_format(last->at, seg_engine_zone_name(engine), at);
 	seg_time_format(engine->state.since, seg_engine_zone_name(engine), since);
 	if (latest.n && last->result == SEG_DISARMED)
-		return seg_answer_error(out, -ENOENT, "nothing-pending",
-					"version %u was not confirmed before the rules were taken out, and waits "
-					"no more: `segctl apply` puts in force what %s says",
-					last->version, engine->options.policy_file);
+		return seg_answer_error(
+			out, -ENOENT, "nothing-pending",
+			"version %u was not confirmed before the rules were taken out, and waits "
+			"no more: `segctl apply` puts in force what %s says",
+			last->version, engine->options.policy_file);
 	if (latest.n && !engine->running && last->result == SEG_ROLLED_BACK)
 		return seg_answer_error(out, -ENOENT, "nothing-pending",
 					"version %u was not confirmed in time: the gateway is sealed since "

@@ -264,7 +264,8 @@ int seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned vers
 /* pending.c: the version that waits for its confirmation. */
 /* The answer of apply, confirm and rollback, without what was revoked, which takes a while. */
 json_t *seg_change_document(struct seg_engine *engine, bool unchanged);
-json_t *seg_pending_back_to(const struct seg_engine *engine); /* the version its deadline brings back, or null */
+/* The version that its deadline brings back, or null. */
+json_t *seg_pending_back_to(const struct seg_engine *engine);
 /* It, who applied it and until when it has time; null where none waits. */
 json_t *seg_pending_json(struct seg_engine *engine);
 /* The rules were taken out, and no deadline is to bring any back: it is over, and does not boot. */

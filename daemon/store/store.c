@@ -506,7 +506,8 @@ int seg_store_save_registry(struct seg_store *store, const struct seg_registry *
 
 const char *seg_record_result(const struct seg_record *record)
 {
-	static const char *const name[] = {"confirmed", "pending", "rolled-back", "refused", "rolled-back", "rolled-back"};
+	static const char *const name[] = {"confirmed", "pending",     "rolled-back",
+					   "refused",	"rolled-back", "rolled-back"};
 
 	return record->result <= SEG_DISARMED ? name[record->result] : "unknown";
 }
