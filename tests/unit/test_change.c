@@ -520,6 +520,11 @@ START_TEST(test_disarm_ends_the_waiting)
 		die();
 		begin();
 		ck_assert_uint_ne(mark_of("DNS"), 0);
+		ck_assert(last_is(1, "brought-back"));
+		out = call(seg_engine_status, NULL, NULL);
+		ck_assert_str_eq(json_string_value(json_object_get(json_object_get(out, "policy"), "since")),
+				 "2026-11-24T11:00:00+09:00");
+		json_decref(out);
 		return;
 	}
 	out = call(seg_engine_apply, _i == 1 ? json_pack("{s:i}", "confirm-within", 60) : NULL, NULL);
