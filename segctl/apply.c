@@ -3,8 +3,12 @@
 #include "commands.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include "base/i18n.h"
+#include "base/utf8.h"
 #include "client.h"
+#include "control/interface.h"
 #include "options.h"
 #include "output.h"
 #include "session.h"
@@ -19,10 +23,56 @@ static void show_revoked(const json_t *revoked)
 		printf(_("open flows stopped: %lld (permits: %lld)\n"), flows, permits);
 }
 
-static void show_applied(const struct segctl *ctl, const json_t *answer)
+/* Somebody else's, perhaps, who still counts on going back. */
+static void show_replaced(const struct segctl *ctl, const json_t *answer)
+{
+	const json_t *replaced = json_object_get(answer, "replaced");
+	const char *user = segctl_text_of(replaced, "user");
+	char uid[32] = "?";
+
+	if (!json_is_object(replaced))
+		return;
+	if (json_is_integer(json_object_get(replaced, "uid")))
+		snprintf(uid, sizeof(uid), "uid %lld", segctl_number_of(replaced, "uid"));
+	printf(_("%sversion %lld, applied by %s and to be confirmed until %s, is replaced%s\n"),
+	       segctl_tone_begin(ctl, SEGCTL_WARN), segctl_number_of(replaced, "version"), *user ? user : uid,
+	       segctl_text_of(replaced, "confirm-until"), segctl_tone_end(ctl, SEGCTL_WARN));
+}
+
+static void show_deadline(const struct segctl *ctl, const json_t *answer)
 {
 	const char *until = segctl_text_of(answer, "confirm-until");
+	const char *begin = segctl_tone_begin(ctl, SEGCTL_WARN), *end = segctl_tone_end(ctl, SEGCTL_WARN);
+	long long version = segctl_number_of(answer, "back-to");
 
+	if (!*until)
+		return;
+	if (version)
+		printf(_("%sit goes back to version %lld at %s%s unless you say `segctl confirm` before\n"), begin,
+		       version, until, end);
+	else
+		printf(_("%sthere is no version to go back to: from %s on nothing passes between zones%s, "
+			 "unless you say `segctl confirm` before\n"),
+		       begin, until, end);
+}
+
+/* What was asked for and is not done. */
+static void warn_of_notes(const json_t *answer)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "notes"), i, one)
+	{
+		char *text = segctl_said(answer, json_string_value(one));
+
+		fprintf(stderr, "segctl: %s\n", text);
+		free(text);
+	}
+}
+
+static void show_applied(const struct segctl *ctl, const json_t *answer)
+{
 	if (!*segctl_text_of(answer, "hash")) { /* the first policy of all went back */
 		printf(_("%sno policy is in force: nothing passes between zones%s\n"),
 		       segctl_tone_begin(ctl, SEGCTL_BAD), segctl_tone_end(ctl, SEGCTL_BAD));
@@ -33,10 +83,28 @@ static void show_applied(const struct segctl *ctl, const json_t *answer)
 		       : _("%sversion %lld%s (%.12s) is in force\n"),
 	       segctl_tone_begin(ctl, SEGCTL_GOOD), segctl_number_of(answer, "version"),
 	       segctl_tone_end(ctl, SEGCTL_GOOD), segctl_text_of(answer, "hash"));
+	show_replaced(ctl, answer);
 	show_revoked(json_object_get(answer, "revoked"));
-	if (*until)
-		printf(_("%sit goes back at %s%s unless you say `segctl confirm` before\n"),
-		       segctl_tone_begin(ctl, SEGCTL_WARN), until, segctl_tone_end(ctl, SEGCTL_WARN));
+	show_deadline(ctl, answer);
+	warn_of_notes(answer);
+}
+
+/* The daemon would say the same, later. */
+static bool is_remark(const char *text)
+{
+	return !text || seg_utf8_count(text, strlen(text)) <= SEG_REMARK_MAX;
+}
+
+static bool remarks_fit(const struct segctl *ctl, const struct command *command, const char *comment,
+			const char *ticket)
+{
+	if (!is_remark(comment))
+		segctl_usage(ctl, command, _("the comment is longer than %d characters"), SEG_REMARK_MAX);
+	else if (!is_remark(ticket))
+		segctl_usage(ctl, command, _("the ticket is longer than %d characters"), SEG_REMARK_MAX);
+	else
+		return true;
+	return false;
 }
 
 static int run_apply(const struct segctl *ctl, int argc, char **argv)
@@ -62,6 +130,8 @@ static int run_apply(const struct segctl *ctl, int argc, char **argv)
 	if (within && !segctl_duration(within, &seconds))
 		return segctl_usage(ctl, &command_apply, _("'%s' is no duration; write 90s, 2m or 1h30m"),
 				    within);
+	if (!remarks_fit(ctl, &command_apply, comment, ticket))
+		return SEGCTL_USAGE;
 	parameters = json_object();
 	if (within)
 		json_object_set_new(parameters, "confirm-within", json_integer(seconds));
@@ -79,7 +149,7 @@ const struct command command_apply = {
 	.run = run_apply,
 	.summary = N_("apply the policy file; with a deadline, go back unless confirmed"),
 	.details = N_("  --confirm-within DURATION  go back by itself unless `segctl confirm` comes: 5m\n"
-		      "  --comment TEXT             why, for the history\n"
+		      "  --comment TEXT             why, for the history; 500 characters at most\n"
 		      "  --ticket ID                the request it belongs to, for the history\n"
 		      "  --force                    even where it cuts the SSH session you work in\n"
 		      "\n"
@@ -122,6 +192,8 @@ static int run_rollback(const struct segctl *ctl, int argc, char **argv)
 	if (version && !segctl_number(version, 1, VERSION_MAX, &number))
 		return segctl_usage(ctl, &command_rollback,
 				    _("'%s' is no version; `segctl history` lists them"), version);
+	if (!remarks_fit(ctl, &command_rollback, comment, NULL))
+		return SEGCTL_USAGE;
 	parameters = json_object();
 	if (version)
 		json_object_set_new(parameters, "version", json_integer(number));

@@ -10,10 +10,16 @@
 
 static void show(const struct segctl *ctl, const json_t *answer)
 {
-	(void)answer;
+	long long version = segctl_number_of(answer, "given-up");
+
 	printf("%s%s%s\n", segctl_tone_begin(ctl, SEGCTL_BAD),
-	       _("The rules are out: nothing is separated. `segctl apply` puts them back."),
+	       _("The rules are out: nothing is separated. `segctl apply` puts them back, and so does segd "
+		 "when it starts again."),
 	       segctl_tone_end(ctl, SEGCTL_BAD));
+	if (version)
+		printf(_("%sversion %lld was not confirmed: its deadline is over, and it does not come back "
+			 "by itself%s\n"),
+		       segctl_tone_begin(ctl, SEGCTL_WARN), version, segctl_tone_end(ctl, SEGCTL_WARN));
 }
 
 static int run(const struct segctl *ctl, int argc, char **argv)

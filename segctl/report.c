@@ -3,6 +3,7 @@
 #include "commands.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/i18n.h"
 #include "client.h"
@@ -104,14 +105,33 @@ static void show_incidents(const struct segctl *ctl, const json_t *list, const c
 		puts(_("none"));
 }
 
+static void show_headline(const struct segctl *ctl, const json_t *answer)
+{
+	const char *site = segctl_text_of(answer, "site"), *from = segctl_text_of(answer, "from");
+	const char *until = segctl_text_of(answer, "until"), *made = segctl_text_of(answer, "made");
+	const json_t *note;
+	size_t i;
+
+	if (*site)
+		printf(_("%s: evidence from %s to %s, made %s"), site, from, until, made);
+	else /* sealed, or of a policy that does not name it */
+		printf(_("evidence from %s to %s, made %s"), from, until, made);
+	printf("\n");
+	json_array_foreach(json_object_get(answer, "notes"), i, note)
+	{
+		char *text = segctl_said(answer, json_string_value(note));
+
+		printf("%s%s%s\n", segctl_tone_begin(ctl, SEGCTL_WARN), text,
+		       segctl_tone_end(ctl, SEGCTL_WARN));
+		free(text);
+	}
+}
+
 static void show(const struct segctl *ctl, const json_t *answer)
 {
 	char permits[SEGCTL_COUNT_STRLEN];
 
-	printf(_("%s: evidence from %s to %s, made %s"), segctl_text_of(answer, "site"),
-	       segctl_text_of(answer, "from"), segctl_text_of(answer, "until"),
-	       segctl_text_of(answer, "made"));
-	printf("\n");
+	show_headline(ctl, answer);
 	heading(ctl, _("Policies in force and changes"));
 	segctl_versions(ctl, json_object_get(answer, "policies"), true);
 	heading(ctl, _("Permits now in force"));
@@ -151,6 +171,6 @@ const struct command command_report = {
 	.arguments = "[--from DATE] [--until DATE]",
 	.run = run,
 	.summary = N_("evidence for a period: policies, permits, emergencies, tampering"),
-	.details = N_("  --from DATE   the first day; left out: 1 April of the fiscal year\n"
+	.details = N_("  --from DATE   the first day; left out: 1 April of the last day's fiscal year\n"
 		      "  --until DATE  the last day; left out: today\n"),
 };

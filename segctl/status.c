@@ -82,8 +82,13 @@ static void show_policy(struct segctl_table *table, const json_t *policy, struct
 	row_buf(table, _("policy"), buf, stored ? SEGCTL_PLAIN : SEGCTL_WARN);
 	row(table, _("file"), segctl_text_of(policy, "file"), SEGCTL_PLAIN);
 	if (*segctl_text_of(policy, "confirm-until")) {
-		seg_strbuf_printf(buf, _("goes back at %s unless `segctl confirm` comes"),
-				  segctl_text_of(policy, "confirm-until"));
+		if (segctl_number_of(policy, "back-to"))
+			seg_strbuf_printf(
+				buf, _("goes back to version %lld at %s unless `segctl confirm` comes"),
+				segctl_number_of(policy, "back-to"), segctl_text_of(policy, "confirm-until"));
+		else
+			seg_strbuf_printf(buf, _("goes out of force at %s unless `segctl confirm` comes"),
+					  segctl_text_of(policy, "confirm-until"));
 		row_buf(table, _("unconfirmed"), buf, SEGCTL_WARN);
 	}
 	if (*segctl_text_of(policy, "stage"))

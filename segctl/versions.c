@@ -5,27 +5,30 @@
 #include <string.h>
 #include "base/i18n.h"
 
-/* Confirmed, and not the first time: a rollback brought it back. No word of an answer. */
-#define AGAIN "brought-back"
-
 static const struct {
 	const char *name, *text;
 	enum segctl_tone tone;
-} results[] = {
+} outcomes[] = {
 	{"confirmed", N_("confirmed"), SEGCTL_GOOD},	    {"pending", N_("pending"), SEGCTL_WARN},
 	{"rolled-back", N_("was rolled back"), SEGCTL_DIM}, {"refused", N_("refused"), SEGCTL_BAD},
-	{AGAIN, N_("brought back"), SEGCTL_GOOD},
+	{"brought-back", N_("brought back"), SEGCTL_GOOD},
+	{"replaced", N_("replaced unconfirmed"), SEGCTL_DIM},
+	{"disarmed", N_("disarmed unconfirmed"), SEGCTL_DIM},
 };
 
-static void add_result(struct segctl_table *table, const char *result)
+static void add_outcome(struct segctl_table *table, const json_t *one)
 {
-	for (size_t i = 0; i < sizeof(results) / sizeof(*results); i++) {
-		if (!strcmp(results[i].name, result)) {
-			segctl_table_add_tone(table, _(results[i].text), results[i].tone);
+	const char *outcome = segctl_text_of(one, "outcome");
+
+	if (!*outcome) /* of a segd that is older */
+		outcome = segctl_text_of(one, "result");
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(*outcomes); i++) {
+		if (!strcmp(outcomes[i].name, outcome)) {
+			segctl_table_add_tone(table, _(outcomes[i].text), outcomes[i].tone);
 			return;
 		}
 	}
-	segctl_table_add(table, result);
+	segctl_table_add(table, outcome);
 }
 
 /* What the person said, and why it was refused. */
@@ -54,29 +57,10 @@ static void add_row(struct segctl_table *table, const json_t *one)
 		segctl_table_add_text(table, one, "user");
 	else
 		segctl_table_add_number(table, one, "uid");
-	add_result(table, segctl_text_of(one, "result"));
+	add_outcome(table, one);
 	segctl_table_add_text(table, one, "ticket");
 	add_comment(table, one);
 	seg_strbuf_fini(&buf);
-}
-
-/* Each apply makes a new version: one that is in the list twice has come back. The newest are first. */
-static json_t *with_rollbacks(const json_t *list)
-{
-	json_t *shown = json_deep_copy(list), *seen = json_object();
-
-	for (size_t i = json_array_size(shown); i > 0; i--) {
-		json_t *one = json_array_get(shown, i - 1);
-		char version[24];
-
-		snprintf(version, sizeof(version), "%lld", segctl_number_of(one, "version"));
-		if (json_object_get(seen, version) && !strcmp(segctl_text_of(one, "result"), "confirmed"))
-			json_object_set_new(one, "result", json_string(AGAIN));
-		if (segctl_number_of(one, "version"))
-			json_object_set_new(seen, version, json_true());
-	}
-	json_decref(seen);
-	return shown;
 }
 
 void segctl_versions(const struct segctl *ctl, const json_t *list, bool whole)
@@ -90,11 +74,9 @@ void segctl_versions(const struct segctl *ctl, const json_t *list, bool whole)
 		{.heading = N_("TICKET"), .least = 10},
 		{.heading = N_("COMMENT"), .least = 24},
 	};
-	json_t *shown = with_rollbacks(list);
 	struct segctl_table table;
 
 	segctl_table_init(&table, ctl, columns, sizeof(columns) / sizeof(*columns));
 	table.whole = whole;
-	segctl_table_show(&table, shown, add_row, NULL);
-	json_decref(shown);
+	segctl_table_show(&table, list, add_row, NULL);
 }

@@ -85,6 +85,15 @@ json_t *seg_answer_revoked(const struct seg_revoked *revoked)
 			 (json_int_t)revoked->permits);
 }
 
+void seg_answer_note(json_t *document, json_t *sentence)
+{
+	char *text = seg_sentence_text(sentence);
+
+	json_array_append_new(json_object_get(document, "notes"), json_string(text));
+	json_array_append_new(json_object_get(document, "sentences"), sentence);
+	free(text);
+}
+
 int seg_answer_no_policy(struct seg_engine *engine, json_t **out)
 {
 	return seg_answer_error(out, -ENODATA, "no-policy", "no policy is in force: %s",
@@ -99,11 +108,13 @@ static json_t *status_policy(struct seg_engine *engine)
 
 	if (!book)
 		return json_null();
-	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:I, s:o}", "version",
-			 book->version ? json_integer(book->version) : json_null(), "hash", book->policy->hash,
-			 "file", engine->options.policy_file, "since", seg_json_time(engine, engine->state.since),
-			 "confirm-until", seg_json_time(engine, engine->state.confirm_until), "zones",
-			 (json_int_t)book->policy->zones, "permits", (json_int_t)book->policy->permits, "stage",
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o}", "version",
+			 book->version ? json_integer(book->version) : json_null(), "hash",
+			 book->policy->hash, "file", engine->options.policy_file, "since",
+			 seg_json_time(engine, engine->state.since), "confirm-until",
+			 seg_json_time(engine, engine->state.confirm_until), "back-to",
+			 seg_pending_back_to(engine), "zones", (json_int_t)book->policy->zones, "permits",
+			 (json_int_t)book->policy->permits, "stage",
 			 seg_json_text(engine->state.stage.id[0] ? engine->state.stage.id : NULL));
 }
 
@@ -676,12 +687,13 @@ struct history_listing {
 
 json_t *seg_json_record(const struct seg_engine *engine, const struct seg_record *record)
 {
-	return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:s, s:o}", "version",
+	return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:s, s:s, s:o}", "version",
 			 record->version ? json_integer(record->version) : json_null(), "hash",
 			 seg_json_text(record->hash), "at", seg_json_time(engine, record->at), "uid",
 			 (json_int_t)record->uid, "user", seg_json_text(record->user), "comment",
 			 seg_json_text(record->comment), "ticket", seg_json_text(record->ticket), "result",
-			 seg_result_name(record->result), "reason", seg_json_text(record->reason));
+			 seg_record_result(record), "outcome", seg_record_outcome(record), "reason",
+			 seg_json_text(record->reason));
 }
 
 static void list_record(void *context, const struct seg_record *record)

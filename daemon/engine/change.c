@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Changes of the policy by people: apply, confirm, rollback, disarm; told, recorded, refused.
+ * Changes of the policy by people: apply, rollback, disarm; told, recorded, refused. What waits to be
+ * confirmed: pending.c.
  */
 
 #include "state.h"
@@ -10,6 +11,10 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/utf8.h"
+#include "control/interface.h"
+#include "control/sentence.h"
 
 /* Telling. */
 
@@ -32,6 +37,8 @@ void seg_change_tell(struct seg_engine *engine, const struct seg_deed *change, t
 	seg_alert_number(&alert, "uid", change->request ? change->request->uid : 0);
 	seg_alert_text(&alert, "comment", change->comment);
 	seg_alert_text(&alert, "ticket", change->ticket);
+	if (change->replaced)
+		seg_alert_number(&alert, "replaced", change->replaced);
 	seg_alert_text(&alert, "reason", change->reason);
 	seg_say_send(engine, &alert);
 }
@@ -56,35 +63,41 @@ void seg_change_record(struct seg_engine *engine, const struct seg_deed *change,
 	seg_say_store(engine, now);
 }
 
-void seg_change_refuse(struct seg_engine *engine, const struct seg_diags *diags,
-		       const struct seg_request *request, const char *hash, const char *comment,
-		       const char *ticket, time_t now)
+static void refuse_for(struct seg_engine *engine, const char *reason, const struct seg_request *request,
+		       const char *hash, const char *comment, const char *ticket, time_t now)
 {
-	char line[512];
 	struct seg_deed change = {.event = "refused",
 				  .severity = SEG_WARNING,
 				  .hash = hash,
 				  .request = request,
 				  .comment = comment,
 				  .ticket = ticket,
-				  .reason = line};
+				  .reason = reason};
 
-	seg_rulebook_first_error(diags, line, sizeof(line));
 	seg_change_tell(engine, &change, now);
 	seg_change_record(engine, &change, SEG_REFUSED, now);
 }
 
+void seg_change_refuse(struct seg_engine *engine, const struct seg_diags *diags,
+		       const struct seg_request *request, const char *hash, const char *comment,
+		       const char *ticket, time_t now)
+{
+	char line[512];
+
+	seg_rulebook_first_error(diags, line, sizeof(line));
+	refuse_for(engine, line, request, hash, comment, ticket, now);
+}
+
 /* Saving. */
 
-static void note_confirmed(struct seg_engine *engine, const struct seg_rulebook *book)
+void seg_change_note_confirmed(struct seg_engine *engine, const struct seg_rulebook *book)
 {
 	engine->state.confirmed = engine->state.current;
 	if (book && !strcmp(engine->state.went_back, book->policy->hash))
 		engine->state.went_back[0] = '\0';
 }
 
-/* In force from the file of a start that found no room for it in the state directory. */
-static bool lacks_version(const struct seg_engine *engine)
+bool seg_change_lacks_version(const struct seg_engine *engine)
 {
 	return engine->running && !engine->running->version;
 }
@@ -96,7 +109,7 @@ static int note_saved(struct seg_engine *engine, int r, time_t now)
 
 	if (r && !engine->unsaved)
 		seg_say_store_failed(engine, problem, now);
-	if (r || !lacks_version(engine)) {
+	if (r || !seg_change_lacks_version(engine)) {
 		free(engine->unsaved);
 		engine->unsaved = problem;
 	}
@@ -117,7 +130,7 @@ int seg_change_give_version(struct seg_engine *engine, struct seg_rulebook *book
 void seg_change_stands(struct seg_engine *engine, const struct seg_deed *deed, time_t at, time_t now)
 {
 	engine->state.current = deed->version;
-	note_confirmed(engine, engine->running);
+	seg_change_note_confirmed(engine, engine->running);
 	seg_change_save(engine, now);
 	seg_change_record(engine, deed, SEG_CONFIRMED, at);
 	seg_change_tell(engine, deed, now);
@@ -149,7 +162,7 @@ void seg_change_save_again(struct seg_engine *engine, time_t now)
 {
 	if (!engine->unsaved)
 		return;
-	if (lacks_version(engine)) {
+	if (seg_change_lacks_version(engine)) {
 		struct seg_deed deed = {.event = "applied",
 					.severity = SEG_NOTICE,
 					.hash = engine->running->policy->hash,
@@ -223,7 +236,7 @@ int seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned vers
 	if (from && from != version)
 		seg_store_version_hash(engine->store, from, engine->state.went_back);
 	engine->state.current = version;
-	note_confirmed(engine, engine->running);
+	seg_change_note_confirmed(engine, engine->running);
 	engine->state.confirm_until = 0;
 	engine->state.since = now;
 	r = seg_change_save(engine, now);
@@ -257,7 +270,7 @@ int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct 
 			r = -ENOENT;
 		}
 	}
-	if (lacks_version(engine))
+	if (seg_change_lacks_version(engine))
 		snprintf(unstored, sizeof(unstored), "%s", engine->running->policy->hash);
 	if (!r)
 		r = seg_apply_install(engine, book, now, "rollback", &diags, &gone->revoked);
@@ -283,7 +296,25 @@ struct wish {
 	const char *comment, *ticket, *session;
 	json_int_t within;
 	bool force;
+	bool file; /* what the policy file says is to be in force, not a version of the history */
 };
+
+/* What people write beside a change goes out in one line of syslog. */
+static bool is_remark(const char *text)
+{
+	return !text || seg_utf8_count(text, strlen(text)) <= SEG_REMARK_MAX;
+}
+
+static int remarks_refusal(const struct wish *wish, json_t **out)
+{
+	if (!is_remark(wish->comment))
+		return seg_answer_error(out, -EINVAL, "invalid-parameter",
+					"the comment is longer than %d characters", SEG_REMARK_MAX);
+	if (!is_remark(wish->ticket))
+		return seg_answer_error(out, -EINVAL, "invalid-parameter",
+					"the ticket is longer than %d characters", SEG_REMARK_MAX);
+	return 0;
+}
 
 static int read_wish(const struct seg_request *request, struct wish *wish, json_t **out)
 {
@@ -296,27 +327,21 @@ static int read_wish(const struct seg_request *request, struct wish *wish, json_
 		.session = json_string_value(json_object_get(params, "session")),
 		.within = json_integer_value(within),
 		.force = json_is_true(json_object_get(params, "force")),
+		.file = true,
 	};
 	if (within && !json_is_null(within) &&
 	    (!json_is_integer(within) || wish->within < 1 || wish->within > 604800))
 		return seg_answer_error(out, -EINVAL, "invalid-parameter",
 					"confirm-within is a number of seconds from 1 to 604800 (a week)");
-	return 0;
+	return remarks_refusal(wish, out);
 }
 
-/* Without what was revoked, which takes a while. */
-static json_t *applied_document(struct seg_engine *engine, bool unchanged)
+/* A refusal like any other: it is in the history, too. */
+static void refuse_to_cut(struct seg_engine *engine, const struct seg_request *request, const char *hash,
+			  const struct wish *wish)
 {
-	json_t *document = json_object();
-
-	json_object_set_new(document, "version",
-			    engine->state.current ? json_integer(engine->state.current) : json_null());
-	json_object_set_new(document, "hash",
-			    engine->running ? json_string(engine->running->policy->hash) : json_null());
-	json_object_set_new(document, "unchanged", json_boolean(unchanged));
-	json_object_set_new(document, "revoked", json_null());
-	json_object_set_new(document, "confirm-until", seg_json_time(engine, engine->state.confirm_until));
-	return document;
+	refuse_for(engine, "it would cut the SSH session of whoever asked", request, hash, wish->comment,
+		   wish->ticket, request->now);
 }
 
 /* Commits a candidate that was stored; on failure the state is what it was. */
@@ -345,11 +370,11 @@ static int apply_candidate(struct seg_engine *engine, struct seg_rulebook *book,
 		return r;
 	}
 	if (before.confirm_until && before.current) /* the version that waited is over */
-		seg_evidence_result(engine, before.current, SEG_ROLLED_BACK);
+		seg_evidence_result(engine, before.current, SEG_REPLACED);
 	engine->state.current = book->version;
 	engine->state.since = now;
 	if (!wish->within) {
-		note_confirmed(engine, book);
+		seg_change_note_confirmed(engine, book);
 		engine->state.confirm_until = 0;
 	}
 	seg_change_save(engine, now);
@@ -382,7 +407,9 @@ static int apply_book(struct seg_engine *engine, struct seg_rulebook *book, cons
 				  .hash = book->policy->hash,
 				  .request = request,
 				  .comment = wish->comment,
-				  .ticket = wish->ticket};
+				  .ticket = wish->ticket,
+				  .replaced = engine->state.confirm_until ? engine->state.current : 0};
+	json_t *replaced = seg_pending_json(engine), *document;
 	r = apply_candidate(engine, book, wish, request, &diags, &revoked);
 	if (r) {
 		seg_change_refuse(engine, &diags, request, book->policy->hash, wish->comment, wish->ticket,
@@ -399,16 +426,43 @@ static int apply_book(struct seg_engine *engine, struct seg_rulebook *book, cons
 		seg_change_record(engine, &change, wish->within ? SEG_PENDING : SEG_CONFIRMED, now);
 		seg_change_tell(engine, &change, now);
 		seg_say_status(engine);
-		r = seg_revoke_answer(revoked, request, applied_document(engine, false), out);
+		document = seg_change_document(engine, false);
+		json_object_set(document, "replaced", replaced);
+		r = seg_revoke_answer(revoked, request, document, out);
 	}
+	json_decref(replaced);
 	seg_diags_fini(&diags);
 	return r;
 }
 
+/* What was asked for and is not done, where the policy was in force before. */
+static void note_what_is_left_out(const struct seg_engine *engine, const struct wish *wish, bool recorded,
+				  json_t *document)
+{
+	if (wish->within && engine->state.confirm_until)
+		seg_answer_note(document,
+				seg_sentence_new(
+					"nothing has changed: the deadline stays the one that runs already"));
+	else if (wish->within)
+		seg_answer_note(
+			document,
+			seg_sentence_new("no deadline runs: version %u is confirmed already, and is what "
+					 "a deadline would go back to",
+					 engine->state.current));
+	if (!recorded && wish->comment)
+		seg_answer_note(document,
+				seg_sentence_new("nothing has changed: the comment is not recorded"));
+	if (!recorded && wish->ticket)
+		seg_answer_note(document,
+				seg_sentence_new("nothing has changed: the ticket is not recorded"));
+}
+
 /* The policy that is in force already: repaired where somebody changed the kernel, armed again after disarm.
+ * Its deadline, if one runs, is not touched; and none begins, for behind a disarm the way back would be an
+ * open gateway.
  */
-static int apply_again(struct seg_engine *engine, const struct wish *wish, const struct seg_request *request,
-		       json_t **out)
+static int keep_in_force(struct seg_engine *engine, const struct wish *wish,
+			 const struct seg_request *request, json_t **out)
 {
 	struct seg_deed change = {.event = "applied",
 				  .severity = SEG_NOTICE,
@@ -417,29 +471,42 @@ static int apply_again(struct seg_engine *engine, const struct wish *wish, const
 				  .request = request,
 				  .comment = wish->comment,
 				  .ticket = wish->ticket};
-	bool disarmed = engine->disarmed;
+	const bool disarmed = engine->disarmed, unstored = seg_change_lacks_version(engine);
 	struct seg_revocation *revoked = NULL;
+	json_t *document;
 	int r = seg_apply_refresh(engine, request->now, "apply", &revoked);
 
 	if (r)
 		return seg_answer_error(out, r, "kernel", "the kernel refused: %s", strerror(-r));
-	seg_engine_because(engine, NULL);
+	if (wish->file)
+		seg_engine_because(engine, NULL);
 	seg_say_status(engine);
 	if (disarmed) {
 		engine->next_window = request->now;
 		seg_watch_look_again(engine); /* what began while nothing was separated */
 	}
-	if (lacks_version(engine))
+	if (unstored) {
 		r = give_it_one(engine, &change, request->now, request->now);
-	else if (disarmed)
+	} else if (disarmed) {
+		seg_change_record(engine, &change, SEG_CONFIRMED, request->now);
 		seg_change_tell(engine, &change, request->now);
+	}
 	if (r)
 		return seg_answer_error(out, r, "store",
 					"the policy is in force, but it cannot be stored (%s): "
 					"see that the state directory has room and can be written; "
 					"it is stored within a second then",
 					engine->unsaved);
-	return seg_revoke_answer(revoked, request, applied_document(engine, !disarmed), out);
+	document = seg_change_document(engine, !disarmed);
+	note_what_is_left_out(engine, wish, disarmed || unstored, document);
+	return seg_revoke_answer(revoked, request, document, out);
+}
+
+/* Its waiting ended with a disarm: it has to be applied, as if it were another. */
+static bool was_given_up(const struct seg_engine *engine)
+{
+	return engine->disarmed && !seg_change_lacks_version(engine) &&
+	       engine->running->version != engine->state.confirmed;
 }
 
 int seg_engine_apply(struct seg_engine *engine, const struct seg_request *request, json_t **out)
@@ -447,6 +514,7 @@ int seg_engine_apply(struct seg_engine *engine, const struct seg_request *reques
 	struct seg_rulebook *book;
 	struct seg_diags failed;
 	struct wish wish;
+	bool same;
 	int r = read_wish(request, &wish, out);
 
 	if (r)
@@ -458,18 +526,20 @@ int seg_engine_apply(struct seg_engine *engine, const struct seg_request *reques
 		seg_diags_fini(&failed);
 		return r;
 	}
-	if (engine->running && !strcmp(engine->running->policy->hash, book->policy->hash)) {
-		seg_rulebook_free(book);
-		return apply_again(engine, &wish, request, out);
-	}
-	if (!wish.force && seg_emergency_cuts_session(engine, book, wish.session, request->now)) {
+	same = engine->running && !strcmp(engine->running->policy->hash, book->policy->hash);
+	if ((!same || engine->disarmed) && !wish.force &&
+	    seg_emergency_cuts_session(engine, book, wish.session, request->now)) {
+		refuse_to_cut(engine, request, book->policy->hash, &wish);
 		seg_rulebook_free(book);
 		return seg_answer_error(
 			out, -EPERM, "would-cut-session",
 			"this policy would cut your own SSH session (%s); permit it, or say --force",
 			wish.session);
 	}
-	return apply_book(engine, book, &wish, request, out);
+	if (!same || was_given_up(engine))
+		return apply_book(engine, book, &wish, request, out);
+	seg_rulebook_free(book);
+	return keep_in_force(engine, &wish, request, out);
 }
 
 void seg_apply_reload(struct seg_engine *engine, time_t now)
@@ -479,80 +549,6 @@ void seg_apply_reload(struct seg_engine *engine, time_t now)
 
 	seg_engine_apply(engine, &request, &out); /* what came of it was told: applied, refused */
 	json_decref(out);
-}
-
-/* The version that went back by itself last, if nothing has come after that. */
-struct went_back {
-	unsigned version;
-	bool sealed;	/* no version came back */
-	bool came_back; /* the record of the one that did was seen */
-	bool over;	/* what is older does not matter */
-};
-
-/* First comes the daemon's own record of the version that came back, if one did; then that of the other. */
-static void find_went_back(void *context, const struct seg_record *entry)
-{
-	struct went_back *last = context;
-	bool own = entry->result == SEG_CONFIRMED && entry->user && strcmp(entry->user, "segd") == 0;
-
-	if (last->over || entry->result == SEG_REFUSED)
-		return;
-	if (!last->came_back && !last->sealed && own) {
-		last->came_back = true;
-		return;
-	}
-	if ((last->came_back || last->sealed) && entry->result == SEG_ROLLED_BACK)
-		last->version = entry->version;
-	last->over = true;
-}
-
-static int nothing_pending(struct seg_engine *engine, json_t **out)
-{
-	struct went_back last = {.sealed = !engine->running, .over = lacks_version(engine)};
-	char at[SEG_TIME_STRLEN];
-
-	seg_store_each_record(engine->store, find_went_back, &last);
-	if (!last.version)
-		return seg_answer_error(out, -ENOENT, "nothing-pending",
-					"no policy waits for a confirmation");
-	seg_time_format(engine->state.since, seg_engine_zone_name(engine), at);
-	if (last.sealed)
-		return seg_answer_error(out, -ENOENT, "nothing-pending",
-					"version %u was not confirmed in time: the gateway is sealed since "
-					"%s; apply it again",
-					last.version, at);
-	return seg_answer_error(
-		out, -ENOENT, "nothing-pending",
-		"version %u was not confirmed in time: version %u came back at %s; apply it again",
-		last.version, engine->state.current, at);
-}
-
-int seg_engine_confirm(struct seg_engine *engine, const struct seg_request *request, json_t **out)
-{
-	struct seg_state before = engine->state;
-	struct seg_deed change = {.event = "confirmed",
-				  .severity = SEG_NOTICE,
-				  .version = engine->state.current,
-				  .hash = engine->running ? engine->running->policy->hash : NULL,
-				  .request = request};
-	int r;
-
-	if (!engine->state.confirm_until)
-		return nothing_pending(engine, out);
-	note_confirmed(engine, engine->running);
-	engine->state.confirm_until = 0;
-	r = seg_change_save(engine, request->now);
-	if (r) {
-		engine->state = before;
-		return seg_answer_error(out, r, "store",
-					"not confirmed: the state directory cannot be written: %s",
-					strerror(-r));
-	}
-	engine->next_rollback = 0;
-	seg_evidence_result(engine, engine->state.current, SEG_CONFIRMED);
-	seg_say_store(engine, request->now);
-	seg_change_tell(engine, &change, request->now);
-	return seg_revoke_answer(NULL, request, applied_document(engine, true), out);
 }
 
 struct earlier_version {
@@ -575,7 +571,7 @@ static int version_before(struct seg_engine *engine, json_int_t *version)
 	int r;
 
 	*version = engine->state.confirmed;
-	if (engine->state.confirm_until || lacks_version(engine))
+	if (engine->state.confirm_until || seg_change_lacks_version(engine))
 		return 0;
 	r = seg_store_each_record(engine->store, find_earlier, &search);
 	*version = search.found;
@@ -595,13 +591,16 @@ static bool is_stored(struct seg_engine *engine, json_int_t version)
 }
 
 /* The session that this version would cut; NULL: none. Without any version everything is. */
-static const char *would_cut(struct seg_engine *engine, unsigned version, const struct seg_request *request)
+static const char *would_cut(struct seg_engine *engine, unsigned version, const struct wish *wish,
+			     const struct seg_request *request)
 {
 	const char *session = seg_emergency_session_to_spare(engine, request);
 	struct seg_rulebook *book;
 	struct seg_diags failed;
 	bool cuts;
 
+	if (engine->disarmed && !wish->force) /* nothing cuts it now */
+		session = wish->session;
 	if (!session || !version)
 		return session;
 	book = seg_rulebook_from_store(engine, version, &failed);
@@ -619,12 +618,21 @@ int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *req
 	const json_t *asked = json_object_get(request->params, "version");
 	const bool named = json_is_integer(asked);
 	json_int_t wanted = json_integer_value(asked);
-	const char *comment = json_string_value(json_object_get(request->params, "comment"));
+	const struct wish wish = {
+		.comment = json_string_value(json_object_get(request->params, "comment")),
+		.session = json_string_value(json_object_get(request->params, "session")),
+		.force = json_is_true(json_object_get(request->params, "force")),
+	};
 	struct seg_gone_back gone = {0};
+	char hash[65] = "";
 	const char *session;
 	unsigned version;
-	int r = named ? 0 : version_before(engine, &wanted);
+	bool here; /* it is in force already */
+	int r = remarks_refusal(&wish, out);
 
+	if (r)
+		return r;
+	r = named ? 0 : version_before(engine, &wanted);
 	if (r)
 		return seg_answer_history_unreadable(engine, r, out);
 	version = (unsigned)wanted;
@@ -636,21 +644,29 @@ int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *req
 			out, -ENOENT, "not-found",
 			"version %lld is not in the state directory; `segctl history` lists them",
 			(long long)wanted);
-	session = would_cut(engine, version, request);
-	if (session)
+	here = version && engine->running && engine->running->version == version && !was_given_up(engine);
+	session = here && !engine->disarmed ? NULL : would_cut(engine, version, &wish, request);
+	if (session) {
+		if (version)
+			seg_store_version_hash(engine->store, version, hash);
+		refuse_to_cut(engine, request, hash[0] ? hash : NULL, &wish);
 		return seg_answer_error(
 			out, -EPERM, "would-cut-session",
 			"version %u would cut your own SSH session (%s), and is not brought back; "
 			"if it shall be, say --force",
 			version, session);
-	r = seg_apply_go_back(engine, version, request, comment ? comment : "rollback", request->now, &gone);
+	}
+	if (here)
+		return keep_in_force(engine, &wish, request, out);
+	r = seg_apply_go_back(engine, version, request, wish.comment ? wish.comment : "rollback",
+			      request->now, &gone);
 	if (r)
 		seg_answer_error(out, r, "refused", "version %u cannot come back: %s", version,
 				 gone.problem ? gone.problem : strerror(-r));
 	else if (gone.unsaved)
 		r = seg_change_answer_unsaved(engine, gone.unsaved, out);
 	else
-		r = seg_revoke_answer(gone.revoked, request, applied_document(engine, false), out);
+		r = seg_revoke_answer(gone.revoked, request, seg_change_document(engine, false), out);
 	free(gone.problem);
 	return r;
 }
@@ -658,6 +674,7 @@ int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *req
 int seg_engine_disarm(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	struct seg_deed change = {.event = "disarmed", .severity = SEG_CRIT, .request = request};
+	unsigned given_up = 0;
 	int r;
 
 	if (!json_is_true(json_object_get(request->params, "yes")))
@@ -670,12 +687,17 @@ int seg_engine_disarm(struct seg_engine *engine, const struct seg_request *reque
 	if (r)
 		return seg_answer_error(out, r, "kernel", "the rules cannot be taken out: %s", strerror(-r));
 	engine->disarmed = true;
+	if (engine->state.confirm_until) {
+		given_up = engine->state.current;
+		seg_pending_disarmed(engine, request->now);
+	}
 	engine->next_repair = engine->next_look = engine->next_refresh = engine->next_window = 0;
 	seg_plan_free(engine->plan);
 	engine->plan = NULL;
 	seg_limits_let_go(engine, request->now);
 	seg_change_tell(engine, &change, request->now);
 	seg_say_status(engine);
-	*out = json_pack("{s:s}", "state", seg_engine_state(engine));
+	*out = json_pack("{s:s, s:o}", "state", seg_engine_state(engine), "given-up",
+			 given_up ? json_integer(given_up) : json_null());
 	return 0;
 }

@@ -18,12 +18,12 @@
  *  - The numbering of permits is on disk before a plan that uses it is committed.
  *
  * Owned here: engine.c (life, ticks, alerts), start.c, apply.c (policy road), rulebook.c,
- * numbers.c, change.c (apply, confirm, rollback), revoke.c (what a commit closed), lingering.c (idle flows
- * whose number died before), windows.c (hours and dates), watch.c (flow road), resync.c (conntrack's table
- * read again), limits.c (each zone's part of it), readings.c (the kernel's counters, in slices), refusals.c,
- * usage.c (of permits), emergency.c (isolation, stages), evidence.c (report), answers.c (what segctl asks),
- * listing.c (long answers in pieces: flows.c, denials.c, permits.c), busiest.c, diff.c, metrics.c (what
- * Prometheus asks).
+ * numbers.c, change.c (apply, rollback, disarm), pending.c (confirm), revoke.c (what a commit closed),
+ * lingering.c (idle flows whose number died before), windows.c (hours and dates), watch.c (flow road),
+ * resync.c (conntrack's table read again), limits.c (each zone's part of it), readings.c (the kernel's
+ * counters, in slices), refusals.c, usage.c (of permits), emergency.c (isolation, stages), evidence.c
+ * (report), answers.c (what segctl asks), listing.c (long answers in pieces: flows.c, denials.c, permits.c),
+ * busiest.c, diff.c, metrics.c (what Prometheus asks).
  */
 
 #include <jansson.h>

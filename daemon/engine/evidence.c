@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/sentence.h"
+
 #define PENDING_MAX 256 /* not yet written */
 
 static const char *const kept_events[] = {
@@ -214,6 +216,7 @@ json_t *seg_evidence_actions(struct seg_engine *engine, time_t now)
 
 struct period {
 	seg_date from, until; /* both included */
+	seg_date today;
 	time_t begins, ends;
 	const char *zone;
 };
@@ -244,13 +247,35 @@ static int read_date(const struct seg_request *request, const char *key, seg_dat
 				text ? text : "");
 }
 
+static bool is_left_out(const struct seg_request *request, const char *key)
+{
+	const json_t *value = json_object_get(request->params, key);
+
+	return !value || json_is_null(value);
+}
+
+static int no_period(const struct seg_request *request, const struct period *period, json_t **out)
+{
+	char from[11], until[11];
+
+	seg_date_format(period->from, from);
+	seg_date_format(period->until, until);
+	if (is_left_out(request, "until"))
+		return seg_answer_error(
+			out, -EINVAL, "invalid-parameter",
+			"the period would begin on %s, after its end: its last day, left out, is today, %s",
+			from, until);
+	return seg_answer_error(out, -EINVAL, "invalid-parameter",
+				"the period would end on %s, before it begins on %s", until, from);
+}
+
 static int read_period(struct seg_engine *engine, const struct seg_request *request, struct period *period,
 		       json_t **out)
 {
 	int r;
 
 	period->zone = seg_engine_zone_name(engine);
-	period->until = seg_local_time(request->now, period->zone).date;
+	period->until = period->today = seg_local_time(request->now, period->zone).date;
 	r = read_date(request, "until", &period->until, out);
 	if (r)
 		return r;
@@ -259,8 +284,7 @@ static int read_period(struct seg_engine *engine, const struct seg_request *requ
 	if (r)
 		return r;
 	if (period->from > period->until)
-		return seg_answer_error(out, -EINVAL, "invalid-parameter",
-					"the period ends before it begins");
+		return no_period(request, period, out);
 	period->begins = seg_time_of(period->from, 0, period->zone);
 	period->ends = seg_time_of(period->until + 1, 0, period->zone);
 	return 0;
@@ -277,7 +301,7 @@ static json_t *permit_evidence(struct seg_engine *engine, const struct seg_permi
 			       const struct period *period, time_t now)
 {
 	json_t *one = seg_json_permit(engine, permit, now);
-	time_t last = seg_usage_of(engine, permit->id).last;
+	const struct seg_usage_row use = seg_usage_of(engine, permit->id);
 
 	json_object_set_new(one, "method",
 			    permit->method ? json_string(seg_method_name(permit->method)) : json_null());
@@ -291,7 +315,9 @@ static json_t *permit_evidence(struct seg_engine *engine, const struct seg_permi
 	json_object_set_new(one, "review-due",
 			    json_boolean(permit->review && permit->review <= period->until));
 	json_object_set_new(one, "external-audit", seg_json_text(permit->external_audit));
-	json_object_set_new(one, "unused", json_boolean(last < period->begins));
+	/* What was used before the period, and behind it, may have been used in between. */
+	json_object_set_new(one, "unused",
+			    json_boolean(use.last < period->begins || use.first >= period->ends));
 	return one;
 }
 
@@ -327,6 +353,24 @@ static void list_policy(void *context, const struct seg_record *record)
 	policies->complete = before;
 }
 
+/* A period that is not over, as by a slip of the year. */
+static void note_future(const struct seg_request *request, const struct period *period, json_t *document)
+{
+	char text[11], today[11];
+
+	if (period->until <= period->today)
+		return;
+	seg_answer_note(document, seg_sentence_new("the period ends on %s, and today is %s: it is not over",
+						   seg_date_format(period->until, text),
+						   seg_date_format(period->today, today)));
+	if (is_left_out(request, "from") && period->from > period->today)
+		seg_answer_note(
+			document,
+			seg_sentence_new("it begins on %s, with the fiscal year of its last day, since "
+					 "its first day was left out",
+					 seg_date_format(period->from, text)));
+}
+
 static int tell_report(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	struct listing events = {.engine = engine};
@@ -360,13 +404,14 @@ static int tell_report(struct seg_engine *engine, const struct seg_request *requ
 		free(problem);
 		return r;
 	}
-	*out = json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "site",
+	*out = json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:[], s:[]}", "site",
 			 seg_json_text(engine->running ? engine->running->policy->site : NULL), "from",
 			 date_or_null(period.from), "until", date_or_null(period.until), "made",
 			 seg_json_time(engine, request->now), "denied", (json_int_t)denied, "violations",
 			 (json_int_t)violations, "policies", policies.list, "permits",
 			 permits_evidence(engine, &period, request->now), "actions", events.actions,
-			 "incidents", events.incidents);
+			 "incidents", events.incidents, "notes", "sentences");
+	note_future(request, &period, *out);
 	return 0;
 }
 

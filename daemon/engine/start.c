@@ -203,9 +203,8 @@ int seg_apply_start(struct seg_engine *engine, bool found, time_t now)
 	if (!engine->state.confirm_until && start_from_file(engine, now))
 		return 0;
 	if (start_from_store(engine, engine->state.confirmed, now)) {
-		if (engine->state.confirm_until)
-			engine->state.confirm_until = 0;
-		engine->state.current = engine->state.confirmed;
+		engine->state.confirm_until = 0;
+		started_with(engine, now); /* another than before, where that one was given up */
 		seg_change_save(engine, now);
 		return 0;
 	}

@@ -234,6 +234,7 @@ struct seg_deed {
 	const char *hash;
 	const struct seg_request *request; /* NULL: the daemon itself */
 	const char *comment, *ticket, *reason;
+	unsigned replaced; /* the version that waited, and is over with it; 0: none did */
 };
 #define SEG_AT_START "start of the daemon" /* the comment of the daemon's own deeds there */
 
@@ -251,10 +252,24 @@ void seg_change_save_again(struct seg_engine *engine, time_t now);
 int seg_change_answer_unsaved(const struct seg_engine *engine, int r, json_t **out);
 /* What booted, or stands already, is confirmed as the version that it has. */
 void seg_change_stands(struct seg_engine *engine, const struct seg_deed *deed, time_t at, time_t now);
+/* The version in force is the one that boots, whatever became of it before. */
+void seg_change_note_confirmed(struct seg_engine *engine, const struct seg_rulebook *book);
+/* In force from the file of a start that found no room for it in the state directory. */
+bool seg_change_lacks_version(const struct seg_engine *engine);
 void seg_change_say_not_to_boot(struct seg_engine *engine); /* why, of the policy file */
 /* 0, or why it is not stored. */
 int seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned version,
 			 const struct seg_request *request, const char *why, time_t now);
+
+/* pending.c: the version that waits for its confirmation. */
+/* The answer of apply, confirm and rollback, without what was revoked, which takes a while. */
+json_t *seg_change_document(struct seg_engine *engine, bool unchanged);
+/* The version that its deadline brings back, or null. */
+json_t *seg_pending_back_to(const struct seg_engine *engine);
+/* It, who applied it and until when it has time; null where none waits. */
+json_t *seg_pending_json(struct seg_engine *engine);
+/* The rules were taken out, and no deadline is to bring any back: it is over, and does not boot. */
+void seg_pending_disarmed(struct seg_engine *engine, time_t now);
 
 /* windows.c */
 void seg_windows_begin(struct seg_engine *engine, time_t now); /* a new policy is in force */
@@ -448,6 +463,8 @@ json_t *seg_json_flow(struct seg_engine *engine, const struct seg_flow *flow, co
 		      time_t now);
 int seg_answer_error(json_t **out, int result, const char *code, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+/* Puts what there is to say beside the facts into its `notes` and, for other languages, its `sentences`. */
+void seg_answer_note(json_t *document, json_t *sentence);
 int seg_answer_no_policy(struct seg_engine *engine, json_t **out);
 /* r of seg_store_each_record(), which is returned. */
 int seg_answer_history_unreadable(struct seg_engine *engine, int r, json_t **out);

@@ -23,6 +23,7 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY, version INTEGER, hash TEXT, at INTEGER NOT NULL,"
 	" uid INTEGER NOT NULL, user TEXT, comment TEXT, ticket TEXT, result INTEGER NOT NULL, reason TEXT);"
 	"CREATE INDEX IF NOT EXISTS history_hash ON history (hash);"
+	"CREATE INDEX IF NOT EXISTS history_version ON history (version);"
 	"CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, event TEXT NOT NULL,"
 	" fields TEXT NOT NULL);"
 	"CREATE INDEX IF NOT EXISTS events_at ON events (at);"
@@ -211,7 +212,9 @@ int seg_audit_each(struct seg_audit *audit, void (*each)(void *context, const st
 {
 	sqlite3_stmt *stmt;
 	int step, r = audit_prepare(audit,
-				    "SELECT version, hash, at, uid, user, comment, ticket, result, reason"
+				    "SELECT version, hash, at, uid, user, comment, ticket, result, reason,"
+				    " EXISTS (SELECT 1 FROM history AS older"
+				    " WHERE older.version = history.version AND older.id < history.id)"
 				    " FROM history ORDER BY id DESC",
 				    &stmt);
 
@@ -228,6 +231,7 @@ int seg_audit_each(struct seg_audit *audit, void (*each)(void *context, const st
 			.ticket = (const char *)sqlite3_column_text(stmt, 6),
 			.result = (enum seg_result)sqlite3_column_int(stmt, 7),
 			.reason = (const char *)sqlite3_column_text(stmt, 8),
+			.again = sqlite3_column_int(stmt, 9) != 0,
 		};
 
 		each(context, &record);

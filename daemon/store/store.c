@@ -504,11 +504,23 @@ int seg_store_save_registry(struct seg_store *store, const struct seg_registry *
 
 /* Evidence: audit.c, with its complaints passed on. */
 
-const char *seg_result_name(enum seg_result result)
+const char *seg_record_result(const struct seg_record *record)
 {
-	static const char *const name[] = {"confirmed", "pending", "rolled-back", "refused"};
+	static const char *const name[] = {"confirmed", "pending",     "rolled-back",
+					   "refused",	"rolled-back", "rolled-back"};
 
-	return result <= SEG_REFUSED ? name[result] : "unknown";
+	return record->result <= SEG_DISARMED ? name[record->result] : "unknown";
+}
+
+const char *seg_record_outcome(const struct seg_record *record)
+{
+	if (record->result == SEG_REPLACED)
+		return "replaced";
+	if (record->result == SEG_DISARMED)
+		return "disarmed";
+	if (record->result == SEG_CONFIRMED && record->again) /* each apply makes a new version */
+		return "brought-back";
+	return seg_record_result(record);
 }
 
 static int store_evidence(struct seg_store *store, int r)

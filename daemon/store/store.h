@@ -94,9 +94,15 @@ void seg_store_keep_imprint(struct seg_store *store, const char *text, size_t le
 int seg_store_forget_imprint(struct seg_store *store);
 char *seg_store_load_imprint(struct seg_store *store); /* on the heap; NULL: none */
 
-/* History. */
-enum seg_result { SEG_CONFIRMED, SEG_PENDING, SEG_ROLLED_BACK, SEG_REFUSED };
-const char *seg_result_name(enum seg_result result);
+/* History. The numbers stand in its file. */
+enum seg_result {
+	SEG_CONFIRMED,
+	SEG_PENDING,
+	SEG_ROLLED_BACK,
+	SEG_REFUSED,
+	SEG_REPLACED, /* another came before it was confirmed */
+	SEG_DISARMED, /* the rules were taken out before that */
+};
 struct seg_record {
 	unsigned version;            /* 0: refused before it had one */
 	const char *hash;            /* NULL: could not be read */
@@ -105,7 +111,11 @@ struct seg_record {
 	const char *user, *comment, *ticket; /* NULL */
 	enum seg_result result;
 	const char *reason;          /* of a refusal; NULL */
+	bool again;                  /* read alone: an older record has the version, too */
 };
+/* cli.md's word for it, and one that says more exactly what became of it. */
+const char *seg_record_result(const struct seg_record *record);
+const char *seg_record_outcome(const struct seg_record *record);
 int seg_store_add_record(struct seg_store *store, const struct seg_record *record);
 /* Of the last time that it came into force. */
 int seg_store_set_result(struct seg_store *store, unsigned version, enum seg_result result);

@@ -9,6 +9,10 @@
 
 #define SEG_INTERFACE "org.segd"
 
+/* Characters of a comment or ticket. Four bytes each at most, both fit beside the rest into a line of syslog,
+ * of which rsyslog keeps 8 KiB. */
+#define SEG_REMARK_MAX 500
+
 extern const char seg_interface_segd[];
 extern const char seg_interface_service[];
 

@@ -82,6 +82,31 @@ def test_confirm_deadline_survives_sigkill():
         assert wait_for(lambda: lab.probe("a", "10.2.0.20", "tcp/443"), 3), "the unconfirmed policy is never what boots"
 
 
+def test_deadlines_that_end_otherwise():
+    """Replaced by somebody else's apply; given up with the rules; none behind them, where the way back would be open."""
+    with Town(WIDE) as (lab, segd):
+        segd.apply(policy(AB=None), "--confirm-within", "60s")
+        answer = segd.apply(policy(AB="from: a, to: b, service: [tcp/443]"))
+        assert answer["replaced"]["version"] == 2 and answer["replaced"]["user"] == "root", answer
+        assert segd.alert("applied", replaced=2)
+        assert "was replaced by version 3" in segd.segctl("confirm", ok=(1,))["error"]["message"]
+        answer = segd.apply(policy(AB=None), "--confirm-within", "2s", "--comment", "変" * 500, "--ticket", "T" * 500)
+        assert answer["back-to"] == 3, answer
+        assert segd.alert("applied", ticket="T" * 500), "a line of syslog has both"
+        assert segd.segctl("disarm", "--yes")["given-up"] == 4
+        time.sleep(3)
+        assert segd.segctl("status")["state"] == "disarmed"
+        assert lab.probe("a", "192.0.2.20", "tcp/443"), "no deadline closes what somebody opened"
+        assert [one["outcome"] for one in segd.segctl("history")["history"]] == ["disarmed", "confirmed", "replaced", "confirmed"]
+        segd.stop()
+        segd.start()
+        assert segd.segctl("status")["policy"]["version"] == 3, "and what was not confirmed does not boot"
+        segd.segctl("disarm", "--yes")
+        segd.apply(policy(AB="from: a, to: b, service: [tcp/443]"), "--confirm-within", "2s")
+        time.sleep(3)
+        assert not lab.probe("a", "192.0.2.20", "tcp/443", expect=False), "nothing goes back to an open gateway"
+
+
 def test_isolate_and_release():
     with Town(WIDE) as (lab, segd):
         stream = lab.stream("a", "10.2.0.20", "tcp/443")

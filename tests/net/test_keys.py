@@ -7,7 +7,7 @@ from town import PERMITS, Town, policy
 
 FLOW = {"from", "to", "proto", "src", "sport", "dst", "dport", "permit", "packets", "bytes", "reply-packets", "reply-bytes",
         "since", "state"}
-APPLIED = {"version", "hash", "unchanged", "revoked", "confirm-until"}
+APPLIED = {"version", "hash", "unchanged", "revoked", "confirm-until", "back-to", "replaced", "notes"}
 REFUSAL = {"from", "to", "proto", "src", "dst", "dport", "reason", "count", "first", "last"}
 PLACE = {"file", "line", "column", "end-column", "code", "message", "related"}
 ENDING = "from: a, to: b, service: [tcp/8080], valid: {from: 2020-01-01, until: 2099-12-31}, hours: [mon-fri 08:00-20:00]"
@@ -58,7 +58,7 @@ def test_status_and_lists():
         assert all(isinstance(zone, str) for zone in matrix["zones"]), matrix
         listed(matrix, "cells", {"from", "to", "permits", "intra"})
         history = listed(segd.segctl("history"), "history",
-                         {"version", "hash", "at", "uid", "user", "comment", "ticket", "result"})
+                         {"version", "hash", "at", "uid", "user", "comment", "ticket", "result", "outcome"})
         assert history[0]["result"] == "confirmed", history
         answer = segd.segctl("verify", ok=(0, 1))
         has(answer, "equal", "findings", "checked")

@@ -49,6 +49,62 @@ START_TEST(test_report)
 }
 END_TEST
 
+static bool unused_until(const char *until)
+{
+	json_t *out = call(seg_engine_report, json_pack("{s:s}", "until", until), NULL);
+	bool unused = json_is_true(json_object_get(find(out, "permits", "id", "WEB"), "unused"));
+
+	json_decref(out);
+	return unused;
+}
+
+/* What is used behind the period is no use in it. */
+START_TEST(test_report_of_a_past_period)
+{
+	begin();
+	pass(48 * HOUR);
+	event_of(flow("10.2.0.5", "198.51.100.1", 6, 443, "WEB"));
+	ck_assert(unused_until("2026-11-25"));
+	ck_assert(!unused_until("2026-11-26"));
+	ck_assert(!unused_until("2026-11-27"));
+}
+END_TEST
+
+/* A slip of the year is not answered with another period without a word. */
+START_TEST(test_report_of_the_future)
+{
+	static const struct {
+		const char *until;
+		size_t notes;
+	} period[] = {{"2026-11-24", 0}, {"2026-03-31", 0}, {"2027-03-31", 1}, {"2030-01-01", 2}};
+	const json_t *list;
+	json_t *out;
+
+	begin();
+	out = call(seg_engine_report, json_pack("{s:s}", "until", period[_i].until), NULL);
+	list = json_object_get(out, "notes");
+	ck_assert_uint_eq(json_array_size(list), period[_i].notes);
+	for (size_t i = 0; i < period[_i].notes; i++)
+		ck_assert(can_be_translated(out, json_string_value(json_array_get(list, i))));
+	json_decref(out);
+}
+END_TEST
+
+/* Today is the last day by default: who names the first alone may not know. */
+START_TEST(test_report_that_begins_behind_its_end)
+{
+	struct seg_request request = {.params = json_pack("{s:s}", "from", "2026-12-01"), .now = w.kernel.now};
+	json_t *out = NULL;
+
+	begin();
+	ck_assert_int_eq(seg_engine_report(w.engine, &request, &out), -EINVAL);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "message")),
+			 "the period would begin on 2026-12-01, after its end: its last day, left out, is today, 2026-11-24");
+	json_decref(out);
+	json_decref((json_t *)request.params);
+}
+END_TEST
+
 /* Which one, and what is wrong with it. */
 START_TEST(test_report_of_no_day)
 {
@@ -174,6 +230,9 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_report);
+	tcase_add_test(tcase, test_report_of_a_past_period);
+	tcase_add_loop_test(tcase, test_report_of_the_future, 0, 4);
+	tcase_add_test(tcase, test_report_that_begins_behind_its_end);
 	tcase_add_test(tcase, test_report_of_no_day);
 	tcase_add_test(tcase, test_forwarding_off);
 	tcase_add_test(tcase, test_absent);

@@ -102,7 +102,8 @@ START_TEST(test_confirmed_too_late)
 	json_decref(out);
 	if (_i)
 		return;
-	json_decref(call(seg_engine_rollback, json_pack("{s:i}", "version", 1), NULL));
+	write_policy(office, "", "");
+	json_decref(call(seg_engine_apply, NULL, NULL));
 	ck_assert_int_lt(seg_engine_confirm(w.engine, &request, &out), 0);
 	ck_assert_str_eq(json_string_value(json_object_get(out, "message")),
 			 "no policy waits for a confirmation");
@@ -162,7 +163,11 @@ START_TEST(test_history_of_rollbacks)
 	static const struct {
 		json_int_t version;
 		const char *result;
-	} wanted[] = {{2, "confirmed"}, {1, "rolled-back"}, {2, "rolled-back"}, {1, "confirmed"}};
+		const char *outcome;
+	} wanted[] = {{2, "confirmed", "brought-back"},
+		      {1, "rolled-back", "rolled-back"},
+		      {2, "rolled-back", "rolled-back"},
+		      {1, "confirmed", "confirmed"}};
 	json_t *out;
 
 	begin();
@@ -176,6 +181,7 @@ START_TEST(test_history_of_rollbacks)
 
 		ck_assert_int_eq(number(one, "version"), wanted[i].version);
 		ck_assert_str_eq(json_string_value(json_object_get(one, "result")), wanted[i].result);
+		ck_assert_str_eq(json_string_value(json_object_get(one, "outcome")), wanted[i].outcome);
 	}
 	json_decref(out);
 	json_decref(call(seg_engine_rollback, NULL, NULL));
@@ -382,6 +388,302 @@ START_TEST(test_rollback_to_the_one_before)
 }
 END_TEST
 
+static void disarm(void)
+{
+	json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
+	ck_assert_str_eq(seg_engine_state(w.engine), "disarmed");
+}
+
+/* Among the notes, and such that it can be translated. */
+static bool notes(const json_t *answer, const char *text)
+{
+	const json_t *list = json_object_get(answer, "notes"), *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		if (strstr(json_string_value(one), text))
+			return can_be_translated(answer, json_string_value(one));
+	}
+	return false;
+}
+
+/* The newest row of the history; the caller frees *out. */
+static const json_t *newest(json_t **out)
+{
+	*out = call(seg_engine_history, NULL, NULL);
+	return json_array_get(json_object_get(*out, "history"), 0);
+}
+
+static size_t rows(void)
+{
+	json_t *out = call(seg_engine_history, NULL, NULL);
+	size_t n = json_array_size(json_object_get(out, "history"));
+
+	json_decref(out);
+	return n;
+}
+
+static bool last_is(json_int_t version, const char *outcome)
+{
+	json_t *out;
+	const json_t *one = newest(&out);
+	bool is = number(one, "version") == version &&
+		  !strcmp(json_string_value(json_object_get(one, "outcome")), outcome);
+
+	json_decref(out);
+	return is;
+}
+
+static bool confirm_says(const char *text)
+{
+	struct seg_request request = {.now = w.kernel.now};
+	json_t *out = NULL;
+	bool says;
+
+	ck_assert_int_lt(seg_engine_confirm(w.engine, &request, &out), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "code")), "nothing-pending");
+	says = strstr(json_string_value(json_object_get(out, "message")), text) != NULL;
+	json_decref(out);
+	return says;
+}
+
+/* No deadline takes the rules out again: nothing is behind it but an open gateway. */
+START_TEST(test_deadline_behind_a_disarm)
+{
+	json_t *out;
+
+	begin();
+	disarm();
+	out = call(seg_engine_apply, json_pack("{s:i, s:s}", "confirm-within", 3, "comment", "repaired"), NULL);
+	ck_assert(json_is_false(json_object_get(out, "unchanged")));
+	ck_assert(json_is_null(json_object_get(out, "confirm-until")));
+	ck_assert(notes(out, "no deadline runs: version 1 is confirmed already"));
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "notes")), 1);
+	json_decref(out);
+	pass(60);
+	ck_assert_str_eq(seg_engine_state(w.engine), "enforcing");
+	ck_assert(last_is(1, "brought-back"));
+	/* Another policy than before has one to go back to. */
+	disarm();
+	write_policy(web, "", "");
+	out = call(seg_engine_apply, json_pack("{s:i}", "confirm-within", 3), NULL);
+	ck_assert_int_eq(number(out, "back-to"), 1);
+	json_decref(out);
+	pass(60);
+	ck_assert_str_eq(seg_engine_state(w.engine), "enforcing");
+	ck_assert_uint_ne(mark_of("DNS"), 0);
+}
+END_TEST
+
+/* What was asked for beside a policy that is in force already is not dropped without a word. */
+START_TEST(test_notes_of_an_unchanged_policy)
+{
+	json_t *asked = json_pack("{s:i, s:s, s:s}", "confirm-within", 300, "comment", "c", "ticket", "t");
+	json_t *out;
+
+	begin();
+	out = call(seg_engine_apply, json_incref(asked), NULL);
+	ck_assert(json_is_true(json_object_get(out, "unchanged")));
+	ck_assert(notes(out, "no deadline runs: version 1 is"));
+	ck_assert(notes(out, "the comment is not recorded") && notes(out, "the ticket is not recorded"));
+	json_decref(out);
+	out = call(seg_engine_apply, NULL, NULL);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "notes")), 0);
+	json_decref(out);
+	write_policy(web, "", "");
+	json_decref(call(seg_engine_apply, json_pack("{s:i}", "confirm-within", 120), NULL));
+	out = call(seg_engine_apply, asked, NULL);
+	ck_assert(notes(out, "the deadline stays the one that runs already"));
+	ck_assert(notes(out, "the comment is not recorded") && notes(out, "the ticket is not recorded"));
+	json_decref(out);
+	pass(121);
+	ck_assert_int_eq(version_in_force(), 1);
+}
+END_TEST
+
+/* Nobody who opens the gateway wants a deadline to close it; what it was for never boots. */
+START_TEST(test_disarm_ends_the_waiting)
+{
+	json_t *out;
+
+	apply_pending();
+	out = call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL);
+	ck_assert_int_eq(number(out, "given-up"), 2);
+	json_decref(out);
+	pass(HOUR);
+	ck_assert_str_eq(seg_engine_state(w.engine), "disarmed");
+	ck_assert_uint_eq(said("rolled-back"), 0);
+	ck_assert(last_is(2, "disarmed"));
+	ck_assert(confirm_says("version 2 was not confirmed before the rules were taken out"));
+	if (_i == 0) {
+		die();
+		begin();
+		ck_assert_uint_ne(mark_of("DNS"), 0);
+		ck_assert(last_is(1, "brought-back"));
+		out = call(seg_engine_status, NULL, NULL);
+		ck_assert_str_eq(json_string_value(json_object_get(json_object_get(out, "policy"), "since")),
+				 "2026-11-24T11:00:00+09:00");
+		json_decref(out);
+		return;
+	}
+	out = call(seg_engine_apply, _i == 1 ? json_pack("{s:i}", "confirm-within", 60) : NULL, NULL);
+	ck_assert_int_eq(number(out, "version"), 3);
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "notes")), 0);
+	json_decref(out);
+	ck_assert_uint_eq(mark_of("DNS"), 0);
+	pass(61);
+	ck_assert_int_eq(mark_of("DNS") != 0, _i == 1);
+}
+END_TEST
+
+/* Whoever takes another's safety net away is told, and so is the other. */
+START_TEST(test_replaced_before_it_was_confirmed)
+{
+	const json_t *one;
+	json_t *out;
+
+	apply_pending();
+	write_policy(office, "", "");
+	out = call(seg_engine_apply, NULL, NULL);
+	one = json_object_get(out, "replaced");
+	ck_assert_int_eq(number(one, "version"), 2);
+	ck_assert_int_eq(number(one, "uid"), 1000);
+	ck_assert_str_eq(json_string_value(json_object_get(one, "confirm-until")), "2026-11-24T10:02:00+09:00");
+	json_decref(out);
+	ck_assert_uint_eq(said("applied|replaced=2"), 1);
+	out = call(seg_engine_history, NULL, NULL);
+	one = find(out, "history", "outcome", "replaced");
+	ck_assert_int_eq(number(one, "version"), 2);
+	ck_assert_str_eq(json_string_value(json_object_get(one, "result")), "rolled-back");
+	json_decref(out);
+	ck_assert(confirm_says("version 2 was replaced by version 3 before it was confirmed ("));
+	write_policy(web, dns, "");
+	out = call(seg_engine_apply, NULL, NULL);
+	ck_assert(json_is_null(json_object_get(out, "replaced")));
+	json_decref(out);
+	ck_assert(confirm_says("no policy waits"));
+}
+END_TEST
+
+START_TEST(test_what_a_deadline_brings_back)
+{
+	json_t *out;
+
+	unlink(w.policy);
+	begin();
+	write_policy(web, "", "");
+	out = call(seg_engine_apply, json_pack("{s:i}", "confirm-within", 120), NULL);
+	ck_assert(json_is_null(json_object_get(out, "back-to")));
+	json_decref(out);
+	json_decref(call(seg_engine_confirm, NULL, NULL));
+	write_policy(dns, "", "");
+	out = call(seg_engine_apply, json_pack("{s:i}", "confirm-within", 120), NULL);
+	ck_assert_int_eq(number(out, "back-to"), 1);
+	json_decref(out);
+	out = call(seg_engine_status, NULL, NULL);
+	ck_assert_int_eq(number(json_object_get(out, "policy"), "back-to"), 1);
+	json_decref(out);
+}
+END_TEST
+
+/* To what is in force already nobody goes back: nothing is done, recorded or confirmed. */
+START_TEST(test_rollback_to_what_is_in_force)
+{
+	const bool pending = _i == 1;
+	json_t *out;
+	size_t n;
+
+	begin();
+	write_policy(web, "", "");
+	json_decref(call(seg_engine_apply, pending ? json_pack("{s:i}", "confirm-within", 120) : NULL, NULL));
+	n = rows();
+	out = call(seg_engine_rollback, json_pack("{s:i, s:s}", "version", 2, "comment", "sure"), NULL);
+	ck_assert(json_is_true(json_object_get(out, "unchanged")));
+	ck_assert(notes(out, "the comment is not recorded"));
+	ck_assert_int_eq(json_is_string(json_object_get(out, "confirm-until")), pending);
+	json_decref(out);
+	ck_assert_uint_eq(rows(), n);
+	ck_assert(last_is(2, pending ? "pending" : "confirmed"));
+	pass(121);
+	ck_assert_int_eq(version_in_force(), pending ? 1 : 2);
+}
+END_TEST
+
+/* Behind a disarm it is put in force again. */
+START_TEST(test_rollback_behind_a_disarm)
+{
+	json_t *out;
+
+	begin();
+	disarm();
+	out = call(seg_engine_rollback, json_pack("{s:i, s:s}", "version", 1, "comment", "over"), NULL);
+	ck_assert(json_is_false(json_object_get(out, "unchanged")));
+	ck_assert_uint_eq(json_array_size(json_object_get(out, "notes")), 0);
+	json_decref(out);
+	ck_assert_str_eq(seg_engine_state(w.engine), "enforcing");
+	ck_assert(last_is(1, "brought-back"));
+}
+END_TEST
+
+/* A line of syslog has to hold it. Characters count, not their bytes. */
+START_TEST(test_remarks_have_an_end)
+{
+	static const char *const key[] = {"comment", "ticket"};
+	char text[501 * 3 + 1] = "";
+	const char *code;
+
+	for (size_t i = 0; i < 500; i++)
+		strcat(text, "変");
+	begin();
+	write_policy(web, "", "");
+	json_decref(call(seg_engine_apply, json_pack("{s:s}", key[_i], text), NULL));
+	strcat(text, "更");
+	write_policy(dns, "", "");
+	ck_assert_ptr_null(call(seg_engine_apply, json_pack("{s:s}", key[_i], text), &code));
+	ck_assert_str_eq(code, "invalid-parameter");
+	ck_assert_int_eq(version_in_force(), 2);
+	if (_i)
+		return;
+	ck_assert_ptr_null(call(seg_engine_rollback, json_pack("{s:s}", key[_i], text), &code));
+	ck_assert_str_eq(code, "invalid-parameter");
+	ck_assert_int_eq(version_in_force(), 2);
+}
+END_TEST
+
+/* A refusal to cut the own session is one like any other. Rules that come back behind a disarm may cut it, too. */
+START_TEST(test_session_that_would_be_cut)
+{
+	static const struct {
+		seg_command_fn command;
+		bool disarmed;
+	} way[] = {{seg_engine_apply, false}, {seg_engine_apply, true}, {seg_engine_rollback, true}};
+	json_t *asked = json_pack("{s:s, s:s, s:i}", "session", "10.2.0.5 50000 10.2.0.1 22", "comment", "why",
+				  "version", 1);
+	const json_t *one;
+	const char *code;
+	json_t *out;
+
+	begin();
+	if (way[_i].disarmed)
+		disarm();
+	else
+		write_policy(web, "", "");
+	ck_assert_ptr_null(call(way[_i].command, json_copy(asked), &code));
+	ck_assert_str_eq(code, "would-cut-session");
+	ck_assert_uint_eq(said("refused|comment=why|SSH session"), 1);
+	one = newest(&out);
+	ck_assert_str_eq(json_string_value(json_object_get(one, "result")), "refused");
+	ck_assert_str_eq(json_string_value(json_object_get(one, "comment")), "why");
+	ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(one, "reason")), "SSH session"));
+	ck_assert(json_is_string(json_object_get(one, "hash")) && json_is_null(json_object_get(one, "version")));
+	json_decref(out);
+	json_object_set_new(asked, "force", json_true());
+	json_decref(call(way[_i].command, asked, NULL));
+	ck_assert_str_eq(seg_engine_state(w.engine), "enforcing");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("change");
@@ -408,6 +710,15 @@ int main(void)
 	tcase_add_test(tcase, test_unconfirmed_and_unrecorded_never_boots);
 	tcase_add_test(tcase, test_rollback_by_number);
 	tcase_add_test(tcase, test_rollback_to_the_one_before);
+	tcase_add_test(tcase, test_deadline_behind_a_disarm);
+	tcase_add_test(tcase, test_notes_of_an_unchanged_policy);
+	tcase_add_loop_test(tcase, test_disarm_ends_the_waiting, 0, 3);
+	tcase_add_test(tcase, test_replaced_before_it_was_confirmed);
+	tcase_add_test(tcase, test_what_a_deadline_brings_back);
+	tcase_add_loop_test(tcase, test_rollback_to_what_is_in_force, 0, 2);
+	tcase_add_test(tcase, test_rollback_behind_a_disarm);
+	tcase_add_loop_test(tcase, test_remarks_have_an_end, 0, 2);
+	tcase_add_loop_test(tcase, test_session_that_would_be_cut, 0, 3);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
