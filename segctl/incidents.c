@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "incidents.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include "base/i18n.h"
 
@@ -35,6 +36,21 @@ static void add_subject(struct segctl_table *table, const json_t *one)
 	segctl_table_add(table, "-");
 }
 
+/* What people say to an emergency action stays as it is; the daemon's own words do not. */
+static void add_words(struct seg_strbuf *text, const json_t *one)
+{
+	static const char *const by_people[] = {"isolated", "released", "stage"};
+	const char *reason = segctl_text_of(one, "reason");
+	bool own = *reason;
+	char *said;
+
+	for (size_t i = 0; i < sizeof(by_people) / sizeof(*by_people); i++)
+		own = own && strcmp(segctl_text_of(one, "event"), by_people[i]);
+	said = own ? segctl_said(one, reason) : NULL;
+	seg_strbuf_add(text, said ? said : *reason ? segctl_remark(reason) : "-");
+	free(said);
+}
+
 /* An isolation that was there already: what its end and reason were. */
 static void add_reason(struct segctl_table *table, const json_t *one)
 {
@@ -44,7 +60,7 @@ static void add_reason(struct segctl_table *table, const json_t *one)
 	struct seg_strbuf text = {0};
 
 	if (!*before)
-		seg_strbuf_add(&text, *reason ? segctl_remark(reason) : "-");
+		add_words(&text, one);
 	else if (shortened && *until)
 		seg_strbuf_printf(&text, _("%s (shortened: was until %s, %s)"), reason, until, before);
 	else if (shortened)
