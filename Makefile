@@ -185,7 +185,7 @@ lint:
 # `make po` brings what is new in the sources there, with an empty msgstr.
 $(BUILD)/segd.pot: $(LIB_SRC) $(SEGCTL_SRC) $(DAEMON_SRC)
 	@mkdir -p $(@D)
-	@xgettext --from-code=UTF-8 --no-wrap -k_ -kN_ -kseg_sentence_new:1 -kseg_answer_error:4 -kseg_engine_say_why:2 -kfinding:3 \
+	@xgettext --from-code=UTF-8 --no-wrap -k_ -kN_ -kC_:1c,2 -kseg_sentence_new:1 -kseg_answer_error:4 -kseg_engine_say_why:2 -kfinding:3 \
 		--add-comments=TRANSLATORS --package-name=segd -o $@ $^
 	@sed -i -e '/^"POT-Creation-Date/d' -e '/^"Report-Msgid-Bugs-To/d' $@
 po: $(BUILD)/segd.pot

@@ -6,18 +6,21 @@
 #include "base/i18n.h"
 
 static const char *const events[] = {
-	N_("isolated"), N_("released"), N_("stage"),   N_("disarmed"), N_("tampered"),	  N_("restored"),
-	N_("bypass"),	N_("sealed"),	N_("started"), N_("stopped"),  N_("events-lost"), N_("expired"),
+	N_("isolated"), N_("released"), N_("stage"),   N_("tampered"),	  N_("restored"),
+	N_("bypass"),	N_("started"),	N_("stopped"), N_("events-lost"), N_("expired"),
 };
 
-static void add_event(struct segctl_table *table, const json_t *one)
+static const char *event_word(const char *event)
 {
-	const char *event = segctl_text_of(one, "event");
-
+	/* Not the states that they lead to. */
+	if (!strcmp(event, "sealed"))
+		return C_("event", "sealed");
+	if (!strcmp(event, "disarmed"))
+		return C_("event", "disarmed");
 	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
 		if (!strcmp(events[i], event))
-			event = _(events[i]);
-	segctl_table_add(table, event);
+			return _(events[i]);
+	return event;
 }
 
 /* Who or what it was about. */
@@ -76,7 +79,7 @@ static void add_reason(struct segctl_table *table, const json_t *one)
 static void add_row(struct segctl_table *table, const json_t *one)
 {
 	segctl_table_add_time(table, one, "at");
-	add_event(table, one);
+	segctl_table_add(table, event_word(segctl_text_of(one, "event")));
 	add_subject(table, one);
 	segctl_table_add_number(table, one, "uid");
 	add_reason(table, one);
