@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,6 +180,19 @@ static int policy_refused(const struct segctl *ctl, enum segctl_exit status, con
 	return segctl_fail(ctl, status, "refused", _("segd refuses; what is in force stays"));
 }
 
+/* Whoever may only ask has typed a command, not the method behind it; every one that changes is named alike. */
+static int root_only(const struct segctl *ctl, enum segctl_exit status, const char *method)
+{
+	char command[32];
+	size_t n = 0;
+
+	for (; method[n] && n + 1 < sizeof(command); n++)
+		command[n] = (char)tolower((unsigned char)method[n]);
+	command[n] = '\0';
+	return segctl_fail(ctl, status, "not-allowed",
+			   _("%s changes the gateway and is for root alone; use sudo"), command);
+}
+
 /* With --json all the daemon said; the standard's errors carry no message of their own. */
 static int answer_failed(const struct segctl *ctl, const char *method, const char *error, json_t *parameters)
 {
@@ -200,6 +214,8 @@ static int answer_failed(const struct segctl *ctl, const char *method, const cha
 		segctl_json_error(ctl, json_incref(parameters));
 		return (int)status;
 	}
+	if (!strcmp(segctl_text_of(parameters, "code"), "not-allowed"))
+		return root_only(ctl, status, method);
 	if (strchr(message, '\n'))
 		return policy_refused(ctl, status, method, message, segctl_text_of(parameters, "file"));
 	segctl_values_from_english(sentence);

@@ -79,6 +79,8 @@ static const char *next_step(const json_t *doc, const char *reason)
 		return _("ask again with --mac and the address of the machine's network card");
 	if (strcmp(reason, "port") == 0)
 		return port_step(doc);
+	if (strcmp(reason, "unknown-zone") == 0 && *segctl_text_of(doc, "from")) /* then it is the other end */
+		return _("check the destination, or add its network to a zone");
 	if (strcmp(reason, "dates") == 0 && *segctl_text_of(doc, "opens")) /* it comes into force by itself */
 		return _("wait for the permit's first day, or have it begin earlier: valid");
 	if (strcmp(reason, "hours") == 0 && !*segctl_text_of(doc, "opens")) /* no window is left to wait for */
