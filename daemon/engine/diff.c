@@ -50,7 +50,7 @@ static struct seg_rulebook *diff_candidate(struct seg_engine *engine, const stru
 {
 	const json_t *text = json_object_get(request->params, "text");
 	struct diff_text given = {json_object_get(request->params, "files")};
-	struct seg_reader reader = {diff_read, &given};
+	struct seg_reader reader = {.read = diff_read, .context = &given};
 	const char *name = json_string_value(json_object_get(request->params, "name"));
 
 	if (!json_is_string(text))

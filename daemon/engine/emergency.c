@@ -391,7 +391,8 @@ static void explain_stage(struct seg_engine *engine, json_t *answer)
 void seg_emergency_explain(struct seg_engine *engine, const struct seg_packet *packet,
 			   const struct seg_verdict *verdict, json_t *answer)
 {
-	bool staged = engine->state.stage.id[0] && !verdict->permit && verdict->reason == SEG_REASON_STAGE;
+	bool staged = engine->state.stage.id[0] && !verdict->permit &&
+		      (verdict->reason == SEG_REASON_STAGE || verdict->failed & 1u << SEG_REASON_STAGE);
 	struct seg_arena *arena = seg_arena_new();
 	json_t *list = json_array();
 

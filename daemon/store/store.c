@@ -460,7 +460,7 @@ struct seg_policy *seg_store_get_version(struct seg_store *store, unsigned versi
 		const json_t *files = json_object_get(meta, "files");
 		const char *name = json_string_value(json_array_get(files, 0));
 		struct version_reader context = {dir, files};
-		struct seg_reader reader = {version_read_list, &context};
+		struct seg_reader reader = {.read = version_read_list, .context = &context};
 
 		policy = seg_policy_load(name ? name : "policy.yaml", text, len, &reader, diags);
 		free(text);

@@ -271,6 +271,31 @@ START_TEST(test_stage_of_permits)
 }
 END_TEST
 
+/* Closed twice: the permit's own window still comes, but the stage may be in the way then. */
+START_TEST(test_stage_beside_hours)
+{
+	static const char night[] = "  - {id: NIGHT, class: operations, from: lg, to: net, service: [tcp/8080], "
+				    "hours: [daily 22:00-05:00]}\n";
+	static const char closes_night[] = "stages: {alone: {title: alone, closes: {permits: [NIGHT]}}}\n";
+	json_t *out;
+
+	write_policy(night, "", closes_night);
+	begin();
+	switch_to("alone");
+	out = call(seg_engine_explain,
+		   json_pack("{s:s, s:s, s:s}", "src", "clerk", "dst", "198.51.100.1", "proto", "tcp/8080"),
+		   NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "reason")), "hours");
+	ck_assert_str_eq(json_string_value(json_object_get(out, "opens")), "2026-11-24T22:00:00+09:00");
+	ck_assert(json_is_null(json_object_get(out, "next")));
+	ck_assert_str_eq(json_string_value(json_object_get(out, "stage")), "alone");
+	ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(out, "detail")),
+				     "opens 2026-11-24T22:00:00+09:00; the emergency stage in force closes NIGHT; "
+				     "the stage is alone, since "));
+	json_decref(out);
+}
+END_TEST
+
 /* Takes params over. */
 static bool refused_saying(seg_command_fn command, json_t *params, const char *text)
 {
@@ -687,6 +712,7 @@ int main(void)
 	tcase_add_test(tcase, test_did_you_mean);
 	tcase_add_test(tcase, test_isolation_spares_the_own_session);
 	tcase_add_test(tcase, test_stage_of_permits);
+	tcase_add_test(tcase, test_stage_beside_hours);
 	tcase_add_test(tcase, test_stage_of_a_zone);
 	tcase_add_test(tcase, test_stage_in_force_already);
 	tcase_add_test(tcase, test_stage_spares_the_own_session);

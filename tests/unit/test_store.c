@@ -37,7 +37,7 @@ static char *read_list(void *context, const char *path, size_t *len, const char 
 
 static struct seg_policy *load(const char *list, struct seg_diags *diags)
 {
-	struct seg_reader reader = {read_list, (void *)list};
+	struct seg_reader reader = {.read = read_list, .context = (void *)list};
 
 	seg_diags_init(diags);
 	return seg_policy_load("policy.yaml", policy_text, sizeof(policy_text) - 1, &reader, diags);
