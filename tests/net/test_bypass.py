@@ -247,6 +247,20 @@ def test_a_number_that_others_rules_gave_does_not_outlive_them():
         assert not segd.alerts("violation"), segd.alerts("violation")
 
 
+def test_a_renumbered_flow_does_not_outlive_its_permit():
+    """While such a rule stands, which is told, it gives the flow the other number once more with each packet."""
+    permits = {"AB": "from: a, to: b, service: [udp/5005]", "KEPT": "from: a, to: b, service: [udp/5007]"}
+    with Town(policy(**permits), hosts=("a", "b", "out")) as (lab, segd):
+        moved, kept = lab.stream("a", "10.2.0.20", "udp/5005"), lab.stream("a", "10.2.0.20", "udp/5007")
+        other = mark_of(lab, 5007)
+        lab.nft("gw", "table inet mine { chain p { type filter hook prerouting priority mangle;"
+                      f" udp dport 5005 ct mark set {other}; udp sport 5005 ct mark set {other}; }}; }}")
+        assert segd.alert("bypass") and wait_for(lambda: moved.both() and mark_of(lab, 5005) == other)
+        segd.apply(policy(**{**permits, "AB": None}))
+        assert wait_for(lambda: not any("dport=5005 " in line for line in lab.conntrack()), 3), lab.conntrack()
+        assert moved.dead() and kept.both()
+
+
 def test_a_kernel_that_does_not_forward_is_named():
     """It is no way round and no difference of the rules; but nobody finds out otherwise why permitted flows die."""
     with Town(policy(AB="from: a, to: b, service: [tcp/443]"), hosts=("a", "b")) as (lab, segd):
