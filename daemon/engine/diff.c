@@ -88,12 +88,7 @@ static void take(void *context, enum seg_flow_event event, const struct seg_flow
 	struct seg_engine *engine = difference->engine;
 	time_t now = difference->request.now;
 	struct seg_judged judged = seg_watch_judge(engine, flow, SEG_FLOW_DUMPED, now);
-	struct seg_packet packet = {.src = flow->src,
-				    .dst = flow->dst,
-				    .proto = flow->proto,
-				    .sport = flow->sport,
-				    .dport = flow->dport,
-				    .no_mac = true};
+	const struct seg_packet packet = seg_watch_packet(flow);
 
 	(void)event;
 	if (judged.kind != SEG_LEGITIMATE ||

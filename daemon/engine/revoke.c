@@ -198,12 +198,7 @@ static void find_lingering(struct seg_revocation *job, const struct seg_plan *ol
 static const struct seg_owner *lost_owner(const struct seg_revocation *job, const struct seg_flow *flow)
 {
 	const struct seg_rulebook *book = job->engine->running;
-	const struct seg_packet packet = {.src = flow->src,
-					  .dst = flow->dst,
-					  .proto = flow->proto,
-					  .sport = flow->sport,
-					  .dport = flow->dport,
-					  .no_mac = true};
+	const struct seg_packet packet = seg_watch_packet(flow);
 	const struct seg_permit *permit;
 	const struct loser *loser;
 	struct seg_verdict verdict;

@@ -298,6 +298,8 @@ time_t seg_resync_tick(struct seg_engine *engine, time_t now);
 time_t seg_watch_tick(struct seg_engine *engine, time_t now);
 bool seg_engine_is_gateway(const struct seg_engine *engine, seg_addr addr);
 
+/* The packet that began it, as far as conntrack knows that. */
+struct seg_packet seg_watch_packet(const struct seg_flow *flow);
 bool seg_watch_was_given(const struct seg_engine *engine, uint32_t mark); /* a number, once */
 bool seg_watch_is_closed_alone(
 	const struct seg_verdict *verdict); /* covered by a permit that is not in force now */

@@ -141,19 +141,28 @@ static bool is_open(const struct seg_engine *engine, const struct seg_permit *pe
 	return engine->running->window[permit->index] == SEG_OPEN;
 }
 
+struct seg_packet seg_watch_packet(const struct seg_flow *flow)
+{
+	return (struct seg_packet){.src = flow->src,
+				   .dst = flow->dst,
+				   .proto = flow->proto,
+				   .sport = flow->sport,
+				   .dport = flow->dport,
+				   .no_mac = true};
+}
+
 static struct seg_verdict classify(const struct seg_engine *engine, const struct seg_flow *flow, bool backwards,
 				   time_t now)
 {
 	const struct seg_rulebook *book = engine->running;
-	struct seg_packet packet = {
-		.src = backwards ? flow->dst : flow->src,
-		.dst = backwards ? flow->src : flow->dst,
-		.proto = flow->proto,
-		.sport = backwards ? flow->dport : flow->sport,
-		.dport = backwards ? flow->sport : flow->dport,
-		.no_mac = true,
-	};
+	struct seg_packet packet = seg_watch_packet(flow);
 
+	if (backwards) {
+		packet.src = flow->dst;
+		packet.dst = flow->src;
+		packet.sport = flow->dport;
+		packet.dport = flow->sport;
+	}
 	return seg_classify_closed(book->policy, book->index, &engine->links.gateway, &engine->closure, &packet, now);
 }
 
@@ -280,12 +289,7 @@ static bool is_permitted_on_a_link(const struct seg_engine *engine, const struct
 {
 	const struct seg_rulebook *book = engine->running;
 	const bool sent = seg_engine_is_gateway(engine, flow->src);
-	struct seg_packet packet = {.src = flow->src,
-				    .dst = flow->dst,
-				    .proto = flow->proto,
-				    .sport = flow->sport,
-				    .dport = flow->dport,
-				    .no_mac = true};
+	struct seg_packet packet = seg_watch_packet(flow);
 
 	for (size_t i = 0; i < engine->links.interfaces; i++) {
 		if (zone && !seg_zone_has_interface(zone, engine->links.interface[i]))
@@ -308,7 +312,8 @@ static struct seg_judged judge_link_traffic(const struct seg_engine *engine, con
 	if (engine->options.observe || !seg_watch_was_given(engine, flow->mark) || (number && is_in_force(engine, number)))
 		return judged;
 	judged.lingers = is_permitted_on_a_link(engine, flow, link_zone(number), now, &judged.verdict);
-	judged.kind = judged.lingers ? SEG_LEGITIMATE : SEG_REVOKED;
+	if (!judged.lingers)
+		judged.kind = SEG_REVOKED;
 	return judged;
 }
 
@@ -620,6 +625,7 @@ void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const
 		}
 		break;
 	case SEG_NOT_JUDGED:
+		seg_lingering_note(engine, flow, &judged);
 		break;
 	}
 }
