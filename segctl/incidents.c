@@ -7,6 +7,7 @@
 static const char *const events[] = {
 	N_("isolated"), N_("released"), N_("stage"),   N_("disarmed"), N_("tampered"),	  N_("restored"),
 	N_("bypass"),	N_("sealed"),	N_("started"), N_("stopped"),  N_("events-lost"), N_("expired"),
+	N_("state-lost"),
 };
 
 static void add_event(struct segctl_table *table, const json_t *one)

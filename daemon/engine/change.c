@@ -506,7 +506,7 @@ static bool was_given_up(const struct seg_engine *engine)
 	       engine->running->version != engine->state.confirmed;
 }
 
-int seg_engine_apply(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+static int apply_file(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	struct seg_rulebook *book;
 	enum seg_session_fate fate;
@@ -545,12 +545,21 @@ int seg_engine_apply(struct seg_engine *engine, const struct seg_request *reques
 	return keep_in_force(engine, &wish, request, out);
 }
 
+int seg_engine_apply(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	int r = apply_file(engine, request, out);
+
+	if (r >= 0)
+		seg_recall_settled(engine, request->now);
+	return r;
+}
+
 void seg_apply_reload(struct seg_engine *engine, time_t now)
 {
 	struct seg_request request = {.now = now};
 	json_t *out = NULL;
 
-	seg_engine_apply(engine, &request, &out); /* what came of it was told: applied, refused */
+	apply_file(engine, &request, &out); /* what came of it was told: applied, refused */
 	json_decref(out);
 }
 

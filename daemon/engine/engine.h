@@ -17,7 +17,7 @@
  *  - What boots is the last confirmed version; an unconfirmed one never is.
  *  - The numbering of permits is on disk before a plan that uses it is committed.
  *
- * Owned here: engine.c (life, ticks, alerts), start.c, apply.c (policy road), rulebook.c,
+ * Owned here: engine.c (life, ticks, alerts), start.c, recall.c (a start whose state is lost), apply.c (policy road), rulebook.c,
  * numbers.c, change.c (apply, rollback, disarm), pending.c (confirm), revoke.c (what a commit closed),
  * lingering.c (idle flows whose number died before), windows.c (hours and dates), watch.c (flow road),
  * resync.c (conntrack's table read again), limits.c (each zone's part of it), readings.c (the kernel's

@@ -445,6 +445,11 @@ void seg_emergency_begin(struct seg_engine *engine, time_t now); /* what ended m
 time_t seg_emergency_tick(struct seg_engine *engine, time_t now);
 bool seg_engine_is_isolated(const struct seg_engine *engine, seg_addr addr); /* a host; the gateway never */
 
+/* recall.c */
+void seg_recall_state(struct seg_engine *engine, time_t now);   /* instead of one that cannot be loaded */
+void seg_recall_settled(struct seg_engine *engine, time_t now); /* somebody has looked at what came of that */
+json_t *seg_recall_sentences(const struct seg_engine *engine);  /* for status: until then, one */
+
 /* session.c */
 enum seg_session_fate {
 	SEG_SESSION_GOES_ON,
