@@ -4,11 +4,14 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <linux/sockios.h>
 
 #include "kernel/bypass.h"
+#include "kernel/links.h"
+#include "kernel/neighbour.h"
 #include "kernel/sysctl.h"
 
 #define COUNT_US 4000 /* for counters in one round of the loop */
@@ -283,6 +286,23 @@ static int kernel_unmark(void *kernel, const struct seg_flow *flow, size_t n)
 	return seg_conntrack_unmark(loop->asker, flow, n);
 }
 
+static int kernel_neighbour(void *kernel, seg_addr addr, char interface[IFNAMSIZ], struct seg_neighbour *neighbour)
+{
+	struct seg_loop *loop = kernel;
+	size_t n;
+	const struct seg_link *link = seg_links_list(loop->links, &n);
+	int r, index = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(link[i].name, interface))
+			index = link[i].index;
+	r = seg_neighbour_find(addr, index, neighbour);
+	for (size_t i = 0; i < n && !r && !index; i++)
+		if (link[i].index == neighbour->link)
+			snprintf(interface, IFNAMSIZ, "%s", link[i].name);
+	return r;
+}
+
 static int kernel_bypass(void *kernel, const char *const *interface, size_t interfaces,
 			 void (*each)(void *context, json_t *sentence), void *context)
 {
@@ -315,5 +335,6 @@ const struct seg_kernel_ops seg_loop_operations = {
 	.dump = kernel_dump,
 	.delete = kernel_delete,
 	.unmark = kernel_unmark,
+	.neighbour = kernel_neighbour,
 	.bypass = kernel_bypass,
 };

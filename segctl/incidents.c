@@ -6,7 +6,7 @@
 #include "base/i18n.h"
 
 static const char *const events[] = {
-	N_("isolated"), N_("released"), N_("stage"),   N_("tampered"),	  N_("restored"),
+	N_("isolated"), N_("released"), N_("stage"),   N_("tampered"),	  N_("restored"), N_("state-lost"),
 	N_("bypass"),	N_("started"),	N_("stopped"), N_("events-lost"), N_("expired"),
 };
 

@@ -254,6 +254,7 @@ static const char *cef_name(const char *event)
 		{"expiring", "Permit ends soon"},
 		{"expired", "Permit expired"},
 		{"events-lost", "Kernel events lost"},
+		{"state-lost", "State of the gateway lost"},
 		{"resynced", "Connection table read again"},
 		{"conntrack-pressure", "Connection table nearly full"},
 		{"isolated", "Host or zone isolated"},
