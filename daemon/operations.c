@@ -286,10 +286,11 @@ static int kernel_unmark(void *kernel, const struct seg_flow *flow, size_t n)
 static int kernel_bypass(void *kernel, const char *const *interface, size_t interfaces,
 			 void (*each)(void *context, json_t *sentence), void *context)
 {
-	int r = seg_bypass_find(interface, interfaces, each, context), of_tables = seg_nft_find_bypass(each, context);
+	const struct seg_loop *loop = kernel;
+	int r = seg_bypass_find(interface, interfaces, each, context), of_tables = seg_nft_find_bypass(each, context),
+	    of_xtables = seg_xtables_find_bypass(loop->xtables, each, context);
 
-	(void)kernel;
-	return r ? r : of_tables;
+	return r ? r : of_tables ? of_tables : of_xtables;
 }
 
 const struct seg_kernel_ops seg_loop_operations = {
