@@ -362,6 +362,8 @@ static int open_edges(struct seg_loop *loop, const char **what)
 	seg_conntrack_set_hand(loop->conntrack, loop->asker);
 	*what = "rtnetlink";
 	r = seg_links_open(&loop->links, take_link, loop);
+	if (!r)
+		r = seg_routes_open(&loop->routes);
 	if (r)
 		return r;
 	*what = "iptables";
@@ -525,6 +527,7 @@ void seg_loop_free(struct seg_loop *loop)
 	seg_store_close(loop->store);
 	seg_alerts_close(loop);
 	seg_xtables_close(loop->xtables);
+	seg_routes_close(loop->routes);
 	seg_links_close(loop->links);
 	seg_nflog_close(loop->nflog);
 	seg_conntrack_close(loop->asker);

@@ -25,8 +25,7 @@ static const struct family {
 	int family, level;
 	const char *names, *module; /* the latter's beginning, before a table's name */
 	const char *word, *tool;
-	size_t head, target_at,
-		next_at; /* a rule's head, and where in it stand its target's place and the next rule's */
+	size_t head, target_at, next_at; /* of a rule: its head, and where it says where these are */
 } families[] = {
 	{AF_INET, IPPROTO_IP, "/proc/net/ip_tables_names", "iptable", "ip", "iptables-legacy",
 	 sizeof(struct ipt_entry), offsetof(struct ipt_entry, target_offset),
