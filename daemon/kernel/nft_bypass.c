@@ -231,18 +231,29 @@ json_t *seg_nft_bypass_of(const struct nlmsghdr *nlh)
 struct search {
 	seg_nft_bypass_fn each;
 	void *context;
+	json_t *said;
 };
 
+/* A chain may have many such rules, and the dump may begin anew. */
 static void take(void *context, const struct nlmsghdr *nlh)
 {
 	struct search *search = context;
-	json_t *sentence = seg_nft_bypass_of(nlh);
+	json_t *sentence = seg_nft_bypass_of(nlh), *one;
+	size_t i;
 
-	if (sentence)
-		search->each(search->context, sentence);
+	if (!sentence)
+		return;
+	json_array_foreach(search->said, i, one)
+	{
+		if (json_equal(one, sentence)) {
+			json_decref(sentence);
+			return;
+		}
+	}
+	json_array_append(search->said, sentence);
+	search->each(search->context, sentence);
 }
 
-/* A sentence given twice because the dump began anew is the same sentence. */
 static int search_all(const struct mnl_socket *sock, uint16_t type, struct search *search)
 {
 	struct seg_nft_question question;
@@ -261,15 +272,17 @@ static int search_all(const struct mnl_socket *sock, uint16_t type, struct searc
 
 int seg_nft_find_bypass(seg_nft_bypass_fn each, void *context)
 {
-	struct search search = {each, context};
+	struct search search = {each, context, NULL};
 	struct mnl_socket *sock;
 	int ret = seg_netlink_open(&sock, NETLINK_NETFILTER, 0, 0);
 
 	if (ret < 0)
 		return ret;
+	search.said = json_array();
 	ret = search_all(sock, NFT_MSG_GETFLOWTABLE, &search);
 	if (ret == 0)
 		ret = search_all(sock, NFT_MSG_GETRULE, &search);
 	mnl_socket_close(sock);
+	json_decref(search.said);
 	return ret;
 }

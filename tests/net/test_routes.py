@@ -128,5 +128,13 @@ def test_interfaces_that_take_labels_are_named():
         lab.sysctl("gw", "net.mpls.conf.a0.input=1")
         said = segd.segctl("status")["bypass"]
         assert len(said) == 1 and "a0 takes packets with labels" in said[0], said
+        lab.exec("gw", "ip", "-M", "route", "add", "100", "via", "inet", "192.0.2.20", "dev", "out0")
+        token, wire, sender = os.urandom(12), lab.wire("out"), lab.socket("a", socket.AF_PACKET, socket.SOCK_RAW)
+        sender.bind(("eth0", 0))
+        body = transport("10.1.0.20", "192.0.2.20", "udp", 41000, 5005, "", token)
+        sender.send(bytes.fromhex((lab.mac("gw", "a0") + lab.mac("a")).replace(":", "")) + b"\x88\x47"
+                    + struct.pack(">L", 100 << 12 | 1 << 8 | 64)
+                    + network("10.1.0.20", "192.0.2.20", 17, len(body), 64) + body)
+        assert arrived(wire, token, SOON), "it is no way round: why is it told?"
         lab.sysctl("gw", "net.mpls.conf.a0.input=0")
         assert segd.segctl("status")["bypass"] == []

@@ -237,6 +237,19 @@ START_TEST(test_bypass)
 }
 END_TEST
 
+/* A chain of many such rules is one thing to be told. */
+START_TEST(test_bypass_is_found_once)
+{
+	after("add table inet o; add chain inet o c; add rule inet o c ct mark set 1; add rule inet o c notrack; "
+	      "add rule inet o c ct mark set 2");
+	found[0] = '\0';
+	ck_assert_int_eq(seg_nft_find_bypass(note_bypass, NULL), 0);
+	ck_assert_str_eq(found, "a rule in chain c of table inet o sets the conntrack mark, by which open flows "
+				"are judged\n"
+				"a rule in chain c of table inet o takes packets out of connection tracking\n");
+}
+END_TEST
+
 START_TEST(test_looks_like_a_bypass)
 {
 	after(no_ways[_i]);
@@ -462,6 +475,7 @@ int main(void)
 	tcase_add_test(tcase, test_touched_before_the_end);
 	tcase_add_loop_test(tcase, test_changes, 0, (int)(sizeof(changes) / sizeof(changes[0])));
 	tcase_add_loop_test(tcase, test_bypass, 0, (int)(sizeof(ways) / sizeof(ways[0])));
+	tcase_add_test(tcase, test_bypass_is_found_once);
 	tcase_add_loop_test(tcase, test_looks_like_a_bypass, 0, (int)(sizeof(no_ways) / sizeof(no_ways[0])));
 	tcase_add_loop_test(tcase, test_targets_of_iptables, 0, (int)(sizeof(targets) / sizeof(targets[0])));
 	tcase_add_test(tcase, test_queue);
