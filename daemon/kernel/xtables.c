@@ -255,13 +255,15 @@ int seg_xtables_find_bypass(const struct seg_xtables *xtables, seg_xtables_fn ea
 
 /* -- opening ----------------------------------------------------------- */
 
-/* -1: there is no such family. */
+/* A datagram can name an interface of its own, a connection cannot. *fd: -1 where there is no such family. */
 static int open_family(const struct family *family, int *fd)
 {
-	*fd = socket(family->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const int loopback = 1; /* in every namespace, whatever its name */
+
+	*fd = socket(family->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (*fd < 0)
 		return errno == EAFNOSUPPORT ? 0 : -errno;
-	return setsockopt(*fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof("lo")) ? -errno : 0;
+	return setsockopt(*fd, SOL_SOCKET, SO_BINDTOIFINDEX, &loopback, sizeof(loopback)) ? -errno : 0;
 }
 
 int seg_xtables_open(struct seg_xtables **out)

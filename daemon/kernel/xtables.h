@@ -12,7 +12,7 @@
  * has such a table needs, and may so make an empty one; a kernel that has them built in tells him of none.
  *
  * The sockets that ask are made before the filter of system calls forbids their family. They are bound to lo,
- * which only CAP_NET_RAW undoes: nothing can be sent by them.
+ * which only CAP_NET_RAW undoes: nothing leaves by them.
  */
 
 #include <jansson.h>

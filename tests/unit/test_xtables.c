@@ -5,6 +5,7 @@
 #include <check.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,6 +173,39 @@ START_TEST(test_of_the_service)
 }
 END_TEST
 
+/* Whoever sends to a neighbour asks for its address first. */
+static bool sends(int fd)
+{
+	const struct sockaddr_in far = {
+		.sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(0xcb007109)}};
+
+	ck_assert_int_ne(connect(fd, (const struct sockaddr *)&far, sizeof(far)), 0);
+	return can("ip neigh show to 203.0.113.9 | grep -q .");
+}
+
+/* The sockets stay behind the filter that forbids to make such ones: nothing leaves by them. */
+START_TEST(test_sockets_send_nothing)
+{
+	const int none = 0;
+	int fd = -1;
+
+	ck_assert(can("ip link set lo up && ip link add v0 type veth peer name v1 && ip addr add 203.0.113.1/24 "
+		      "dev v0 && ip link set v0 up && ip link set v1 up"));
+	for (int i = 3; i < 64 && fd < 0; i++) {
+		int domain = 0;
+		socklen_t len = sizeof(domain);
+
+		if (!getsockopt(i, SOL_SOCKET, SO_DOMAIN, &domain, &len) && domain == AF_INET)
+			fd = i;
+	}
+	ck_assert_int_ge(fd, 0);
+	become_the_service();
+	ck_assert(!sends(fd));
+	ck_assert_int_ne(setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &none, sizeof(none)), 0);
+	ck_assert(sends(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)));
+}
+END_TEST
+
 /* It makes no table where there is none. */
 START_TEST(test_leaves_no_table_behind)
 {
@@ -296,6 +330,7 @@ int main(void)
 	tcase_add_loop_test(kernel, test_looks_like_a_way, 0, sizeof(no_ways) / sizeof(*no_ways));
 	tcase_add_test(kernel, test_among_others);
 	tcase_add_test(kernel, test_of_the_service);
+	tcase_add_test(kernel, test_sockets_send_nothing);
 	tcase_add_test(kernel, test_leaves_no_table_behind);
 	if (can_have_tables())
 		suite_add_tcase(suite, kernel);
