@@ -97,6 +97,7 @@ def test_a_route_that_runs_a_program_is_named():
         run = attribute(3, attribute(1, struct.pack("=I", fd)) + attribute(2, b"x\0"))  # LWT_BPF_XMIT
         change_route(lab, 24, 0x600, attribute(21, struct.pack("=H", 6)) + attribute(22, run))
         os.close(fd)
+        assert wait_for(lambda: segd.segctl("status")["bypass"], SOON)
         said = segd.segctl("status")["bypass"]
         assert len(said) == 1 and "198.51.100.0/24 in table 254 runs a BPF program" in said[0], said
         assert segd.alert("bypass")
