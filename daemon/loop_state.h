@@ -12,6 +12,8 @@
 
 #include "engine/engine.h"
 #include "kernel/links.h"
+#include "kernel/routes.h"
+#include "kernel/xtables.h"
 #include "loop.h"
 #include "pace.h"
 #include "server/control.h"
@@ -45,6 +47,8 @@ struct seg_loop {
 	int64_t nflog_again; /* as scrape_again */
 	struct seg_links *links;
 	bool links_changed;
+	struct seg_routes *routes;
+	struct seg_xtables *xtables;
 	struct seg_sink *sink[SEG_SINKS];
 	size_t sinks;
 	struct event *sink_event; /* one of them is slow */

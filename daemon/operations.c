@@ -306,10 +306,18 @@ static int kernel_neighbour(void *kernel, seg_addr addr, char interface[IFNAMSIZ
 static int kernel_bypass(void *kernel, const char *const *interface, size_t interfaces,
 			 void (*each)(void *context, json_t *sentence), void *context)
 {
-	int r = seg_bypass_find(interface, interfaces, each, context), of_tables = seg_nft_find_bypass(each, context);
+	const struct seg_loop *loop = kernel;
+	const int failed[] = {
+		seg_bypass_find(interface, interfaces, each, context),
+		seg_nft_find_bypass(each, context),
+		seg_xtables_find_bypass(loop->xtables, each, context),
+		seg_routes_find_bypass(loop->routes, interface, interfaces, each, context),
+	};
 
-	(void)kernel;
-	return r ? r : of_tables;
+	for (size_t i = 0; i < sizeof(failed) / sizeof(failed[0]); i++)
+		if (failed[i])
+			return failed[i];
+	return 0;
 }
 
 const struct seg_kernel_ops seg_loop_operations = {
