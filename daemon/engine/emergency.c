@@ -17,6 +17,8 @@
 #include "control/sentence.h"
 #include "flow/answer.h"
 
+#define SAID_MAX 32 /* addresses of a host that an alert has room for */
+
 static const struct seg_policy *policy_of(const struct seg_engine *engine)
 {
 	return engine->running ? engine->running->policy : NULL;
@@ -256,6 +258,24 @@ static bool is_shortened(const struct seg_isolation *before, const struct seg_is
 	return before->target[0] && one->until && (!before->until || one->until < before->until);
 }
 
+/* As the history keeps them, "10.2.0.5 10.2.0.16/28": a later policy may mean others by the name. A zone's are known
+ * by the policies that there have been. */
+static void add_addresses(const struct seg_engine *engine, struct seg_alert *alert, const struct seg_isolation *one)
+{
+	struct seg_arena *arena = seg_arena_new();
+	const struct seg_zone *zone;
+	const struct seg_ranges ranges = cut_off(one, policy_of(engine), arena, &zone);
+	struct seg_strbuf list = {0};
+	char text[SEG_RANGE_STRLEN];
+
+	for (size_t i = 0; !zone && i < ranges.n && i < SAID_MAX; i++)
+		seg_strbuf_printf(&list, "%s%s", i ? " " : "", seg_range_format(ranges.range[i], text));
+	if (list.len)
+		seg_alert_text(alert, "addresses", seg_strbuf_text(&list));
+	seg_strbuf_fini(&list);
+	seg_arena_free(arena);
+}
+
 /* before: without a target where it was not isolated. */
 static void say_isolated(struct seg_engine *engine, const struct seg_isolation *before,
 			 const struct seg_isolation *one, time_t now)
@@ -264,6 +284,7 @@ static void say_isolated(struct seg_engine *engine, const struct seg_isolation *
 
 	seg_say_begin(engine, &alert, "isolated", SEG_WARNING, now);
 	seg_alert_text(&alert, "target", one->target);
+	add_addresses(engine, &alert, one);
 	seg_alert_number(&alert, "uid", one->uid);
 	seg_alert_text(&alert, "reason", one->reason);
 	add_until(engine, &alert, "until", one->until);

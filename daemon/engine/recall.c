@@ -2,9 +2,8 @@
 
 /*
  * A start that finds neither state.json nor its copy, though there was one: what they said is taken from the audit
- * trail, which is written for people, a moment later, and not for ever. So it may lack the last of it, and whom the
- * name of an isolation meant under an earlier policy. Nobody is let out without a word: that is said as loudly as can
- * be, and in status until somebody has looked, and applied.
+ * trail, which is written for people, a moment later, and not for ever. So it may lack the last of it. Nobody is let
+ * out without a word: that is said as loudly as can be, and in status until somebody has looked, and applied.
  */
 
 #include "state.h"
@@ -63,6 +62,23 @@ static time_t end_in(const json_t *fields)
 	return text && seg_time_parse(text, NULL, &until) ? until : 0;
 }
 
+/* Whom it meant then, too. */
+static void recall_addresses(struct seg_isolation *one, const json_t *fields)
+{
+	const char *text = json_string_value(json_object_get(fields, "addresses")), *reason;
+	char *words = strdup(text ? text : ""), *rest = words, *word;
+
+	if (!words)
+		abort();
+	one->range = calloc(strlen(words) / 2 + 1, sizeof(*one->range)); /* a word has two characters and more */
+	if (!one->range)
+		abort();
+	while ((word = strsep(&rest, " ")))
+		if (seg_range_parse(word, strlen(word), true, &one->range[one->ranges], &reason))
+			one->ranges++;
+	free(words);
+}
+
 static void recall_isolated(struct recalled *recalled, time_t at, const json_t *fields)
 {
 	const char *target = json_string_value(json_object_get(fields, "target"));
@@ -83,6 +99,7 @@ static void recall_isolated(struct recalled *recalled, time_t at, const json_t *
 	*one = (struct seg_isolation){.since = at, .until = end_in(fields), .uid = uid_in(fields)};
 	copy_field(fields, "target", one->target, sizeof(one->target));
 	copy_field(fields, "reason", one->reason, sizeof(one->reason));
+	recall_addresses(one, fields);
 }
 
 static void recall_released(struct recalled *recalled, const json_t *fields)

@@ -137,6 +137,25 @@ START_TEST(test_emergency_comes_back_from_the_history)
 }
 END_TEST
 
+/* The name means another machine by now. */
+START_TEST(test_addresses_come_back_from_the_history)
+{
+	begin();
+	isolate("clerk", 0);
+	pass(60);
+	lose_both(false);
+	write_text("segd: 1\nguard: none\nzones:\n"
+		   "  lg: {tier: lgwan, interfaces: [eth2], networks: [10.2.0.0/24]}\n"
+		   "  net: {tier: internet, interfaces: [eth3], networks: [any]}\n"
+		   "hosts: {clerk: {address: 10.2.0.77}}\n"
+		   "permits:\n  - {id: WEB, class: operations, from: lg, to: net, service: [tcp/443]}\n");
+	begin();
+	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "isolated");
+	ck_assert_str_eq(explained("10.2.0.77", "198.51.100.1", "tcp/443"), "isolated");
+	ck_assert_str_eq(explained("10.2.0.6", "198.51.100.1", "tcp/443"), "permit");
+}
+END_TEST
+
 /* Of a file that went back the last confirmed version is in force, as ever. */
 START_TEST(test_confirmed_version_comes_back_from_the_history)
 {
@@ -180,6 +199,7 @@ int main(void)
 	tcase_add_test(tcase, test_first_start_that_ends_early);
 	tcase_add_test(tcase, test_one_file_is_enough);
 	tcase_add_loop_test(tcase, test_emergency_comes_back_from_the_history, 0, 2);
+	tcase_add_test(tcase, test_addresses_come_back_from_the_history);
 	tcase_add_loop_test(tcase, test_confirmed_version_comes_back_from_the_history, 0, 3);
 	tcase_add_test(tcase, test_nothing_is_left);
 	suite_add_tcase(suite, tcase);
