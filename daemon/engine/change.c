@@ -231,16 +231,19 @@ int seg_change_went_back(struct seg_engine *engine, unsigned from, unsigned vers
 				  .hash = engine->running ? engine->running->policy->hash : NULL,
 				  .request = request,
 				  .comment = why};
+	/* One that waited until a disarm has been given up by that, and what became of it is known. */
+	const bool given_up = !engine->state.confirm_until && from != engine->state.confirmed;
+	const bool leaves = from && from != version && !given_up;
 	int r;
 
-	if (from && from != version)
+	if (leaves)
 		seg_store_version_hash(engine->store, from, engine->state.went_back);
 	engine->state.current = version;
 	seg_change_note_confirmed(engine, engine->running);
 	engine->state.confirm_until = 0;
 	engine->state.since = now;
 	r = seg_change_save(engine, now);
-	if (from && from != version)
+	if (leaves)
 		seg_evidence_result(engine, from, SEG_ROLLED_BACK);
 	if (version)
 		seg_change_record(engine, &change, SEG_CONFIRMED, now);

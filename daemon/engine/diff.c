@@ -84,17 +84,12 @@ static void difference_free(struct seg_difference *difference)
 static void take(void *context, enum seg_flow_event event, const struct seg_flow *flow)
 {
 	struct seg_difference *difference = context;
-	const struct seg_rulebook *next = difference->next;
 	struct seg_engine *engine = difference->engine;
 	time_t now = difference->request.now;
 	struct seg_judged judged = seg_watch_judge(engine, flow, SEG_FLOW_DUMPED, now);
-	const struct seg_packet packet = seg_watch_packet(flow);
 
 	(void)event;
-	if (judged.kind != SEG_LEGITIMATE ||
-	    seg_classify_closed(next->policy, next->index, &engine->links.gateway, &difference->closure,
-				&packet, now)
-		    .permit)
+	if (!seg_watch_would_stop(engine, flow, &judged, difference->next, &difference->closure, now))
 		return;
 	if (difference->cut++ < LISTED)
 		json_array_append_new(difference->list, seg_json_flow(engine, flow, &judged, now));

@@ -60,6 +60,20 @@ static struct seg_ranges cut_off(const struct seg_isolation *one, const struct s
 	return seg_ranges_union(arena, ever, now);
 }
 
+/* No host's: groups, and what belongs to an interface. Not to be told from all that a zone `any` takes. */
+static struct seg_ranges links(struct seg_arena *arena)
+{
+	static const char *const text[] = {"0.0.0.0", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255",
+					   "::/127",  "fe80::/10",   "ff00::/8"};
+	struct seg_range range[sizeof(text) / sizeof(*text)];
+	const char *reason;
+
+	for (size_t i = 0; i < sizeof(text) / sizeof(*text); i++)
+		if (!seg_range_parse(text[i], strlen(text[i]), false, &range[i], &reason))
+			abort();
+	return seg_ranges_from(arena, range, sizeof(text) / sizeof(*text));
+}
+
 static void close_isolation(const struct seg_isolation *one, const struct seg_policy *policy,
 			    struct seg_arena *arena, struct seg_closure *closure)
 {
@@ -70,6 +84,7 @@ static void close_isolation(const struct seg_isolation *one, const struct seg_po
 		seg_closure_zone(closure, zone, SEG_CLOSED_ISOLATED);
 		ranges = seg_ranges_subtract(arena, ranges, zone->nets);
 	}
+	ranges = seg_ranges_subtract(arena, ranges, links(arena));
 	if (ranges.n)
 		seg_closure_hosts(closure, ranges, arena);
 }
@@ -324,10 +339,9 @@ static json_t *addresses_json(const struct seg_engine *engine, const struct seg_
 
 static json_t *isolation_json(struct seg_engine *engine, const struct seg_isolation *one)
 {
-	return json_pack("{s:s, s:o, s:o, s:s, s:I, s:o}", "target", one->target, "since",
+	return json_pack("{s:s, s:o, s:o, s:s, s:I}", "target", one->target, "since",
 			 seg_json_time(engine, one->since), "until", seg_json_time(engine, one->until),
-			 "reason", one->reason, "uid", (json_int_t)one->uid, "addresses",
-			 addresses_json(engine, one));
+			 "reason", one->reason, "uid", (json_int_t)one->uid);
 }
 
 json_t *seg_json_isolated(struct seg_engine *engine)
@@ -336,6 +350,17 @@ json_t *seg_json_isolated(struct seg_engine *engine)
 
 	for (size_t i = 0; i < engine->state.isolations; i++)
 		json_array_append_new(list, isolation_json(engine, &engine->state.isolation[i]));
+	return list;
+}
+
+/* With their addresses, of which a zone may have very many. */
+static json_t *listed(struct seg_engine *engine)
+{
+	json_t *list = seg_json_isolated(engine);
+
+	for (size_t i = 0; i < engine->state.isolations; i++)
+		json_object_set_new(json_array_get(list, i), "addresses",
+				    addresses_json(engine, &engine->state.isolation[i]));
 	return list;
 }
 
@@ -408,7 +433,7 @@ void seg_emergency_explain(struct seg_engine *engine, const struct seg_packet *p
 int seg_engine_isolated(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	(void)request;
-	*out = json_pack("{s:o}", "isolated", seg_json_isolated(engine));
+	*out = json_pack("{s:o}", "isolated", listed(engine));
 	return 0;
 }
 
@@ -579,17 +604,14 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 				session.text, target);
 		return seg_answer_error(out, r, "kernel", "%s is not isolated: %s", target, strerror(-r));
 	}
-	before.range = NULL; /* it has all of them now */
-	before.ranges = 0;
 	say_isolated(engine, &before, one, request->now);
 	if (unsaved)
 		return seg_change_answer_unsaved(engine, unsaved, out);
 	shortened = is_shortened(&before, one);
 	was = before.target[0] ? isolation_json(engine, &before) : json_null();
 	return seg_revoke_answer(revoked, request,
-				 json_pack("{s:o, s:s, s:o, s:b, s:b, s:n}", "isolated",
-					   seg_json_isolated(engine), "state", seg_engine_state(engine), "before",
-					   was, "shortened", shortened, "outside", lies_in_no_zone(engine, one),
+				 json_pack("{s:o, s:s, s:o, s:b, s:b, s:n}", "isolated", listed(engine), "state",
+					   seg_engine_state(engine), "before", was, "shortened", shortened, "outside", lies_in_no_zone(engine, one),
 					   "revoked"),
 				 out);
 }

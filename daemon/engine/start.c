@@ -10,22 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A policy file that was rolled back, or never confirmed, is not what boots. */
-static bool may_boot(struct seg_engine *engine, const struct seg_rulebook *book)
-{
-	enum seg_result fate;
-
-	/* The history may be lost, or not know it yet. */
-	if (!strcmp(engine->state.went_back, book->policy->hash))
-		return false;
-	return !seg_store_fate(engine->store, book->policy->hash, &fate) || fate == SEG_CONFIRMED;
-}
-
 static bool has_hash(struct seg_engine *engine, unsigned version, const char *hash)
 {
 	char stored[65];
 
 	return version && seg_store_version_hash(engine->store, version, stored) && !strcmp(stored, hash);
+}
+
+/* A policy file that was rolled back, or never confirmed, is not what boots; but one that says what the confirmed version
+ * does, whatever became of a version that said so, too. */
+static bool may_boot(struct seg_engine *engine, const struct seg_rulebook *book)
+{
+	enum seg_result fate;
+
+	if (has_hash(engine, engine->state.confirmed, book->policy->hash))
+		return true;
+	/* The history may be lost, or not know it yet. */
+	if (!strcmp(engine->state.went_back, book->policy->hash))
+		return false;
+	return !seg_store_fate(engine->store, book->policy->hash, &fate) || fate == SEG_CONFIRMED;
 }
 
 /* A number for the policy file that is about to boot: its old one, or a new one. Without room for it the file

@@ -300,6 +300,9 @@ bool seg_engine_is_gateway(const struct seg_engine *engine, seg_addr addr);
 
 /* The packet that began it, as far as conntrack knows that. */
 struct seg_packet seg_watch_packet(const struct seg_flow *flow);
+/* A flow that is carried now would not be under another policy. */
+bool seg_watch_would_stop(struct seg_engine *engine, const struct seg_flow *flow, const struct seg_judged *judged,
+			  const struct seg_rulebook *next, const struct seg_closure *closure, time_t now);
 bool seg_watch_was_given(const struct seg_engine *engine, uint32_t mark); /* a number, once */
 bool seg_watch_is_closed_alone(
 	const struct seg_verdict *verdict); /* covered by a permit that is not in force now */

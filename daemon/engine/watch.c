@@ -283,21 +283,33 @@ static const struct seg_zone *link_zone(const struct seg_number *number)
 	return from->tier == SEG_TIER_GATEWAY ? permit->to[number->pair % permit->n_to].zone : from;
 }
 
+/* By one interface: coming in, or sent by the gateway, which may have no address yet. */
+static bool is_permitted_by(const struct seg_engine *engine, const struct seg_rulebook *book,
+			    const struct seg_closure *closure, const struct seg_flow *flow, const char *interface,
+			    time_t now, struct seg_verdict *verdict)
+{
+	const bool own = seg_engine_is_gateway(engine, flow->src);
+	struct seg_packet in = seg_watch_packet(flow), out = in;
+
+	in.in = out.out = interface;
+	*verdict = (struct seg_verdict){.permit = false};
+	if (!own)
+		*verdict = seg_classify_closed(book->policy, book->index, &engine->links.gateway, closure, &in, now);
+	if (!verdict->permit && (own || seg_addr_is_unspecified(flow->src)))
+		*verdict = seg_classify_closed(book->policy, book->index, &engine->links.gateway, closure, &out, now);
+	return verdict->permit;
+}
+
 /* By an interface of the zone's; NULL: by whichever of the gateway's. */
-static bool is_permitted_on_a_link(const struct seg_engine *engine, const struct seg_flow *flow,
+static bool is_permitted_on_a_link(const struct seg_engine *engine, const struct seg_rulebook *book,
+				   const struct seg_closure *closure, const struct seg_flow *flow,
 				   const struct seg_zone *zone, time_t now, struct seg_verdict *verdict)
 {
-	const struct seg_rulebook *book = engine->running;
-	const bool sent = seg_engine_is_gateway(engine, flow->src);
-	struct seg_packet packet = seg_watch_packet(flow);
-
 	for (size_t i = 0; i < engine->links.interfaces; i++) {
-		if (zone && !seg_zone_has_interface(zone, engine->links.interface[i]))
-			continue;
-		*(sent ? &packet.out : &packet.in) = engine->links.interface[i];
-		*verdict = seg_classify_closed(book->policy, book->index, &engine->links.gateway, &engine->closure,
-					       &packet, now);
-		if (verdict->permit)
+		const char *interface = engine->links.interface[i];
+
+		if ((!zone || seg_zone_has_interface(zone, interface)) &&
+		    is_permitted_by(engine, book, closure, flow, interface, now, verdict))
 			return true;
 	}
 	return false;
@@ -307,14 +319,37 @@ static bool is_permitted_on_a_link(const struct seg_engine *engine, const struct
 static struct seg_judged judge_link_traffic(const struct seg_engine *engine, const struct seg_flow *flow, time_t now)
 {
 	const struct seg_number *number = engine->plan ? seg_plan_number(engine->plan, flow->mark) : NULL;
+	const bool isolated = seg_engine_is_isolated(engine, flow->src) || seg_engine_is_isolated(engine, flow->dst);
 	struct seg_judged judged = {.kind = SEG_NOT_JUDGED};
 
-	if (engine->options.observe || !seg_watch_was_given(engine, flow->mark) || (number && is_in_force(engine, number)))
+	if (engine->options.observe || !seg_watch_was_given(engine, flow->mark) ||
+	    (!isolated && number && is_in_force(engine, number)))
 		return judged;
-	judged.lingers = is_permitted_on_a_link(engine, flow, link_zone(number), now, &judged.verdict);
+	judged.lingers = !isolated && is_permitted_on_a_link(engine, engine->running, &engine->closure, flow,
+							     link_zone(number), now, &judged.verdict);
 	if (!judged.lingers)
 		judged.kind = SEG_REVOKED;
 	return judged;
+}
+
+/* A permit carries it now. */
+static bool is_carried(struct seg_engine *engine, const struct seg_flow *flow, const struct seg_judged *judged)
+{
+	return judged->kind == SEG_LEGITIMATE || (judged->kind == SEG_NOT_JUDGED && is_link_traffic(flow) &&
+						   seg_watch_was_given(engine, flow->mark));
+}
+
+bool seg_watch_would_stop(struct seg_engine *engine, const struct seg_flow *flow, const struct seg_judged *judged,
+			  const struct seg_rulebook *next, const struct seg_closure *closure, time_t now)
+{
+	const struct seg_packet packet = seg_watch_packet(flow);
+	struct seg_verdict verdict;
+
+	if (!is_carried(engine, flow, judged))
+		return false;
+	if (is_link_traffic(flow))
+		return !is_permitted_on_a_link(engine, next, closure, flow, NULL, now, &verdict);
+	return !seg_classify_closed(next->policy, next->index, &engine->links.gateway, closure, &packet, now).permit;
 }
 
 struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_flow *flow, enum seg_flow_event event,

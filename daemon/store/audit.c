@@ -23,7 +23,6 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY, version INTEGER, hash TEXT, at INTEGER NOT NULL,"
 	" uid INTEGER NOT NULL, user TEXT, comment TEXT, ticket TEXT, result INTEGER NOT NULL, reason TEXT);"
 	"CREATE INDEX IF NOT EXISTS history_hash ON history (hash);"
-	"CREATE INDEX IF NOT EXISTS history_version ON history (version);"
 	"CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, event TEXT NOT NULL,"
 	" fields TEXT NOT NULL);"
 	"CREATE INDEX IF NOT EXISTS events_at ON events (at);"
@@ -70,8 +69,12 @@ static bool audit_begin_db(struct seg_audit *audit)
 		if (sqlite3_exec(audit->db, "PRAGMA user_version", take_version, audit, NULL) == SQLITE_OK &&
 		    sqlite3_exec(audit->db, schema, NULL, NULL, NULL) == SQLITE_OK && audit_has_reasons(audit) &&
 		    (audit->no_counters ||
-		     sqlite3_exec(audit->db, COUNTERS_KNOWN, NULL, NULL, NULL) == SQLITE_OK))
+		     sqlite3_exec(audit->db, COUNTERS_KNOWN, NULL, NULL, NULL) == SQLITE_OK)) {
+			/* An older segd made none, and the disk may have no room for it: it is slower without. */
+			sqlite3_exec(audit->db, "CREATE INDEX IF NOT EXISTS history_version ON history (version)", NULL,
+				     NULL, NULL);
 			return true;
+		}
 	}
 	audit_failed(audit);
 	return false;

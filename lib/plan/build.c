@@ -290,10 +290,10 @@ static void go_by_family(struct build *b, struct seg_chain *in, struct seg_chain
 }
 
 /* Loopback is not judged. What a rule of somebody's sends elsewhere before it comes here has `lo` as its interface
- * still, and is none: an address that is routed away. */
+ * still: loopback is what goes to an address of the machine's own. */
 static void accept_loopback(struct build *b, enum seg_hook hook, struct seg_chain *base)
 {
-	const uint32_t elsewhere = RTN_UNICAST;
+	const uint32_t local = RTN_LOCAL;
 	struct seg_rule *r;
 
 	if (hook == SEG_HOOK_FORWARD)
@@ -301,7 +301,7 @@ static void accept_loopback(struct build *b, enum seg_hook hook, struct seg_chai
 	r = rule(b, base);
 	seg_rule_cmp_ifname(b->w, r, hook == SEG_HOOK_OUTPUT ? SEG_L_OIFNAME : SEG_L_IIFNAME, "lo", false);
 	if (hook == SEG_HOOK_OUTPUT) {
-		seg_rule_cmp_mask(b->w, r, SEG_L_FIB_DADDR_TYPE, &elsewhere, NULL, sizeof(elsewhere), true);
+		seg_rule_cmp_mask(b->w, r, SEG_L_FIB_DADDR_TYPE, &local, NULL, sizeof(local), false);
 		seg_rule_set_events(b->w, r, EVENTS); /* a flow that nobody chooses events for sends all there are */
 	}
 	let_pass(b, r);

@@ -116,10 +116,10 @@ static char *let_daemon_read(const char *path, const char *user)
 	int n;
 
 	if (stat(path, &st) == 0)
-		n = asprintf(&text, _("the user %s may not read it: `chgrp %s %s; chmod 640 %s` lets it"), user, own, path,
+		n = asprintf(&text, _("the user %s may not read it: `chgrp %s '%s' && chmod 640 '%s'` lets it"), user, own, path,
 			     path);
 	else
-		n = asprintf(&text, _("the user %s may not enter a folder above it: `namei -l %s` shows which"),
+		n = asprintf(&text, _("the user %s may not enter a folder above it: `namei -l '%s'` shows which"),
 			     user, path);
 	if (n < 0)
 		abort();

@@ -236,12 +236,12 @@ def test_an_anycast_address_is_not_the_interfaces_own():
         assert not segd.alerts("violation"), segd.alerts("violation")
 
 
-def sends(lab, src, dst, port, at=None, seconds=NEVER):
+def sends(lab, src, dst, port, at=None, seconds=NEVER, scope=()):
     """Does a datagram of the gateway's to that address arrive there, or on another host's line?"""
     family = socket.AF_INET6 if ":" in dst else socket.AF_INET
-    server, wire, token = lab.socket("gw", family, socket.SOCK_DGRAM, bind=(dst, port)), at and lab.wire(at), os.urandom(12)
+    server, wire, token = lab.socket("gw", family, socket.SOCK_DGRAM, bind=(dst, port, *scope)), at and lab.wire(at), os.urandom(12)
     with contextlib.suppress(PermissionError):
-        lab.socket("gw", family, socket.SOCK_DGRAM, bind=(src, 0)).sendto(token, (dst, port))
+        lab.socket("gw", family, socket.SOCK_DGRAM, bind=(src, 0)).sendto(token, (dst, port, *scope))
     seen = arrived(wire, token, seconds) if at else receive(server, seconds) is not None
     lab.drop(server, *([wire] if at else []))
     return seen
@@ -261,10 +261,18 @@ def test_loopback_leads_nowhere_else():
             for src, dst in (("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("10.1.0.1", "10.1.0.1"),
                              ("127.0.0.1", "10.1.0.1"), ("2001:db8:1::1", "2001:db8:1::1")):
                 assert sends(lab, src, dst, 5999, seconds=SOON), f"{src} to {dst}"
-            for family, own, far in (("ip", "10.1.0.1", "192.0.2.20"), ("ip6", "2001:db8:1::1", "2001:db8:f::20")):
-                lab.nft("gw", f"table {family} sly {{ chain c {{ type nat hook output priority -100; "
+            lab.ip("gw", "addr add fe80::1/64 dev a0 nodad", "route add 2001:db8:77::/64 dev a0 table 77")
+            lab.exec("gw", "ip", "-6", "rule", "add", "fwmark", "7", "lookup", "77")
+            with lab.inside("gw"):
+                index = socket.if_nametoindex("a0")
+            assert sends(lab, "::", "fe80::1", 5999, seconds=SOON, scope=(0, index)), "to a link-local address of its own"
+            for family, own, far, at in (("ip", "10.1.0.1", "192.0.2.20", "out"), ("ip6", "2001:db8:1::1", "2001:db8:f::20", "out"),
+                                         ("ip", "10.1.0.1", "10.1.0.255", "a"), ("ip", "10.1.0.1", "224.0.0.5", "a"),
+                                         ("ip", "10.1.0.1", "255.255.255.255", "a"),
+                                         ("ip6", "2001:db8:1::1", "2001:db8:77::20", "a")):
+                lab.nft("gw", f"table {family} sly {{ chain c {{ type nat hook output priority -100; meta mark set 7 "
                               f"{family} daddr {own} udp dport 5998 dnat to {far}; }}; }}")
-                assert not sends(lab, own, own, 5998, at="out"), f"to {own}, sent on to {far}"
+                assert not sends(lab, own, own, 5998, at=at), f"to {own}, sent on to {far}"
                 lab.nft("gw", f"delete table {family} sly")
 
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Isolation and emergency stages: at once, open flows included, kept until they are ended."""
 import os
+import socket
 import time
 from unittest import mock
 
-from lab import PATIENCE, wait_for
+from lab import PATIENCE, SOON, arrived, wait_for
 from town import Town, policy
 
 PERMITS = {
@@ -216,6 +217,25 @@ def test_isolated_outlives_the_address():
             assert listed["addresses"] == ["10.1.0.20/31"], listed
         segd.segctl("release", "pc")
         assert lab.probe("a", "10.2.0.20", "tcp/443", source="10.1.0.20")
+
+
+def test_an_isolated_rest_holds_no_groups():
+    """A zone `any` is isolated, and gets networks of its own: what it took with the rest is hosts, and nobody's groups."""
+    before = policy(AG="from: [a, b], to: gateway, service: [udp/5353, icmpv6/128]", GA="from: gateway, to: a, service: [udp/5353, icmpv6/128]")
+    after = before.replace("networks: [any]", "networks: [192.0.2.0/24, '2001:db8:f::/64']")
+    assert before != after
+    with Town(before, hosts=("a", "b", "out")) as (lab, segd):
+        segd.segctl("isolate", "out", "--reason", "x")
+        segd.apply(after)
+        for name in ("gw", "a"):
+            lab.exec(name, "ip", "-6", "neigh", "flush", "all")
+        assert lab.probe("gw", "2001:db8:1::20", "icmpv6/128"), "neighbour discovery goes on"
+        wire, token = lab.wire("a"), os.urandom(12)
+        sender = lab.socket("gw", socket.AF_INET, socket.SOCK_DGRAM, bind=("10.1.0.1", 0))
+        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("10.1.0.1"))
+        sender.sendto(token, ("224.0.0.251", 5353))
+        assert arrived(wire, token, SOON)
+        assert not lab.probe("a", "192.0.2.20", "udp/53", expect=False) and segd.segctl("verify")["equal"]
 
 
 def test_isolated_prefix_outlives_the_name():

@@ -537,6 +537,43 @@ START_TEST(test_disarm_ends_the_waiting)
 }
 END_TEST
 
+/* A rollback behind that finds it given up already. */
+START_TEST(test_given_up_and_not_rolled_back)
+{
+	json_t *out;
+
+	apply_pending();
+	json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
+	json_decref(call(seg_engine_rollback, NULL, NULL));
+	ck_assert_int_eq(version_in_force(), 1);
+	out = call(seg_engine_history, NULL, NULL);
+	ck_assert_int_eq(number(find(out, "history", "outcome", "disarmed"), "version"), 2);
+	json_decref(out);
+	write_policy(web, "", ""); /* a file that went back once may wait, and go back, again */
+	json_decref(call(seg_engine_apply, json_pack("{s:i}", "confirm-within", 60), NULL));
+	pass(61);
+	out = call(seg_engine_history, NULL, NULL);
+	ck_assert_int_eq(number(find(out, "history", "outcome", "rolled-back"), "version"), 3);
+	json_decref(out);
+}
+END_TEST
+
+/* What waited said what the confirmed version says: that boots, whatever became of the wait. */
+START_TEST(test_given_up_as_was_confirmed)
+{
+	apply_pending();
+	write_policy(web, dns, office); /* as at the start */
+	json_decref(call(seg_engine_apply, json_pack("{s:i}", "confirm-within", 60), NULL));
+	ck_assert_int_eq(version_in_force(), 3);
+	json_decref(call(seg_engine_disarm, json_pack("{s:b}", "yes", 1), NULL));
+	die();
+	forget_alerts();
+	begin();
+	ck_assert_uint_ne(mark_of("DNS"), 0);
+	ck_assert_msg(!strstr(w.status, "rolled back"), "%s", w.status);
+}
+END_TEST
+
 /* Whoever takes another's safety net away is told, and so is the other. */
 START_TEST(test_replaced_before_it_was_confirmed)
 {
@@ -713,6 +750,8 @@ int main(void)
 	tcase_add_test(tcase, test_deadline_behind_a_disarm);
 	tcase_add_test(tcase, test_notes_of_an_unchanged_policy);
 	tcase_add_loop_test(tcase, test_disarm_ends_the_waiting, 0, 3);
+	tcase_add_test(tcase, test_given_up_and_not_rolled_back);
+	tcase_add_test(tcase, test_given_up_as_was_confirmed);
 	tcase_add_test(tcase, test_replaced_before_it_was_confirmed);
 	tcase_add_test(tcase, test_what_a_deadline_brings_back);
 	tcase_add_loop_test(tcase, test_rollback_to_what_is_in_force, 0, 2);

@@ -254,11 +254,45 @@ START_TEST(test_link_traffic_is_revoked)
 }
 END_TEST
 
-/* With a zone that is isolated, too. */
-START_TEST(test_link_traffic_of_an_isolated_zone)
+/* How many flows a diff says would be cut. */
+static json_int_t cut_by(const char *a, const char *b)
 {
-	static const char in[] = "  - {id: IN, class: operations, from: [lg, mn], to: gateway, service: [tcp/22]}\n";
-	struct seg_flow of_lg, of_mn;
+	json_int_t flows;
+	json_t *out;
+
+	write_policy(a, b, "");
+	out = call(seg_engine_diff, NULL, NULL);
+	flows = number(out, "cut");
+	json_decref(out);
+	return flows;
+}
+
+/* What diff says is what apply does; and a host that has no address yet is the gateway itself. */
+START_TEST(test_link_traffic_in_a_diff)
+{
+	static const char in[] = "  - {id: IN, class: operations, from: lg, to: gateway, service: [tcp/22, udp/5353]}\n",
+			  narrowed[] = "  - {id: IN, class: operations, from: lg, to: gateway, service: [tcp/22]}\n",
+			  dhcp[] = "  - {id: OUT, class: operations, from: gateway, to: net, service: [udp/67, udp/68]}\n",
+			  less[] = "  - {id: OUT, class: operations, from: gateway, to: net, service: [udp/67]}\n";
+
+	write_policy(in, dhcp, "");
+	begin();
+	event_of(flow("fe80::20", "fe80::1", 6, 22, "IN"));
+	event_of(flow("10.2.0.5", "224.0.0.251", 17, 5353, "IN"));
+	event_of(flow("0.0.0.0", "255.255.255.255", 17, 67, "OUT"));
+	ck_assert_int_eq(cut_by(narrowed, less), 1);
+	json_decref(call(seg_engine_apply, NULL, NULL));
+	ck_assert_uint_eq(said("revoked|permit=IN|count=1"), 1);
+	ck_assert_uint_eq(said("revoked"), 1);
+	ck_assert_int_eq(cut_by(narrowed, less), 0);
+}
+END_TEST
+
+/* A host's, and those of a zone, with their isolation. */
+START_TEST(test_link_traffic_of_the_isolated)
+{
+	static const char in[] = "  - {id: IN, class: operations, from: [lg, mn], to: gateway, service: [tcp/22, udp/5353]}\n";
+	struct seg_flow of_lg, of_mn, group;
 	json_t *out;
 
 	write_policy(in, "", "");
@@ -268,7 +302,14 @@ START_TEST(test_link_traffic_of_an_isolated_zone)
 	of_lg.mark = of_mn.mark - 1; /* each pair of zones has its number */
 	event_of(of_mn);
 	event_of(of_lg);
+	group = flow("10.2.0.5", "224.0.0.251", 17, 5353, "IN");
+	group.mark = of_lg.mark;
+	event_of(group);
 	out = call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "mn", "reason", "x"), NULL);
+	ck_assert_int_eq(number(json_object_get(out, "revoked"), "flows"), 1);
+	json_decref(out);
+	ck_assert_uint_eq(w.kernel.flows, 2);
+	out = call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "10.2.0.5", "reason", "x"), NULL);
 	ck_assert_int_eq(number(json_object_get(out, "revoked"), "flows"), 1);
 	json_decref(out);
 	ck_assert_uint_eq(w.kernel.flows, 1);
@@ -581,7 +622,8 @@ int main(void)
 	tcase_add_test(tcase, test_covered_flow_lives_on);
 	tcase_add_loop_test(tcase, test_the_renumbered_are_looked_for, 0, 2);
 	tcase_add_test(tcase, test_link_traffic_is_revoked);
-	tcase_add_test(tcase, test_link_traffic_of_an_isolated_zone);
+	tcase_add_test(tcase, test_link_traffic_in_a_diff);
+	tcase_add_test(tcase, test_link_traffic_of_the_isolated);
 	tcase_add_test(tcase, test_disarmed_under_a_revocation);
 	tcase_add_test(tcase, test_revocations_wait_for_each_other);
 	tcase_add_test(tcase, test_nothing_to_look_for);
