@@ -11,6 +11,7 @@
 #include "base/i18n.h"
 #include "base/strbuf.h"
 #include "control/sentence.h"
+#include "kernel/bpf.h"
 #include "kernel/links.h"
 #include "kernel/netlink.h"
 #include "kernel/sysctl.h"
@@ -37,7 +38,7 @@ static bool ours(const struct search *s, const struct seg_link *link)
 	return false;
 }
 
-/* ---- XDP and tc ------------------------------------------------------------------------ */
+/* ---- Programs -------------------------------------------------------------------------- */
 
 static void xdp(struct search *s)
 {
@@ -48,6 +49,39 @@ static void xdp(struct search *s)
 						     s->link[i].name));
 	}
 }
+
+static void tcx(struct search *s)
+{
+	static const struct {
+		enum seg_bpf_hook hook;
+		const char *side;
+	} hook[] = {{SEG_BPF_TCX_INGRESS, "ingress"}, {SEG_BPF_TCX_EGRESS, "egress"}};
+
+	for (size_t i = 0; i < s->links; i++) {
+		for (size_t j = 0; ours(s, &s->link[i]) && j < sizeof(hook) / sizeof(hook[0]); j++) {
+			if (seg_bpf_programs(s->link[i].index, hook[j].hook) <= 0)
+				continue;
+			s->each(s->context,
+				seg_sentence_new("a tcx program on the %s of %s can redirect packets unjudged",
+						 hook[j].side, s->link[i].name));
+		}
+	}
+}
+
+/* Both ends' programs hang on the primary one. */
+static void netkit(struct search *s)
+{
+	for (size_t i = 0; i < s->links; i++) {
+		if (strcmp(s->link[i].kind, "netkit") != 0 || !ours(s, &s->link[i]))
+			continue;
+		if (seg_bpf_programs(s->link[i].index, SEG_BPF_NETKIT_PRIMARY) > 0 ||
+		    seg_bpf_programs(s->link[i].index, SEG_BPF_NETKIT_PEER) > 0)
+			s->each(s->context, seg_sentence_new("a netkit program on %s can redirect packets unjudged",
+							     s->link[i].name));
+	}
+}
+
+/* ---- Traffic control ------------------------------------------------------------------- */
 
 static const char *tc_kind(const struct nlmsghdr *message)
 {
@@ -286,6 +320,8 @@ int seg_bypass_find(const char *const *interface, size_t n, seg_bypass_fn each, 
 		goto out;
 	s.link = seg_links_list(links, &s.links);
 	xdp(&s);
+	tcx(&s);
+	netkit(&s);
 	error = tc_filters(&s);
 	bridges(&s);
 	source_routes(&s);

@@ -4,12 +4,11 @@
 
 /*
  * What could let packets go round the table, or hide flows from the watcher, outside
- * nf_tables: XDP programs and tc filters on the zones' interfaces, bridged ports,
+ * nf_tables: XDP, tcx and netkit programs and tc filters on the zones' interfaces, bridged ports,
  * packets that name their own route, conntrack settings. What other tables do is nft_monitor.h's.
  *
  * States facts, one sentence each (control/sentence.h), always the same for the same fact, so
  * that the caller can tell new ones. That forwarding is off is not one: nothing passes then.
- * Programs attached by bpf links (tcx) are not visible to netlink.
  */
 
 #include <jansson.h>
