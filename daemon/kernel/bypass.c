@@ -6,6 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/i18n.h"
@@ -14,6 +15,7 @@
 #include "kernel/bpf.h"
 #include "kernel/links.h"
 #include "kernel/netlink.h"
+#include "kernel/passage.h"
 #include "kernel/sysctl.h"
 
 #define DUMP_TIMEOUT_MS 2000
@@ -27,15 +29,30 @@ struct search {
 	struct mnl_socket *sock;
 	const struct seg_link *link;
 	size_t links;
+	enum seg_passage *passage; /* of each link */
 };
 
-static bool ours(const struct search *s, const struct seg_link *link)
+static bool is_zones(const void *context, const char *interface)
 {
+	const struct search *s = context;
+
 	for (size_t i = 0; i < s->interfaces; i++) {
-		if (strcmp(s->interface[i], link->name) == 0)
+		if (strcmp(s->interface[i], interface) == 0)
 			return true;
 	}
 	return false;
+}
+
+/* A zone's interface itself. */
+static bool ours(const struct search *s, size_t i)
+{
+	return s->passage[i] == SEG_PASSAGE_ZONE;
+}
+
+/* That, or what it stands on. */
+static bool passed(const struct search *s, size_t i)
+{
+	return s->passage[i] != SEG_PASSAGE_NONE;
 }
 
 /* ---- Programs -------------------------------------------------------------------------- */
@@ -43,7 +60,7 @@ static bool ours(const struct search *s, const struct seg_link *link)
 static void xdp(struct search *s)
 {
 	for (size_t i = 0; i < s->links; i++) {
-		if (!s->link[i].xdp || !ours(s, &s->link[i]))
+		if (!s->link[i].xdp || !passed(s, i))
 			continue;
 		s->each(s->context, seg_sentence_new("an XDP program on %s can pass packets on unjudged",
 						     s->link[i].name));
@@ -58,7 +75,7 @@ static void tcx(struct search *s)
 	} hook[] = {{SEG_BPF_TCX_INGRESS, "ingress"}, {SEG_BPF_TCX_EGRESS, "egress"}};
 
 	for (size_t i = 0; i < s->links; i++) {
-		for (size_t j = 0; ours(s, &s->link[i]) && j < sizeof(hook) / sizeof(hook[0]); j++) {
+		for (size_t j = 0; passed(s, i) && j < sizeof(hook) / sizeof(hook[0]); j++) {
 			if (seg_bpf_programs(s->link[i].index, hook[j].hook) <= 0)
 				continue;
 			s->each(s->context,
@@ -72,7 +89,7 @@ static void tcx(struct search *s)
 static void netkit(struct search *s)
 {
 	for (size_t i = 0; i < s->links; i++) {
-		if (strcmp(s->link[i].kind, "netkit") != 0 || !ours(s, &s->link[i]))
+		if (strcmp(s->link[i].kind, "netkit") != 0 || !passed(s, i))
 			continue;
 		if (seg_bpf_programs(s->link[i].index, SEG_BPF_NETKIT_PRIMARY) > 0 ||
 		    seg_bpf_programs(s->link[i].index, SEG_BPF_NETKIT_PEER) > 0)
@@ -175,7 +192,7 @@ static int tc_filters(struct search *s)
 	for (int i = 0; i < TRIES && error == -EINTR; i++)
 		error = tc_dump(s, RTM_GETQDISC, NULL, 0, qdisc, &found);
 	for (size_t i = 0; !error && i < s->links && i < sizeof(found.hooked); i++) {
-		if (!found.hooked[i] || !ours(s, &s->link[i]))
+		if (!found.hooked[i] || !passed(s, i))
 			continue;
 		error = filters_at(s, &s->link[i], (uint16_t)TC_H_MIN_INGRESS, "ingress");
 		if (!error && found.hooked[i] & HOOKED_EGRESS)
@@ -199,7 +216,7 @@ static void bridge(struct search *s, const struct seg_link *bridge_link, const c
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->links; i++) {
-		if (s->link[i].master != bridge_link->index || !ours(s, &s->link[i]))
+		if (s->link[i].master != bridge_link->index || !ours(s, i))
 			continue;
 		seg_strbuf_printf(&ports, "%s%s", n++ ? ", " : "", s->link[i].name);
 	}
@@ -250,7 +267,7 @@ static void source_routes(struct search *s)
 	};
 
 	for (size_t i = 0; i < s->links; i++) {
-		for (size_t j = 0; ours(s, &s->link[i]) && j < sizeof(wanted) / sizeof(wanted[0]); j++) {
+		for (size_t j = 0; ours(s, i) && j < sizeof(wanted) / sizeof(wanted[0]); j++) {
 			if (!on_interface(wanted[j].family, s->link[i].name, wanted[j].setting))
 				continue;
 			s->each(s->context,
@@ -319,6 +336,7 @@ int seg_bypass_find(const char *const *interface, size_t n, seg_bypass_fn each, 
 	if (error)
 		goto out;
 	s.link = seg_links_list(links, &s.links);
+	s.passage = seg_passages(s.link, s.links, is_zones, &s);
 	xdp(&s);
 	tcx(&s);
 	netkit(&s);
@@ -326,6 +344,7 @@ int seg_bypass_find(const char *const *interface, size_t n, seg_bypass_fn each, 
 	bridges(&s);
 	source_routes(&s);
 	conntrack_settings(&s);
+	free(s.passage);
 	mnl_socket_close(s.sock);
 out:
 	seg_links_close(links);

@@ -4,7 +4,7 @@
 
 /*
  * What could let packets go round the table, or hide flows from the watcher, outside
- * nf_tables: XDP, tcx and netkit programs and tc filters on the zones' interfaces, bridged ports,
+ * nf_tables: XDP, tcx and netkit programs and tc filters where the zones' packets pass (passage.h), bridged ports,
  * packets that name their own route, conntrack settings. What other tables do is nft_monitor.h's.
  *
  * States facts, one sentence each (control/sentence.h), always the same for the same fact, so

@@ -197,11 +197,24 @@ static void read_kind(const struct nlattr *info, struct seg_link *link)
 	}
 }
 
+/* What IFLA_LINK is to others: the far end of a veth, or what a tunnel's packets go out by. */
+static bool is_stacked(const struct seg_link *link)
+{
+	static const char *const kind[] = {"vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec", "dsa", "ipoib"};
+
+	for (size_t i = 0; i < sizeof(kind) / sizeof(kind[0]); i++) {
+		if (strcmp(link->kind, kind[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void read_link(struct seg_links *l, const struct nlmsghdr *message)
 {
 	const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
 	struct seg_link link = {.seen = l->dump};
 	const struct nlattr *attr;
+	bool elsewhere = false;
 
 	/* The bridge speaks of its ports in the same group: a port that leaves it is no link that goes. */
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header) || header->ifi_family != AF_UNSPEC)
@@ -219,6 +232,13 @@ static void read_link(struct seg_links *l, const struct nlmsghdr *message)
 			if (seg_attr_len(attr) >= sizeof(uint32_t))
 				link.master = (int)mnl_attr_get_u32(attr);
 			break;
+		case IFLA_LINK:
+			if (seg_attr_len(attr) >= sizeof(uint32_t))
+				link.lower = (int)mnl_attr_get_u32(attr);
+			break;
+		case IFLA_LINK_NETNSID: /* the index is another namespace's */
+			elsewhere = true;
+			break;
 		case IFLA_XDP:
 			link.xdp = xdp_attached(attr);
 			break;
@@ -227,6 +247,8 @@ static void read_link(struct seg_links *l, const struct nlmsghdr *message)
 			break;
 		}
 	}
+	if (elsewhere || !is_stacked(&link))
+		link.lower = 0;
 	if (message->nlmsg_type == RTM_NEWLINK) {
 		if (link.name[0])
 			link_set(l, &link);

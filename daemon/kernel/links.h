@@ -28,6 +28,7 @@ struct seg_link {
 	bool ethernet;            /* ARPHRD_ETHER: has MACs */
 	bool xdp;                 /* an XDP program sits on it */
 	int master;               /* index of the bridge or bond it is a port of; 0 none */
+	int lower;                /* index of the device whose frames it sees (a VLAN's parent); 0 none here */
 	char kind[16];            /* "vlan", "bridge"; "" for plain devices */
 	uint32_t seen;            /* private: the dump that last named it */
 };

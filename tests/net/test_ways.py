@@ -4,8 +4,8 @@ import contextlib
 import os
 
 import bpf
-from lab import SOON, arrived, wait_for
-from town import Town, policy
+from lab import SOON, Segd, arrived, wait_for
+from town import Town, build, policy
 
 FEW = ("a", "b", "out")
 WHILE = 13  # seconds within which it is told of, without anybody's asking
@@ -64,3 +64,66 @@ def test_a_tcx_program_is_named():
                 named(lab, segd, "tcx", side, "a0")
             gone(segd)
         assert len(segd.alerts("bypass")) == 2, segd.alerts("bypass")
+
+
+def stacked(kind):
+    """A zone's interface that itself stands on a0; None where this kernel has no such devices."""
+    lab = build(FEW)
+    try:
+        lab.ip("gw", "addr flush dev a0", *{
+            "bridge": ("link add up0 type bridge", "link set a0 master up0"),
+            "vlan": ("link add link a0 name up0 type vlan id 140",),
+            "macvlan": ("link add link a0 name up0 type macvlan mode passthru",),
+            "macvlan of a bridge": ("link add up1 type bridge", "link set a0 master up1", "link set up1 up",
+                                    "link add link up1 name up0 type macvlan mode bridge"),
+        }[kind], "link set up0 up", "addr add 10.1.0.1/24 dev up0", "addr add 2001:db8:1::1/64 dev up0 nodad")
+    except RuntimeError as problem:
+        lab.close()
+        if "Unknown device type" not in str(problem):
+            raise
+        print(f"     no {kind} here")
+        return None
+    return lab
+
+
+def redirect(lab, interface, to="out0"):
+    lab.exec("gw", "tc", "qdisc", "add", "dev", interface, "clsact")
+    lab.exec("gw", "tc", "filter", "add", "dev", interface, "ingress", "u32", "match", "u32", "0", "0",
+             "action", "mirred", "egress", "redirect", "dev", to)
+
+
+def undo(lab, interface, what="clsact"):
+    lab.exec("gw", "tc", "qdisc", "del", "dev", interface, what)
+
+
+def test_what_lies_below_a_zone_is_looked_at():
+    """A packet that is taken away there never comes to the zone's interface."""
+    zones = {"a": "tier: lgwan, interfaces: [up0], networks: [10.1.0.0/24, '2001:db8:1::/64']"}
+    for kind in ("bridge", "vlan", "macvlan", "macvlan of a bridge"):
+        lab = stacked(kind)
+        if not lab:
+            continue
+        try:
+            segd = Segd(lab, policy(zones))
+            redirect(lab, "a0")
+            assert leaks(lab)
+            named(lab, segd, "tc filters", "a0")
+            undo(lab, "a0")
+            gone(segd)
+            with program(lab, "a0", bpf.ON_XDP):
+                named(lab, segd, "XDP", "a0")
+            gone(segd)
+        finally:
+            lab.close()
+
+
+def test_the_far_end_of_a_zones_line_is_not_below_it():
+    """An IFLA_LINK of a veth is its peer, here one of the same namespace, or has in another the number of ours."""
+    zones = {"a": "tier: lgwan, interfaces: [a0, near], networks: [10.1.0.0/24, '2001:db8:1::/64']"}
+    with Town(policy(zones), FEW) as (lab, segd):
+        lab.ip("gw", "link add near type veth peer name far", "link set near up", "link set far up")
+        redirect(lab, "far")
+        assert not segd.segctl("status")["bypass"]
+        redirect(lab, "near")
+        named(lab, segd, "tc filters", "near")
+        assert len(segd.alerts("bypass")) == 1

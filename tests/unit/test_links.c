@@ -246,6 +246,11 @@ START_TEST(bridged_ports)
 	must("ip link set vb master br");
 	expect_findings("va, vb are ports of the bridge br and bridge-nf-call-iptables is off:"
 			" frames between them go unjudged\n");
+	/* The ports of a zone's own bridge are all that zone's. */
+	must("ip link set va nomaster && ip link add name vc type bridge");
+	must("ip link set pva master vc && ip link set pvx master vc");
+	expect_findings("");
+	must("ip link set va master br");
 	if (module) {
 		ck_assert_int_eq(seg_sysctl_write("net/bridge/bridge-nf-call-iptables", 1), 0);
 		expect_findings("");
