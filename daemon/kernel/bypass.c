@@ -2,7 +2,6 @@
 #include "kernel/bypass.h"
 
 #include <errno.h>
-#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <stdio.h>
@@ -17,16 +16,15 @@
 #include "kernel/netlink.h"
 #include "kernel/passage.h"
 #include "kernel/sysctl.h"
+#include "kernel/tc.h"
 
 #define DUMP_TIMEOUT_MS 2000
-#define TRIES 3 /* a dump that changes under our eyes is asked for again */
 
 struct search {
 	const char *const *interface;
 	size_t interfaces;
 	seg_bypass_fn each;
 	void *context;
-	struct mnl_socket *sock;
 	const struct seg_link *link;
 	size_t links;
 	enum seg_passage *passage; /* of each link */
@@ -96,109 +94,6 @@ static void netkit(struct search *s)
 			s->each(s->context, seg_sentence_new("a netkit program on %s can redirect packets unjudged",
 							     s->link[i].name));
 	}
-}
-
-/* ---- Traffic control ------------------------------------------------------------------- */
-
-static const char *tc_kind(const struct nlmsghdr *message)
-{
-	const struct nlattr *attr;
-
-	seg_attr_each(attr, message, sizeof(struct tcmsg)) {
-		if (seg_attr_type(attr) == TCA_KIND && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
-			return mnl_attr_get_str(attr);
-	}
-	return NULL;
-}
-
-/* The kinds of filters in an answer, each once: "bpf, flower". */
-static void filter_kind(void *context, const struct nlmsghdr *message)
-{
-	struct seg_strbuf *kinds = context;
-	const char *kind = tc_kind(message);
-
-	if (message->nlmsg_type != RTM_NEWTFILTER || !kind || strstr(seg_strbuf_text(kinds), kind))
-		return;
-	if (kinds->len)
-		seg_strbuf_add(kinds, ", ");
-	seg_strbuf_add(kinds, kind);
-}
-
-static int tc_dump(const struct search *s, uint16_t type, const struct seg_link *link, uint32_t parent,
-		   seg_netlink_fn each, void *context)
-{
-	_Alignas(struct nlmsghdr) char buffer[128];
-	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
-	struct tcmsg *tc;
-
-	request->nlmsg_type = type;
-	request->nlmsg_seq = type;
-	tc = mnl_nlmsg_put_extra_header(request, sizeof(*tc));
-	tc->tcm_family = AF_UNSPEC;
-	tc->tcm_ifindex = link ? link->index : 0;
-	tc->tcm_parent = parent;
-	return seg_netlink_dump(s->sock, request, each, context);
-}
-
-static int filters_at(struct search *s, const struct seg_link *link, uint16_t side, const char *side_name)
-{
-	struct seg_strbuf kinds = {0};
-	int error = -EINTR;
-
-	for (int i = 0; i < TRIES && error == -EINTR; i++) {
-		seg_strbuf_reset(&kinds);
-		error = tc_dump(s, RTM_GETTFILTER, link, TC_H_MAKE(TC_H_CLSACT, side), filter_kind, &kinds);
-	}
-	/* The interface, or its qdisc, went away meanwhile. */
-	if (error == -ENODEV || error == -EINVAL || error == -ENOENT)
-		error = 0;
-	if (!error && kinds.len)
-		s->each(s->context,
-			seg_sentence_new("tc filters (%s) on the %s of %s can redirect packets unjudged",
-					 seg_strbuf_text(&kinds), side_name, link->name));
-	seg_strbuf_fini(&kinds);
-	return error;
-}
-
-enum hooked { HOOKED_INGRESS = 1, HOOKED_EGRESS = 2 };
-struct qdiscs {
-	const struct search *search;
-	uint8_t hooked[1024]; /* by place in search->link */
-};
-
-static void qdisc(void *context, const struct nlmsghdr *message)
-{
-	struct qdiscs *found = context;
-	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
-	const char *kind;
-
-	if (message->nlmsg_type != RTM_NEWQDISC || mnl_nlmsg_get_payload_len(message) < sizeof(*tc))
-		return;
-	kind = tc_kind(message);
-	if (!kind || (strcmp(kind, "clsact") != 0 && strcmp(kind, "ingress") != 0))
-		return;
-	for (size_t i = 0; i < found->search->links && i < sizeof(found->hooked); i++) {
-		if (found->search->link[i].index == tc->tcm_ifindex)
-			found->hooked[i] |=
-				strcmp(kind, "clsact") == 0 ? HOOKED_INGRESS | HOOKED_EGRESS : HOOKED_INGRESS;
-	}
-}
-
-static int tc_filters(struct search *s)
-{
-	struct qdiscs found = {.search = s};
-	int error = -EINTR;
-
-	for (int i = 0; i < TRIES && error == -EINTR; i++)
-		error = tc_dump(s, RTM_GETQDISC, NULL, 0, qdisc, &found);
-	for (size_t i = 0; !error && i < s->links && i < sizeof(found.hooked); i++) {
-		if (!found.hooked[i] || !passed(s, i))
-			continue;
-		error = filters_at(s, &s->link[i], (uint16_t)TC_H_MIN_INGRESS, "ingress");
-		if (!error && found.hooked[i] & HOOKED_EGRESS)
-			error = filters_at(s, &s->link[i], (uint16_t)TC_H_MIN_EGRESS, "egress");
-	}
-	return error;
 }
 
 /* ---- Bridges --------------------------------------------------------------------------- */
@@ -327,12 +222,13 @@ int seg_bypass_find(const char *const *interface, size_t n, seg_bypass_fn each, 
 {
 	struct search s = {.interface = interface, .interfaces = n, .each = each, .context = context};
 	struct seg_links *links = NULL;
+	struct mnl_socket *sock;
 	int error = seg_links_open(&links, ignore, NULL);
 
 	if (!error)
 		error = read_links(links);
 	if (!error)
-		error = seg_netlink_open(&s.sock, NETLINK_ROUTE, 0, 0);
+		error = seg_netlink_open(&sock, NETLINK_ROUTE, 0, 0);
 	if (error)
 		goto out;
 	s.link = seg_links_list(links, &s.links);
@@ -340,12 +236,12 @@ int seg_bypass_find(const char *const *interface, size_t n, seg_bypass_fn each, 
 	xdp(&s);
 	tcx(&s);
 	netkit(&s);
-	error = tc_filters(&s);
+	error = seg_tc_find(sock, s.link, s.links, s.passage, each, context);
 	bridges(&s);
 	source_routes(&s);
 	conntrack_settings(&s);
 	free(s.passage);
-	mnl_socket_close(s.sock);
+	mnl_socket_close(sock);
 out:
 	seg_links_close(links);
 	return error;

@@ -127,3 +127,33 @@ def test_the_far_end_of_a_zones_line_is_not_below_it():
         redirect(lab, "near")
         named(lab, segd, "tc filters", "near")
         assert len(segd.alerts("bypass")) == 1
+
+
+SHAPED = """qdisc add dev b0 root handle 1: htb default 20
+class add dev b0 parent 1: classid 1:1 htb rate 100mbit
+class add dev b0 parent 1:1 classid 1:10 htb rate 40mbit
+class add dev b0 parent 1:1 classid 1:20 htb rate 40mbit
+qdisc add dev b0 parent 1:10 handle 10: htb
+filter add dev b0 parent 1: protocol ip prio 1 u32 match ip dport 443 0xffff flowid 1:10
+filter add dev b0 parent 1:1 protocol ip prio 2 u32 match ip dport 22 0xffff flowid 1:10
+"""
+MIRRED = "u32 match u32 0 0 action mirred egress redirect dev out0"
+
+
+def tc(lab, text):
+    lab.exec("gw", "tc", "-b", "-", input=text)
+
+
+def test_a_shaped_line_is_no_way_round():
+    """What is told of it is what its filters' actions can do, and not that it has filters."""
+    with Town(policy(), FEW) as (lab, segd):
+        tc(lab, SHAPED)
+        assert not segd.segctl("status")["bypass"]
+        for parent in ("1:", "1:1", "10:"):
+            tc(lab, f"filter add dev b0 parent {parent} protocol all prio 9 {MIRRED}")
+            named(lab, segd, "queues of b0", "u32 mirred")
+            tc(lab, f"filter del dev b0 parent {parent} protocol all prio 9 u32")
+            gone(segd)
+            segd.log.clear()
+        undo(lab, "b0", "root")
+        assert not segd.segctl("status")["bypass"]
