@@ -45,6 +45,7 @@ struct seg_loop {
 	int64_t nflog_again; /* as scrape_again */
 	struct seg_links *links;
 	bool links_changed;
+	bool tc_changed; /* something was heard of traffic control */
 	struct seg_sink *sink[SEG_SINKS];
 	size_t sinks;
 	struct event *sink_event; /* one of them is slow */

@@ -283,10 +283,11 @@ static int kernel_unmark(void *kernel, const struct seg_flow *flow, size_t n)
 	return seg_conntrack_unmark(loop->asker, flow, n);
 }
 
-static int kernel_bypass(void *kernel, const char *const *interface, size_t interfaces,
+static int kernel_bypass(void *kernel, const char *const *interface, size_t interfaces, bool all,
 			 void (*each)(void *context, json_t *sentence), void *context)
 {
-	int r = seg_bypass_find(interface, interfaces, each, context), of_tables = seg_nft_find_bypass(each, context);
+	int r = seg_bypass_find(interface, interfaces, each, context);
+	int of_tables = all ? seg_nft_find_bypass(each, context) : 0;
 
 	(void)kernel;
 	return r ? r : of_tables;

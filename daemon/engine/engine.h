@@ -115,8 +115,9 @@ struct seg_kernel_ops {
 	int (*delete)(void *kernel, const struct seg_flow *flow, size_t n, size_t *gone);
 	/* Takes their number away: the next packet is judged by addresses and ports, and gives the right one. */
 	int (*unmark)(void *kernel, const struct seg_flow *flow, size_t n);
-	/* What stands that packets could go round us by: a sentence (control/sentence.h) each, taken over. */
-	int (*bypass)(void *kernel, const char *const *interface, size_t interfaces,
+	/* What stands that packets could go round us by: a sentence (control/sentence.h) each, taken over.
+	 * all: also what other tables do, which takes longer and which we hear of. */
+	int (*bypass)(void *kernel, const char *const *interface, size_t interfaces, bool all,
 		      void (*each)(void *context, json_t *sentence), void *context);
 };
 
@@ -171,6 +172,12 @@ void seg_engine_touched(struct seg_engine *engine);
 /* A transaction that was not ours; NULL: notifications were lost, verify everything. */
 void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_transaction *transaction,
 			    time_t now);
+
+/* Something beside our rules has changed, and the next tick looks. way: a way round by which it has, a sentence, taken
+ * over, which may be gone by then; NULL: none that is known. */
+void seg_engine_around(struct seg_engine *engine, json_t *way, time_t now);
+/* Is the interface of that name a zone's? */
+bool seg_engine_has_interface(const struct seg_engine *engine, const char *interface);
 
 /*
  * What segctl asks. One function a method, facts in exactly the keys of cli.md.

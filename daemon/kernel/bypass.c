@@ -30,7 +30,7 @@ struct search {
 	enum seg_passage *passage; /* of each link */
 };
 
-static bool is_zones(const void *context, const char *interface)
+static bool is_looked_for(const void *context, const char *interface)
 {
 	const struct search *s = context;
 
@@ -138,19 +138,16 @@ static void bridges(struct search *s)
 
 /* ---- Routes that the packet itself names ---------------------------------------------- */
 
-/* Both the setting for all interfaces and the one's own must be on, as the kernel reads them. */
 static bool on_interface(const char *family, const char *interface, const char *setting)
 {
 	char name[96];
 
-	snprintf(name, sizeof(name), "net/%s/conf/all/%s", family, setting);
-	if (!on(name))
-		return false;
 	snprintf(name, sizeof(name), "net/%s/conf/%s/%s", family, interface, setting);
 	return on(name);
 }
 
-/* A packet to the gateway that says where it goes on to: it is judged as one to the gateway. */
+/* A packet to the gateway that says where it goes on to: it is judged as one to the gateway. Both the setting for
+ * all interfaces and the one's own must be on, as the kernel reads them; most often the first of them is not. */
 static void source_routes(struct search *s)
 {
 	static const struct {
@@ -161,9 +158,12 @@ static void source_routes(struct search *s)
 		{"ipv6", "rpl_seg_enabled"},
 	};
 
-	for (size_t i = 0; i < s->links; i++) {
-		for (size_t j = 0; ours(s, i) && j < sizeof(wanted) / sizeof(wanted[0]); j++) {
-			if (!on_interface(wanted[j].family, s->link[i].name, wanted[j].setting))
+	for (size_t j = 0; j < sizeof(wanted) / sizeof(wanted[0]); j++) {
+		bool any = on_interface(wanted[j].family, "all", wanted[j].setting);
+
+		for (size_t i = 0; any && i < s->links; i++) {
+			if (!ours(s, i) ||
+			    !on_interface(wanted[j].family, s->link[i].name, wanted[j].setting))
 				continue;
 			s->each(s->context,
 				seg_sentence_new("%s of %s is on: "
@@ -232,7 +232,7 @@ int seg_bypass_find(const char *const *interface, size_t n, seg_bypass_fn each, 
 	if (error)
 		goto out;
 	s.link = seg_links_list(links, &s.links);
-	s.passage = seg_passages(s.link, s.links, is_zones, &s);
+	s.passage = seg_passages(s.link, s.links, is_looked_for, &s);
 	xdp(&s);
 	tcx(&s);
 	netkit(&s);
@@ -245,4 +245,30 @@ int seg_bypass_find(const char *const *interface, size_t n, seg_bypass_fn each, 
 out:
 	seg_links_close(links);
 	return error;
+}
+
+static json_t *way_of(const struct nlmsghdr *message, const struct seg_link *link, size_t n,
+		      const enum seg_passage *passage)
+{
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*tc))
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (link[i].index == tc->tcm_ifindex && passage[i] != SEG_PASSAGE_NONE)
+			return seg_tc_way_of(message, link[i].name);
+	}
+	return NULL;
+}
+
+json_t *seg_bypass_heard(const struct seg_links *links, const struct nlmsghdr *message,
+			 seg_passage_fn is_zone, const void *context)
+{
+	size_t n;
+	const struct seg_link *link = seg_links_list(links, &n);
+	enum seg_passage *passage = seg_passages(link, n, is_zone, context);
+	json_t *way = way_of(message, link, n, passage);
+
+	free(passage);
+	return way;
 }

@@ -14,8 +14,13 @@
 #include <jansson.h>
 #include <stddef.h>
 
+#include "kernel/passage.h"
+
 typedef void (*seg_bypass_fn)(void *context, json_t *finding); /* takes it over */
 /* interface: existing interfaces of zones. 0, or -errno: it could not be found out. */
 int seg_bypass_find(const char *const *interface, size_t n, seg_bypass_fn each, void *context);
+/* The same of what traffic control tells (links.h), which may be gone by the time that one looks; NULL: nothing. */
+json_t *seg_bypass_heard(const struct seg_links *links, const struct nlmsghdr *message, seg_passage_fn is_zone,
+			 const void *context);
 
 #endif

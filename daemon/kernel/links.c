@@ -19,6 +19,7 @@ enum phase { NONE, LINKS, ADDRS };
 struct seg_links {
 	struct seg_netlink_listener listener;
 	seg_link_fn fn;
+	seg_links_tc_fn tc; /* NULL: nobody hears of that */
 	void *context;
 	struct seg_link *link;
 	size_t links, links_cap;
@@ -364,6 +365,13 @@ static int take(void *context, const struct nlmsghdr *message)
 	case RTM_DELADDR:
 		read_addr(l, message);
 		return 0;
+	case RTM_NEWQDISC:
+	case RTM_DELQDISC:
+	case RTM_NEWTFILTER:
+	case RTM_DELTFILTER:
+		if (l->tc)
+			l->tc(l->context, message);
+		return 0;
 	case NLMSG_DONE:
 	case NLMSG_ERROR:
 		return l->phase != NONE && message->nlmsg_seq == l->seq ? answered(l, message) : 0;
@@ -390,6 +398,16 @@ int seg_links_open(struct seg_links **links, seg_link_fn fn, void *context)
 		return error;
 	}
 	*links = l;
+	return 0;
+}
+
+int seg_links_hear_tc(struct seg_links *l, seg_links_tc_fn fn)
+{
+	int group = RTNLGRP_TC;
+
+	if (mnl_socket_setsockopt(l->listener.sock, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+		return -errno;
+	l->tc = fn;
 	return 0;
 }
 

@@ -57,8 +57,8 @@ static const char *text_of(const struct nlattr *attr)
 /* Actions after which a packet is dropped, or goes on as what it was, to where it was going. */
 static bool is_harmless(const char *action)
 {
-	static const char *const harmless[] = {"gact",	 "police",  "skbedit", "connmark", "ctinfo",
-					       "csum", "sample", "simple", "gate"};
+	static const char *const harmless[] = {"gact", "police", "skbedit", "connmark", "ctinfo",
+					       "csum", "sample", "simple",  "gate"};
 
 	return IS_ONE_OF(action, harmless);
 }
@@ -86,10 +86,17 @@ static void name_means(const char *kind, const struct nlattr *options, char *mea
 		const char *kind;
 		uint16_t actions;
 	} known[] = {
-		{"u32", TCA_U32_ACT},	      {"flower", TCA_FLOWER_ACT}, {"fw", TCA_FW_ACT},
-		{"basic", TCA_BASIC_ACT},     {"flow", TCA_FLOW_ACT},	  {"cgroup", TCA_CGROUP_ACT},
-		{"matchall", TCA_MATCHALL_ACT}, {"route", TCA_ROUTE4_ACT},	  {"tcindex", 7},
-		{"rsvp", 6},		      {"rsvp6", 6},
+		{"u32", TCA_U32_ACT},
+		{"flower", TCA_FLOWER_ACT},
+		{"fw", TCA_FW_ACT},
+		{"basic", TCA_BASIC_ACT},
+		{"flow", TCA_FLOW_ACT},
+		{"cgroup", TCA_CGROUP_ACT},
+		{"matchall", TCA_MATCHALL_ACT},
+		{"route", TCA_ROUTE4_ACT},
+		{"tcindex", 7},
+		{"rsvp", 6},
+		{"rsvp6", 6},
 	};
 	const struct nlattr *actions;
 	const char *action;
@@ -123,9 +130,10 @@ json_t *seg_tc_way_of(const struct nlmsghdr *message, const char *interface)
 					TC_H_MIN(tc->tcm_parent) == TC_H_MIN_EGRESS ? "egress" : "ingress",
 					interface);
 	name_means(kind, attr_of(message, TCA_OPTIONS), means, sizeof(means));
-	return means[0] ? seg_sentence_new("tc filters (%s) in the queues of %s can redirect or rewrite packets unjudged",
-					   means, interface)
-			: NULL;
+	if (!means[0])
+		return NULL;
+	return seg_sentence_new("tc filters (%s) in the queues of %s can redirect or rewrite packets unjudged",
+				means, interface);
 }
 
 /* ---- Where there may be some ----------------------------------------------------------- */
@@ -170,7 +178,7 @@ static const struct seg_link *passed_link(const struct search *s, int index)
 static void add_queues(struct search *s, const struct seg_link *link, const struct tcmsg *tc, const char *kind)
 {
 	static const char *const without[] = {"noqueue", "mq"}; /* what most interfaces have */
-	static const char *const by_class[] = {"htb", "hfsc", "cbq", "atm"}; /* others' filters are the qdisc's own */
+	static const char *const by_class[] = {"htb", "hfsc", "cbq", "atm"}; /* of others they are the qdisc's */
 
 	if (!IS_ONE_OF(kind, without) && (tc->tcm_handle || tc->tcm_parent == TC_H_ROOT))
 		add_place(s, link, tc->tcm_handle, IS_ONE_OF(kind, by_class));
@@ -229,7 +237,8 @@ static void take_filter(void *context, const struct nlmsghdr *message)
 		json_array_append_new(s->found, way);
 }
 
-static int ask(const struct search *s, uint16_t type, int index, uint32_t parent, seg_netlink_fn each, void *context)
+static int ask(const struct search *s, uint16_t type, int index, uint32_t parent, seg_netlink_fn each,
+	       void *context)
 {
 	_Alignas(struct nlmsghdr) char buffer[128];
 	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
@@ -272,7 +281,9 @@ int seg_tc_find(const struct mnl_socket *sock, const struct seg_link *link, size
 		error = ask_again(&s, RTM_GETTFILTER, s.at->link->index, s.at->parent, take_filter);
 	}
 	json_array_foreach(s.found, i, one)
+	{
 		each(context, json_incref(one));
+	}
 	json_decref(s.found);
 	free(s.place);
 	return error;

@@ -2,13 +2,14 @@
 """Ways round the rules that are none of nf_tables': on the interfaces themselves, and on what lies below them."""
 import contextlib
 import os
+import time
 
 import bpf
-from lab import SOON, Segd, arrived, wait_for
+from lab import PATIENCE, SOON, Segd, arrived, wait_for
 from town import Town, build, policy
 
 FEW = ("a", "b", "out")
-WHILE = 13  # seconds within which it is told of, without anybody's asking
+WHILE = 3  # seconds within which it is told of, without anybody's asking
 
 
 def leaks(lab, at="out", dst="192.0.2.20"):
@@ -157,3 +158,49 @@ def test_a_shaped_line_is_no_way_round():
             segd.log.clear()
         undo(lab, "b0", "root")
         assert not segd.segctl("status")["bypass"]
+
+
+def briefly(lab, segd, word, begin, end, seconds, times=3):
+    """It stands for so long, so many times; each time it is told of, though nobody asks."""
+    for turn in range(1, times + 1):
+        begin()
+        time.sleep(seconds)
+        end()
+        assert wait_for(lambda: len([x for x in segd.alerts("bypass") if word in x]) == turn, WHILE), \
+            f"{word}, turn {turn}: {segd.alerts('bypass')}"
+        time.sleep(1.2 * PATIENCE)
+    gone(segd)
+
+
+def test_a_way_that_stands_briefly_is_named():
+    with Town(policy(), FEW) as (lab, segd):
+        briefly(lab, segd, "tc filters (u32) on the ingress of a0",
+                lambda: redirect(lab, "a0"), lambda: undo(lab, "a0"), 0)
+        tc(lab, SHAPED)
+        briefly(lab, segd, "queues of b0", lambda: tc(lab, f"filter add dev b0 parent 1: prio 9 {MIRRED}"),
+                lambda: tc(lab, "filter del dev b0 parent 1: prio 9"), 0)
+        lab.sysctl("gw", "net.bridge.bridge-nf-call-iptables=0")
+        briefly(lab, segd, "ports of the bridge", lambda: lab.ip("gw", "link add br0 type bridge", "link set a0 master br0",
+                                                               "link set out0 master br0"),
+                lambda: lab.ip("gw", "link del br0"), 0.3)
+        ways = contextlib.ExitStack()
+        try:  # read once a second, as netlink does not tell of one
+            briefly(lab, segd, "XDP", lambda: ways.enter_context(bpf.attached(lab, "a0", bpf.ON_XDP, "out0")),
+                    ways.close, 1.5 * PATIENCE)
+        except OSError as problem:
+            print(f"     no program on a0: {problem}")
+        assert not segd.alerts("tampered")
+
+
+def test_what_a_gateway_does_every_day_is_no_way_round():
+    """Links that come, go and are bridged with others, and queues: nothing of it is told of."""
+    with Town(policy(), FEW) as (lab, segd):
+        tc(lab, SHAPED)
+        for turn in range(3):
+            lab.ip("gw", f"link add c{turn} type veth peer name d{turn}", f"link set c{turn} up", "link add br9 type bridge",
+                   f"link set c{turn} master br9", "link set br9 up")
+            redirect(lab, f"d{turn}", "br9")
+            lab.ip("gw", "link set a0 mtu 1400", "link set a0 mtu 1500", "link del br9")
+        time.sleep(2 * PATIENCE)
+        assert not segd.alerts("bypass") and not segd.segctl("status")["bypass"]
+        segd.segctl("verify")

@@ -164,6 +164,33 @@ START_TEST(after_a_loss_a_dump_tells_what_has_gone)
 }
 END_TEST
 
+static void tell_tc(void *context, const struct nlmsghdr *message)
+{
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
+
+	(void)context;
+	seg_strbuf_printf(&told, "%stc-%s@%d", told.len ? " " : "",
+			  message->nlmsg_type == RTM_NEWQDISC ? "new" : "gone", tc->tcm_ifindex);
+}
+
+START_TEST(traffic_control_is_heard_in_order)
+{
+	struct seg_links *links;
+
+	enter_namespace();
+	links = open_dumped();
+	expect(links, "new:lo");
+	must("ip link add name va index 7 type bridge && tc qdisc add dev va root tbf rate 1mbit burst 9k latency 1s");
+	expect(links, "new:va");
+	ck_assert_int_eq(seg_links_hear_tc(links, tell_tc), 0);
+	must("tc qdisc del dev va root");
+	must("ip link set va name vb && tc qdisc add dev vb root tbf rate 1mbit burst 9k latency 1s && ip link del vb");
+	expect(links, "tc-gone@7 renamed:vb<va tc-new@7 gone:vb");
+	seg_links_close(links);
+	seg_strbuf_fini(&told);
+}
+END_TEST
+
 /* ---- Ways round ------------------------------------------------------------------------ */
 
 static void find(void *context, json_t *finding)
@@ -347,6 +374,7 @@ int main(void)
 	tcase_add_test(links, a_link_comes_changes_its_name_and_goes);
 	tcase_add_test(links, addresses_of_both_families_follow_their_link);
 	tcase_add_test(links, after_a_loss_a_dump_tells_what_has_gone);
+	tcase_add_test(links, traffic_control_is_heard_in_order);
 	tcase_set_timeout(links, 30);
 	suite_add_tcase(suite, links);
 	tcase_add_test(bypass, settings_of_conntrack);
