@@ -157,7 +157,17 @@ def test_a_shaped_line_is_no_way_round():
             gone(segd)
             segd.log.clear()
         undo(lab, "b0", "root")
+        try:
+            tc(lab, "qdisc add dev b0 root fq_codel\n"
+               "filter add dev b0 parent 8001: prio 2 u32 match u32 0 0 police rate 1mbit burst 10k drop")
+        except RuntimeError as problem:
+            print(f"     no fq_codel or police here: {problem}")
+            return
         assert not segd.segctl("status")["bypass"]
+        tc(lab, f"filter add dev b0 prio 9 {MIRRED}")
+        named(lab, segd, "queues of b0", "u32 mirred")
+        undo(lab, "b0", "root")
+        gone(segd)
 
 
 def briefly(lab, segd, word, begin, end, seconds, times=3):
