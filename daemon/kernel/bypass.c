@@ -266,9 +266,13 @@ json_t *seg_bypass_heard(const struct seg_links *links, const struct nlmsghdr *m
 {
 	size_t n;
 	const struct seg_link *link = seg_links_list(links, &n);
-	enum seg_passage *passage = seg_passages(link, n, is_zone, context);
-	json_t *way = way_of(message, link, n, passage);
+	enum seg_passage *passage;
+	json_t *way;
 
+	if (message->nlmsg_type != RTM_NEWTFILTER)
+		return NULL;
+	passage = seg_passages(link, n, is_zone, context);
+	way = way_of(message, link, n, passage);
 	free(passage);
 	return way;
 }

@@ -64,7 +64,7 @@ static bool is_harmless(const char *action)
 }
 
 /* The first action that can take a packet elsewhere; NULL: none. */
-static const char *action_of(const struct nlattr *actions)
+static const char *harm_of(const struct nlattr *actions)
 {
 	const struct nlattr *attr;
 
@@ -77,63 +77,83 @@ static const char *action_of(const struct nlattr *actions)
 	return NULL;
 }
 
-/* What a filter of a qdisc that sends in turns can take packets elsewhere by: "u32 mirred", "bpf"; "": by nothing. */
-static void name_means(const char *kind, const struct nlattr *options, char *means, size_t size)
-{
-	/* 6.2 was the last to have tcindex and rsvp, and its linux/pkt_cls.h their numbers. A program of cls_bpf
-	 * can do as an action does, and it is not known what a classifier does that is not among these. */
-	static const struct {
-		const char *kind;
-		uint16_t actions;
-	} known[] = {
-		{"u32", TCA_U32_ACT},
-		{"flower", TCA_FLOWER_ACT},
-		{"fw", TCA_FW_ACT},
-		{"basic", TCA_BASIC_ACT},
-		{"flow", TCA_FLOW_ACT},
-		{"cgroup", TCA_CGROUP_ACT},
-		{"matchall", TCA_MATCHALL_ACT},
-		{"route", TCA_ROUTE4_ACT},
-		{"tcindex", 7},
-		{"rsvp", 6},
-		{"rsvp6", 6},
-	};
-	const struct nlattr *actions;
-	const char *action;
+/* The attributes that hold a classifier's actions, and its policer where it was given as one before there were actions.
+ * 6.2 was the last kernel to have tcindex and rsvp, and its linux/pkt_cls.h their numbers. */
+static const struct classifier {
+	const char *kind;
+	uint16_t actions, policer;
+} known[] = {
+	{"u32", TCA_U32_ACT, TCA_U32_POLICE},
+	{"flower", TCA_FLOWER_ACT, 0},
+	{"fw", TCA_FW_ACT, TCA_FW_POLICE},
+	{"basic", TCA_BASIC_ACT, TCA_BASIC_POLICE},
+	{"flow", TCA_FLOW_ACT, TCA_FLOW_POLICE},
+	{"cgroup", TCA_CGROUP_ACT, TCA_CGROUP_POLICE},
+	{"matchall", TCA_MATCHALL_ACT, 0},
+	{"route", TCA_ROUTE4_ACT, TCA_ROUTE4_POLICE},
+	{"tcindex", 7, 6},
+	{"rsvp", 6, 5},
+	{"rsvp6", 6, 5},
+};
 
-	means[0] = '\0';
+/* NULL: it is not known what this one does, or, as a program of cls_bpf, it can do by itself what an action could. */
+static const struct classifier *classifier_of(const char *kind)
+{
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strcmp(kind, known[i].kind) != 0)
-			continue;
-		actions = options ? nested_of(options, known[i].actions) : NULL;
-		action = actions ? action_of(actions) : NULL;
-		if (action)
-			snprintf(means, size, "%s %s", kind, action);
-		return;
+		if (strcmp(kind, known[i].kind) == 0)
+			return &known[i];
 	}
-	snprintf(means, size, "%s", kind);
+	return NULL;
+}
+
+/* A list of filters, or u32's table of them, is shown beside what is in it. */
+static bool is_filter(const struct tcmsg *tc, const char *kind)
+{
+	return tc->tcm_handle && (strcmp(kind, "u32") != 0 || TC_U32_NODE(tc->tcm_handle));
+}
+
+/* At a hook nobody puts a filter without an action but to have its program run. */
+static json_t *way_at_hook(const struct tcmsg *tc, const char *kind, bool acts, const char *harm, const char *interface)
+{
+	if (acts && !harm)
+		return NULL;
+	return seg_sentence_new("tc filters (%s) on the %s of %s can redirect packets unjudged", kind,
+				TC_H_MIN(tc->tcm_parent) == TC_H_MIN_EGRESS ? "egress" : "ingress", interface);
+}
+
+static json_t *way_in_queues(const char *kind, const char *harm, const char *interface)
+{
+	char means[64];
+
+	if (!harm && classifier_of(kind))
+		return NULL;
+	snprintf(means, sizeof(means), "%s%s%s", kind, harm ? " " : "", harm ? harm : "");
+	return seg_sentence_new("tc filters (%s) in the queues of %s can redirect or rewrite packets unjudged",
+				means, interface);
 }
 
 json_t *seg_tc_way_of(const struct nlmsghdr *message, const char *interface)
 {
 	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
-	const char *kind;
-	char means[64];
+	const struct nlattr *options, *actions = NULL, *policer = NULL;
+	const struct classifier *classifier;
+	const char *kind, *harm;
 
 	if (message->nlmsg_type != RTM_NEWTFILTER || mnl_nlmsg_get_payload_len(message) < sizeof(*tc))
 		return NULL;
 	kind = text_of(attr_of(message, TCA_KIND));
-	if (!kind)
+	if (!kind || !is_filter(tc, kind))
 		return NULL;
+	options = attr_of(message, TCA_OPTIONS);
+	classifier = classifier_of(kind);
+	if (options && classifier) {
+		actions = nested_of(options, classifier->actions);
+		policer = classifier->policer ? nested_of(options, classifier->policer) : NULL;
+	}
+	harm = actions ? harm_of(actions) : NULL;
 	if (TC_H_MAJ(tc->tcm_parent) == TC_H_MAJ(TC_H_CLSACT))
-		return seg_sentence_new("tc filters (%s) on the %s of %s can redirect packets unjudged", kind,
-					TC_H_MIN(tc->tcm_parent) == TC_H_MIN_EGRESS ? "egress" : "ingress",
-					interface);
-	name_means(kind, attr_of(message, TCA_OPTIONS), means, sizeof(means));
-	if (!means[0])
-		return NULL;
-	return seg_sentence_new("tc filters (%s) in the queues of %s can redirect or rewrite packets unjudged",
-				means, interface);
+		return way_at_hook(tc, kind, actions || policer, harm, interface);
+	return way_in_queues(kind, harm, interface);
 }
 
 /* ---- Where there may be some ----------------------------------------------------------- */

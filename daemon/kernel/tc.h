@@ -3,9 +3,9 @@
 #define SEGD_KERNEL_TC_H
 
 /*
- * Traffic control: filters that can take packets elsewhere. At the hooks (clsact, ingress) every filter is told of.
- * A qdisc that sends packets in turns has filters that only say which turn a packet has, and most have no others:
- * there it is the actions that count.
+ * Traffic control: filters that can take packets elsewhere, which is a matter of their actions. One that drops or polices
+ * does not. Nor does one without an action where it says which turn a packet has to be sent; at a hook (clsact, ingress),
+ * where there are no turns, it is told of.
  */
 
 #include <jansson.h>

@@ -202,6 +202,20 @@ def test_a_way_that_stands_briefly_is_named():
         assert not segd.alerts("tampered")
 
 
+def test_a_policer_is_no_way_round():
+    """As whoever limits a guest's line puts it at the hook."""
+    with Town(policy(), FEW) as (lab, segd):
+        tc(lab, "qdisc add dev a0 ingress")
+        try:
+            tc(lab, "filter add dev a0 parent ffff: protocol all prio 1 u32 match u32 0 0 police rate 9mbit burst 90k drop")
+        except RuntimeError as problem:
+            print(f"     no police here: {problem}")
+        else:
+            assert not segd.segctl("status")["bypass"]
+        tc(lab, "filter add dev a0 parent ffff: protocol all prio 2 u32 match u32 0 0 flowid 1:1")
+        named(lab, segd, "tc filters (u32) on the ingress of a0")
+
+
 def test_what_a_gateway_does_every_day_is_no_way_round():
     """Links that come, go and are bridged with others, and queues: nothing of it is told of."""
     with Town(policy(), FEW) as (lab, segd):

@@ -14,6 +14,7 @@
 #define QUEUES(means) "tc filters (" means ") in the queues of eth1 can redirect or rewrite packets unjudged"
 #define HOOK(kind, side) "tc filters (" kind ") on the " side " of eth1 can redirect packets unjudged"
 #define AT_INGRESS TC_H_MAKE(TC_H_CLSACT, (uint32_t)TC_H_MIN_INGRESS)
+#define AN_EMPTY_ONE 0
 #define AT_EGRESS TC_H_MAKE(TC_H_CLSACT, (uint32_t)TC_H_MIN_EGRESS)
 
 static const struct {
@@ -23,6 +24,7 @@ static const struct {
 	const char *action[2];
 	const char *way; /* NULL: none */
 } filters[] = {
+	{AT_INGRESS, "u32", TCA_U32_ACT, {NULL}, HOOK("u32", "ingress")},
 	{0x10000, "u32", TCA_U32_ACT, {NULL}, NULL},
 	{0x10000, "fw", TCA_FW_ACT, {NULL}, NULL},
 	{0x10001, "u32", TCA_U32_ACT, {"mirred"}, QUEUES("u32 mirred")},
@@ -36,6 +38,10 @@ static const struct {
 	{0x10000, "new", 1, {NULL}, QUEUES("new")},
 	{AT_INGRESS, "u32", TCA_U32_ACT, {"mirred"}, HOOK("u32", "ingress")},
 	{TC_H_MAJ(TC_H_CLSACT), "u32", TCA_U32_ACT, {"mirred"}, HOOK("u32", "ingress")}, /* of an ingress qdisc */
+	{AT_INGRESS, "matchall", TCA_MATCHALL_ACT, {"police"}, NULL},
+	{AT_INGRESS, "u32", TCA_U32_POLICE, {"rate"}, NULL}, /* as it was given before there were actions */
+	{AT_INGRESS, "flower", TCA_FLOWER_ACT, {"gact", "mirred"}, HOOK("flower", "ingress")},
+	{AT_EGRESS, "bpf", TCA_BPF_ACT, {"gact"}, HOOK("bpf", "egress")},
 	{AT_EGRESS, "bpf", TCA_BPF_ACT, {NULL}, HOOK("bpf", "egress")},
 };
 
@@ -61,6 +67,7 @@ static struct nlmsghdr *filter(void *buffer, int i)
 	message->nlmsg_type = RTM_NEWTFILTER;
 	tc = mnl_nlmsg_put_extra_header(message, sizeof(*tc));
 	tc->tcm_parent = filters[i].parent;
+	tc->tcm_handle = 0x80000800;
 	mnl_attr_put_strz(message, TCA_KIND, filters[i].kind);
 	options = mnl_attr_nest_start(message, TCA_OPTIONS);
 	if (filters[i].action[0])
@@ -81,11 +88,29 @@ START_TEST(what_a_filter_can_do)
 }
 END_TEST
 
+START_TEST(what_only_holds_filters_is_none)
+{
+	static const uint32_t handle[] = {0, 0x80000000};
+	_Alignas(struct nlmsghdr) char buffer[1024];
+
+	for (size_t i = 0; i < 2; i++) {
+		struct nlmsghdr *message = filter(buffer, AN_EMPTY_ONE);
+		struct tcmsg *tc = mnl_nlmsg_get_payload(message);
+		json_t *way = seg_tc_way_of(message, "eth1");
+
+		ck_assert_ptr_nonnull(way);
+		json_decref(way);
+		tc->tcm_handle = handle[i];
+		ck_assert_ptr_null(seg_tc_way_of(message, "eth1"));
+	}
+}
+END_TEST
+
 /* Nothing is read beyond its end, and what is no filter says nothing. */
 START_TEST(what_is_cut_off_says_nothing)
 {
 	_Alignas(struct nlmsghdr) char buffer[1024];
-	struct nlmsghdr *message = filter(buffer, 2);
+	struct nlmsghdr *message = filter(buffer, 3);
 	const uint32_t len = message->nlmsg_len;
 
 	for (uint32_t cut = NLMSG_HDRLEN; cut <= len; cut++) {
@@ -108,6 +133,7 @@ int main(void)
 	TCase *tcase = tcase_create("tc");
 
 	tcase_add_loop_test(tcase, what_a_filter_can_do, 0, (int)(sizeof(filters) / sizeof(filters[0])));
+	tcase_add_test(tcase, what_only_holds_filters_is_none);
 	tcase_add_test(tcase, what_is_cut_off_says_nothing);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
