@@ -87,7 +87,14 @@ $(BUILD)/obj/plain/%.o: daemon/kernel/%.c
 $(BUILD)/plain/segd: $(BUILD)/obj/daemon/main.o $(BUILD)/obj/plain/nft_own.o $(BUILD)/libsegd.a $(BUILD)/libseg.a
 	@mkdir -p $(@D)
 	$(CC) $(HARDENING_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) $(LIBS_LIB)
-$(BUILD)/segctl: $(call obj,$(SEGCTL_SRC)) $(BUILD)/libseg.a
+# The messages that have values, for segctl/english.c.
+$(BUILD)/messages.c: $(BUILD)/segd.pot
+	@{ echo '#include "english.h"'; echo 'const char *const segctl_messages[] = {'; \
+		sed -n 's/^msgid \(".*%.*"\)$$/\t\1,/p' $<; echo '	NULL};'; } > $@
+$(BUILD)/obj/messages.o: $(BUILD)/messages.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Isegctl -c $< -o $@
+$(BUILD)/segctl: $(call obj,$(SEGCTL_SRC)) $(BUILD)/obj/messages.o $(BUILD)/libseg.a
 	$(CC) $(HARDENING_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_LIB)
 
 # Each tests/unit/test_NAME.c is a program on check, linked with everything but main.
@@ -178,7 +185,7 @@ lint:
 # `make po` brings what is new in the sources there, with an empty msgstr.
 $(BUILD)/segd.pot: $(LIB_SRC) $(SEGCTL_SRC) $(DAEMON_SRC)
 	@mkdir -p $(@D)
-	@xgettext --from-code=UTF-8 -k_ -kN_ -kseg_sentence_new:1 -kseg_answer_error:4 -kseg_engine_say_why:2 -kfinding:3 \
+	@xgettext --from-code=UTF-8 --no-wrap -k_ -kN_ -kC_:1c,2 -kseg_sentence_new:1 -kseg_answer_error:4 -kseg_engine_say_why:2 -kfinding:3 \
 		--add-comments=TRANSLATORS --package-name=segd -o $@ $^
 	@sed -i -e '/^"POT-Creation-Date/d' -e '/^"Report-Msgid-Bugs-To/d' $@
 po: $(BUILD)/segd.pot

@@ -379,7 +379,13 @@ static int open_edges(struct seg_loop *loop, const char **what)
 		return r;
 	seg_conntrack_set_hand(loop->conntrack, loop->asker);
 	*what = "rtnetlink";
-	return seg_links_open(&loop->links, take_link, loop);
+	r = seg_links_open(&loop->links, take_link, loop);
+	if (!r)
+		r = seg_routes_open(&loop->routes);
+	if (r)
+		return r;
+	*what = "iptables";
+	return seg_xtables_open(&loop->xtables);
 }
 
 int seg_loop_new(struct seg_loop **out, const struct seg_settings *settings, const char **what)
@@ -538,6 +544,8 @@ void seg_loop_free(struct seg_loop *loop)
 	seg_walks_free(loop->walks);
 	seg_store_close(loop->store);
 	seg_alerts_close(loop);
+	seg_xtables_close(loop->xtables);
+	seg_routes_close(loop->routes);
 	seg_links_close(loop->links);
 	seg_nflog_close(loop->nflog);
 	seg_conntrack_close(loop->asker);

@@ -12,6 +12,8 @@
 
 #include "engine/engine.h"
 #include "kernel/links.h"
+#include "kernel/routes.h"
+#include "kernel/xtables.h"
 #include "loop.h"
 #include "pace.h"
 #include "server/control.h"
@@ -46,6 +48,8 @@ struct seg_loop {
 	struct seg_links *links;
 	bool links_changed;
 	bool tc_changed; /* something was heard of traffic control */
+	struct seg_routes *routes;
+	struct seg_xtables *xtables;
 	struct seg_sink *sink[SEG_SINKS];
 	size_t sinks;
 	struct event *sink_event; /* one of them is slow */

@@ -4,11 +4,14 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <linux/sockios.h>
 
 #include "kernel/bypass.h"
+#include "kernel/links.h"
+#include "kernel/neighbour.h"
 #include "kernel/sysctl.h"
 
 #define COUNT_US 4000 /* for counters in one round of the loop */
@@ -283,14 +286,38 @@ static int kernel_unmark(void *kernel, const struct seg_flow *flow, size_t n)
 	return seg_conntrack_unmark(loop->asker, flow, n);
 }
 
+static int kernel_neighbour(void *kernel, seg_addr addr, char interface[IFNAMSIZ], struct seg_neighbour *neighbour)
+{
+	struct seg_loop *loop = kernel;
+	size_t n;
+	const struct seg_link *link = seg_links_list(loop->links, &n);
+	int r, index = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(link[i].name, interface))
+			index = link[i].index;
+	r = seg_neighbour_find(addr, index, neighbour);
+	for (size_t i = 0; i < n && !r && !index; i++)
+		if (link[i].index == neighbour->link)
+			snprintf(interface, IFNAMSIZ, "%s", link[i].name);
+	return r;
+}
+
 static int kernel_bypass(void *kernel, const char *const *interface, size_t interfaces, bool all,
 			 void (*each)(void *context, json_t *sentence), void *context)
 {
-	int r = seg_bypass_find(interface, interfaces, each, context);
-	int of_tables = all ? seg_nft_find_bypass(each, context) : 0;
+	const struct seg_loop *loop = kernel;
+	const int failed[] = {
+		seg_bypass_find(interface, interfaces, each, context),
+		all ? seg_nft_find_bypass(each, context) : 0,
+		all ? seg_xtables_find_bypass(loop->xtables, each, context) : 0,
+		all ? seg_routes_find_bypass(loop->routes, interface, interfaces, each, context) : 0,
+	};
 
-	(void)kernel;
-	return r ? r : of_tables;
+	for (size_t i = 0; i < sizeof(failed) / sizeof(failed[0]); i++)
+		if (failed[i])
+			return failed[i];
+	return 0;
 }
 
 const struct seg_kernel_ops seg_loop_operations = {
@@ -316,5 +343,6 @@ const struct seg_kernel_ops seg_loop_operations = {
 	.dump = kernel_dump,
 	.delete = kernel_delete,
 	.unmark = kernel_unmark,
+	.neighbour = kernel_neighbour,
 	.bypass = kernel_bypass,
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/i18n.h"
+#include "offline.h"
 #include "output.h"
 #include "policy/advice.h"
 #include "policy/guard.h"
@@ -64,7 +65,7 @@ static int run(const struct segctl *ctl, int argc, char **argv)
 	}
 	seg_diags_sort(&diags);
 	if (diags.first && !diags.first->place.source)
-		status = segctl_fail(ctl, SEGCTL_REFUSED, "system", "%s", diags.first->message);
+		status = offline_unreadable(ctl, diags.first);
 	else if (ctl->json)
 		status = answer_json(&diags);
 	else

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "control/interface.h"
 #include "control/sentence.h"
 #include "control/varlink.h"
+#include "english.h"
 #include "offline.h"
 #include "output.h"
 
@@ -160,19 +162,44 @@ static enum segctl_exit status_of(const char *error, const json_t *parameters)
 	return SEGCTL_REFUSED;
 }
 
-/* The daemon's own words do for a reader of English. */
-static bool is_english(void)
+/* Why a policy was refused: read again from here, in the reader's language, or as the daemon showed it. */
+static int policy_refused(const struct segctl *ctl, enum segctl_exit status, const char *method,
+			  const char *message, const char *file)
 {
-	const char *word = "error";
+	bool english = segctl_is_english();
+	char *text;
 
-	return !strcmp(_(word), word);
+	if (english || !offline_say_errors(file)) {
+		text = english ? NULL : segctl_mistakes_from_english(message);
+		print_lines(text ? text : message);
+		free(text);
+	}
+	if (!strcmp(method, "Diff"))
+		return segctl_fail(ctl, status, "refused",
+				   _("segd has nothing to compare with what is in force"));
+	return segctl_fail(ctl, status, "refused", _("segd refuses; what is in force stays"));
+}
+
+/* Whoever may only ask has typed a command, not the method behind it; every one that changes is named alike. */
+static int root_only(const struct segctl *ctl, enum segctl_exit status, const char *method)
+{
+	char command[32];
+	size_t n = 0;
+
+	for (; method[n] && n + 1 < sizeof(command); n++)
+		command[n] = (char)tolower((unsigned char)method[n]);
+	command[n] = '\0';
+	return segctl_fail(ctl, status, "not-allowed",
+			   _("%s changes the gateway and is for root alone; use sudo"), command);
 }
 
 /* With --json all the daemon said; the standard's errors carry no message of their own. */
-static int answer_failed(const struct segctl *ctl, const char *error, json_t *parameters)
+static int answer_failed(const struct segctl *ctl, const char *method, const char *error, json_t *parameters)
 {
+	json_t *sentence = json_object_get(parameters, "sentence");
 	const char *message = json_string_value(json_object_get(parameters, "message"));
 	enum segctl_exit status = status_of(error, parameters);
+	char *text;
 
 	if (!strcmp(error, SEG_ERROR_METHOD_NOT_FOUND))
 		return segctl_fail(
@@ -187,16 +214,15 @@ static int answer_failed(const struct segctl *ctl, const char *error, json_t *pa
 		segctl_json_error(ctl, json_incref(parameters));
 		return (int)status;
 	}
-	if (!strchr(message, '\n')) {
-		char *text = seg_sentence_text(json_object_get(parameters, "sentence"));
-
-		segctl_fail(ctl, status, "refused", "%s", text ? text : message);
-		free(text);
-		return (int)status;
-	}
-	if (is_english() || !offline_say_errors(segctl_text_of(parameters, "file")))
-		print_lines(message);
-	return segctl_fail(ctl, status, "refused", _("segd refuses; what is in force stays"));
+	if (!strcmp(segctl_text_of(parameters, "code"), "not-allowed"))
+		return root_only(ctl, status, method);
+	if (strchr(message, '\n'))
+		return policy_refused(ctl, status, method, message, segctl_text_of(parameters, "file"));
+	segctl_values_from_english(sentence);
+	text = seg_sentence_text(sentence);
+	segctl_fail(ctl, status, "refused", "%s", text ? text : message);
+	free(text);
+	return (int)status;
 }
 
 static void send_call(const struct segctl_client *client, const char *method, json_t *parameters, bool more)
@@ -216,7 +242,7 @@ int segctl_client_call(struct segctl_client *client, const char *method, json_t 
 	if (!receive(client, &reply))
 		return lost(client->ctl);
 	if (reply.error)
-		status = answer_failed(client->ctl, reply.error, reply.parameters);
+		status = answer_failed(client->ctl, method, reply.error, reply.parameters);
 	else
 		*out = json_incref(reply.parameters);
 	if (client->ctl->json)
@@ -251,7 +277,7 @@ int segctl_client_stream(struct segctl_client *client, const char *method, json_
 		if (!receive(client, &reply))
 			return lost(client->ctl);
 		if (reply.error)
-			status = answer_failed(client->ctl, reply.error, reply.parameters);
+			status = answer_failed(client->ctl, method, reply.error, reply.parameters);
 		else
 			more = fn(context, reply.parameters) && reply.continues;
 		seg_varlink_reply_fini(&reply);

@@ -23,10 +23,33 @@ static bool is_permit(const json_t *doc)
 	return strcmp(segctl_text_of(doc, "verdict"), "permit") == 0;
 }
 
-/* What a person does next, by reason. */
-static const char *next_step(const json_t *doc)
+/* Does this part of the nearest permit fail as well? */
+static bool fails(const json_t *doc, const char *part)
 {
-	const char *reason = segctl_text_of(doc, "reason");
+	const json_t *list = json_object_get(doc, "failed");
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (strcmp(json_string_value(json_array_get(list, i)), part) == 0)
+			return true;
+	return false;
+}
+
+/* A port or a type that was not named, or is not the right one. */
+static const char *port_step(const json_t *doc)
+{
+	const char *service = segctl_text_of(doc, "service");
+	bool types = strncmp(service, "icmp", strlen("icmp")) == 0;
+
+	if (strchr(service, '/'))
+		return types ? _("check the type that is sent, or have the permit's service extended")
+			     : _("check the port the application uses, or have the permit's service extended");
+	return types ? _("ask again with the type: icmp/8, icmpv6/128")
+		     : _("ask again with the port: tcp/443, udp/53");
+}
+
+/* What a person does next, by reason. */
+static const char *next_step(const json_t *doc, const char *reason)
+{
 	static const struct {
 		const char *reason, *step;
 	} steps[] = {
@@ -35,7 +58,6 @@ static const char *next_step(const json_t *doc)
 		{"spoofed",
 		 N_("check the cabling and VLAN, or the zone's interfaces and networks in the policy")},
 		{"address", N_("check the address, or have the permit's source or destination extended")},
-		{"port", N_("check the port the application uses, or have the permit's service extended")},
 		{"protocol",
 		 N_("check the protocol the application uses, or have the permit's service extended")},
 		{"mac", N_("check the machine's network card, or correct the host's mac in the policy")},
@@ -55,9 +77,13 @@ static const char *next_step(const json_t *doc)
 			 "'gateway' of the policy and ask again");
 	if (strcmp(reason, "mac") == 0 && json_is_null(json_object_get(doc, "mac")))
 		return _("ask again with --mac and the address of the machine's network card");
-	if (strcmp(reason, "dates") == 0 && *segctl_text_of(doc, "next")) /* it comes into force by itself */
+	if (strcmp(reason, "port") == 0)
+		return port_step(doc);
+	if (strcmp(reason, "unknown-zone") == 0 && *segctl_text_of(doc, "from")) /* then it is the other end */
+		return _("check the destination, or add its network to a zone");
+	if (strcmp(reason, "dates") == 0 && *segctl_text_of(doc, "opens")) /* it comes into force by itself */
 		return _("wait for the permit's first day, or have it begin earlier: valid");
-	if (strcmp(reason, "hours") == 0 && !*segctl_text_of(doc, "next")) /* no window is left to wait for */
+	if (strcmp(reason, "hours") == 0 && !*segctl_text_of(doc, "opens")) /* no window is left to wait for */
 		return _("no window comes before the permit ends: have its hours changed or it renewed");
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		if (strcmp(steps[i].reason, reason) == 0)
@@ -179,6 +205,15 @@ static void print_barred(const char *rule)
 	seg_strbuf_fini(&text);
 }
 
+static void print_next(const json_t *doc)
+{
+	const char *reason = segctl_text_of(doc, "reason");
+
+	print_line(_("next"), next_step(doc, reason));
+	if (fails(doc, "stage") && strcmp(reason, "stage") != 0) /* it would be in the way all the same */
+		print_line("", next_step(doc, "stage"));
+}
+
 static void print_answer(const struct segctl *ctl, const json_t *doc)
 {
 	print_verdict(ctl, doc);
@@ -194,7 +229,7 @@ static void print_answer(const struct segctl *ctl, const json_t *doc)
 	if (*segctl_text_of(doc, "barred"))
 		print_barred(segctl_text_of(doc, "barred"));
 	else if (!is_permit(doc))
-		print_line(_("next"), next_step(doc));
+		print_next(doc);
 }
 
 static int show(const struct segctl *ctl, json_t *doc)

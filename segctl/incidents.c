@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "incidents.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include "base/i18n.h"
 
 static const char *const events[] = {
-	N_("isolated"), N_("released"), N_("stage"),   N_("disarmed"), N_("tampered"),	  N_("restored"),
-	N_("bypass"),	N_("sealed"),	N_("started"), N_("stopped"),  N_("events-lost"), N_("expired"),
+	N_("isolated"), N_("released"), N_("stage"),   N_("tampered"),	  N_("restored"), N_("state-lost"),
+	N_("bypass"),	N_("started"),	N_("stopped"), N_("events-lost"), N_("expired"),
 };
 
-static void add_event(struct segctl_table *table, const json_t *one)
+static const char *event_word(const char *event)
 {
-	const char *event = segctl_text_of(one, "event");
-
+	/* Not the states that they lead to. */
+	if (!strcmp(event, "sealed"))
+		return C_("event", "sealed");
+	if (!strcmp(event, "disarmed"))
+		return C_("event", "disarmed");
 	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
 		if (!strcmp(events[i], event))
-			event = _(events[i]);
-	segctl_table_add(table, event);
+			return _(events[i]);
+	return event;
 }
 
 /* Who or what it was about. */
@@ -35,6 +39,21 @@ static void add_subject(struct segctl_table *table, const json_t *one)
 	segctl_table_add(table, "-");
 }
 
+/* What people say to an emergency action stays as it is; the daemon's own words do not. */
+static void add_words(struct seg_strbuf *text, const json_t *one)
+{
+	static const char *const by_people[] = {"isolated", "released", "stage"};
+	const char *reason = segctl_text_of(one, "reason");
+	bool own = *reason;
+	char *said;
+
+	for (size_t i = 0; i < sizeof(by_people) / sizeof(*by_people); i++)
+		own = own && strcmp(segctl_text_of(one, "event"), by_people[i]);
+	said = own ? segctl_said(one, reason) : NULL;
+	seg_strbuf_add(text, said ? said : *reason ? segctl_remark(reason) : "-");
+	free(said);
+}
+
 /* An isolation that was there already: what its end and reason were. */
 static void add_reason(struct segctl_table *table, const json_t *one)
 {
@@ -44,7 +63,7 @@ static void add_reason(struct segctl_table *table, const json_t *one)
 	struct seg_strbuf text = {0};
 
 	if (!*before)
-		seg_strbuf_add(&text, *reason ? segctl_remark(reason) : "-");
+		add_words(&text, one);
 	else if (shortened && *until)
 		seg_strbuf_printf(&text, _("%s (shortened: was until %s, %s)"), reason, until, before);
 	else if (shortened)
@@ -60,7 +79,7 @@ static void add_reason(struct segctl_table *table, const json_t *one)
 static void add_row(struct segctl_table *table, const json_t *one)
 {
 	segctl_table_add_time(table, one, "at");
-	add_event(table, one);
+	segctl_table_add(table, event_word(segctl_text_of(one, "event")));
 	add_subject(table, one);
 	segctl_table_add_number(table, one, "uid");
 	add_reason(table, one);

@@ -190,6 +190,8 @@ static int dispatch(struct request *request)
 		request->argv++;
 		request->argc--;
 	}
+	if (request->help && request->argc && strcmp(request->argv[0], "help") == 0)
+		request->argc = 0; /* of help all there is */
 	word = request->argc ? request->argv[0] : NULL;
 	for (size_t i = 0; word && i < COMMANDS; i++)
 		if (strcmp(commands[i]->name, word) == 0)

@@ -41,6 +41,12 @@ static struct seg_gateway gateway_of_this_machine(struct seg_arena *arena)
 	return (struct seg_gateway){.addr = addr, .n = n};
 }
 
+int offline_unreadable(const struct segctl *ctl, const struct seg_diag *diag)
+{
+	return segctl_fail(ctl, SEGCTL_REFUSED, "system", "%s%s%s", diag->message, diag->hint ? _("; ") : "",
+			   diag->hint ? diag->hint : "");
+}
+
 static int refuse(const struct segctl *ctl, const char *file, const struct seg_diags *diags)
 {
 	const struct seg_diag *first = diags->first;
@@ -48,7 +54,7 @@ static int refuse(const struct segctl *ctl, const char *file, const struct seg_d
 	struct seg_strbuf out = {0};
 
 	if (!first->place.source)
-		return segctl_fail(ctl, SEGCTL_REFUSED, "system", "%s", first->message);
+		return offline_unreadable(ctl, first);
 	if (ctl->json)
 		return segctl_fail(ctl, SEGCTL_NO, seg_diag_code_name(first->code), "%s:%u:%u: %s",
 				   first->place.source->name, at.line, at.column, first->message);

@@ -22,6 +22,9 @@ struct offline {
 int offline_open(const struct segctl *ctl, const char *file, struct offline *offline);
 void offline_close(struct offline *offline);
 
+/* Says why a file cannot be read at all, and what helps. Returns the exit status. */
+int offline_unreadable(const struct segctl *ctl, const struct seg_diag *diag);
+
 /* The errors of a file that the daemon has refused, in the reader's language. False, and nothing
  * said: from here they cannot be seen. */
 bool offline_say_errors(const char *file);

@@ -8,6 +8,7 @@
 #include "base/calendar.h"
 #include "base/i18n.h"
 #include "control/sentence.h"
+#include "english.h"
 #include "output.h"
 
 #define HALF_A_YEAR (183LL * 86400)
@@ -159,12 +160,17 @@ const char *segctl_remark(const char *remark)
 
 char *segctl_said(const json_t *answer, const char *text)
 {
-	char *said = seg_sentences_find(json_object_get(answer, "sentences"), text);
+	const json_t *found = seg_sentences_find(json_object_get(answer, "sentences"), text);
+	json_t *sentence = json_deep_copy(found);
+	char *said;
 
+	segctl_values_from_english(sentence);
+	said = sentence ? seg_sentence_text(sentence) : segctl_from_english(text);
 	if (!said)
-		said = strdup(strchr(text, ' ') ? _(text) : text); /* a single word may be a name */
+		said = strdup(text);
 	if (!said)
 		abort();
+	json_decref(sentence);
 	return said;
 }
 

@@ -33,7 +33,7 @@ const char *segctl_permits(long long n, char buf[static SEGCTL_COUNT_STRLEN]);
 const char *segctl_word(const char *word);
 /* What the daemon itself writes into the history where people say why, likewise. */
 const char *segctl_remark(const char *remark);
-/* A text of an answer in the reader's language, by the answer's sentences or as it is. The caller frees. */
+/* A text of an answer in the reader's language, by the answer's sentences or as it can be told. The caller frees. */
 char *segctl_said(const json_t *answer, const char *text);
 /* "12.3 MiB" for a terminal, "12897484" elsewhere. */
 #define SEGCTL_SIZE_STRLEN 32

@@ -20,13 +20,13 @@ _segctl_names()
 		}' "$file" 2>/dev/null
 }
 
-# What the daemon answers under a key, each once: _segctl_asked COMMAND KEY; a status where it cannot be asked. No
+# What the daemon answers under a key, each once and in order: _segctl_asked COMMAND KEY; a status where it cannot be asked. No
 # text of anybody can pass for a key: its quotes are escaped in JSON.
 _segctl_asked()
 {
 	local answer
 	answer=$(timeout 2 "$program" ${socket:+--socket "$socket"} --json "$1" 2>/dev/null) || return
-	grep -oE "\"$2\":(\"[^\"]*\"|[0-9]+)" <<<"$answer" | sed -e 's/^[^:]*://' -e 's/"//g' | sort -u
+	grep -oE "\"$2\":(\"[^\"]*\"|[0-9]+)" <<<"$answer" | sed -e 's/^[^:]*://' -e 's/"//g' | sort -Vu
 	return 0
 }
 
@@ -82,8 +82,11 @@ _segctl_operands()
 	check | diff) _segctl_files ;;
 	isolate) _segctl_reply "$(_segctl_names "$policy" zones hosts)" ;;
 	release) _segctl_reply "$(_segctl_asked isolated target || _segctl_names "$policy" zones hosts)" ;;
-	rollback) _segctl_reply "$(_segctl_asked history version)" ;;
-	stage) _segctl_reply "$(_segctl_names "$policy" stages)" ;;
+	rollback)
+		compopt -o nosort 2>/dev/null # 2 stands before 10
+		_segctl_reply "$(_segctl_asked history version)"
+		;;
+	stage) _segctl_reply "$(_segctl_names "$policy" stages) normal" ;;
 	help) _segctl_reply "$_segctl_commands" ;;
 	esac
 }

@@ -47,8 +47,8 @@ static bool find_in(int pid, char *session)
 
 	environment[len] = '\0';
 	for (size_t i = 0; i < len; i += strlen(environment + i) + 1) {
-		if (strncmp(environment + i, VARIABLE, strlen(VARIABLE)))
-			continue;
+		if (strncmp(environment + i, VARIABLE, strlen(VARIABLE)) || !environment[i + strlen(VARIABLE)])
+			continue; /* one that is empty tells of none */
 		snprintf(session, SEGCTL_SESSION_STRLEN, "%s", environment + i + strlen(VARIABLE));
 		return true;
 	}
@@ -60,7 +60,7 @@ bool segctl_session(char session[static SEGCTL_SESSION_STRLEN])
 	const char *own = getenv("SSH_CONNECTION");
 	int pid = getppid();
 
-	if (own) {
+	if (own && *own) {
 		snprintf(session, SEGCTL_SESSION_STRLEN, "%s", own);
 		return true;
 	}

@@ -34,7 +34,7 @@ static void add_row(struct segctl_table *table, const json_t *one)
 
 	segctl_table_add_text(table, one, "stage");
 	if (json_is_true(json_object_get(one, "active")))
-		segctl_table_add_tone(table, _("active"), SEGCTL_WARN);
+		segctl_table_add_tone(table, C_("stage", "active"), SEGCTL_WARN);
 	else
 		segctl_table_add(table, "-");
 	segctl_table_add_time(table, one, "since");

@@ -201,6 +201,8 @@ static void show_lists(struct segctl_table *table, const json_t *answer, struct 
 		row_said(table, _("bypass"), answer, json_string_value(one), SEGCTL_BAD);
 	json_array_foreach(json_object_get(answer, "unsaved"), i, one)
 		row_said(table, _("unsaved"), answer, json_string_value(one), SEGCTL_BAD);
+	json_array_foreach(json_object_get(answer, "lost"), i, one)
+		row_said(table, _("lost"), answer, json_string_value(one), SEGCTL_BAD);
 	json_array_foreach(json_object_get(answer, "forwarding"), i, one)
 		row_said(table, _("forwarding"), answer, json_string_value(one), SEGCTL_BAD);
 	json_array_foreach(json_object_get(answer, "absent"), i, one)

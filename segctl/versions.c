@@ -2,6 +2,7 @@
 #include "versions.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/i18n.h"
 
@@ -35,11 +36,13 @@ static void add_outcome(struct segctl_table *table, const json_t *one)
 static void add_comment(struct segctl_table *table, const json_t *one)
 {
 	const char *comment = segctl_text_of(one, "comment"), *reason = segctl_text_of(one, "reason");
+	char *said = segctl_said(one, reason);
 	struct seg_strbuf buf = {0};
 
 	seg_strbuf_add(&buf, *comment ? segctl_remark(comment) : "");
 	if (*reason)
-		seg_strbuf_printf(&buf, "%s%s", *comment ? ": " : "", reason);
+		seg_strbuf_printf(&buf, "%s%s", *comment ? ": " : "", said);
+	free(said);
 	segctl_table_add_strbuf(table, &buf);
 	seg_strbuf_fini(&buf);
 }

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/i18n.h"
-#include "base/utf8.h"
 #include "client.h"
+#include "flow/alert.h"
 #include "options.h"
 #include "output.h"
 
@@ -29,15 +29,11 @@ static enum segctl_tone tone_of(const char *event)
 	return SEGCTL_PLAIN;
 }
 
+/* As in the line that goes to syslog: nothing in a value looks like the end of it. */
 static void add_field(struct seg_strbuf *line, const char *key, const json_t *value)
 {
 	if (json_is_string(value)) {
-		const char *text = json_string_value(value);
-		const char *quote = strpbrk(text, " =\"") || !*text ? "\"" : "";
-
-		seg_strbuf_printf(line, " %s=%s", key, quote);
-		seg_utf8_show(line, text, strlen(text));
-		seg_strbuf_add(line, quote);
+		seg_alert_format_field(key, json_string_value(value), line);
 	} else if (json_is_integer(value)) {
 		seg_strbuf_printf(line, " %s=%lld", key, (long long)json_integer_value(value));
 	} else if (json_is_boolean(value)) {

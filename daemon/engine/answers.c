@@ -338,6 +338,7 @@ static int tell_status(struct seg_engine *engine, const struct seg_request *requ
 {
 	struct seg_kernel_facts facts = {0};
 	json_t *document = json_object(), *sentences, *unsaved = unsaved_sentences(engine), *forwarding, *absent;
+	json_t *lost = seg_recall_sentences(engine);
 
 	seg_engine_look_for_bypass(engine, request->now);
 	engine->ops->facts(engine->kernel, &facts);
@@ -365,6 +366,7 @@ static int tell_status(struct seg_engine *engine, const struct seg_request *requ
 	sentences = gateway_differences(engine);
 	json_object_set_new(document, "gateway", texts_of(sentences));
 	json_object_set_new(document, "unsaved", texts_of(unsaved));
+	json_object_set_new(document, "lost", texts_of(lost));
 	forwarding = forwarding_off(engine);
 	json_object_set_new(document, "forwarding", texts_of(forwarding));
 	json_array_extend(sentences, forwarding);
@@ -374,6 +376,8 @@ static int tell_status(struct seg_engine *engine, const struct seg_request *requ
 	json_array_extend(sentences, absent);
 	json_decref(absent);
 	json_array_extend(sentences, unsaved);
+	json_array_extend(sentences, lost);
+	json_decref(lost);
 	json_array_extend(sentences, engine->bypass);
 	json_decref(unsaved);
 	if (engine->said)

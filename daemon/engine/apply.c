@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "plan/build.h"
 #include "plan/diff.h"
 
@@ -270,7 +271,7 @@ int seg_apply_install(struct seg_engine *engine, struct seg_rulebook *book, time
 
 	if (r)
 		seg_error(diags, SEG_KERNEL, (struct seg_place){0},
-			  "the numbers of its permits cannot be stored: %s", strerror(-r));
+			  N_("the numbers of its permits cannot be stored: %s"), strerror(-r));
 	if (!r) {
 		seg_emergency_resolve(engine, book ? book->policy : NULL);
 		r = commit(engine, book, now, diags, &old);

@@ -293,9 +293,8 @@ int seg_apply_go_back(struct seg_engine *engine, unsigned version, const struct 
 /* apply, confirm, rollback. */
 
 struct wish {
-	const char *comment, *ticket, *session;
+	const char *comment, *ticket;
 	json_int_t within;
-	bool force;
 	bool file; /* what the policy file says is to be in force, not a version of the history */
 };
 
@@ -324,9 +323,7 @@ static int read_wish(const struct seg_request *request, struct wish *wish, json_
 	*wish = (struct wish){
 		.comment = json_string_value(json_object_get(params, "comment")),
 		.ticket = json_string_value(json_object_get(params, "ticket")),
-		.session = json_string_value(json_object_get(params, "session")),
 		.within = json_integer_value(within),
-		.force = json_is_true(json_object_get(params, "force")),
 		.file = true,
 	};
 	if (within && !json_is_null(within) &&
@@ -509,9 +506,11 @@ static bool was_given_up(const struct seg_engine *engine)
 	       engine->running->version != engine->state.confirmed;
 }
 
-int seg_engine_apply(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+static int apply_file(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	struct seg_rulebook *book;
+	enum seg_session_fate fate;
+	struct seg_session session;
 	struct seg_diags failed;
 	struct wish wish;
 	bool same;
@@ -527,14 +526,18 @@ int seg_engine_apply(struct seg_engine *engine, const struct seg_request *reques
 		return r;
 	}
 	same = engine->running && !strcmp(engine->running->policy->hash, book->policy->hash);
-	if ((!same || engine->disarmed) && !wish.force &&
-	    seg_emergency_cuts_session(engine, book, wish.session, request->now)) {
+	seg_session_read(engine, request, &session);
+	fate = same && !engine->disarmed ? SEG_SESSION_GOES_ON
+					 : seg_session_fate(engine, &session, book, request->now);
+	if (fate) {
 		refuse_to_cut(engine, request, book->policy->hash, &wish);
 		seg_rulebook_free(book);
+		if (fate > SEG_SESSION_CUT)
+			return seg_session_answer_unknown(&session, fate, out);
 		return seg_answer_error(
 			out, -EPERM, "would-cut-session",
 			"this policy would cut your own SSH session (%s); permit it, or say --force",
-			wish.session);
+			session.text);
 	}
 	if (!same || was_given_up(engine))
 		return apply_book(engine, book, &wish, request, out);
@@ -542,12 +545,21 @@ int seg_engine_apply(struct seg_engine *engine, const struct seg_request *reques
 	return keep_in_force(engine, &wish, request, out);
 }
 
+int seg_engine_apply(struct seg_engine *engine, const struct seg_request *request, json_t **out)
+{
+	int r = apply_file(engine, request, out);
+
+	if (r >= 0)
+		seg_recall_settled(engine, request->now);
+	return r;
+}
+
 void seg_apply_reload(struct seg_engine *engine, time_t now)
 {
 	struct seg_request request = {.now = now};
 	json_t *out = NULL;
 
-	seg_engine_apply(engine, &request, &out); /* what came of it was told: applied, refused */
+	apply_file(engine, &request, &out); /* what came of it was told: applied, refused */
 	json_decref(out);
 }
 
@@ -590,27 +602,28 @@ static bool is_stored(struct seg_engine *engine, json_int_t version)
 	return false;
 }
 
-/* The session that this version would cut; NULL: none. Without any version everything is. */
-static const char *would_cut(struct seg_engine *engine, unsigned version, const struct wish *wish,
-			     const struct seg_request *request)
+/* What becomes of the caller's session with this version; of one that is to be spared: without any version all is cut. */
+static enum seg_session_fate fate_with(struct seg_engine *engine, unsigned version, const struct seg_request *request,
+				       struct seg_session *session)
 {
-	const char *session = seg_emergency_session_to_spare(engine, request);
+	enum seg_session_fate fate;
 	struct seg_rulebook *book;
 	struct seg_diags failed;
-	bool cuts;
 
-	if (engine->disarmed && !wish->force) /* nothing cuts it now */
-		session = wish->session;
-	if (!session || !version)
-		return session;
+	if (engine->disarmed) /* nothing cuts it now */
+		seg_session_read(engine, request, session);
+	else
+		seg_session_to_spare(engine, request, session);
+	if (!session->text || !version)
+		return session->text ? SEG_SESSION_CUT : SEG_SESSION_GOES_ON;
 	book = seg_rulebook_from_store(engine, version, &failed);
 	if (!book) { /* who tries to go back says why */
 		seg_diags_fini(&failed);
-		return NULL;
+		return SEG_SESSION_GOES_ON;
 	}
-	cuts = seg_emergency_cuts_session(engine, book, session, request->now);
+	fate = seg_session_fate(engine, session, book, request->now);
 	seg_rulebook_free(book);
-	return cuts ? session : NULL;
+	return fate;
 }
 
 int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *request, json_t **out)
@@ -620,12 +633,11 @@ int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *req
 	json_int_t wanted = json_integer_value(asked);
 	const struct wish wish = {
 		.comment = json_string_value(json_object_get(request->params, "comment")),
-		.session = json_string_value(json_object_get(request->params, "session")),
-		.force = json_is_true(json_object_get(request->params, "force")),
 	};
 	struct seg_gone_back gone = {0};
+	enum seg_session_fate fate;
+	struct seg_session session;
 	char hash[65] = "";
-	const char *session;
 	unsigned version;
 	bool here; /* it is in force already */
 	int r = remarks_refusal(&wish, out);
@@ -645,16 +657,18 @@ int seg_engine_rollback(struct seg_engine *engine, const struct seg_request *req
 			"version %lld is not in the state directory; `segctl history` lists them",
 			(long long)wanted);
 	here = version && engine->running && engine->running->version == version && !was_given_up(engine);
-	session = here && !engine->disarmed ? NULL : would_cut(engine, version, &wish, request);
-	if (session) {
+	fate = here && !engine->disarmed ? SEG_SESSION_GOES_ON : fate_with(engine, version, request, &session);
+	if (fate) {
 		if (version)
 			seg_store_version_hash(engine->store, version, hash);
 		refuse_to_cut(engine, request, hash[0] ? hash : NULL, &wish);
+		if (fate > SEG_SESSION_CUT)
+			return seg_session_answer_unknown(&session, fate, out);
 		return seg_answer_error(
 			out, -EPERM, "would-cut-session",
 			"version %u would cut your own SSH session (%s), and is not brought back; "
 			"if it shall be, say --force",
-			version, session);
+			version, session.text);
 	}
 	if (here)
 		return keep_in_force(engine, &wish, request, out);

@@ -50,7 +50,7 @@ static struct seg_rulebook *diff_candidate(struct seg_engine *engine, const stru
 {
 	const json_t *text = json_object_get(request->params, "text");
 	struct diff_text given = {json_object_get(request->params, "files")};
-	struct seg_reader reader = {diff_read, &given};
+	struct seg_reader reader = {.read = diff_read, .context = &given};
 	const char *name = json_string_value(json_object_get(request->params, "name"));
 
 	if (!json_is_string(text))
@@ -88,12 +88,7 @@ static void take(void *context, enum seg_flow_event event, const struct seg_flow
 	struct seg_engine *engine = difference->engine;
 	time_t now = difference->request.now;
 	struct seg_judged judged = seg_watch_judge(engine, flow, SEG_FLOW_DUMPED, now);
-	struct seg_packet packet = {.src = flow->src,
-				    .dst = flow->dst,
-				    .proto = flow->proto,
-				    .sport = flow->sport,
-				    .dport = flow->dport,
-				    .no_mac = true};
+	const struct seg_packet packet = seg_watch_packet(flow);
 
 	(void)event;
 	if (judged.kind != SEG_LEGITIMATE ||

@@ -17,6 +17,8 @@
 #include "control/sentence.h"
 #include "flow/answer.h"
 
+#define SAID_MAX 32 /* addresses of a host that an alert has room for */
+
 static const struct seg_policy *policy_of(const struct seg_engine *engine)
 {
 	return engine->running ? engine->running->policy : NULL;
@@ -145,33 +147,6 @@ void seg_emergency_close(const struct seg_engine *engine, const struct seg_polic
 	json_decref(closes);
 }
 
-bool seg_emergency_cuts_session(struct seg_engine *engine, const struct seg_rulebook *book,
-				const char *session, time_t now)
-{
-	struct seg_packet packet = {.proto = 6, .dport = 22};
-	char client[SEG_ADDR_STRLEN + 1], server[SEG_ADDR_STRLEN + 1];
-	struct seg_closure closure;
-	struct seg_arena *arena;
-	unsigned sport, dport;
-	bool cuts;
-
-	if (!book || !session || sscanf(session, "%46s %u %46s %u", client, &sport, server, &dport) != 4 ||
-	    !seg_addr_parse(client, strlen(client), &packet.src) ||
-	    !seg_addr_parse(server, strlen(server), &packet.dst) || sport > 65535 || dport > 65535)
-		return false;
-	if (seg_engine_is_gateway(engine, packet.src)) /* from the gateway to itself: not judged */
-		return false;
-	packet.sport = (uint16_t)sport;
-	packet.dport = (uint16_t)dport;
-	packet.no_mac = true;
-	arena = seg_arena_new();
-	seg_emergency_close(engine, book->policy, arena, &closure);
-	cuts = !seg_classify_closed(book->policy, book->index, &engine->links.gateway, &closure, &packet, now)
-			.permit;
-	seg_arena_free(arena);
-	return cuts;
-}
-
 /* The addresses behind the name, in case a later policy does not know them. */
 static void remember(struct seg_isolation *one, const struct seg_policy *policy, struct seg_arena *arena)
 {
@@ -283,6 +258,24 @@ static bool is_shortened(const struct seg_isolation *before, const struct seg_is
 	return before->target[0] && one->until && (!before->until || one->until < before->until);
 }
 
+/* As the history keeps them, "10.2.0.5 10.2.0.16/28": a later policy may mean others by the name. A zone's are known
+ * by the policies that there have been. */
+static void add_addresses(const struct seg_engine *engine, struct seg_alert *alert, const struct seg_isolation *one)
+{
+	struct seg_arena *arena = seg_arena_new();
+	const struct seg_zone *zone;
+	const struct seg_ranges ranges = cut_off(one, policy_of(engine), arena, &zone);
+	struct seg_strbuf list = {0};
+	char text[SEG_RANGE_STRLEN];
+
+	for (size_t i = 0; !zone && i < ranges.n && i < SAID_MAX; i++)
+		seg_strbuf_printf(&list, "%s%s", i ? " " : "", seg_range_format(ranges.range[i], text));
+	if (list.len)
+		seg_alert_text(alert, "addresses", seg_strbuf_text(&list));
+	seg_strbuf_fini(&list);
+	seg_arena_free(arena);
+}
+
 /* before: without a target where it was not isolated. */
 static void say_isolated(struct seg_engine *engine, const struct seg_isolation *before,
 			 const struct seg_isolation *one, time_t now)
@@ -291,6 +284,7 @@ static void say_isolated(struct seg_engine *engine, const struct seg_isolation *
 
 	seg_say_begin(engine, &alert, "isolated", SEG_WARNING, now);
 	seg_alert_text(&alert, "target", one->target);
+	add_addresses(engine, &alert, one);
 	seg_alert_number(&alert, "uid", one->uid);
 	seg_alert_text(&alert, "reason", one->reason);
 	add_until(engine, &alert, "until", one->until);
@@ -391,7 +385,8 @@ static void explain_stage(struct seg_engine *engine, json_t *answer)
 void seg_emergency_explain(struct seg_engine *engine, const struct seg_packet *packet,
 			   const struct seg_verdict *verdict, json_t *answer)
 {
-	bool staged = engine->state.stage.id[0] && !verdict->permit && verdict->reason == SEG_REASON_STAGE;
+	bool staged = engine->state.stage.id[0] && !verdict->permit &&
+		      (verdict->reason == SEG_REASON_STAGE || verdict->failed & 1u << SEG_REASON_STAGE);
 	struct seg_arena *arena = seg_arena_new();
 	json_t *list = json_array();
 
@@ -541,23 +536,14 @@ static int isolate_refusal(struct seg_engine *engine, const char *target, const 
 	return 0;
 }
 
-const char *seg_emergency_session_to_spare(struct seg_engine *engine, const struct seg_request *request)
-{
-	const char *session = json_string_value(json_object_get(request->params, "session"));
-
-	if (json_is_true(json_object_get(request->params, "force")) ||
-	    seg_emergency_cuts_session(engine, engine->running, session, request->now))
-		return NULL;
-	return session;
-}
-
 int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	const char *target = json_string_value(json_object_get(request->params, "target"));
 	const char *reason = json_string_value(json_object_get(request->params, "reason"));
 	json_int_t seconds = json_integer_value(json_object_get(request->params, "for"));
-	const char *session = NULL;
-	bool cuts, shortened;
+	enum seg_session_fate fate;
+	struct seg_session session;
+	bool shortened;
 	json_t *was;
 	struct seg_revocation *revoked = NULL;
 	struct seg_isolation *one, before = {0};
@@ -565,7 +551,7 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 
 	if (r)
 		return r;
-	session = seg_emergency_session_to_spare(engine, request);
+	seg_session_to_spare(engine, request, &session);
 	one = find(engine, target);
 	if (one)
 		before = *one;
@@ -574,8 +560,8 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 	one->until = seconds ? request->now + seconds : 0;
 	one->uid = request->uid;
 	snprintf(one->reason, sizeof(one->reason), "%s", reason);
-	cuts = seg_emergency_cuts_session(engine, engine->running, session, request->now);
-	r = cuts ? -EPERM : put_in_force(engine, "isolated", request->now, &revoked, &unsaved);
+	fate = seg_session_fate(engine, &session, engine->running, request->now);
+	r = fate ? -EPERM : put_in_force(engine, "isolated", request->now, &revoked, &unsaved);
 	one = find(engine, target);
 	if (r) {
 		if (before.target[0])
@@ -583,12 +569,14 @@ int seg_engine_isolate(struct seg_engine *engine, const struct seg_request *requ
 		else
 			take_out(engine, one);
 		seg_emergency_resolve(engine, policy_of(engine));
-		if (cuts)
+		if (fate > SEG_SESSION_CUT)
+			return seg_session_answer_unknown(&session, fate, out);
+		if (fate)
 			return seg_answer_error(
 				out, r, "would-cut-session",
 				"this would cut your own SSH session (%s), and %s is not isolated; "
 				"if it shall be, say --force",
-				session, target);
+				session.text, target);
 		return seg_answer_error(out, r, "kernel", "%s is not isolated: %s", target, strerror(-r));
 	}
 	before.range = NULL; /* it has all of them now */
@@ -768,8 +756,8 @@ int seg_engine_stage(struct seg_engine *engine, const struct seg_request *reques
 {
 	const char *stage = json_string_value(json_object_get(request->params, "stage"));
 	const char *reason = json_string_value(json_object_get(request->params, "reason"));
-	const char *session = NULL;
-	bool cuts;
+	enum seg_session_fate fate;
+	struct seg_session session;
 	struct seg_staged before = engine->state.stage;
 	struct seg_revocation *revoked = NULL;
 	int r, unsaved;
@@ -779,20 +767,22 @@ int seg_engine_stage(struct seg_engine *engine, const struct seg_request *reques
 	r = stage_refusal(engine, stage, reason, out);
 	if (r)
 		return r;
-	session = seg_emergency_session_to_spare(engine, request);
+	seg_session_to_spare(engine, request, &session);
 	engine->state.stage = staged_next(&before, request, stage, reason);
-	cuts = seg_emergency_cuts_session(engine, engine->running, session, request->now);
-	r = cuts ? -EPERM : put_in_force(engine, "stage", request->now, &revoked, &unsaved);
+	fate = seg_session_fate(engine, &session, engine->running, request->now);
+	r = fate ? -EPERM : put_in_force(engine, "stage", request->now, &revoked, &unsaved);
 	if (r) {
 		json_decref(engine->state.stage.closes);
 		engine->state.stage = before;
 		seg_emergency_resolve(engine, policy_of(engine));
-		if (cuts)
+		if (fate > SEG_SESSION_CUT)
+			return seg_session_answer_unknown(&session, fate, out);
+		if (fate)
 			return seg_answer_error(
 				out, r, "would-cut-session",
 				"this would cut your own SSH session (%s), and the stage is not switched to "
 				"%s; if it shall be, say --force",
-				session, stage ? stage : SEG_STAGE_NONE);
+				session.text, stage ? stage : SEG_STAGE_NONE);
 		return seg_answer_error(out, r, "kernel", "the stage is not switched: %s", strerror(-r));
 	}
 	json_decref(before.closes);

@@ -257,10 +257,23 @@ static void skip_numbers_in_use(struct seg_engine *engine, const struct seg_plan
 	}
 }
 
+/* The first one is saved, too, before anything else is stored: from then on there always is one. */
+static void load_state(struct seg_engine *engine, time_t now)
+{
+	int r = seg_store_load_state(engine->store, &engine->state);
+
+	if (r < 0) {
+		seg_recall_state(engine, now);
+		return;
+	}
+	seg_say_store(engine, now);
+	if (r)
+		(void)seg_change_save(engine, now);
+}
+
 static void load_what_was_kept(struct seg_engine *engine, time_t now)
 {
-	seg_store_load_state(engine->store, &engine->state);
-	seg_say_store(engine, now);
+	load_state(engine, now);
 	seg_store_load_registry(engine->store, engine->numbers, &engine->registry);
 	seg_say_store(engine, now);
 	seg_usage_init(engine);

@@ -17,16 +17,18 @@
  *  - What boots is the last confirmed version; an unconfirmed one never is.
  *  - The numbering of permits is on disk before a plan that uses it is committed.
  *
- * Owned here: engine.c (life, ticks, alerts), start.c, apply.c (policy road), rulebook.c,
+ * Owned here: engine.c (life, ticks, alerts), start.c, recall.c (a start whose state is lost), apply.c (policy road), rulebook.c,
  * numbers.c, change.c (apply, rollback, disarm), pending.c (confirm), revoke.c (what a commit closed),
  * lingering.c (idle flows whose number died before), windows.c (hours and dates), watch.c (flow road),
  * resync.c (conntrack's table read again), limits.c (each zone's part of it), readings.c (the kernel's
- * counters, in slices), refusals.c, usage.c (of permits), emergency.c (isolation, stages), evidence.c
+ * counters, in slices), refusals.c, usage.c (of permits), emergency.c (isolation, stages), session.c (the caller's
+ * own), evidence.c
  * (report), answers.c (what segctl asks), listing.c (long answers in pieces: flows.c, denials.c, permits.c),
  * busiest.c, diff.c, metrics.c (what Prometheus asks).
  */
 
 #include <jansson.h>
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -35,6 +37,7 @@
 #include "base/exposition.h"
 #include "flow/alert.h"
 #include "kernel/conntrack.h"
+#include "kernel/neighbour.h"
 #include "kernel/nflog.h"
 #include "kernel/nft.h"
 #include "kernel/nft_monitor.h"
@@ -115,8 +118,10 @@ struct seg_kernel_ops {
 	int (*delete)(void *kernel, const struct seg_flow *flow, size_t n, size_t *gone);
 	/* Takes their number away: the next packet is judged by addresses and ports, and gives the right one. */
 	int (*unmark)(void *kernel, const struct seg_flow *flow, size_t n);
+	/* Where an address is. interface: "" where that is not known, and then is told ("" still: unknown). */
+	int (*neighbour)(void *kernel, seg_addr addr, char interface[IFNAMSIZ], struct seg_neighbour *neighbour);
 	/* What stands that packets could go round us by: a sentence (control/sentence.h) each, taken over.
-	 * all: also what other tables do, which takes longer and which we hear of. */
+	 * all: also what takes longer, which are other tables, of which we hear, iptables-legacy's, and routes. */
 	int (*bypass)(void *kernel, const char *const *interface, size_t interfaces, bool all,
 		      void (*each)(void *context, json_t *sentence), void *context);
 };

@@ -21,6 +21,7 @@
 static const char *const kept_events[] = {
 	"isolated", "released", "stage",   "disarmed", "tampered",    "restored",
 	"bypass",   "sealed",	"started", "stopped",  "events-lost", "expired",
+	"state-lost",
 };
 /* Of these, what somebody did. */
 #define ACTIONS 4

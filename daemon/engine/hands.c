@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "base/i18n.h"
 #include "control/sentence.h"
 #include "plan/diff.h"
 #include "plan/imprint.h"
@@ -152,7 +153,7 @@ void seg_hands_mended(struct seg_engine *engine, time_t now)
 /* What an apply found and put right by the way, and nobody told of. */
 static void tell_mended(struct seg_engine *engine, time_t now)
 {
-	say_tampered(engine, NULL, "found changed", now);
+	say_tampered(engine, NULL, N_("found changed"), now);
 	say_restored(engine, now);
 	seg_watch_look_again(engine);
 }
@@ -204,7 +205,7 @@ static void look_for_changes(struct seg_engine *engine, time_t now)
 	else if (!r)
 		r = is_keeper_changed(engine);
 	if (r > 0) {
-		say_tampered(engine, NULL, "found changed", now);
+		say_tampered(engine, NULL, N_("found changed"), now);
 		repair(engine, now);
 	}
 	engine->next_look = r > 0 || (!r && forgets(engine)) ? 0 : now + 1;
@@ -299,7 +300,7 @@ char *seg_hands_found(const struct seg_engine *engine, const struct seg_plan *im
 			is = seg_imprint_of(image, facts.uptime_ms, arena);
 			seg_imprint_compare(&was, &is, facts.uptime_ms, SLACK, &found);
 		} else {
-			seg_strbuf_add(&found, "table inet " SEG_TABLE " removed");
+			seg_strbuf_printf(&found, N_("table inet %s removed"), SEG_TABLE);
 		}
 	}
 	free(text);
@@ -311,7 +312,7 @@ void seg_hands_say_found(struct seg_engine *engine, const char *found, time_t no
 {
 	struct seg_strbuf text = {0};
 
-	seg_strbuf_printf(&text, "while segd was not running: %s", found);
+	seg_strbuf_printf(&text, N_("while segd was not running: %s"), found);
 	say_tampered(engine, NULL, seg_strbuf_text(&text), now);
 	seg_strbuf_fini(&text);
 	say_restored(engine, now);
@@ -436,7 +437,8 @@ static void take_bypass(struct seg_engine *engine, json_t *way, time_t now)
 }
 
 /* Every second and with each change of a link: what no notification tells of (settings, programs), beside which the
- * rest is cheap. All is looked at only where that has changed, for what another table does is heard. */
+ * rest of it is cheap. All is looked at only where that has changed: of nft's tables we hear, and what is left (routes,
+ * iptables-legacy) takes too long to be read so often. */
 void seg_engine_glance(struct seg_engine *engine, time_t now)
 {
 	struct seg_arena *arena = seg_arena_new();

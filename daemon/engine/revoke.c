@@ -198,12 +198,7 @@ static void find_lingering(struct seg_revocation *job, const struct seg_plan *ol
 static const struct seg_owner *lost_owner(const struct seg_revocation *job, const struct seg_flow *flow)
 {
 	const struct seg_rulebook *book = job->engine->running;
-	const struct seg_packet packet = {.src = flow->src,
-					  .dst = flow->dst,
-					  .proto = flow->proto,
-					  .sport = flow->sport,
-					  .dport = flow->dport,
-					  .no_mac = true};
+	const struct seg_packet packet = seg_watch_packet(flow);
 	const struct seg_permit *permit;
 	const struct loser *loser;
 	struct seg_verdict verdict;
@@ -356,6 +351,14 @@ static void over(void *context, int result, time_t now)
 	next_job(engine, now);
 }
 
+/* Somebody's rule may have given flows of those that died the numbers of others: what bears one that is not its own
+ * is for a look at all of the table to find. */
+static void look_for_the_renumbered(const struct seg_revocation *job)
+{
+	if (job->loser.n && json_array_size(job->engine->bypass))
+		seg_watch_look_again(job->engine);
+}
+
 struct seg_revocation *seg_revoke(struct seg_engine *engine, const struct seg_plan *old, bool whole,
 				  const char *reason, time_t now)
 {
@@ -375,6 +378,7 @@ struct seg_revocation *seg_revoke(struct seg_engine *engine, const struct seg_pl
 	snprintf(job->reason, sizeof(job->reason), "%s", reason);
 	find_dead(job, old, engine->plan);
 	find_lingering(job, old, engine->plan);
+	look_for_the_renumbered(job);
 	if (!whole && !job->dead.n) {
 		job_free(job);
 		return NULL;

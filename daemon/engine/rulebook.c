@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "policy/guard.h"
 #include "policy/load.h"
 
@@ -88,7 +89,7 @@ struct seg_rulebook *seg_rulebook_from_store(struct seg_engine *engine, unsigned
 	policy = seg_store_get_version(engine->store, version, &diags);
 	if (!policy && !diags.errors)
 		seg_error(&diags, SEG_MISSING, (struct seg_place){0},
-			  "version %u is not in the state directory", version);
+			  N_("version %u is not in the state directory"), version);
 	book = rulebook_judge(policy, &diags, failed);
 	if (book)
 		book->version = version;
@@ -110,5 +111,5 @@ void seg_rulebook_first_error(const struct seg_diags *diags, char *line, size_t 
 			snprintf(line, size, "%s", diag->message);
 		return;
 	}
-	snprintf(line, size, "the kernel refused it");
+	snprintf(line, size, N_("the kernel refused it"));
 }

@@ -80,18 +80,31 @@ static bool start_with(struct seg_engine *engine, struct seg_rulebook *book, tim
 	return !r;
 }
 
+/* A file that is not there, or may not be read, has no mistakes to name. */
+static void say_why_not(struct seg_engine *engine, const struct seg_diags *failed)
+{
+	const struct seg_diag *first = failed->first;
+	char line[512];
+
+	seg_rulebook_first_error(failed, line, sizeof(line));
+	if (!first || first->place.source)
+		seg_engine_say_why(
+			engine, "%s; `segctl check %s` names all mistakes, `segctl apply` puts it in force",
+			line, engine->options.policy_file);
+	else if (first->hint)
+		seg_engine_say_why(engine, "%s; %s; then `segctl apply` puts it in force", line, first->hint);
+	else
+		seg_engine_say_why(engine, "%s; mend that, and say `segctl apply`", line);
+}
+
 static bool start_from_file(struct seg_engine *engine, time_t now)
 {
 	struct seg_diags failed;
 	struct seg_rulebook *book = seg_rulebook_from_file(engine, &failed);
 	unsigned given; /* a number that it did not have; 0 */
-	char line[512];
 
 	if (!book) {
-		seg_rulebook_first_error(&failed, line, sizeof(line));
-		seg_engine_say_why(
-			engine, "%s; `segctl check %s` names all mistakes, `segctl apply` puts it in force",
-			line, engine->options.policy_file);
+		say_why_not(engine, &failed);
 		seg_change_refuse(engine, &failed, NULL, NULL, SEG_AT_START, NULL, now);
 		seg_diags_fini(&failed);
 		return false;

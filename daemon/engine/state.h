@@ -301,6 +301,8 @@ time_t seg_resync_tick(struct seg_engine *engine, time_t now);
 time_t seg_watch_tick(struct seg_engine *engine, time_t now);
 bool seg_engine_is_gateway(const struct seg_engine *engine, seg_addr addr);
 
+/* The packet that began it, as far as conntrack knows that. */
+struct seg_packet seg_watch_packet(const struct seg_flow *flow);
 bool seg_watch_was_given(const struct seg_engine *engine, uint32_t mark); /* a number, once */
 bool seg_watch_is_closed_alone(
 	const struct seg_verdict *verdict); /* covered by a permit that is not in force now */
@@ -440,12 +442,6 @@ void seg_emergency_remember(struct seg_engine *engine);
 /* The same against another policy, for questions about it. */
 void seg_emergency_close(const struct seg_engine *engine, const struct seg_policy *policy, struct seg_arena *arena,
 			 struct seg_closure *closure);
-/* Is the caller's own SSH session cut by a policy, NULL: none, together with what is isolated and staged?
- * session: SSH_CONNECTION, "client port server port"; NULL. */
-bool seg_emergency_cuts_session(struct seg_engine *engine, const struct seg_rulebook *book,
-				const char *session, time_t now);
-/* The SSH session that the caller works in; NULL: none, or it may be cut, or it is already. */
-const char *seg_emergency_session_to_spare(struct seg_engine *engine, const struct seg_request *request);
 json_t *seg_json_isolated(struct seg_engine *engine);
 /* Puts into the answer of explain which isolation or which stage denies, and until when. */
 void seg_emergency_explain(struct seg_engine *engine, const struct seg_packet *packet,
@@ -453,6 +449,37 @@ void seg_emergency_explain(struct seg_engine *engine, const struct seg_packet *p
 void seg_emergency_begin(struct seg_engine *engine, time_t now); /* what ended meanwhile does not begin again */
 time_t seg_emergency_tick(struct seg_engine *engine, time_t now);
 bool seg_engine_is_isolated(const struct seg_engine *engine, seg_addr addr); /* a host; the gateway never */
+
+/* recall.c */
+void seg_recall_state(struct seg_engine *engine, time_t now);   /* instead of one that cannot be loaded */
+void seg_recall_settled(struct seg_engine *engine, time_t now); /* somebody has looked at what came of that */
+json_t *seg_recall_sentences(const struct seg_engine *engine);  /* for status: until then, one */
+
+/* session.c */
+enum seg_session_fate {
+	SEG_SESSION_GOES_ON,
+	SEG_SESSION_CUT,
+	/* It cannot be told. Its MAC would decide, which nobody knows: */
+	SEG_SESSION_MAC_UNKNOWN,
+	SEG_SESSION_UNREADABLE
+};
+/* Points into itself: not to be copied. */
+struct seg_session {
+	const char *text;	     /* SSH_CONNECTION, "client port server port", the caller's; NULL: none to be spared */
+	bool readable;
+	struct seg_packet packet;    /* as it would begin now */
+	char interface[IFNAMSIZ];    /* it comes by; "": unknown */
+	struct seg_neighbour neighbour;
+};
+/* The session that the caller works in; none where it may be cut (force). */
+void seg_session_read(struct seg_engine *engine, const struct seg_request *request, struct seg_session *session);
+/* The same; none, too, where what is in force cuts it already. */
+void seg_session_to_spare(struct seg_engine *engine, const struct seg_request *request, struct seg_session *session);
+/* Under a policy, NULL: none, together with what is isolated and staged. */
+enum seg_session_fate seg_session_fate(struct seg_engine *engine, const struct seg_session *session,
+				       const struct seg_rulebook *book, time_t now);
+/* Why nothing is done where its fate cannot be told: the two last ones. */
+int seg_session_answer_unknown(const struct seg_session *session, enum seg_session_fate fate, json_t **out);
 
 /* answers.c */
 json_t *seg_json_time(const struct seg_engine *engine, time_t at); /* null where 0 */

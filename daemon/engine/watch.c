@@ -13,6 +13,7 @@
  * Conntrack knows neither interfaces nor MACs, and not which way a flow in mid-air
  * began. Where it cannot know, the number in the mark is believed, and a flow whose
  * opposite is permitted and that was picked up in mid-stream is not called a violation.
+ * Of link-local and group traffic it is the number alone that can have died.
  */
 
 #include "lingering.h"
@@ -140,19 +141,28 @@ static bool is_open(const struct seg_engine *engine, const struct seg_permit *pe
 	return engine->running->window[permit->index] == SEG_OPEN;
 }
 
+struct seg_packet seg_watch_packet(const struct seg_flow *flow)
+{
+	return (struct seg_packet){.src = flow->src,
+				   .dst = flow->dst,
+				   .proto = flow->proto,
+				   .sport = flow->sport,
+				   .dport = flow->dport,
+				   .no_mac = true};
+}
+
 static struct seg_verdict classify(const struct seg_engine *engine, const struct seg_flow *flow, bool backwards,
 				   time_t now)
 {
 	const struct seg_rulebook *book = engine->running;
-	struct seg_packet packet = {
-		.src = backwards ? flow->dst : flow->src,
-		.dst = backwards ? flow->src : flow->dst,
-		.proto = flow->proto,
-		.sport = backwards ? flow->dport : flow->sport,
-		.dport = backwards ? flow->sport : flow->dport,
-		.no_mac = true,
-	};
+	struct seg_packet packet = seg_watch_packet(flow);
 
+	if (backwards) {
+		packet.src = flow->dst;
+		packet.dst = flow->src;
+		packet.sport = flow->dport;
+		packet.dport = flow->sport;
+	}
 	return seg_classify_closed(book->policy, book->index, &engine->links.gateway, &engine->closure, &packet, now);
 }
 
@@ -249,6 +259,64 @@ static bool is_left_over(const struct seg_engine *engine, const struct seg_flow 
 	       seg_watch_is_closed_alone(verdict);
 }
 
+/* Of a number, whatever flow it is in. */
+static bool is_in_force(const struct seg_engine *engine, const struct seg_number *number)
+{
+	const struct seg_permit *permit = number->permit;
+
+	if (!permit)
+		return !seg_closure_of_zone(&engine->closure, number->zone);
+	return !seg_closure_has_permit(&engine->closure, permit) && (is_open(engine, permit) || permit->drain) &&
+	       !seg_closure_of_zone(&engine->closure, permit->from[number->pair / permit->n_to].zone) &&
+	       !seg_closure_of_zone(&engine->closure, permit->to[number->pair % permit->n_to].zone);
+}
+
+/* The zone of the link that a number's flows belong to; NULL: the number is known no more. */
+static const struct seg_zone *link_zone(const struct seg_number *number)
+{
+	const struct seg_permit *permit = number ? number->permit : NULL;
+	const struct seg_zone *from;
+
+	if (!permit)
+		return number ? number->zone : NULL;
+	from = permit->from[number->pair / permit->n_to].zone;
+	return from->tier == SEG_TIER_GATEWAY ? permit->to[number->pair % permit->n_to].zone : from;
+}
+
+/* By an interface of the zone's; NULL: by whichever of the gateway's. */
+static bool is_permitted_on_a_link(const struct seg_engine *engine, const struct seg_flow *flow,
+				   const struct seg_zone *zone, time_t now, struct seg_verdict *verdict)
+{
+	const struct seg_rulebook *book = engine->running;
+	const bool sent = seg_engine_is_gateway(engine, flow->src);
+	struct seg_packet packet = seg_watch_packet(flow);
+
+	for (size_t i = 0; i < engine->links.interfaces; i++) {
+		if (zone && !seg_zone_has_interface(zone, engine->links.interface[i]))
+			continue;
+		*(sent ? &packet.out : &packet.in) = engine->links.interface[i];
+		*verdict = seg_classify_closed(book->policy, book->index, &engine->links.gateway, &engine->closure,
+					       &packet, now);
+		if (verdict->permit)
+			return true;
+	}
+	return false;
+}
+
+/* Its interface, and with that its zones, the number alone shows: judged is whether that has died. */
+static struct seg_judged judge_link_traffic(const struct seg_engine *engine, const struct seg_flow *flow, time_t now)
+{
+	const struct seg_number *number = engine->plan ? seg_plan_number(engine->plan, flow->mark) : NULL;
+	struct seg_judged judged = {.kind = SEG_NOT_JUDGED};
+
+	if (engine->options.observe || !seg_watch_was_given(engine, flow->mark) || (number && is_in_force(engine, number)))
+		return judged;
+	judged.lingers = is_permitted_on_a_link(engine, flow, link_zone(number), now, &judged.verdict);
+	if (!judged.lingers)
+		judged.kind = SEG_REVOKED;
+	return judged;
+}
+
 struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_flow *flow, enum seg_flow_event event,
 				  time_t now)
 {
@@ -257,9 +325,10 @@ struct seg_judged seg_watch_judge(struct seg_engine *engine, const struct seg_fl
 	uint8_t closed;
 	bool lie, given, its_own;
 
-	if (!engine->running || is_link_traffic(flow) ||
-	    (seg_engine_is_gateway(engine, flow->src) && seg_engine_is_gateway(engine, flow->dst)))
+	if (!engine->running || (seg_engine_is_gateway(engine, flow->src) && seg_engine_is_gateway(engine, flow->dst)))
 		return judged;
+	if (is_link_traffic(flow))
+		return judge_link_traffic(engine, flow, now);
 	closed = seg_closure_of_end(&engine->closure, zone_of(engine, flow->src), flow->src) |
 		 seg_closure_of_end(&engine->closure, zone_of(engine, flow->dst), flow->dst);
 	if (closed) {
@@ -556,6 +625,7 @@ void seg_engine_flow(struct seg_engine *engine, enum seg_flow_event event, const
 		}
 		break;
 	case SEG_NOT_JUDGED:
+		seg_lingering_note(engine, flow, &judged);
 		break;
 	}
 }

@@ -5,14 +5,13 @@
 #include <errno.h>
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter/xt_CT.h>
-#include <linux/netfilter/xt_connmark.h>
 #include <string.h>
 
 #include "base/i18n.h"
 #include "control/sentence.h"
 #include "kernel/nft_monitor.h"
 #include "kernel/nft_wire.h"
+#include "kernel/ways.h"
 
 void seg_nft_escape(struct seg_strbuf *out, const char *text)
 {
@@ -76,122 +75,76 @@ static int64_t expr_number(const struct nlattr *expr, uint16_t type)
 								  : -1;
 }
 
-enum way { NO_WAY, FLOWTABLE, NOTRACK, FORWARDS, COPIES, SENDS_ELSEWHERE, SETS_MARK, REWRITES, SILENCES };
-/* Its chain, and its table's family and name. */
-static const char *const way_format[] = {
-	[FLOWTABLE] = N_("a rule in chain %s of table %s %s hands flows to a flowtable, and their packets "
-			 "pass unjudged"),
-	[NOTRACK] = N_("a rule in chain %s of table %s %s takes packets out of connection tracking"),
-	[FORWARDS] =
-		N_("a rule in chain %s of table %s %s forwards packets from where they come in, unjudged"),
-	[COPIES] = N_("a rule in chain %s of table %s %s sends copies of packets elsewhere, unjudged"),
-	[SENDS_ELSEWHERE] =
-		N_("a rule in chain %s of table %s %s sends flows elsewhere than they were for (dnat)"),
-	[SETS_MARK] = N_(
-		"a rule in chain %s of table %s %s sets the conntrack mark, by which open flows are judged"),
-	[REWRITES] = N_("a rule in chain %s of table %s %s rewrites addresses or ports of packets, by which "
-			"they are judged"),
-	[SILENCES] = N_("a rule in chain %s of table %s %s chooses the events of flows, so that they can "
-			"begin unseen"),
-};
-
 /* A rewritten time to live or DSCP sends nothing elsewhere; addresses, ports and MACs do. */
-static enum way way_of_payload(const struct nlattr *expr)
+static enum seg_way way_of_payload(const struct nlattr *expr)
 {
 	const int64_t base = expr_number(expr, NFTA_PAYLOAD_BASE),
 		      at = expr_number(expr, NFTA_PAYLOAD_OFFSET),
 		      end = at + expr_number(expr, NFTA_PAYLOAD_LEN);
 
 	if (expr_number(expr, NFTA_PAYLOAD_SREG) < 0)
-		return NO_WAY;
+		return SEG_NO_WAY;
 	if (base == NFT_PAYLOAD_NETWORK_HEADER) /* both families' addresses lie there */
-		return at < 40 && end > 12 ? REWRITES : NO_WAY;
+		return at < 40 && end > 12 ? SEG_WAY_REWRITES : SEG_NO_WAY;
 	if (base == NFT_PAYLOAD_TRANSPORT_HEADER)
-		return at < 4 ? REWRITES : NO_WAY;
-	return base == NFT_PAYLOAD_LL_HEADER && at < 12 ? REWRITES : NO_WAY;
+		return at < 4 ? SEG_WAY_REWRITES : SEG_NO_WAY;
+	return base == NFT_PAYLOAD_LL_HEADER && at < 12 ? SEG_WAY_REWRITES : SEG_NO_WAY;
 }
 
-static enum way way_of_ct(const struct nlattr *expr)
+static enum seg_way way_of_ct(const struct nlattr *expr)
 {
 	const int64_t key = expr_number(expr, NFTA_CT_KEY);
 
 	if (expr_number(expr, NFTA_CT_SREG) < 0)
-		return NO_WAY;
-	return key == NFT_CT_MARK ? SETS_MARK : key == NFT_CT_EVENTMASK ? SILENCES : NO_WAY;
-}
-
-/* Where the mark comes from; revision 1 has its mode in another place than 2. */
-static bool connmark_only_reads(const struct nlattr *expr, const struct nlattr *info)
-{
-	const void *payload = mnl_attr_get_payload(info);
-	const uint16_t len = mnl_attr_get_payload_len(info);
-
-	if (expr_number(expr, NFTA_TARGET_REV) == 1)
-		return len >= sizeof(struct xt_connmark_tginfo1) &&
-		       ((const struct xt_connmark_tginfo1 *)payload)->mode == XT_CONNMARK_RESTORE;
-	return len >= sizeof(struct xt_connmark_tginfo2) &&
-	       ((const struct xt_connmark_tginfo2 *)payload)->mode == XT_CONNMARK_RESTORE;
+		return SEG_NO_WAY;
+	return key == NFT_CT_MARK ? SEG_WAY_SETS_MARK : key == NFT_CT_EVENTMASK ? SEG_WAY_SILENCES : SEG_NO_WAY;
 }
 
 /* A target of iptables, whose rules are nf_tables' on today's systems. */
-static enum way way_of_target(const struct nlattr *expr)
+static enum seg_way way_of_target(const struct nlattr *expr, const char *chain)
 {
 	const struct nlattr *name = expr_attr(expr, NFTA_TARGET_NAME),
 			    *info = expr_attr(expr, NFTA_TARGET_INFO);
-	uint16_t flags;
 
 	if (!name || !info || mnl_attr_validate(name, MNL_TYPE_NUL_STRING) != 0)
-		return NO_WAY;
-	if (strcmp(mnl_attr_get_str(name), "DNAT") == 0)
-		return SENDS_ELSEWHERE;
-	if (strcmp(mnl_attr_get_str(name), "TEE") == 0)
-		return COPIES;
-	if (strcmp(mnl_attr_get_str(name), "CONNMARK") == 0)
-		return connmark_only_reads(expr, info) ? NO_WAY : SETS_MARK;
-	if (strcmp(mnl_attr_get_str(name), "CT") != 0 || mnl_attr_get_payload_len(info) < sizeof(flags))
-		return NO_WAY;
-	memcpy(&flags, mnl_attr_get_payload(info), sizeof(flags)); /* the first of every revision */
-	return flags & XT_CT_NOTRACK ? NOTRACK : NO_WAY;
+		return SEG_NO_WAY;
+	return seg_way_of_target(&(const struct seg_target){
+		.name = mnl_attr_get_str(name),
+		.revision = (uint8_t)expr_number(expr, NFTA_TARGET_REV),
+		.info = mnl_attr_get_payload(info),
+		.len = mnl_attr_get_payload_len(info),
+		.chain = chain,
+	});
 }
 
-static enum way way_of_nat(const struct nlattr *expr)
+static enum seg_way way_of_nat(const struct nlattr *expr)
 {
-	return expr_number(expr, NFTA_NAT_TYPE) == NFT_NAT_DNAT ? SENDS_ELSEWHERE : NO_WAY;
+	return expr_number(expr, NFTA_NAT_TYPE) == NFT_NAT_DNAT ? SEG_WAY_SENDS_ELSEWHERE : SEG_NO_WAY;
 }
 
-static enum way way_of_expr(const struct nlattr *expr)
+static enum seg_way way_of_expr(const struct nlattr *expr, const char *chain)
 {
 	static const struct {
 		const char *name;
-		enum way always;
-		enum way (*in_some_forms)(const struct nlattr *expr);
+		enum seg_way always;
+		enum seg_way (*in_some_forms)(const struct nlattr *expr);
 	} known[] = {
-		{"flow_offload", FLOWTABLE, NULL},
-		{"notrack", NOTRACK, NULL},
-		{"fwd", FORWARDS, NULL},
-		{"dup", COPIES, NULL},
-		{"nat", NO_WAY, way_of_nat},
-		{"ct", NO_WAY, way_of_ct},
-		{"payload", NO_WAY, way_of_payload},
-		{"target", NO_WAY, way_of_target},
+		{"flow_offload", SEG_WAY_FLOWTABLE, NULL},
+		{"notrack", SEG_WAY_NOTRACK, NULL},
+		{"fwd", SEG_WAY_FORWARDS, NULL},
+		{"dup", SEG_WAY_COPIES, NULL},
+		{"nat", SEG_NO_WAY, way_of_nat},
+		{"ct", SEG_NO_WAY, way_of_ct},
+		{"payload", SEG_NO_WAY, way_of_payload},
+		{"queue", SEG_WAY_QUEUES, NULL},
 	};
 
+	if (strcmp(expr_name(expr), "target") == 0)
+		return way_of_target(expr, chain);
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(expr_name(expr), known[i].name) == 0)
 			return known[i].in_some_forms ? known[i].in_some_forms(expr) : known[i].always;
-	return NO_WAY;
-}
-
-/* What the first such expression of a rule does, as a format; NULL. */
-static const char *way_of(const struct nlattr *exprs)
-{
-	const struct nlattr *expr;
-	enum way way = NO_WAY;
-
-	seg_attr_each_nested(expr, exprs)
-		if (way == NO_WAY)
-			way = way_of_expr(expr);
-	return way_format[way];
+	return SEG_NO_WAY;
 }
 
 /* Both messages have the table's name as attribute 1 and the chain's or flowtable's as 2. */
@@ -211,6 +164,23 @@ static void print_name(const struct nlmsghdr *nlh, uint16_t type, struct seg_str
 
 	if (attr && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
 		seg_nft_escape(out, mnl_attr_get_str(attr));
+}
+
+/* What the first such expression of a rule does, as a format; NULL. */
+static const char *way_of(const struct nlmsghdr *nlh)
+{
+	const struct nlattr *exprs = attr_of(nlh, NFTA_RULE_EXPRESSIONS), *expr;
+	enum seg_way way = SEG_NO_WAY;
+	struct seg_strbuf chain = {0};
+
+	if (!exprs)
+		return NULL;
+	print_name(nlh, NFTA_RULE_CHAIN, &chain);
+	seg_attr_each_nested(expr, exprs)
+		if (way == SEG_NO_WAY)
+			way = way_of_expr(expr, seg_strbuf_text(&chain));
+	seg_strbuf_fini(&chain);
+	return seg_way_format(way);
 }
 
 /* Our own rules set marks, and are compared as a whole. */
@@ -241,7 +211,6 @@ static json_t *sentence_about(const char *format, const struct nlmsghdr *nlh)
 
 json_t *seg_nft_bypass_of(const struct nlmsghdr *nlh)
 {
-	const struct nlattr *exprs;
 	const char *way;
 
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg))
@@ -250,8 +219,7 @@ json_t *seg_nft_bypass_of(const struct nlmsghdr *nlh)
 	case NFT_MSG_NEWFLOWTABLE:
 		return sentence_about(N_("flowtable %s of table %s %s can let packets pass unjudged"), nlh);
 	case NFT_MSG_NEWRULE:
-		exprs = attr_of(nlh, NFTA_RULE_EXPRESSIONS);
-		way = exprs && !is_ours(nlh) ? way_of(exprs) : NULL;
+		way = is_ours(nlh) ? NULL : way_of(nlh);
 		return way ? sentence_about(way, nlh) : NULL;
 	default:
 		return NULL;
@@ -263,18 +231,29 @@ json_t *seg_nft_bypass_of(const struct nlmsghdr *nlh)
 struct search {
 	seg_nft_bypass_fn each;
 	void *context;
+	json_t *said;
 };
 
+/* A chain may have many such rules, and the dump may begin anew. */
 static void take(void *context, const struct nlmsghdr *nlh)
 {
 	struct search *search = context;
-	json_t *sentence = seg_nft_bypass_of(nlh);
+	json_t *sentence = seg_nft_bypass_of(nlh), *one;
+	size_t i;
 
-	if (sentence)
-		search->each(search->context, sentence);
+	if (!sentence)
+		return;
+	json_array_foreach(search->said, i, one)
+	{
+		if (json_equal(one, sentence)) {
+			json_decref(sentence);
+			return;
+		}
+	}
+	json_array_append(search->said, sentence);
+	search->each(search->context, sentence);
 }
 
-/* A sentence given twice because the dump began anew is the same sentence. */
 static int search_all(const struct mnl_socket *sock, uint16_t type, struct search *search)
 {
 	struct seg_nft_question question;
@@ -293,15 +272,17 @@ static int search_all(const struct mnl_socket *sock, uint16_t type, struct searc
 
 int seg_nft_find_bypass(seg_nft_bypass_fn each, void *context)
 {
-	struct search search = {each, context};
+	struct search search = {each, context, NULL};
 	struct mnl_socket *sock;
 	int ret = seg_netlink_open(&sock, NETLINK_NETFILTER, 0, 0);
 
 	if (ret < 0)
 		return ret;
+	search.said = json_array();
 	ret = search_all(sock, NFT_MSG_GETFLOWTABLE, &search);
 	if (ret == 0)
 		ret = search_all(sock, NFT_MSG_GETRULE, &search);
 	mnl_socket_close(sock);
+	json_decref(search.said);
 	return ret;
 }

@@ -9,7 +9,9 @@
  *   flowtable, flow add   forwarded flows no longer see the forward hook
  *   notrack               packets of no connection: no mark, no event
  *   fwd, dup              sent on, or copied, from where they came in
+ *   queue                 a program rewrites them, or ends the hook before ours is asked
  *
+ * and what rewrites that by which they are judged: addresses, ports, the conntrack mark, events (ways.h).
  * Private to nft_monitor.c (what a transaction adds) and the search of what is there.
  */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/nft_wire.h"
+#include "base/i18n.h"
 
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -423,7 +424,7 @@ int seg_nft_commit(struct seg_nft *nft, const struct seg_change *change, const s
 	seg_nft_batch_fini(&c.batch);
 out:
 	if (ret < 0 && diags->errors == said)
-		seg_error(diags, SEG_KERNEL, (struct seg_place){0}, "the rules could not be changed: %s",
+		seg_error(diags, SEG_KERNEL, (struct seg_place){0}, N_("the rules could not be changed: %s"),
 			  strerror(-ret));
 	seg_arena_free(arena);
 	return ret;

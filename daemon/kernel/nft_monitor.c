@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/i18n.h"
 #include "kernel/nft_bypass.h"
 #include "kernel/nft_wire.h"
 
@@ -113,19 +114,22 @@ void seg_nft_monitor_hears_from(struct seg_nft_monitor *monitor, uint32_t genera
 /* The objects that are announced: where their message keeps the name of what they belong to. */
 static const struct kind {
 	uint8_t new, del;
-	const char *added, *deleted;
-	uint16_t name; /* 0: the table's own */
+	const char *added, *deleted; /* by its own name, where it has one, and by family and name of the table */
+	uint16_t name;               /* 0: the table's own */
 } kinds[] = {
-	{NFT_MSG_NEWTABLE, NFT_MSG_DELTABLE, "added", "deleted", 0},
-	{NFT_MSG_NEWCHAIN, NFT_MSG_DELCHAIN, "added chain", "deleted chain", NFTA_CHAIN_NAME},
-	{NFT_MSG_NEWRULE, NFT_MSG_DELRULE, "added a rule to chain", "deleted a rule of chain",
-	 NFTA_RULE_CHAIN},
-	{NFT_MSG_NEWSET, NFT_MSG_DELSET, "added set", "deleted set", NFTA_SET_NAME},
-	{NFT_MSG_NEWSETELEM, NFT_MSG_DELSETELEM, "added elements to set", "deleted elements of set",
-	 NFTA_SET_ELEM_LIST_SET},
-	{NFT_MSG_NEWOBJ, NFT_MSG_DELOBJ, "added object", "deleted object", NFTA_OBJ_NAME},
-	{NFT_MSG_NEWFLOWTABLE, NFT_MSG_DELFLOWTABLE, "added flowtable", "deleted flowtable",
-	 NFTA_FLOWTABLE_NAME},
+	{NFT_MSG_NEWTABLE, NFT_MSG_DELTABLE, N_("added table %s %s"), N_("deleted table %s %s"), 0},
+	{NFT_MSG_NEWCHAIN, NFT_MSG_DELCHAIN, N_("added chain %s of table %s %s"),
+	 N_("deleted chain %s of table %s %s"), NFTA_CHAIN_NAME},
+	{NFT_MSG_NEWRULE, NFT_MSG_DELRULE, N_("added a rule to chain %s of table %s %s"),
+	 N_("deleted a rule of chain %s of table %s %s"), NFTA_RULE_CHAIN},
+	{NFT_MSG_NEWSET, NFT_MSG_DELSET, N_("added set %s of table %s %s"),
+	 N_("deleted set %s of table %s %s"), NFTA_SET_NAME},
+	{NFT_MSG_NEWSETELEM, NFT_MSG_DELSETELEM, N_("added elements to set %s of table %s %s"),
+	 N_("deleted elements of set %s of table %s %s"), NFTA_SET_ELEM_LIST_SET},
+	{NFT_MSG_NEWOBJ, NFT_MSG_DELOBJ, N_("added object %s of table %s %s"),
+	 N_("deleted object %s of table %s %s"), NFTA_OBJ_NAME},
+	{NFT_MSG_NEWFLOWTABLE, NFT_MSG_DELFLOWTABLE, N_("added flowtable %s of table %s %s"),
+	 N_("deleted flowtable %s of table %s %s"), NFTA_FLOWTABLE_NAME},
 };
 #define NFTA_ANY_TABLE 1 /* in all of them */
 
@@ -151,15 +155,19 @@ static const char *string_at(const struct nlmsghdr *nlh, uint16_t type)
 static void print_what(const struct nlmsghdr *nlh, const struct kind *kind, struct seg_strbuf *out)
 {
 	const struct nfgenmsg *header = mnl_nlmsg_get_payload(nlh);
-	bool deleted = (nlh->nlmsg_type & 0xff) == kind->del;
+	const char *format = (nlh->nlmsg_type & 0xff) == kind->del ? kind->deleted : kind->added;
+	const char *family = seg_nft_family_name(header->nfgen_family);
+	struct seg_strbuf name = {0}, table = {0};
 
-	seg_strbuf_printf(out, "%s ", deleted ? kind->deleted : kind->added);
+	seg_nft_escape(&table, string_at(nlh, NFTA_ANY_TABLE));
 	if (kind->name) {
-		seg_nft_escape(out, string_at(nlh, kind->name));
-		seg_strbuf_add(out, " of ");
+		seg_nft_escape(&name, string_at(nlh, kind->name));
+		seg_strbuf_printf(out, format, seg_strbuf_text(&name), family, seg_strbuf_text(&table));
+	} else {
+		seg_strbuf_printf(out, format, family, seg_strbuf_text(&table));
 	}
-	seg_strbuf_printf(out, "table %s ", seg_nft_family_name(header->nfgen_family));
-	seg_nft_escape(out, string_at(nlh, NFTA_ANY_TABLE));
+	seg_strbuf_fini(&name);
+	seg_strbuf_fini(&table);
 }
 
 static void copy_text(char *to, size_t size, const struct seg_strbuf *text)

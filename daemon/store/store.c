@@ -17,6 +17,7 @@
 #include "file.h"
 #include "policy/load.h"
 #include "registry.h"
+#include "state_file.h"
 
 struct seg_store {
 	int dir, versions;
@@ -50,13 +51,6 @@ char *seg_store_take_problem(struct seg_store *store)
 const char *seg_store_evidence_problem(const struct seg_store *store)
 {
 	return store->unwritten;
-}
-
-static int replace_file(struct seg_store *store, const char *name, const char *text, size_t len)
-{
-	int r = seg_file_replace(store->dir, name, text, len);
-
-	return r ? store_fail(store, r, name) : 0;
 }
 
 /* Life. */
@@ -109,157 +103,6 @@ void seg_store_close(struct seg_store *store)
 	free(store->problem);
 	free(store->unwritten);
 	free(store);
-}
-
-/* state.json */
-
-static unsigned json_unsigned(const json_t *object, const char *key)
-{
-	json_int_t value = json_integer_value(json_object_get(object, key));
-
-	return value > 0 && value <= UINT32_MAX ? (unsigned)value : 0;
-}
-
-static void copy_text(char *to, size_t size, const json_t *text)
-{
-	const char *from = json_string_value(text);
-
-	snprintf(to, size, "%s", from ? from : "");
-}
-
-static void state_read_ranges(struct seg_isolation *isolation, const json_t *list)
-{
-	const char *reason;
-	size_t i;
-	json_t *one;
-
-	isolation->range = calloc(json_array_size(list) + 1, sizeof(*isolation->range));
-	if (!isolation->range)
-		abort();
-	json_array_foreach(list, i, one)
-	{
-		if (json_is_string(one) &&
-		    seg_range_parse(json_string_value(one), json_string_length(one), true,
-				    &isolation->range[isolation->ranges], &reason))
-			isolation->ranges++;
-	}
-}
-
-static json_t *state_ranges(const struct seg_isolation *isolation)
-{
-	json_t *list = json_array();
-	char text[SEG_RANGE_STRLEN];
-
-	for (size_t i = 0; i < isolation->ranges; i++)
-		json_array_append_new(list, json_string(seg_range_format(isolation->range[i], text)));
-	return list;
-}
-
-static void state_read_stage(struct seg_staged *stage, const json_t *from)
-{
-	copy_text(stage->id, sizeof(stage->id), json_object_get(from, "id"));
-	copy_text(stage->reason, sizeof(stage->reason), json_object_get(from, "reason"));
-	stage->since = json_integer_value(json_object_get(from, "since"));
-	stage->uid = json_unsigned(from, "uid");
-	stage->closes = json_incref(json_object_get(from, "closes"));
-}
-
-static json_t *state_stage(const struct seg_staged *stage)
-{
-	return json_pack("{s:s, s:s, s:I, s:I, s:O?}", "id", stage->id, "reason", stage->reason, "since",
-			 (json_int_t)stage->since, "uid", (json_int_t)stage->uid, "closes", stage->closes);
-}
-
-static void state_read_isolations(struct seg_state *state, const json_t *list)
-{
-	size_t i;
-	json_t *one;
-
-	state->isolation = calloc(json_array_size(list) + 1, sizeof(*state->isolation));
-	if (!state->isolation)
-		abort();
-	json_array_foreach(list, i, one)
-	{
-		struct seg_isolation *isolation = &state->isolation[state->isolations++];
-
-		copy_text(isolation->target, sizeof(isolation->target), json_object_get(one, "target"));
-		copy_text(isolation->reason, sizeof(isolation->reason), json_object_get(one, "reason"));
-		isolation->since = json_integer_value(json_object_get(one, "since"));
-		isolation->until = json_integer_value(json_object_get(one, "until"));
-		isolation->uid = json_unsigned(one, "uid");
-		state_read_ranges(isolation, json_object_get(one, "addresses"));
-	}
-}
-
-int seg_store_load_state(struct seg_store *store, struct seg_state *state)
-{
-	char *text;
-	size_t len;
-	json_t *root;
-	int r;
-
-	memset(state, 0, sizeof(*state));
-	r = seg_file_read(store->dir, "state.json", &text, &len);
-	if (r == -ENOENT)
-		return 0;
-	if (r)
-		return store_fail(store, r, "state.json");
-	root = json_loadb(text, len, 0, NULL);
-	free(text);
-	if (!json_is_object(root)) {
-		json_decref(root);
-		return store_fail(store, -EBADMSG, "state.json");
-	}
-	state->current = json_unsigned(root, "current");
-	state->confirmed = json_unsigned(root, "confirmed");
-	state->since = json_integer_value(json_object_get(root, "since"));
-	state->confirm_until = json_integer_value(json_object_get(root, "confirm-until"));
-	copy_text(state->went_back, sizeof(state->went_back), json_object_get(root, "went-back"));
-	state->told = (seg_date)json_integer_value(json_object_get(root, "told"));
-	state_read_stage(&state->stage, json_object_get(root, "stage"));
-	state_read_isolations(state, json_object_get(root, "isolated"));
-	json_decref(root);
-	return 0;
-}
-
-int seg_store_save_state(struct seg_store *store, const struct seg_state *state)
-{
-	json_t *isolated = json_array(), *root;
-	char *text;
-	int r;
-
-	for (size_t i = 0; i < state->isolations; i++) {
-		const struct seg_isolation *one = &state->isolation[i];
-
-		json_array_append_new(isolated,
-				      json_pack("{s:s, s:I, s:I, s:I, s:s, s:o}", "target", one->target, "since",
-						(json_int_t)one->since, "until", (json_int_t)one->until, "uid",
-						(json_int_t)one->uid, "reason", one->reason, "addresses",
-						state_ranges(one)));
-	}
-	root = json_pack("{s:I, s:I, s:I, s:I, s:s, s:I, s:o, s:o}", "current", (json_int_t)state->current, "confirmed",
-			 (json_int_t)state->confirmed, "since", (json_int_t)state->since, "confirm-until",
-			 (json_int_t)state->confirm_until, "went-back", state->went_back, "told", (json_int_t)state->told, "stage",
-			 state_stage(&state->stage),
-			 "isolated", isolated);
-	text = json_dumps(root, JSON_INDENT(1));
-	json_decref(root);
-	if (!text) /* a text that is not UTF-8: never let in */
-		return store_fail(store, -EILSEQ, "state.json");
-	r = replace_file(store, "state.json", text, strlen(text));
-	free(text);
-	return r;
-}
-
-void seg_state_fini(struct seg_state *state)
-{
-	for (size_t i = 0; i < state->isolations; i++)
-		free(state->isolation[i].range);
-	json_decref(state->stage.closes);
-	state->stage.closes = NULL;
-	free(state->isolation);
-	state->isolation = NULL;
-	state->isolations = 0;
 }
 
 /* imprint */
@@ -460,7 +303,7 @@ struct seg_policy *seg_store_get_version(struct seg_store *store, unsigned versi
 		const json_t *files = json_object_get(meta, "files");
 		const char *name = json_string_value(json_array_get(files, 0));
 		struct version_reader context = {dir, files};
-		struct seg_reader reader = {version_read_list, &context};
+		struct seg_reader reader = {.read = version_read_list, .context = &context};
 
 		policy = seg_policy_load(name ? name : "policy.yaml", text, len, &reader, diags);
 		free(text);
@@ -483,6 +326,42 @@ bool seg_store_version_hash(struct seg_store *store, unsigned version, char hash
 	snprintf(hash, 65, "%s", text ? text : "");
 	json_decref(meta);
 	return hash[0];
+}
+
+/* state: state_file.c, with its complaints passed on. */
+
+static void store_say(struct seg_store *store, const char *file, int r, const char *rest)
+{
+	char *text;
+
+	if (asprintf(&text, "%s: %s%s", file, strerror(-r), rest) < 0)
+		abort();
+	free(store->problem);
+	store->problem = text;
+}
+
+int seg_store_load_state(struct seg_store *store, struct seg_state *state)
+{
+	int original, copy;
+	int r = seg_state_file_load(store->dir, state, &original, &copy);
+
+	if (r == -ENOENT && !store_last_version(store))
+		return 1; /* nothing was ever kept here */
+	if (r)
+		return store_fail(store, r == -ENOENT ? original : r, SEG_STATE_FILE);
+	if (original)
+		store_say(store, SEG_STATE_FILE, original, "; its copy was read instead");
+	else if (copy && copy != -ENOENT && copy != -ESTALE) /* none, or older: an older segd knows of none */
+		store_say(store, SEG_STATE_COPY, copy, "; it is written anew");
+	return original || copy ? 1 : 0;
+}
+
+int seg_store_save_state(struct seg_store *store, const struct seg_state *state)
+{
+	const char *name;
+	int r = seg_state_file_save(store->dir, state, &name);
+
+	return r ? store_fail(store, r, name) : 0;
 }
 
 /* registry: registry.c, with its complaints passed on. */

@@ -7,11 +7,12 @@
  *
  *	versions/N/	one policy as it was: policy.yaml, its lists, meta.json
  *	state.json	which version is in force, which one boots, the confirm deadline, who is isolated
+ *	state.json.copy	the same again: one of the two is always whole (state_file.h)
  *	registry	the numbers of the permits (lib/plan/build.h)
  *	imprint		what the kernel's table looks like, as long as it does
  *	audit.db	SQLite: history of changes, use of permits
  *
- * The first three decide what the gateway does. Each is written beside its old self,
+ * All but the last two decide what the gateway does. Each is written beside its old self,
  * flushed to the disk and renamed (a small change of the registry is written behind the
  * rest: registry.h): a reader finds the old or the new, never a half, and a full disk
  * leaves the old. audit.db is evidence: where it is broken it is put aside under another
@@ -66,10 +67,13 @@ struct seg_state {
 	char went_back[65];          /* hash of the policy that went back last, and was not confirmed since; "": none */
 	struct seg_staged stage;
 	seg_date told;               /* `expiring` alerts are out up to this day */
+	time_t lost;                 /* when what stood here could not be read, and nobody applied since; 0 */
 	struct seg_isolation *isolation;
 	size_t isolations;
 };
-int seg_store_load_state(struct seg_store *store, struct seg_state *state); /* nothing there: all zero */
+/* 1: it is to be saved, as one of its two files could not be read (that is a problem, but where an older segd left one
+ * alone), or it is the first: all zero. -errno: it is lost, and all zero. */
+int seg_store_load_state(struct seg_store *store, struct seg_state *state);
 int seg_store_save_state(struct seg_store *store, const struct seg_state *state);
 void seg_state_fini(struct seg_state *state);
 

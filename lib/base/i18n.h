@@ -11,5 +11,14 @@
 #include <libintl.h>
 #define _(text) gettext(text)
 #define N_(text) (text) /* marked here, translated where it is shown */
+/* A word that another language has several of: by what it is said of. */
+#define C_(context, text) seg_in_context(context "\004" text, text)
+
+static inline const char *seg_in_context(const char *both, const char *text)
+{
+	const char *found = gettext(both);
+
+	return found == both ? text : found;
+}
 
 #endif

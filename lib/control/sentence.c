@@ -164,7 +164,7 @@ char *seg_sentence_text(const json_t *sentence)
 	return fill(*format ? _(format) : "", sentence);
 }
 
-char *seg_sentences_find(const json_t *sentences, const char *english)
+const json_t *seg_sentences_find(const json_t *sentences, const char *english)
 {
 	const json_t *sentence;
 	size_t i;
@@ -177,7 +177,7 @@ char *seg_sentences_find(const json_t *sentences, const char *english)
 
 		free(text);
 		if (found)
-			return seg_sentence_text(sentence);
+			return sentence;
 	}
 	return NULL;
 }

@@ -23,6 +23,6 @@ char *seg_sentence_text(const json_t *sentence);
 /* Several of them in one line. */
 char *seg_sentences_text(const json_t *sentences);
 /* The one of them that reads thus in English; NULL where none does. */
-char *seg_sentences_find(const json_t *sentences, const char *english);
+const json_t *seg_sentences_find(const json_t *sentences, const char *english);
 
 #endif

@@ -112,21 +112,23 @@ static bool bare(const char *value)
 	return true;
 }
 
+void seg_alert_format_field(const char *key, const char *value, struct seg_strbuf *out)
+{
+	seg_strbuf_printf(out, " %s=", key);
+	if (bare(value)) {
+		seg_strbuf_add(out, value);
+		return;
+	}
+	seg_strbuf_addc(out, '"');
+	escape(value, "\"\\", "\\", out);
+	seg_strbuf_addc(out, '"');
+}
+
 void seg_alert_format(const struct seg_alert *alert, struct seg_strbuf *out)
 {
 	seg_strbuf_add(out, alert->event);
-	for (size_t i = 0; i < alert->fields; i++) {
-		const struct seg_alert_field *field = &alert->field[i];
-
-		seg_strbuf_printf(out, " %s=", field->key);
-		if (bare(field->value)) {
-			seg_strbuf_add(out, field->value);
-			continue;
-		}
-		seg_strbuf_addc(out, '"');
-		escape(field->value, "\"\\", "\\", out);
-		seg_strbuf_addc(out, '"');
-	}
+	for (size_t i = 0; i < alert->fields; i++)
+		seg_alert_format_field(alert->field[i].key, alert->field[i].value, out);
 }
 
 void seg_alert_format_json(const struct seg_alert *alert, const char *zone, struct seg_strbuf *out)
@@ -252,6 +254,7 @@ static const char *cef_name(const char *event)
 		{"expiring", "Permit ends soon"},
 		{"expired", "Permit expired"},
 		{"events-lost", "Kernel events lost"},
+		{"state-lost", "State of the gateway lost"},
 		{"resynced", "Connection table read again"},
 		{"conntrack-pressure", "Connection table nearly full"},
 		{"isolated", "Host or zone isolated"},

@@ -42,6 +42,8 @@ void seg_alert_addr(struct seg_alert *alert, const char *key, seg_addr addr);
 const char *seg_alert_get(const struct seg_alert *alert, const char *key); /* NULL */
 
 void seg_alert_format(const struct seg_alert *alert, struct seg_strbuf *out);      /* violation site="..." from=mn ... */
+/* " key=value", one of its fields: also for who got the alert as a document. */
+void seg_alert_format_field(const char *key, const char *value, struct seg_strbuf *out);
 /* {"event":..,"at":..,...}; at in the time zone (NULL: the system's). */
 void seg_alert_format_json(const struct seg_alert *alert, const char *zone, struct seg_strbuf *out);
 /* CEF:0|segd|segd|VERSION|event|name|severity|extension, with the standard keys where CEF has one. */

@@ -175,17 +175,24 @@ static json_t *failed_parts(const struct seg_verdict *verdict)
 	return list;
 }
 
-/* When a permit that is right but for the time is open next; null: never, or time is not what fails. */
+/*
+ * "opens": when the nearest permit's own hours and dates open it next; null: never, or they are not what fails.
+ * "next": the same where nothing else fails, so that the packet passes then.
+ */
 static void set_next(json_t *doc, const struct seg_policy *policy, const struct seg_verdict *verdict,
 		     time_t at)
 {
 	const unsigned times = 1u << SEG_REASON_HOURS | 1u << SEG_REASON_DATES;
+	const char *opens = NULL;
 	char text[SEG_TIME_STRLEN];
 	time_t next = 0;
 
-	if (verdict->failed && !(verdict->failed & ~times))
+	if (verdict->failed & times)
 		next = seg_permit_opens(policy, verdict->nearest, at);
-	set_text(doc, "next", next ? seg_time_format(next, policy->timezone, text) : NULL);
+	if (next)
+		opens = seg_time_format(next, policy->timezone, text);
+	set_text(doc, "opens", opens);
+	set_text(doc, "next", verdict->failed & ~times ? NULL : opens);
 }
 
 /* The rule of the guard by which the missing permit cannot be had; null: one may be applied for. */

@@ -37,8 +37,8 @@ bool seg_answer_ask(const struct seg_policy *policy, const struct seg_query *que
 json_t *seg_verdict_sentences(const struct seg_policy *policy, const struct seg_packet *packet,
 			      const struct seg_verdict *verdict, time_t at);
 
-/* Beside the keys of cli.md: what a person wants to see of it, "failed" [reason], "next" and
- * "barred", the rule of the guard by which no permit is possible; and "sentences", which are
+/* Beside the keys of cli.md: what a person wants to see of it, "failed" [reason], "next",
+ * "opens" and "barred", the rule of the guard by which no permit is possible; and "sentences", which are
  * detail for a reader of another language. */
 json_t *seg_answer_explain(const struct seg_policy *policy, const struct seg_packet *packet,
 			   const struct seg_verdict *verdict, time_t at);

@@ -240,13 +240,23 @@ static bool mac_fits(const struct question *q, const struct seg_side *side)
 	return q->packet->mac && seg_side_has(side, q->packet->src, q->packet->mac);
 }
 
+static bool serves(const struct seg_service_item *item, const struct seg_packet *packet)
+{
+	bool icmp = packet->proto == IPPROTO_ICMP || packet->proto == IPPROTO_ICMPV6;
+
+	if (icmp && packet->dport == SEG_NO_TYPE)
+		return seg_service_item_has(item, packet->proto, 0) &&
+		       seg_service_item_has(item, packet->proto, SEG_NO_TYPE - 1);
+	return seg_service_item_has(item, packet->proto, packet->dport);
+}
+
 /* 0, PROTOCOL or PORT. */
 static unsigned service_failure(const struct seg_permit *permit, const struct seg_packet *packet)
 {
 	bool protocol = false;
 
 	for (size_t i = 0; i < permit->n_items; i++) {
-		if (seg_service_item_has(&permit->item[i], packet->proto, packet->dport))
+		if (serves(&permit->item[i], packet))
 			return 0;
 		protocol |= permit->item[i].proto == packet->proto;
 	}

@@ -27,13 +27,17 @@ struct seg_gateway {
 /* From the policy's own `gateway` key. */
 struct seg_gateway seg_gateway_from_policy(const struct seg_policy *policy, struct seg_arena *arena);
 
+/* No packet has it: of icmp all types are asked about, and only a service that has all of them is right. */
+#define SEG_NO_TYPE 256
+
 struct seg_packet {
 	const char *in;              /* ingress interface; NULL: that of the source's zone, or output */
 	const char *out;             /* egress interface of a packet the gateway sends to a group; NULL */
 	const uint8_t *mac;          /* source MAC; NULL: unknown */
 	seg_addr src, dst;           /* true endpoints: initiator and responder */
 	uint8_t proto;               /* IPPROTO_* */
-	uint16_t sport, dport;       /* host order; dport is the type for icmp and icmpv6; 0 elsewhere */
+	uint16_t sport, dport;       /* host order; dport is the type for icmp and icmpv6; 0 elsewhere, and where a
+				      * question names no port; SEG_NO_TYPE: one that names no type */
 	bool no_mac;                 /* do not judge MACs (conntrack cannot know them) */
 };
 
@@ -86,7 +90,7 @@ char *seg_verdict_detail(const struct seg_policy *policy, const struct seg_packe
 time_t seg_permit_opens(const struct seg_policy *policy, const struct seg_permit *permit, time_t at);
 
 /* "tcp/443", "icmp/8", "proto/112", "47", "tcp" (port 0): protocol and port of a packet, as in cli.md. Formatted,
- * port 0 of tcp and udp is none. */
+ * port 0 of tcp and udp is none. Without its type icmp has SEG_NO_TYPE. */
 bool seg_proto_parse(const char *text, uint8_t *proto, uint16_t *port);
 const char *seg_proto_format(uint8_t proto, uint16_t port, char buf[static SEG_SERVICE_STRLEN]);
 /* The protocol alone, as alerts and lists name it: "tcp", "icmpv6", "112". */

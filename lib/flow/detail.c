@@ -135,11 +135,16 @@ static void add_protocol(json_t *out, const struct seg_packet *packet, const str
 static void add_port(json_t *out, const struct seg_packet *packet, const struct seg_permit *permit)
 {
 	bool types = packet->proto == IPPROTO_ICMP || packet->proto == IPPROTO_ICMPV6;
+	const char *ping = packet->proto == IPPROTO_ICMP ? "icmp/8" : "icmpv6/128";
 	struct seg_strbuf list = {0};
 
 	services_of(permit, &list);
-	/* TRANSLATORS: a number, a permit's id, a list of services */
-	if (types)
+	if (types && packet->dport == SEG_NO_TYPE) /* `segctl explain A B icmp` */
+		/* TRANSLATORS: a type, a permit's id, a list of services */
+		say(out, N_("no type is given (ping is %s), %s permits %s"), ping, permit->id,
+		    seg_strbuf_text(&list));
+	else if (types)
+		/* TRANSLATORS: a number, a permit's id, a list of services */
 		say(out, N_("type %u, %s permits %s"), (unsigned)packet->dport, permit->id,
 		    seg_strbuf_text(&list));
 	else if (packet->dport)
@@ -222,7 +227,8 @@ static void add_failures(json_t *out, const struct seg_policy *policy, const str
 			 const struct seg_verdict *verdict, time_t at)
 {
 	static const enum seg_reason order[] = {SEG_REASON_ADDRESS, SEG_REASON_PROTOCOL, SEG_REASON_PORT,
-						SEG_REASON_MAC,	    SEG_REASON_DATES,	 SEG_REASON_HOURS};
+						SEG_REASON_MAC,	    SEG_REASON_DATES,	 SEG_REASON_HOURS,
+						SEG_REASON_STAGE};
 	const struct seg_permit *permit = verdict->nearest;
 	struct seg_pair pair = {permit, NULL, NULL};
 
@@ -244,6 +250,8 @@ static void add_failures(json_t *out, const struct seg_policy *policy, const str
 			add_mac(out, packet, &pair);
 		else if (order[i] == SEG_REASON_DATES)
 			add_dates(out, policy, permit, at);
+		else if (order[i] == SEG_REASON_STAGE)
+			say(out, N_("the emergency stage in force closes %s"), permit->id);
 		else
 			add_closed(out, policy, permit, at);
 	}

@@ -9,11 +9,12 @@ static const struct {
 	const char *name;
 	uint8_t proto;
 	unsigned last; /* port or type */
+	uint16_t none; /* stands for none given: no packet has port 0, but type 0 is an echo reply */
 } known[] = {
-    {"tcp", IPPROTO_TCP, 65535},
-    {"udp", IPPROTO_UDP, 65535},
-    {"icmp", IPPROTO_ICMP, 255},
-    {"icmpv6", IPPROTO_ICMPV6, 255},
+    {"tcp", IPPROTO_TCP, 65535, 0},
+    {"udp", IPPROTO_UDP, 65535, 0},
+    {"icmp", IPPROTO_ICMP, 255, SEG_NO_TYPE},
+    {"icmpv6", IPPROTO_ICMPV6, 255, SEG_NO_TYPE},
 };
 #define KNOWN (sizeof(known) / sizeof(known[0]))
 
@@ -63,23 +64,22 @@ bool seg_proto_parse(const char *text, uint8_t *proto, uint16_t *port)
 	*port = 0;
 	if (!parse_proto(text, proto, &rest))
 		return false;
-	if (!rest)
-		return true;
 	for (size_t i = 0; i < KNOWN; i++) {
-		if (known[i].proto == *proto && parse_number(rest, strlen(rest), known[i].last, &number)) {
+		if (known[i].proto == *proto && !rest)
+			*port = known[i].none;
+		else if (known[i].proto == *proto && parse_number(rest, strlen(rest), known[i].last, &number)) {
 			*port = (uint16_t)number;
 			return true;
 		}
 	}
-	return false;
+	return !rest;
 }
 
 const char *seg_proto_format(uint8_t proto, uint16_t port, char buf[static SEG_SERVICE_STRLEN])
 {
 	for (size_t i = 0; i < KNOWN; i++) {
 		if (known[i].proto == proto) {
-			/* No packet has port 0: none was given. Type 0 is an echo reply. */
-			if (!port && known[i].last > 255)
+			if (port == known[i].none)
 				return known[i].name;
 			snprintf(buf, SEG_SERVICE_STRLEN, "%s/%u", known[i].name, (unsigned)port);
 			return buf;

@@ -90,7 +90,7 @@ static void guard_whole(struct build *b, const struct asking *a, uint8_t directi
 	enum seg_load responder = direction == ORIGINAL ? a->f->daddr : a->f->saddr;
 
 	if (a->way == SEG_WAY_IN)
-		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_FIB_DADDR_IIF_TYPE), b->own, false);
+		seg_rule_lookup(b->w, r, SEG_LOADS(SEG_L_FIB_DADDR_IIF_TYPE), b->near, false);
 	else
 		seg_rule_lookup(b->w, r, SEG_LOADS(responder), a->p->named, true);
 }

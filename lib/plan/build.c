@@ -289,6 +289,24 @@ static void go_by_family(struct build *b, struct seg_chain *in, struct seg_chain
 	}
 }
 
+/* Loopback is not judged. What a rule of somebody's sends elsewhere before it comes here has `lo` as its interface
+ * still, and is none: an address that is routed away. */
+static void accept_loopback(struct build *b, enum seg_hook hook, struct seg_chain *base)
+{
+	const uint32_t elsewhere = RTN_UNICAST;
+	struct seg_rule *r;
+
+	if (hook == SEG_HOOK_FORWARD)
+		return;
+	r = rule(b, base);
+	seg_rule_cmp_ifname(b->w, r, hook == SEG_HOOK_OUTPUT ? SEG_L_OIFNAME : SEG_L_IIFNAME, "lo", false);
+	if (hook == SEG_HOOK_OUTPUT) {
+		seg_rule_cmp_mask(b->w, r, SEG_L_FIB_DADDR_TYPE, &elsewhere, NULL, sizeof(elsewhere), true);
+		seg_rule_set_events(b->w, r, EVENTS); /* a flow that nobody chooses events for sends all there are */
+	}
+	let_pass(b, r);
+}
+
 static void write_base(struct build *b, enum seg_hook hook, struct seg_chain *const target[2])
 {
 	static const char *const name[] = {NULL, "input", "forward", "output"};
@@ -296,13 +314,7 @@ static void write_base(struct build *b, enum seg_hook hook, struct seg_chain *co
 	enum seg_load interface = hook == SEG_HOOK_OUTPUT ? SEG_L_OIFNAME : SEG_L_IIFNAME;
 	struct seg_rule *r;
 
-	if (hook != SEG_HOOK_FORWARD) {
-		r = rule(b, base);
-		seg_rule_cmp_ifname(b->w, r, interface, "lo", false);
-		if (hook == SEG_HOOK_OUTPUT) /* a flow that nobody chooses events for sends all there are */
-			seg_rule_set_events(b->w, r, EVENTS);
-		let_pass(b, r);
-	}
+	accept_loopback(b, hook, base);
 	refuse_isolated(b, hook, base);
 	r = rule(b, base);
 	seg_rule_state(b->w, r, STATE_ESTABLISHED);
@@ -406,13 +418,9 @@ struct seg_plan *seg_plan_sealed(uint32_t generation, bool observe)
 		struct seg_chain *base = base_chain(b.w, name[i], hook[i], observe);
 		struct seg_rule *r;
 
-		if (hook[i] != SEG_HOOK_FORWARD) {
-			r = rule(&b, base);
-			seg_rule_cmp_ifname(
-			    b.w, r, hook[i] == SEG_HOOK_OUTPUT ? SEG_L_OIFNAME : SEG_L_IIFNAME, "lo", false);
-			let_pass(&b, r);
+		accept_loopback(&b, hook[i], base);
+		if (hook[i] != SEG_HOOK_FORWARD)
 			accept_neighbours(&b, base);
-		}
 		r = rule(&b, base);
 		r->comment = "sealed: no policy is in force";
 		seg_rule_counter(b.w, r);

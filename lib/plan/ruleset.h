@@ -74,7 +74,7 @@ struct build {
 	struct seg_arena *arena;
 	struct seg_collection collection;
 	struct seg_set *fast[ROADS], *live[ROADS];
-	struct seg_set *open, *admitted, *slow, *macs, *own, *group, *neighbour, *listener, *limit_at, *spoof_limit;
+	struct seg_set *open, *admitted, *slow, *macs, *own, *near, *group, *neighbour, *listener, *limit_at, *spoof_limit;
 	struct seg_set *begins; /* what begins through the gateway, by interface and number */
 	struct seg_set *held;	/* numbers of zones that begin nothing new */
 	struct outgrown outgrown[OUTGROWN];

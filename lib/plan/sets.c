@@ -197,6 +197,8 @@ static struct seg_set *fast_set(struct build *b, const char *name)
 void seg_ruleset_sets(struct build *b)
 {
 	static const uint32_t own[] = {RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST, RTN_MULTICAST};
+	/* Of an anycast address (a router has one in each network of IPv6) the kernel does not look at the interface. */
+	static const uint32_t near[] = {RTN_LOCAL, RTN_BROADCAST, RTN_MULTICAST};
 	static const uint32_t group[] = {RTN_BROADCAST, RTN_MULTICAST};
 	const struct seg_closure *closure = b->options->closure;
 	const struct all_names all = all_names(b);
@@ -216,6 +218,7 @@ void seg_ruleset_sets(struct build *b)
 	b->slow = counted_set(b, "slow", "", SEG_FIELDS(SEG_F_CT_DIR, SEG_F_MARK), COUNTED_IDLE_MS);
 	b->macs = kept_set(b, "macs", "", SEG_FIELDS(SEG_F_MARK));
 	b->own = fib_set(b, "own", own, sizeof(own) / sizeof(*own));
+	b->near = fib_set(b, "near", near, sizeof(near) / sizeof(*near));
 	b->group = fib_set(b, "groups", group, sizeof(group) / sizeof(*group));
 	b->neighbour = seg_ruleset_u8_set(b, "neighbour", SEG_F_ICMPV6_TYPE, seg_neighbour_types,
 					  sizeof(seg_neighbour_types));

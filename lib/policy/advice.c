@@ -89,6 +89,8 @@ static void advise_end(const struct seg_permit *permit, seg_date today, struct s
 		seg_diag_hint(
 		    diags, seg_warning(diags, SEG_ENDS_SOON, place, _("%s ended on %s"), permit->id, until),
 		    _("take it out, or have it approved anew"));
+	else if (left == 0)
+		seg_warning(diags, SEG_ENDS_SOON, place, _("%s ends today, %s is its last day"), permit->id, until);
 	else
 		seg_warning(
 		    diags, SEG_ENDS_SOON, place,

@@ -141,6 +141,19 @@ static char *read_source(struct loader *ld, const char *path, size_t *len, const
 	return text;
 }
 
+static void say_unread(struct loader *ld, const struct field *field, const struct yaml_node *node,
+		       const char *path, const char *error)
+{
+	struct seg_diag *diag = seg_error(ld->diags, SEG_UNKNOWN_NAME, node->place,
+					  _("%s: the list '%s' cannot be read: %s"),
+					  subject_text(ld, field->of), path, _(error));
+	char *advice = ld->reader && ld->reader->advise ? ld->reader->advise(ld->reader->context, path) : NULL;
+
+	seg_diag_hint(ld->diags, diag, "%s",
+		      advice ? advice : _("a path is relative to the folder of the policy file"));
+	free(advice);
+}
+
 static struct list_file *open_list(struct loader *ld, const struct field *field, const struct yaml_node *node,
 				   const char *path)
 {
@@ -163,11 +176,7 @@ static struct list_file *open_list(struct loader *ld, const struct field *field,
 	}
 	text = read_source(ld, path, &len, &error);
 	if (!text) {
-		seg_diag_hint(ld->diags,
-			      seg_error(ld->diags, SEG_UNKNOWN_NAME, node->place,
-					_("%s: the list '%s' cannot be read: %s"),
-					subject_text(ld, field->of), path, _(error)),
-			      _("a path is relative to the folder of the policy file"));
+		say_unread(ld, field, node, path, error);
 		return file;
 	}
 	source = seg_source_new(ld->diags, path, text, len);

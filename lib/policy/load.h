@@ -19,6 +19,8 @@ struct seg_reader {
 	/* Text of a file named in the policy (relative names are relative to the policy's folder),
 	 * on the heap, NUL-ended; NULL and *error (a static or strerror text) on failure. */
 	char *(*read)(void *context, const char *path, size_t *len, const char **error);
+	/* What a person does about a file that was not read, on the heap; NULL: nothing special. May be NULL. */
+	char *(*advise)(void *context, const char *path);
 	void *context;
 };
 
@@ -34,7 +36,7 @@ struct seg_policy *seg_policy_load(const char *name, const char *text, size_t le
  */
 struct seg_policy *seg_policy_reload(const struct seg_policy *before, const char *name, const char *text,
 				     size_t len, const struct seg_reader *reader, struct seg_diags *diags);
-/* Reads the file and its lists from disk: regular files alone, so that no pipe without a writer holds a
+/* For the daemon. Reads the file and its lists from disk: regular files alone, so that no pipe without a writer holds a
  * daemon up. before and diags: as above. */
 struct seg_policy *seg_policy_load_file(const struct seg_policy *before, const char *path,
 					struct seg_diags *diags);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "policy/loader.h"
 
+#include <stdio.h>
 #include <string.h>
 #include "base/i18n.h"
 #include "base/utf8.h"
@@ -82,12 +83,14 @@ static const char *hint_nearest(struct loader *ld, struct seg_diag *diag, const 
 /* What an input method writes for the marks of YAML is a letter to it, and became part of the word. */
 static bool hint_wide_mark(struct loader *ld, struct seg_diag *diag, const char *word)
 {
-	static const char blank[] = "\u3000", hash[] = "\uff03";
+	static const char blank[] = "\u3000", hash[] = "\uff03", comma[] = "\u3001", wide_comma[] = "\uff0c";
 
 	if (strncmp(word, blank, strlen(blank)) == 0)
 		seg_diag_hint(ld->diags, diag, _("it begins with a full-width blank; indent with half-width ones"));
 	else if (strstr(word, hash))
 		seg_diag_hint(ld->diags, diag, _("a comment begins with a half-width '#'"));
+	else if (strstr(word, comma) || strstr(word, wide_comma))
+		seg_diag_hint(ld->diags, diag, _("a half-width ',' belongs between two entries"));
 	else
 		return false;
 	return true;
@@ -116,6 +119,17 @@ static size_t key_index(const char *key, const char *const *names, size_t n)
 	return i;
 }
 
+/* "tier: lgwan" with a blank that is none: the key and its value in one. */
+static bool has_swallowed_value(const struct yaml_node *key, const char *const *names, size_t n, size_t *which)
+{
+	size_t len = strcspn(key->text, ":");
+
+	for (*which = 0; key->text[len] && *which < n; ++*which)
+		if (strncmp(names[*which], key->text, len) == 0 && !names[*which][len])
+			return true;
+	return false;
+}
+
 /* Does the key come near one that is known? */
 static bool refuse_key(struct loader *ld, const struct subject *of, const struct yaml_node *key,
 		       const char *const *names, size_t n, struct field *fields)
@@ -124,6 +138,7 @@ static bool refuse_key(struct loader *ld, const struct subject *of, const struct
 					  subject_text(ld, of), key->text);
 	const char *nearest = hint_nearest(ld, diag, key->text, names, n);
 	struct seg_strbuf all = {0};
+	size_t which;
 
 	if (nearest) {
 		fields[key_index(nearest, names, n)].misspelt = true;
@@ -131,6 +146,13 @@ static bool refuse_key(struct loader *ld, const struct subject *of, const struct
 	}
 	if (hint_wide_mark(ld, diag, key->text))
 		return false;
+	if (yaml_relate_wide(ld->diags, diag, &key->place)) {
+		bool known = has_swallowed_value(key, names, n, &which);
+
+		if (known)
+			fields[which].misspelt = true;
+		return known;
+	}
 	for (size_t i = 0; i < n; i++)
 		seg_strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
 	seg_diag_hint(ld->diags, diag, _("keys here: %s"), seg_strbuf_text(&all));
@@ -292,10 +314,28 @@ bool read_word(struct loader *ld, const struct field *field, const struct word *
 	return false;
 }
 
+/* 2026/4/1 or 2026.04.01, also in full width: the day that was meant. False: none can be read out of it, or
+ * only the width is wrong. */
+static bool date_meant(struct loader *ld, const struct yaml_node *node, char date[static 11])
+{
+	const char *narrow = narrowed(ld, node->text, node->len), *text = narrow ? narrow : node->text;
+	unsigned year, month, day;
+	char first, second;
+	seg_date meant;
+
+	if (strspn(text, "0123456789/.-") != strlen(text) ||
+	    sscanf(text, "%4u%c%2u%c%2u", &year, &first, &month, &second, &day) != 5 || first != second ||
+	    strlen(text) > 10)
+		return false;
+	snprintf(date, 11, "%04u-%02u-%02u", year % 10000, month % 100, day % 100);
+	return seg_date_parse(date, 10, &meant) && strcmp(text, date) != 0;
+}
+
 bool read_date(struct loader *ld, const struct field *field, seg_date *date)
 {
 	const struct yaml_node *node = scalar_of(ld, field, N_("write a date such as 2027-03-31"));
 	struct seg_diag *diag;
+	char meant[11];
 	bool shaped;
 
 	if (!node)
@@ -308,7 +348,9 @@ bool read_date(struct loader *ld, const struct field *field, seg_date *date)
 				  subject_text(ld, field->of), node->text)
 		      : seg_error(ld->diags, SEG_TYPE, node->place, _("%s: '%s' of '%s' is not a date"),
 				  subject_text(ld, field->of), node->text, field->key);
-	if (!hint_narrow(ld, diag, node->text, node->len))
+	if (diag && date_meant(ld, node, meant))
+		seg_diag_hint(ld->diags, diag, _("did you mean '%s'?"), meant);
+	else if (!hint_narrow(ld, diag, node->text, node->len))
 		seg_diag_hint(ld->diags, diag, _("write a date such as 2027-03-31"));
 	return false;
 }

@@ -384,21 +384,34 @@ static bool is_wide_mark(uint32_t code, char before)
 	return false;
 }
 
-/* Points at the first such character of a line: an eye sees no difference. */
-static bool relate_wide(struct yaml_tree *tree, struct seg_diag *found, unsigned line)
+/* The comma of Japanese belongs into a title, but not where a key follows. */
+static bool is_wide_comma(uint32_t code, const char *behind, const char *end)
 {
-	const struct seg_source *source = tree->source;
-	size_t end = line < source->lines ? source->line[line] : source->len;
-	char before = '\n';
+	const char *key;
 
-	for (size_t at = source->line[line - 1], size; at < end; at += size) {
+	if (code != 0x3001)
+		return false;
+	while (behind < end && *behind == ' ')
+		behind++;
+	for (key = behind; behind < end && ((*behind >= 'a' && *behind <= 'z') || *behind == '-');)
+		behind++;
+	return behind > key && behind < end && *behind == ':';
+}
+
+bool yaml_relate_wide(struct seg_diags *diags, struct seg_diag *found, const struct seg_place *place)
+{
+	const struct seg_source *source = place->source;
+	char before = place->start ? source->text[place->start - 1] : '\n';
+
+	for (size_t at = place->start, size; at < place->end; at += size) {
 		uint32_t code = 0;
 
-		size = seg_utf8_decode(source->text + at, end - at, &code);
+		size = seg_utf8_decode(source->text + at, place->end - at, &code);
 		if (!size)
 			return false;
-		if (is_wide_mark(code, before)) {
-			seg_diag_relate(tree->diags, found, seg_source_place(source, at, at + size),
+		if (is_wide_mark(code, before) ||
+		    is_wide_comma(code, source->text + at + size, source->text + place->end)) {
+			seg_diag_relate(diags, found, seg_source_place(source, at, at + size),
 					_("a full-width character or a blank of another kind: YAML takes it "
 					  "for a letter"));
 			return true;
@@ -406,6 +419,15 @@ static bool relate_wide(struct yaml_tree *tree, struct seg_diag *found, unsigned
 		before = source->text[at];
 	}
 	return false;
+}
+
+static bool relate_wide(struct yaml_tree *tree, struct seg_diag *found, unsigned line)
+{
+	const struct seg_source *source = tree->source;
+	const struct seg_place place = seg_source_place(
+		source, source->line[line - 1], line < source->lines ? source->line[line] : source->len);
+
+	return yaml_relate_wide(tree->diags, found, &place);
 }
 
 static void report(struct yaml_tree *tree, struct fy_diag *diag)

@@ -67,6 +67,9 @@ struct yaml_node *yaml_parse(const struct seg_source *source, const struct yaml_
 struct yaml_node *yaml_parse_libfyaml(const struct seg_source *source, struct seg_arena *arena,
 				      struct seg_diags *diags);
 
+/* Points at the first character of a place that an eye takes for one of YAML's marks; false: there is none. */
+bool yaml_relate_wide(struct seg_diags *diags, struct seg_diag *found, const struct seg_place *place);
+
 /* A plain empty value: "key:" with nothing behind it. */
 bool yaml_is_empty(const struct yaml_node *node);
 

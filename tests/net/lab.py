@@ -622,7 +622,7 @@ class Segd:
 
     def _service_manager(self):
         """Always reads what the daemon notifies, as systemd does: a full socket would hold it up."""
-        with contextlib.suppress(ValueError):  # the lab is closed, and with it the socket
+        with contextlib.suppress(ValueError, OSError):  # the lab is closed, and with it the socket
             while self.notify.fileno() >= 0:
                 if (got := receive(self.notify, 0.2)) and b"READY=1" in got[0]:
                     self.ready.set()

@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import os
+import shutil
 import socket
 import struct
 
@@ -224,6 +225,49 @@ def test_no_setting_routes_what_is_the_gateways_own():
         assert passes(lab, "b", "a", "10.2.0.20", SOON, source="10.1.0.20", dport=5005)
 
 
+def test_an_anycast_address_is_not_the_interfaces_own():
+    """A router takes the first address of each network of its own for itself, on whichever interface it comes."""
+    with Town(policy(AG="from: a, to: gateway, service: [udp/123]"), hosts=("a", "b")) as (lab, segd):
+        server = lab.socket("gw", socket.AF_INET6, socket.SOCK_DGRAM, bind=("::", 123))
+        for dst, theirs in (("2001:db8:1::1", True), ("2001:db8:1::", False), ("2001:db8:2::", False)):
+            lab.frame("a", dst, source="2001:db8:1::20", dport=123, payload=dst.encode())
+            got = receive(server, SOON if theirs else NEVER)
+            assert (got is not None) == theirs, (dst, got)
+        assert not segd.alerts("violation"), segd.alerts("violation")
+
+
+def sends(lab, src, dst, port, at=None, seconds=NEVER):
+    """Does a datagram of the gateway's to that address arrive there, or on another host's line?"""
+    family = socket.AF_INET6 if ":" in dst else socket.AF_INET
+    server, wire, token = lab.socket("gw", family, socket.SOCK_DGRAM, bind=(dst, port)), at and lab.wire(at), os.urandom(12)
+    with contextlib.suppress(PermissionError):
+        lab.socket("gw", family, socket.SOCK_DGRAM, bind=(src, 0)).sendto(token, (dst, port))
+    seen = arrived(wire, token, seconds) if at else receive(server, seconds) is not None
+    lab.drop(server, *([wire] if at else []))
+    return seen
+
+
+def test_loopback_leads_nowhere_else():
+    """What another table sends on, addressed to the gateway itself, still has lo as its interface."""
+    for sealed in (False, True):
+        with Town(hosts=("a", "out")) as (lab, segd):
+            if sealed:
+                segd.stop()
+                segd.policy.write_text("not a policy")
+                lab.exec("gw", "nft", "delete", "table", "inet", "segd")
+                shutil.rmtree(segd.state)
+                segd.start()
+                assert segd.segctl("status")["state"] == "sealed"
+            for src, dst in (("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("10.1.0.1", "10.1.0.1"),
+                             ("127.0.0.1", "10.1.0.1"), ("2001:db8:1::1", "2001:db8:1::1")):
+                assert sends(lab, src, dst, 5999, seconds=SOON), f"{src} to {dst}"
+            for family, own, far in (("ip", "10.1.0.1", "192.0.2.20"), ("ip6", "2001:db8:1::1", "2001:db8:f::20")):
+                lab.nft("gw", f"table {family} sly {{ chain c {{ type nat hook output priority -100; "
+                              f"{family} daddr {own} udp dport 5998 dnat to {far}; }}; }}")
+                assert not sends(lab, own, own, 5998, at="out"), f"to {own}, sent on to {far}"
+                lab.nft("gw", f"delete table {family} sly")
+
+
 def mark_of(lab, port):
     """What stands in the mark of the flow to that port."""
     line = next(line for line in lab.conntrack() if f"dport={port} " in line)
@@ -245,6 +289,20 @@ def test_a_number_that_others_rules_gave_does_not_outlive_them():
         segd.apply(policy(**{**permits, "AB": None}))
         assert moved.dead() and kept.both()
         assert not segd.alerts("violation"), segd.alerts("violation")
+
+
+def test_a_renumbered_flow_does_not_outlive_its_permit():
+    """While such a rule stands, which is told, it gives the flow the other number once more with each packet."""
+    permits = {"AB": "from: a, to: b, service: [udp/5005]", "KEPT": "from: a, to: b, service: [udp/5007]"}
+    with Town(policy(**permits), hosts=("a", "b", "out")) as (lab, segd):
+        moved, kept = lab.stream("a", "10.2.0.20", "udp/5005"), lab.stream("a", "10.2.0.20", "udp/5007")
+        other = mark_of(lab, 5007)
+        lab.nft("gw", "table inet mine { chain p { type filter hook prerouting priority mangle;"
+                      f" udp dport 5005 ct mark set {other}; udp sport 5005 ct mark set {other}; }}; }}")
+        assert segd.alert("bypass") and wait_for(lambda: moved.both() and mark_of(lab, 5005) == other)
+        segd.apply(policy(**{**permits, "AB": None}))
+        assert wait_for(lambda: not any("dport=5005 " in line for line in lab.conntrack()), 3), lab.conntrack()
+        assert moved.dead() and kept.both()
 
 
 def test_a_kernel_that_does_not_forward_is_named():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Full disks, vanished interfaces, names that change, killed daemons: what was good stays, what was closed too."""
 import contextlib
+import os
 import time
 
 from lab import Segd, run, wait_for
@@ -84,6 +85,52 @@ def test_what_a_full_disk_had_no_room_for():
         segd.policy.unlink()
         segd.start()
         assert segd.segctl("status")["policy"]["version"] == 2
+
+
+def lose(file, how):
+    if how == "half":
+        os.truncate(file, file.stat().st_size // 2)
+    elif how == "empty":
+        os.truncate(file, 0)
+    else:
+        file.unlink()
+
+
+def test_a_torn_state_lets_nobody_out():
+    """What decides a start is kept twice: who is isolated stays so, whatever became of one of the two."""
+    with Town(policy(), FEW) as (lab, segd):
+        segd.segctl("isolate", "10.1.0.20", "--reason", "incident")
+        for how in ("half", "empty", "removed"):
+            segd.kill()
+            lose(segd.state / "state.json", how)
+            segd.start()
+            assert not lab.probe("a", "10.2.0.20", "tcp/443", expect=False), how
+            assert segd.segctl("isolated")["isolated"][0]["target"] == "10.1.0.20", how
+        assert len([line for line in segd.alerts("store-failed") if "its copy was read instead" in line]) == 3
+        assert not segd.alerts("state-lost") and not segd.segctl("status")["lost"]
+        segd.segctl("release", "10.1.0.20")
+        assert lab.probe("a", "10.2.0.20", "tcp/443")
+
+
+def test_a_lost_state_comes_back_from_the_history():
+    """Both copies gone: the last confirmed version boots, not the one that went back; who was isolated stays so."""
+    with Town(policy(K="from: a, to: b, service: [udp/7000]"), FEW) as (lab, segd):
+        segd.segctl("isolate", "10.1.0.21", "--reason", "incident")
+        segd.apply(policy(N="from: a, to: out, service: [udp/7001]"), "--confirm-within", "1s")
+        assert wait_for(lambda: segd.segctl("status")["policy"]["version"] == 1, 5)
+        for turn, how in enumerate(("half", "empty", "removed")):
+            segd.kill()
+            for name in ("state.json", "state.json.copy"):
+                lose(segd.state / name, how)
+            segd.start()
+            status = segd.segctl("status")
+            assert status["state"] == "enforcing" and status["policy"]["version"] == 1, (how, status)
+            assert len(status["lost"]) == 1 and "segctl isolated" in status["lost"][0], (how, status)
+            assert lab.probe("a", "10.2.0.20", "udp/7000") and not lab.probe("a", "192.0.2.20", "udp/7001", expect=False), how
+            assert not lab.probe("a", "10.2.0.20", "udp/7000", source="10.1.0.21", expect=False), how
+            assert len(segd.alerts("state-lost", version="1", isolated="1")) == turn + 1
+        segd.apply(policy())
+        assert segd.segctl("status")["lost"] == []
 
 
 def test_kills_around_a_deadline():

@@ -5,11 +5,12 @@ Judged by numbered packets in both directions: nothing that was sent after the c
 arrive, and of an unchanged permit everything.
 """
 import datetime
+import socket
 import time
 import zoneinfo
 
 from blast import Blast
-from lab import PATIENCE, wait_for
+from lab import PATIENCE, receive, wait_for
 from test_plain import plain_town
 from town import Town, policy
 
@@ -240,6 +241,34 @@ def test_stopped_by_a_start():
             assert segd.alert("revoked", permit="AB", count=2, reason="start"), segd.alerts("revoked")
             assert not any(s.both() for s in streams) and not segd.alerts("violation")
             assert entries_gone(lab, "src=10.1.0.20", "dst=10.2.0.20"), lab.conntrack()
+
+
+def test_what_stays_on_a_link_is_revoked():
+    """A group that the gateway hears, and its own link-local address: told, and their entries go."""
+    with Town(policy(AG="from: a, to: gateway, service: [udp/5353, udp/123]"), hosts=("a", "b")) as (lab, segd):
+        lab.ip("gw", "addr add fe80::1/64 dev a0 nodad")
+        lab.ip("a", "addr add fe80::20/64 dev eth0 nodad")
+        ear = lab.socket("gw", socket.AF_INET6, socket.SOCK_DGRAM, bind=("::", 123))
+        member = lab.socket("gw", socket.AF_INET, socket.SOCK_DGRAM, bind=("", 5353))
+        member.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
+                          socket.inet_aton("224.0.0.251") + socket.inet_aton("10.1.0.1"))
+        with lab.inside("a"):
+            index = socket.if_nametoindex("eth0")
+        client = lab.socket("a", socket.AF_INET6, socket.SOCK_DGRAM)
+
+        def goes_in(seconds):
+            client.sendto(b"near", ("fe80::1", 123, 0, index))
+            return receive(ear, seconds) is not None
+
+        assert wait_for(lambda: goes_in(0.2), 5)
+        lab.frame("a", "224.0.0.251", source="10.1.0.20", sport=5353, dport=5353, payload=b"group",
+                  to_mac="01:00:5e:00:00:fb", ttl=255)
+        assert receive(member, 2)
+        assert segd.apply(policy(AG=None))["revoked"] == {"flows": 2, "permits": 1}
+        assert segd.alert("revoked", permit="AG", count=2)
+        assert not goes_in(0.3)
+        assert entries_gone(lab, "dport=123 ") and entries_gone(lab, "dst=224.0.0.251"), lab.conntrack()
+        assert not segd.alerts("violation")
 
 
 def idle(town):

@@ -258,11 +258,7 @@ static inline void event_of(struct seg_flow one)
 
 static inline bool can_be_translated(const json_t *document, const char *text)
 {
-	char *said = seg_sentences_find(json_object_get(document, "sentences"), text);
-	bool found = said != NULL;
-
-	free(said);
-	return found;
+	return seg_sentences_find(json_object_get(document, "sentences"), text) != NULL;
 }
 
 static inline json_int_t version_in_force(void)

@@ -68,6 +68,8 @@ struct fake_kernel {
 	const char *bypass; /* an interface with a program of somebody's; NULL */
 	int bypass_fails;   /* the search for one breaks off with this */
 	unsigned looks;     /* for all of them */
+	struct seg_neighbour neighbour; /* of whoever is asked for */
+	const char *neighbour_on;       /* and its interface; NULL: unknown */
 	/* A reading in slices. */
 	struct seg_engine *engine; /* whose readings they are */
 	char counting[32];	   /* the set; "": none under way */
@@ -653,6 +655,17 @@ static int fake_bypass(void *kernel, const char *const *interface, size_t interf
 	return fake->bypass_fails;
 }
 
+static int fake_neighbour(void *kernel, seg_addr addr, char interface[IFNAMSIZ], struct seg_neighbour *neighbour)
+{
+	const struct fake_kernel *fake = kernel;
+
+	(void)addr;
+	*neighbour = fake->neighbour;
+	if (!interface[0] && fake->neighbour_on)
+		snprintf(interface, IFNAMSIZ, "%s", fake->neighbour_on);
+	return 0;
+}
+
 static const struct seg_kernel_ops fake_ops = {
 	.commit = fake_commit,
 	.seal = fake_seal,
@@ -676,6 +689,7 @@ static const struct seg_kernel_ops fake_ops = {
 	.dump = fake_dump,
 	.delete = fake_delete,
 	.unmark = fake_unmark,
+	.neighbour = fake_neighbour,
 	.bypass = fake_bypass,
 };
 

@@ -171,8 +171,23 @@ static void ck_dates(const char *now, size_t ends, size_t reviews)
 	fixture_fini(&fixture);
 }
 
+static void ck_end(const char *now, const char *message)
+{
+	struct fixture fixture;
+	bool said = false;
+
+	fixture_init(&fixture, dated);
+	seg_advice(fixture.policy, on(now), &fixture.diags);
+	for (const struct seg_diag *diag = fixture.diags.first; diag; diag = diag->next)
+		said |= strcmp(diag->message, message) == 0;
+	ck_assert_msg(said, "%s", message);
+	fixture_fini(&fixture);
+}
+
 START_TEST(test_dates)
 {
+	ck_end("2026-12-29T00:00", "E-1 ends on 2026-12-31, in 2 days");
+	ck_end("2026-12-31T23:59:59", "E-1 ends today, 2026-12-31 is its last day");
 	ck_dates("2026-11-30T23:59:59", 0, 0);
 	ck_dates("2026-12-01T00:00", 1, 0);
 	ck_dates("2026-12-31T23:59:59", 1, 0);

@@ -204,7 +204,7 @@ START_TEST(test_nothing_to_go_back_to)
 {
 	unlink(w.policy);
 	begin();
-	ck_assert(status_says("segctl check"));
+	ck_assert(status_says("mend that, and say `segctl apply`"));
 	write_policy(web, "", "");
 	json_decref(call(seg_engine_apply, json_pack("{s:i}", "confirm-within", 120), NULL));
 	w.kernel.refuse = ENOMEM;

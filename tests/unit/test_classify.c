@@ -134,6 +134,8 @@ static const struct packet_case {
 	{"out0", NULL, NOON, "192.0.2.9", "192.0.2.1", "icmp/8", "permit", "permit", "G-1", NULL},
 	{"out0", NULL, NOON, "198.51.100.9", "192.0.2.1", "icmp/8", "permit", "permit", "G-1", NULL},
 	{"out0", NULL, NOON, "192.0.2.9", "192.0.2.1", "icmp/0", "deny", "port", "G-1", "type 0"},
+	{"out0", NULL, NOON, "192.0.2.9", "192.0.2.1", "icmp", "deny", "port", "G-1", "no type is given (ping is icmp/8), G-1 permits"},
+	{"lg0", NULL, NOON, "2001:db8:2::9", "2001:db8:2::1", "icmpv6", "deny", "port", "G-1", "(ping is icmpv6/128)"},
 	{"ops0", NULL, NOON, "10.9.0.9", "10.9.0.1", "tcp/22", "permit", "permit", "G-2", NULL},
 	{"ops0", NULL, NOON, "10.9.0.9", "10.1.0.1", "tcp/22", "permit", "permit", "G-2", NULL},
 	{"ops0", NULL, NOON, "10.9.0.9", "10.2.0.1", "tcp/22", "deny", "address", "G-2", NULL},
@@ -342,6 +344,7 @@ START_TEST(test_proto)
 		{"icmp/8", "icmp/8"},	 {"icmp/256", NULL},	   {"icmpv6/128", "icmpv6/128"}, {"proto/112", "proto/112"},
 		{"47", "proto/47"},	 {"6", "tcp"},	   {"6/443", "tcp/443"},	 {"256", NULL},
 		{"tcp", "tcp"},	 {"TCP/443", NULL},	   {"tcp/", NULL},	         {"tcp/-1", NULL},
+		{"icmp", "icmp"},	 {"1", "icmp"},		   {"icmpv6", "icmpv6"},	 {"icmp/0", "icmp/0"},
 		{"tcp/443x", NULL},	 {"", NULL},		   {"/443", NULL},		 {"proto/", NULL},
 		{"proto", NULL},	 {"proto/47/1", NULL},	   {"47/1", NULL},		 {"tcp/0443443", NULL},
 	};

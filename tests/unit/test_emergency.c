@@ -194,6 +194,138 @@ START_TEST(test_isolation_spares_the_own_session)
 }
 END_TEST
 
+static const char ssh_from_lg[] =
+	"  - {id: SSH, class: operations, from: lg, to: gateway, service: [tcp/22]}\n";
+
+static const char *isolate_by(const char *target, const char *session)
+{
+	const char *code;
+	json_t *out = call(seg_engine_isolate,
+			   json_pack("{s:s, s:s, s:s}", "target", target, "reason", "x", "session", session), &code);
+
+	json_decref(out);
+	return out ? "isolated" : code;
+}
+
+/* Its interface stands behind the address, at either end. */
+START_TEST(test_session_over_a_link_local_address)
+{
+	static const char *const session[] = {"fe80::20%eth2 50000 fe80::1%eth2 22", "fe80::20%eth2 50000 fe80::1 22",
+					      "fe80::20 50000 fe80::1%eth2 22"};
+
+	write_policy(ssh_from_lg, web, "");
+	begin();
+	ck_assert_str_eq(isolate_by("lg", session[_i]), "would-cut-session");
+	ck_assert_str_eq(isolate_by("mn", session[_i]), "isolated");
+}
+END_TEST
+
+START_TEST(test_mapped_address_is_the_session_of_ipv4)
+{
+	write_policy(ssh_from_lg, web, "");
+	begin();
+	ck_assert_str_eq(isolate_by("lg", "::ffff:10.2.0.5 50000 ::ffff:10.2.0.1 22"), "would-cut-session");
+	ck_assert_str_eq(isolate_by("mn", "::ffff:10.2.0.5 50000 ::ffff:10.2.0.1 22"), "isolated");
+}
+END_TEST
+
+/* From the gateway to itself nothing is judged. */
+START_TEST(test_session_of_the_gateway_itself)
+{
+	static const char *const session[] = {"127.0.0.1 50000 127.0.0.1 22", "::1 50000 ::1 22",
+					      "10.2.0.1 50000 10.2.0.1 22"};
+
+	write_policy(ssh_from_lg, web, "");
+	begin();
+	ck_assert_str_eq(isolate_by("lg", session[_i]), "isolated");
+}
+END_TEST
+
+/* Whatever it is: it may be one that is cut. */
+START_TEST(test_session_that_cannot_be_read)
+{
+	static const char *const session[] = {"UNKNOWN 65535 UNKNOWN 65535", "10.2.0.5", "10.2.0.5 50000 fe80::1%eth2 22",
+					      "fe80::20 50000 fe80::1 22", "fe80::20%7 50000 fe80::1%7 22",
+					      "10.2.0.5 50000 10.2.0.1 222222"};
+	const char *code;
+
+	write_policy(ssh_from_lg, web, "");
+	begin();
+	ck_assert_str_eq(isolate_by("mn", session[_i]), "would-cut-session");
+	write_policy(ssh_from_lg, web, dns);
+	ck_assert_ptr_null(call(seg_engine_apply, json_pack("{s:s}", "session", session[_i]), &code));
+	ck_assert_str_eq(code, "would-cut-session");
+	json_decref(call(seg_engine_apply, json_pack("{s:s, s:b}", "session", session[_i], "force", 1), NULL));
+}
+END_TEST
+
+static const char bound_town[] = "segd: 1\nsite: town\ntimezone: Asia/Tokyo\nguard: none\nzones:\n"
+				 "  lg: {tier: lgwan, interfaces: [%s], networks: [10.2.0.0/24]}\n"
+				 "  net: {tier: internet, interfaces: [eth3], networks: [any]}\n"
+				 "hosts: {clerk: {address: 10.2.0.5, mac: '00:00:5e:00:53:%s'}}\n"
+				 "permits:\n"
+				 "  - {id: SSH, class: operations, from: lg, to: gateway, source: [clerk],"
+				 " destination: [10.2.0.1], service: [tcp/22]}\n";
+
+static const char *apply_bound(const char *interface, const char *mac)
+{
+	char text[1024];
+	const char *code;
+	json_t *out;
+
+	snprintf(text, sizeof(text), bound_town, interface, mac);
+	write_text(text);
+	out = call(seg_engine_apply, json_pack("{s:s}", "session", "10.2.0.5 50000 10.2.0.1 22"), &code);
+	json_decref(out);
+	return out ? "applied" : code;
+}
+
+/* A permit for one MAC: the kernel knows whose the session is. Where it does not, that is asked. */
+START_TEST(test_session_has_a_mac)
+{
+	const struct seg_neighbour clerk = {.has_mac = true, .mac = {0, 0, 0x5e, 0, 0x53, 1}};
+
+	write_policy(ssh_from_lg, web, "");
+	w.kernel.neighbour = clerk;
+	w.kernel.neighbour_on = "eth2";
+	begin();
+	ck_assert_str_eq(apply_bound("eth2", "99"), "would-cut-session");
+	ck_assert_str_eq(apply_bound("eth2", "01"), "applied");
+	ck_assert_str_eq(apply_bound("eth2", "99"), "would-cut-session");
+	w.kernel.neighbour = (struct seg_neighbour){0};
+	ck_assert_str_eq(apply_bound("eth2", "99"), "would-cut-session");
+	ck_assert_str_eq(isolate_by("net", "10.2.0.5 50000 10.2.0.1 22"), "would-cut-session");
+}
+END_TEST
+
+/* By the interface that its packets come by, not by the one that the new policy gives its zone. */
+START_TEST(test_session_has_an_interface)
+{
+	write_policy(ssh_from_lg, web, "");
+	w.kernel.neighbour = (struct seg_neighbour){.has_mac = true, .mac = {0, 0, 0x5e, 0, 0x53, 1}};
+	w.kernel.neighbour_on = "eth2";
+	begin();
+	ck_assert_str_eq(apply_bound("eth1", "01"), "would-cut-session");
+	w.kernel.neighbour_on = "eth3"; /* the way back: what is in force shows that they do not come by it */
+	ck_assert_str_eq(apply_bound("eth2, eth4", "01"), "would-cut-session"); /* nor is the MAC its own, then */
+	write_policy(ssh_from_lg, web, dns);
+	json_decref(call(seg_engine_apply, json_pack("{s:s}", "session", "10.2.0.5 50000 10.2.0.1 22"), NULL));
+}
+END_TEST
+
+/* Behind its hours it lives on: an isolation would be what cuts it. */
+START_TEST(test_session_that_drains)
+{
+	write_policy("  - {id: SSH, class: operations, from: lg, to: gateway, service: [tcp/22],"
+		     " hours: [mon-fri 08:00-17:00], at-close: drain}\n",
+		     web, "");
+	begin();
+	pass(10 * HOUR);
+	ck_assert_str_eq(isolate_by("mn", "10.2.0.5 50000 10.2.0.1 22"), "isolated");
+	ck_assert_str_eq(isolate_by("lg", "10.2.0.5 50000 10.2.0.1 22"), "would-cut-session");
+}
+END_TEST
+
 static const char *state_of(const char *permit)
 {
 	static char text[16];
@@ -268,6 +400,31 @@ START_TEST(test_stage_of_permits)
 	ck_assert_str_eq(state_of("WEB"), "active");
 	ck_assert_str_eq(explained("10.2.0.5", "198.51.100.1", "tcp/443"), "permit");
 	ck_assert(is_proven());
+}
+END_TEST
+
+/* Closed twice: the permit's own window still comes, but the stage may be in the way then. */
+START_TEST(test_stage_beside_hours)
+{
+	static const char night[] = "  - {id: NIGHT, class: operations, from: lg, to: net, service: [tcp/8080], "
+				    "hours: [daily 22:00-05:00]}\n";
+	static const char closes_night[] = "stages: {alone: {title: alone, closes: {permits: [NIGHT]}}}\n";
+	json_t *out;
+
+	write_policy(night, "", closes_night);
+	begin();
+	switch_to("alone");
+	out = call(seg_engine_explain,
+		   json_pack("{s:s, s:s, s:s}", "src", "clerk", "dst", "198.51.100.1", "proto", "tcp/8080"),
+		   NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(out, "reason")), "hours");
+	ck_assert_str_eq(json_string_value(json_object_get(out, "opens")), "2026-11-24T22:00:00+09:00");
+	ck_assert(json_is_null(json_object_get(out, "next")));
+	ck_assert_str_eq(json_string_value(json_object_get(out, "stage")), "alone");
+	ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(out, "detail")),
+				     "opens 2026-11-24T22:00:00+09:00; the emergency stage in force closes NIGHT; "
+				     "the stage is alone, since "));
+	json_decref(out);
 }
 END_TEST
 
@@ -686,7 +843,15 @@ int main(void)
 	tcase_add_test(tcase, test_permits_whose_hosts_are_isolated);
 	tcase_add_test(tcase, test_did_you_mean);
 	tcase_add_test(tcase, test_isolation_spares_the_own_session);
+	tcase_add_loop_test(tcase, test_session_over_a_link_local_address, 0, 3);
+	tcase_add_test(tcase, test_mapped_address_is_the_session_of_ipv4);
+	tcase_add_loop_test(tcase, test_session_of_the_gateway_itself, 0, 3);
+	tcase_add_loop_test(tcase, test_session_that_cannot_be_read, 0, 6);
+	tcase_add_test(tcase, test_session_has_a_mac);
+	tcase_add_test(tcase, test_session_has_an_interface);
+	tcase_add_test(tcase, test_session_that_drains);
 	tcase_add_test(tcase, test_stage_of_permits);
+	tcase_add_test(tcase, test_stage_beside_hours);
 	tcase_add_test(tcase, test_stage_of_a_zone);
 	tcase_add_test(tcase, test_stage_in_force_already);
 	tcase_add_test(tcase, test_stage_spares_the_own_session);

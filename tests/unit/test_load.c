@@ -475,6 +475,71 @@ START_TEST(files_that_cannot_be_read)
 }
 END_TEST
 
+/* Who may not read it, and what lets him: of a list as of the policy, of the daemon as of a person. */
+START_TEST(files_that_may_not_be_read)
+{
+	char dir[] = "/tmp/seg-load-XXXXXX", policy[64], list[64], text[1024];
+	struct seg_diags diags;
+	FILE *file;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(chmod(dir, 0755), 0);
+	snprintf(policy, sizeof(policy), "%s/policy.yaml", dir);
+	snprintf(list, sizeof(list), "%s/list.txt", dir);
+	file = fopen(policy, "w");
+	fputs("segd: 1\nguard: none\nzones: {a: {tier: lgwan, interfaces: [e], networks: ['file:list.txt']}}\n"
+	      "permits: []\n",
+	      file);
+	fclose(file);
+	file = fopen(list, "w");
+	fclose(file);
+	ck_assert_int_eq(chmod(policy, 0644), 0);
+	ck_assert_int_eq(chmod(list, 0), 0);
+	if (geteuid() == 0)
+		ck_assert_int_eq(seteuid(65534), 0);
+
+	seg_diags_init(&diags);
+	ck_assert_ptr_null(seg_policy_load_file(NULL, policy, &diags));
+	snprintf(text, sizeof(text), "%s; chmod 640 %s` lets it", list, list);
+	ck_assert_ptr_nonnull(strstr(diags.first->hint, text));
+	ck_assert_ptr_nonnull(strstr(diags.first->hint, "may not read it: `chgrp "));
+	seg_diags_fini(&diags);
+
+	if (getuid() == 0)
+		ck_assert_int_eq(seteuid(0), 0);
+	ck_assert_int_eq(chmod(policy, 0), 0);
+	if (geteuid() == 0)
+		ck_assert_int_eq(seteuid(65534), 0);
+	seg_diags_init(&diags);
+	ck_assert_ptr_null(seg_policy_load_file(NULL, policy, &diags));
+	ck_assert_ptr_null(diags.first->place.source);
+	ck_assert_int_eq(diags.first->code, SEG_SYNTAX);
+	snprintf(text, sizeof(text), "%s; chmod 640 %s` lets it", policy, policy);
+	ck_assert_ptr_nonnull(strstr(diags.first->hint, text));
+	seg_diags_fini(&diags);
+	seg_diags_init(&diags);
+	ck_assert_ptr_null(seg_policy_load_stream(policy, &diags));
+	ck_assert_ptr_nonnull(strstr(diags.first->hint, "root may, by sudo")); /* it is not his to chgrp */
+	seg_diags_fini(&diags);
+
+	if (getuid() == 0)
+		ck_assert_int_eq(seteuid(0), 0);
+	ck_assert_int_eq(chmod(dir, 0600), 0);
+	if (geteuid() == 0)
+		ck_assert_int_eq(seteuid(65534), 0);
+	seg_diags_init(&diags);
+	ck_assert_ptr_null(seg_policy_load_file(NULL, policy, &diags));
+	ck_assert_ptr_nonnull(strstr(diags.first->hint, "may not enter a folder above it"));
+	seg_diags_fini(&diags);
+	if (getuid() == 0)
+		ck_assert_int_eq(seteuid(0), 0);
+	chmod(dir, 0700);
+	unlink(policy);
+	unlink(list);
+	rmdir(dir);
+}
+END_TEST
+
 /* A pipe that nobody writes to would hold the reader up for ever. */
 START_TEST(a_pipe_is_for_those_who_can_wait)
 {
@@ -531,6 +596,7 @@ int main(void)
 	tcase_add_test(other, earlier_diagnostics_do_not_matter);
 	tcase_add_test(other, odd_texts);
 	tcase_add_test(other, files_that_cannot_be_read);
+	tcase_add_test(other, files_that_may_not_be_read);
 	tcase_add_test(other, a_pipe_is_for_those_who_can_wait);
 	suite_add_tcase(suite, model);
 	suite_add_tcase(suite, other);

@@ -237,6 +237,19 @@ START_TEST(test_bypass)
 }
 END_TEST
 
+/* A chain of many such rules is one thing to be told. */
+START_TEST(test_bypass_is_found_once)
+{
+	after("add table inet o; add chain inet o c; add rule inet o c ct mark set 1; add rule inet o c notrack; "
+	      "add rule inet o c ct mark set 2");
+	found[0] = '\0';
+	ck_assert_int_eq(seg_nft_find_bypass(note_bypass, NULL), 0);
+	ck_assert_str_eq(found, "a rule in chain c of table inet o sets the conntrack mark, by which open flows "
+				"are judged\n"
+				"a rule in chain c of table inet o takes packets out of connection tracking\n");
+}
+END_TEST
+
 START_TEST(test_looks_like_a_bypass)
 {
 	after(no_ways[_i]);
@@ -257,53 +270,112 @@ static const struct {
 		struct xt_connmark_tginfo1 connmark1;
 		struct xt_connmark_tginfo2 connmark2;
 	} info;
-	const char *bypass;
+	const char *bypass, *chain; /* NULL: PREROUTING */
 } targets[] = {
-	{"CT", 2, {.ct = {.flags = XT_CT_NOTRACK}}, "takes packets out of connection tracking"},
-	{"CT", 2, {.ct = {.zone = 7}}, NULL},
+	{"CT", 2, {.ct = {.flags = XT_CT_NOTRACK}}, "takes packets out of connection tracking", NULL},
+	{"CT", 2, {.ct = {.zone = 7}}, NULL, NULL},
+	{"CT",
+	 2,
+	 {.ct = {.ct_events = 4}},
+	 "chooses the events of flows, so that they can begin unseen",
+	 NULL},
+	{"CT",
+	 1,
+	 {.ct = {.exp_events = 1}},
+	 "chooses the events of flows, so that they can begin unseen",
+	 NULL},
+	{"NOTRACK", 0, {.ct = {0}}, "takes packets out of connection tracking", NULL},
+	{"NETMAP", 0, {.ct = {0}}, "sends flows elsewhere than they were for (dnat)", NULL},
+	{"NETMAP", 0, {.ct = {0}}, NULL, "POSTROUTING"},
+	{"NFQUEUE",
+	 3,
+	 {.ct = {0}},
+	 "hands packets to a program, which can rewrite them or let them pass unjudged",
+	 NULL},
+	{"DNPT",
+	 0,
+	 {.ct = {0}},
+	 "rewrites addresses or ports of packets, by which they are judged",
+	 NULL},
+	{"SNPT",
+	 0,
+	 {.ct = {0}},
+	 "rewrites addresses or ports of packets, by which they are judged",
+	 "POSTROUTING"},
 	{"CONNMARK",
 	 1,
 	 {.connmark1 = {.mode = XT_CONNMARK_SET}},
-	 "sets the conntrack mark, by which open flows are judged"},
+	 "sets the conntrack mark, by which open flows are judged",
+	 NULL},
 	{"CONNMARK",
 	 2,
 	 {.connmark2 = {.mode = XT_CONNMARK_SAVE}},
-	 "sets the conntrack mark, by which open flows are judged"},
-	{"CONNMARK", 1, {.connmark1 = {.mode = XT_CONNMARK_RESTORE}}, NULL},
-	{"CONNMARK", 2, {.connmark2 = {.mode = XT_CONNMARK_RESTORE}}, NULL},
-	{"DNAT", 2, {.ct = {0}}, "sends flows elsewhere than they were for (dnat)"},
-	{"TEE", 1, {.ct = {0}}, "sends copies of packets elsewhere, unjudged"},
-	{"LOG", 0, {.ct = {0}}, NULL},
+	 "sets the conntrack mark, by which open flows are judged",
+	 NULL},
+	{"CONNMARK", 1, {.connmark1 = {.mode = XT_CONNMARK_RESTORE}}, NULL, NULL},
+	{"CONNMARK", 2, {.connmark2 = {.mode = XT_CONNMARK_RESTORE}}, NULL, NULL},
+	{"DNAT", 2, {.ct = {0}}, "sends flows elsewhere than they were for (dnat)", NULL},
+	{"TEE", 1, {.ct = {0}}, "sends copies of packets elsewhere, unjudged", NULL},
+	{"LOG", 0, {.ct = {0}}, NULL, NULL},
 };
 
-START_TEST(test_targets_of_iptables)
+/* Begins a rule of one expression; what it holds is put behind. */
+static struct nlmsghdr *rule_of(char *buffer, const char *chain, const char *expr, struct nlattr *open[3])
 {
-	_Alignas(struct nlmsghdr) char buffer[512];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
 	struct nfgenmsg *header = mnl_nlmsg_put_extra_header(nlh, sizeof(*header));
-	json_t *sentence;
-	struct nlattr *list, *element, *data;
 
 	nlh->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE;
 	header->nfgen_family = NFPROTO_IPV4;
 	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, "raw");
-	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, "PREROUTING");
-	list = mnl_attr_nest_start(nlh, NFTA_RULE_EXPRESSIONS);
-	element = mnl_attr_nest_start(nlh, NFTA_LIST_ELEM);
-	mnl_attr_put_strz(nlh, NFTA_EXPR_NAME, "target");
-	data = mnl_attr_nest_start(nlh, NFTA_EXPR_DATA);
+	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, chain);
+	open[0] = mnl_attr_nest_start(nlh, NFTA_RULE_EXPRESSIONS);
+	open[1] = mnl_attr_nest_start(nlh, NFTA_LIST_ELEM);
+	mnl_attr_put_strz(nlh, NFTA_EXPR_NAME, expr);
+	open[2] = mnl_attr_nest_start(nlh, NFTA_EXPR_DATA);
+	return nlh;
+}
+
+static bool is_a_way(struct nlmsghdr *nlh, struct nlattr *open[3])
+{
+	json_t *sentence;
+	bool is_one;
+
+	for (size_t i = 3; i-- > 0;)
+		mnl_attr_nest_end(nlh, open[i]);
+	sentence = seg_nft_bypass_of(nlh);
+	is_one = sentence != NULL;
+	take_way(sentence);
+	json_decref(sentence);
+	return is_one;
+}
+
+START_TEST(test_targets_of_iptables)
+{
+	_Alignas(struct nlmsghdr) char buffer[512];
+	struct nlattr *open[3];
+	struct nlmsghdr *nlh = rule_of(buffer, targets[_i].chain ? targets[_i].chain : "PREROUTING", "target",
+				       open);
+
 	mnl_attr_put_strz(nlh, NFTA_TARGET_NAME, targets[_i].target);
 	mnl_attr_put_u32(nlh, NFTA_TARGET_REV, htonl(targets[_i].revision));
 	mnl_attr_put(nlh, NFTA_TARGET_INFO, sizeof(targets[_i].info), &targets[_i].info);
-	mnl_attr_nest_end(nlh, data);
-	mnl_attr_nest_end(nlh, element);
-	mnl_attr_nest_end(nlh, list);
-	sentence = seg_nft_bypass_of(nlh);
-	ck_assert_int_eq(sentence != NULL, targets[_i].bypass != NULL);
-	take_way(sentence);
+	ck_assert_int_eq(is_a_way(nlh, open), targets[_i].bypass != NULL);
 	if (targets[_i].bypass)
 		ck_assert_ptr_nonnull(strstr(way, targets[_i].bypass));
-	json_decref(sentence);
+}
+END_TEST
+
+/* By hand: not every kernel has queues. */
+START_TEST(test_queue)
+{
+	_Alignas(struct nlmsghdr) char buffer[512];
+	struct nlattr *open[3];
+	struct nlmsghdr *nlh = rule_of(buffer, "c", "queue", open);
+
+	ck_assert(is_a_way(nlh, open));
+	ck_assert_str_eq(way, "a rule in chain c of table ip raw hands packets to a program, which can rewrite "
+			      "them or let them pass unjudged");
 }
 END_TEST
 
@@ -403,8 +475,10 @@ int main(void)
 	tcase_add_test(tcase, test_touched_before_the_end);
 	tcase_add_loop_test(tcase, test_changes, 0, (int)(sizeof(changes) / sizeof(changes[0])));
 	tcase_add_loop_test(tcase, test_bypass, 0, (int)(sizeof(ways) / sizeof(ways[0])));
+	tcase_add_test(tcase, test_bypass_is_found_once);
 	tcase_add_loop_test(tcase, test_looks_like_a_bypass, 0, (int)(sizeof(no_ways) / sizeof(no_ways[0])));
 	tcase_add_loop_test(tcase, test_targets_of_iptables, 0, (int)(sizeof(targets) / sizeof(targets[0])));
+	tcase_add_test(tcase, test_queue);
 	tcase_add_test(tcase, test_flowtable);
 	tcase_add_test(tcase, test_no_bypass);
 	tcase_add_test(tcase, test_hand);

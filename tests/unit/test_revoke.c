@@ -213,6 +213,68 @@ static json_int_t revoked_by(const char *permits)
 	return flows;
 }
 
+/* While somebody's rule may renumber flows, a number that went is looked for in those of others, too: by a look at all. */
+START_TEST(test_the_renumbered_are_looked_for)
+{
+	unsigned dumps;
+
+	w.kernel.bypass = _i ? "eth1" : NULL;
+	begin();
+	json_decref(call(seg_engine_status, NULL, NULL));
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	seg_engine_dumped(w.engine, 0, w.kernel.now);
+	dumps = w.kernel.dumps;
+	ck_assert_int_eq(revoked_by(""), 0);
+	ck_assert_uint_eq(w.kernel.dumps, dumps + (_i ? 1 : 0));
+}
+END_TEST
+
+/* Of what stays on a link conntrack does not show the interface: its number is what it lives by, until it has died and
+ * no interface would bring it another one. */
+START_TEST(test_link_traffic_is_revoked)
+{
+	static const char in[] = "  - {id: IN, class: operations, from: lg, to: gateway, service: [tcp/22, udp/5353]}\n",
+			  narrowed[] = "  - {id: IN, class: operations, from: lg, to: gateway, service: [udp/5353]}\n",
+			  by_day[] = "  - {id: OUT, class: operations, from: gateway, to: lg, service: [udp/5353]}\n";
+
+	write_policy(in, by_day, "");
+	begin();
+	event_of(flow("fe80::20", "fe80::1", 6, 22, "IN"));
+	event_of(flow("10.2.0.5", "224.0.0.251", 17, 5353, "IN"));
+	event_of(flow("10.2.0.1", "224.0.0.251", 17, 5353, "OUT"));
+	event_of(flow("fe80::21", "fe80::1", 6, 22, NULL)); /* nobody knows */
+	ck_assert_int_eq(revoked_by(narrowed), 2);
+	ck_assert_uint_eq(said("revoked|permit=IN|count=1"), 1); /* one lives by what is left of it */
+	ck_assert_uint_eq(said("revoked|permit=OUT|count=1"), 1);
+	ck_assert_uint_eq(w.kernel.flows, 2);
+	ck_assert_int_eq(revoked_by(web), 1);
+	ck_assert_uint_eq(said("revoked|permit=IN|count=1"), 2);
+	ck_assert_uint_eq(w.kernel.flows, 1);
+	ck_assert_uint_eq(said("violation"), 0);
+}
+END_TEST
+
+/* With a zone that is isolated, too. */
+START_TEST(test_link_traffic_of_an_isolated_zone)
+{
+	static const char in[] = "  - {id: IN, class: operations, from: [lg, mn], to: gateway, service: [tcp/22]}\n";
+	struct seg_flow of_lg, of_mn;
+	json_t *out;
+
+	write_policy(in, "", "");
+	begin();
+	of_mn = flow("fe80::20", "fe80::1", 6, 22, "IN");
+	of_lg = flow("fe80::21", "fe80::1", 6, 22, "IN");
+	of_lg.mark = of_mn.mark - 1; /* each pair of zones has its number */
+	event_of(of_mn);
+	event_of(of_lg);
+	out = call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "mn", "reason", "x"), NULL);
+	ck_assert_int_eq(number(json_object_get(out, "revoked"), "flows"), 1);
+	json_decref(out);
+	ck_assert_uint_eq(w.kernel.flows, 1);
+}
+END_TEST
+
 static void ck_gone(const char *permit)
 {
 	char words[64];
@@ -517,6 +579,9 @@ int main(void)
 	tcase_add_test(tcase, test_apply_revokes);
 	tcase_add_test(tcase, test_revoked_by_permit_not_by_number);
 	tcase_add_test(tcase, test_covered_flow_lives_on);
+	tcase_add_loop_test(tcase, test_the_renumbered_are_looked_for, 0, 2);
+	tcase_add_test(tcase, test_link_traffic_is_revoked);
+	tcase_add_test(tcase, test_link_traffic_of_an_isolated_zone);
 	tcase_add_test(tcase, test_disarmed_under_a_revocation);
 	tcase_add_test(tcase, test_revocations_wait_for_each_other);
 	tcase_add_test(tcase, test_nothing_to_look_for);

@@ -90,7 +90,7 @@ START_TEST(test_found_by_its_english)
 {
 	json_t *list = json_pack("[{s:s}, {}, {s:s, s:[s]}]", "format", "plain", "format", "port %s",
 				 "values", "444");
-	char *text = seg_sentences_find(list, "port 444");
+	char *text = seg_sentence_text(seg_sentences_find(list, "port 444"));
 
 	ck_assert_str_eq(text, "port 444");
 	free(text);

@@ -44,6 +44,16 @@ START_TEST(test_bad_file_falls_back)
 }
 END_TEST
 
+/* It has no mistakes that anybody could name. */
+START_TEST(test_no_file)
+{
+	ck_assert_int_eq(unlink(w.policy), 0);
+	begin();
+	ck_assert_str_eq(seg_engine_state(w.engine), "sealed");
+	ck_assert(status_says("No such file or directory; mend that, and say `segctl apply`"));
+}
+END_TEST
+
 /* A file that the kernel refuses at every start leaves no version behind; the next one that it takes is the next. */
 START_TEST(test_refused_files_leave_no_versions)
 {
@@ -114,6 +124,7 @@ int main(void)
 	tcase_add_test(tcase, test_seals_then_loads);
 	tcase_add_test(tcase, test_stays_sealed_and_says_why);
 	tcase_add_test(tcase, test_bad_file_falls_back);
+	tcase_add_test(tcase, test_no_file);
 	tcase_add_test(tcase, test_refused_files_leave_no_versions);
 	tcase_add_test(tcase, test_adopts_without_writing);
 	tcase_add_test(tcase, test_lost_state_gives_no_number_twice);

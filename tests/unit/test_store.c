@@ -37,7 +37,7 @@ static char *read_list(void *context, const char *path, size_t *len, const char 
 
 static struct seg_policy *load(const char *list, struct seg_diags *diags)
 {
-	struct seg_reader reader = {read_list, (void *)list};
+	struct seg_reader reader = {.read = read_list, .context = (void *)list};
 
 	seg_diags_init(diags);
 	return seg_policy_load("policy.yaml", policy_text, sizeof(policy_text) - 1, &reader, diags);
@@ -173,35 +173,132 @@ START_TEST(test_crash_leaves_no_half_version)
 }
 END_TEST
 
-START_TEST(test_state)
+static struct seg_isolation cut_off = {.target = "clerk", .since = 5, .until = 6, .uid = 7, .reason = "検査中"};
+static const struct seg_state some_state = {.current = 3,
+					    .confirmed = 2,
+					    .since = 100,
+					    .confirm_until = 200,
+					    .stage = {.id = "two", .reason = "fire", .since = 5, .uid = 7},
+					    .told = 20000,
+					    .lost = 300,
+					    .isolation = &cut_off,
+					    .isolations = 1};
+
+static void check_some_state(int r)
 {
-	struct seg_isolation isolation = {.target = "clerk", .since = 5, .until = 6, .uid = 7, .reason = "検査中"};
-	struct seg_state state = {.current = 3, .confirmed = 2, .since = 100, .confirm_until = 200, .stage = {.id = "two", .reason = "fire", .since = 5, .uid = 7},
-				  .told = 20000, .isolation = &isolation, .isolations = 1};
 	struct seg_state back;
 
-	ck_assert_int_eq(seg_store_load_state(store, &back), 0);
-	ck_assert_uint_eq(back.current, 0);
-	ck_assert_int_eq(seg_store_save_state(store, &state), 0);
-	again();
-	ck_assert_int_eq(seg_store_load_state(store, &back), 0);
+	ck_assert_int_eq(seg_store_load_state(store, &back), r);
 	ck_assert_uint_eq(back.current, 3);
 	ck_assert_uint_eq(back.confirmed, 2);
 	ck_assert_int_eq(back.confirm_until, 200);
 	ck_assert_str_eq(back.stage.id, "two");
 	ck_assert_int_eq(back.told, 20000);
+	ck_assert_int_eq(back.lost, 300);
 	ck_assert_uint_eq(back.isolations, 1);
 	ck_assert_str_eq(back.isolation[0].reason, "検査中");
 	ck_assert_int_eq(back.isolation[0].until, 6);
 	ck_assert_uint_eq(back.isolation[0].uid, 7);
 	seg_state_fini(&back);
-	tear("state.json", 10);
-	ck_assert_int_lt(seg_store_load_state(store, &back), 0);
-	ck_assert_uint_eq(back.confirmed, 0);
+}
+
+static bool problem_says(const char *words)
+{
 	char *problem = seg_store_take_problem(store);
-	ck_assert_ptr_nonnull(strstr(problem, "state.json"));
+	bool says = problem && strstr(problem, words);
+
 	free(problem);
 	ck_assert_ptr_null(seg_store_take_problem(store));
+	return says;
+}
+
+START_TEST(test_state)
+{
+	struct seg_state back;
+
+	ck_assert_int_eq(seg_store_load_state(store, &back), 1);
+	ck_assert_uint_eq(back.current, 0);
+	ck_assert_ptr_null(seg_store_take_problem(store)); /* the first one */
+	ck_assert_int_eq(seg_store_save_state(store, &some_state), 0);
+	again();
+	check_some_state(0);
+	ck_assert_ptr_null(seg_store_take_problem(store));
+}
+END_TEST
+
+static void damage(const char *name, int how)
+{
+	char path[128];
+	FILE *file;
+
+	path_of(name, path);
+	if (how == 0) {
+		tear(name, 10);
+	} else if (how == 1) {
+		tear(name, 0);
+	} else if (how == 2) {
+		ck_assert_int_eq(unlink(path), 0);
+	} else { /* whole, and not what stood there */
+		file = fopen(path, "w");
+		fputs(how == 3 ? "{}" : "[1]", file);
+		fclose(file);
+	}
+}
+
+/* Either of the two does, whatever became of the other. */
+START_TEST(test_one_state_is_enough)
+{
+	ck_assert_int_eq(seg_store_save_state(store, &some_state), 0);
+	damage("state.json", _i);
+	again();
+	check_some_state(1);
+	ck_assert(problem_says("its copy was read"));
+	ck_assert_int_eq(seg_store_save_state(store, &some_state), 0);
+	check_some_state(0);
+	damage("state.json.copy", _i);
+	check_some_state(1);
+	if (_i == 2)
+		ck_assert_ptr_null(seg_store_take_problem(store)); /* an older segd made none */
+	else
+		ck_assert(problem_says("state.json.copy"));
+}
+END_TEST
+
+START_TEST(test_no_state_is_a_loss)
+{
+	struct seg_state back;
+
+	put("10.2.0.0/24\n");
+	ck_assert_int_eq(seg_store_save_state(store, &some_state), 0);
+	damage("state.json", _i);
+	damage("state.json.copy", _i);
+	again();
+	ck_assert_int_lt(seg_store_load_state(store, &back), 0);
+	ck_assert_uint_eq(back.confirmed, 0);
+	ck_assert_uint_eq(back.isolations, 0);
+	ck_assert(problem_says("state.json"));
+}
+END_TEST
+
+/* It ends between the two: what was saved last is there, and what was before. */
+START_TEST(test_state_without_room_for_its_copy)
+{
+	struct seg_state newer = some_state;
+	char path[128];
+
+	newer.current = newer.confirmed = 9;
+	ck_assert_int_eq(seg_store_save_state(store, &newer), 0);
+	path_of(".state.json.copy.new", path);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	ck_assert_int_lt(seg_store_save_state(store, &some_state), 0);
+	ck_assert(problem_says("state.json.copy"));
+	check_some_state(1); /* the copy is behind */
+	ck_assert_ptr_null(seg_store_take_problem(store));
+	damage("state.json", 0);
+	ck_assert_int_eq(seg_store_load_state(store, &newer), 1);
+	ck_assert_uint_eq(newer.confirmed, 9);
+	seg_state_fini(&newer);
+	free(seg_store_take_problem(store));
 }
 END_TEST
 
@@ -444,6 +541,9 @@ int main(void)
 	tcase_add_test(tcase, test_missing_and_torn_versions);
 	tcase_add_test(tcase, test_crash_leaves_no_half_version);
 	tcase_add_test(tcase, test_state);
+	tcase_add_loop_test(tcase, test_one_state_is_enough, 0, 5);
+	tcase_add_loop_test(tcase, test_no_state_is_a_loss, 0, 5);
+	tcase_add_test(tcase, test_state_without_room_for_its_copy);
 	tcase_add_test(tcase, test_registry);
 	tcase_add_test(tcase, test_history);
 	tcase_add_test(tcase, test_history_without_reasons);
