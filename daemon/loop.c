@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "kernel/bypass.h"
 #include "kernel/sysctl.h"
 #include "service.h"
 
@@ -144,6 +145,19 @@ static void take_link(void *context, const struct seg_link_change *change)
 	loop->links_changed = true;
 }
 
+static bool is_zones(const void *engine, const char *interface)
+{
+	return seg_engine_has_interface(engine, interface);
+}
+
+static void take_tc(void *context, const struct nlmsghdr *message)
+{
+	struct seg_loop *loop = context;
+
+	loop->tc_changed = true;
+	seg_engine_around(loop->engine, seg_bypass_heard(loop->links, message, is_zones, loop->engine), seg_wall());
+}
+
 static void pass_links_on(struct seg_loop *loop)
 {
 	size_t links, addrs;
@@ -171,11 +185,15 @@ static void on_links(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	if (seg_links_read(loop->links) == -ENOBUFS)
+	if (seg_links_read(loop->links) == -ENOBUFS) {
 		seg_links_dump(loop->links);
-	if (!seg_links_complete(loop->links) || !loop->links_changed)
+		loop->links_changed = true; /* or something of traffic control, of which that tells nothing */
+	}
+	if (!seg_links_complete(loop->links) || (!loop->links_changed && !loop->tc_changed))
 		return;
-	pass_links_on(loop);
+	if (loop->links_changed)
+		pass_links_on(loop);
+	loop->tc_changed = false;
 	seg_engine_tick(loop->engine, seg_wall(), 0); /* interfaces that come are to work at once */
 }
 
@@ -195,7 +213,7 @@ static int wait_for_links(struct seg_loop *loop)
 	if (r)
 		return r;
 	pass_links_on(loop);
-	return 0;
+	return seg_links_hear_tc(loop->links, take_tc);
 }
 
 /* Time and signals. */

@@ -47,6 +47,7 @@ struct seg_loop {
 	int64_t nflog_again; /* as scrape_again */
 	struct seg_links *links;
 	bool links_changed;
+	bool tc_changed; /* something was heard of traffic control */
 	struct seg_routes *routes;
 	struct seg_xtables *xtables;
 	struct seg_sink *sink[SEG_SINKS];

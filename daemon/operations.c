@@ -303,15 +303,15 @@ static int kernel_neighbour(void *kernel, seg_addr addr, char interface[IFNAMSIZ
 	return r;
 }
 
-static int kernel_bypass(void *kernel, const char *const *interface, size_t interfaces,
+static int kernel_bypass(void *kernel, const char *const *interface, size_t interfaces, bool all,
 			 void (*each)(void *context, json_t *sentence), void *context)
 {
 	const struct seg_loop *loop = kernel;
 	const int failed[] = {
 		seg_bypass_find(interface, interfaces, each, context),
-		seg_nft_find_bypass(each, context),
-		seg_xtables_find_bypass(loop->xtables, each, context),
-		seg_routes_find_bypass(loop->routes, interface, interfaces, each, context),
+		all ? seg_nft_find_bypass(each, context) : 0,
+		all ? seg_xtables_find_bypass(loop->xtables, each, context) : 0,
+		all ? seg_routes_find_bypass(loop->routes, interface, interfaces, each, context) : 0,
 	};
 
 	for (size_t i = 0; i < sizeof(failed) / sizeof(failed[0]); i++)

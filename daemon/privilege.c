@@ -7,6 +7,7 @@
 #include <fts.h>
 #include <grp.h>
 #include <libgen.h>
+#include <linux/bpf.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <seccomp.h>
@@ -258,6 +259,12 @@ static int allow_sockets(scmp_filter_ctx filter)
 	return r;
 }
 
+/* Which programs sit on an interface; nothing that loads or attaches one. */
+static int allow_bpf(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1, SCMP_A0(SCMP_CMP_EQ, BPF_PROG_QUERY, 0));
+}
+
 int seg_privilege_filter(void)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
@@ -270,6 +277,8 @@ int seg_privilege_filter(void)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
 	if (!r)
 		r = allow_sockets(filter);
+	if (!r)
+		r = allow_bpf(filter);
 	if (!r)
 		r = seccomp_load(filter);
 	seccomp_release(filter);

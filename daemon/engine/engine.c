@@ -219,6 +219,7 @@ void seg_engine_free(struct seg_engine *engine)
 	seg_limits_fini(&engine->limits);
 	seg_refusals_fini(&engine->refusals);
 	json_decref(engine->bypass);
+	json_decref(engine->glimpsed);
 	json_decref(engine->evidence.pending);
 	free(engine->unsaved);
 	free(engine->why);
@@ -355,6 +356,7 @@ int seg_engine_start(struct seg_engine *engine, time_t now)
 	engine->next_save = now + SEG_SAVE_EVERY;
 	seg_watch_look_again(engine);
 	seg_engine_look_for_bypass(engine, now);
+	engine->next_glance = now;
 	seg_hands_keep(engine, now);
 	seg_say_status(engine);
 out:
@@ -417,6 +419,7 @@ void seg_engine_links(struct seg_engine *engine, const struct seg_gateway *gatew
 	links.interface = name;
 	seg_arena_free(engine->links.arena);
 	engine->links = links;
+	engine->next_glance = now;
 	if (engine->running && has_wildcards(engine->running->policy))
 		engine->next_refresh = now; /* at the next tick, once for many changes */
 }
@@ -511,7 +514,7 @@ static void tick_counters(struct seg_engine *engine, time_t now)
 static void forget_deadlines(struct seg_engine *engine, time_t now)
 {
 	time_t *const pending[] = {&engine->next_repair, &engine->next_look, &engine->next_mended,
-				   &engine->next_refresh, &engine->watch.next_dump};
+				   &engine->next_refresh, &engine->next_glance, &engine->watch.next_dump};
 
 	engine->next_usage = engine->next_save = now;
 	engine->next_rollback = 0;
@@ -566,6 +569,10 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, time_t step)
 	    seg_apply_refresh(engine, now, "links", NULL))
 		engine->next_refresh = now + 5;
 	seg_hands_tick(engine, now);
+	if (is_due(&engine->next_glance, now)) {
+		seg_engine_glance(engine, now);
+		engine->next_glance = now + 1;
+	}
 	tick_counters(engine, now);
 	seg_readings_tick(engine, now);
 	seg_evidence_save(engine);

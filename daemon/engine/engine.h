@@ -120,8 +120,9 @@ struct seg_kernel_ops {
 	int (*unmark)(void *kernel, const struct seg_flow *flow, size_t n);
 	/* Where an address is. interface: "" where that is not known, and then is told ("" still: unknown). */
 	int (*neighbour)(void *kernel, seg_addr addr, char interface[IFNAMSIZ], struct seg_neighbour *neighbour);
-	/* What stands that packets could go round us by: a sentence (control/sentence.h) each, taken over. */
-	int (*bypass)(void *kernel, const char *const *interface, size_t interfaces,
+	/* What stands that packets could go round us by: a sentence (control/sentence.h) each, taken over.
+	 * all: also what takes longer, which are other tables, of which we hear, iptables-legacy's, and routes. */
+	int (*bypass)(void *kernel, const char *const *interface, size_t interfaces, bool all,
 		      void (*each)(void *context, json_t *sentence), void *context);
 };
 
@@ -176,6 +177,12 @@ void seg_engine_touched(struct seg_engine *engine);
 /* A transaction that was not ours; NULL: notifications were lost, verify everything. */
 void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_transaction *transaction,
 			    time_t now);
+
+/* Something beside our rules has changed, and the next tick looks. way: a way round by which it has, a sentence, taken
+ * over, which may be gone by then; NULL: none that is known. */
+void seg_engine_around(struct seg_engine *engine, json_t *way, time_t now);
+/* Is the interface of that name a zone's? */
+bool seg_engine_has_interface(const struct seg_engine *engine, const char *interface);
 
 /*
  * What segctl asks. One function a method, facts in exactly the keys of cli.md.

@@ -348,6 +348,14 @@ static void say_bypass(struct seg_engine *engine, const json_t *sentence,
 	free(text);
 }
 
+bool seg_engine_has_interface(const struct seg_engine *engine, const char *interface)
+{
+	for (size_t i = 0; engine->running && i < engine->running->policy->zones; i++)
+		if (seg_zone_has_interface(&engine->running->policy->zone[i], interface))
+			return true;
+	return false;
+}
+
 /* The existing interfaces of the policy's zones. */
 static const char **zone_interfaces(const struct seg_engine *engine, struct seg_arena *arena, size_t *n)
 {
@@ -355,12 +363,8 @@ static const char **zone_interfaces(const struct seg_engine *engine, struct seg_
 
 	*n = 0;
 	for (size_t i = 0; i < engine->links.interfaces; i++)
-		for (size_t j = 0; engine->running && j < engine->running->policy->zones; j++)
-			if (seg_zone_has_interface(&engine->running->policy->zone[j],
-						   engine->links.interface[i])) {
-				name[(*n)++] = engine->links.interface[i];
-				break;
-			}
+		if (seg_engine_has_interface(engine, engine->links.interface[i]))
+			name[(*n)++] = engine->links.interface[i];
 	return name;
 }
 
@@ -405,7 +409,7 @@ void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 	const char **name = zone_interfaces(engine, arena, &n);
 
 	/* A search that broke off does not say of any that it is gone. */
-	if (engine->ops->bypass(engine->kernel, name, n, add_bypass, found))
+	if (engine->ops->bypass(engine->kernel, name, n, true, add_bypass, found))
 		keep_bypasses(engine->bypass, found);
 	seg_arena_free(arena);
 	changed = !is_within(engine->bypass, found);
@@ -420,6 +424,53 @@ void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 		seg_watch_look_again(engine);
 	json_decref(engine->bypass);
 	engine->bypass = found;
+}
+
+/* One that was seen or heard, and may be gone when all is looked at: the next look need not tell it again. */
+static void take_bypass(struct seg_engine *engine, json_t *way, time_t now)
+{
+	if (has_sentence(engine->bypass, way))
+		return;
+	say_bypass(engine, way, NULL, now);
+	json_array_append(engine->bypass, way);
+	seg_watch_look_again(engine);
+}
+
+/* Every second and with each change of a link: what no notification tells of (settings, programs), beside which the
+ * rest of it is cheap. All is looked at only where that has changed: of nft's tables we hear, and what is left (routes,
+ * iptables-legacy) takes too long to be read so often. */
+void seg_engine_glance(struct seg_engine *engine, time_t now)
+{
+	struct seg_arena *arena = seg_arena_new();
+	json_t *seen = json_array(), *one;
+	bool changed;
+	size_t n, i;
+	const char **name = zone_interfaces(engine, arena, &n);
+	int r = engine->ops->bypass(engine->kernel, name, n, false, add_bypass, seen);
+
+	seg_arena_free(arena);
+	json_array_foreach(seen, i, one)
+	{
+		take_bypass(engine, one, now);
+	}
+	/* Of one that broke off it is not known what is gone. */
+	changed = !r && !(is_within(engine->glimpsed, seen) && is_within(seen, engine->glimpsed));
+	if (!r) {
+		json_decref(engine->glimpsed);
+		engine->glimpsed = json_incref(seen);
+	}
+	json_decref(seen);
+	if (changed)
+		seg_engine_look_for_bypass(engine, now);
+}
+
+void seg_engine_around(struct seg_engine *engine, json_t *way, time_t now)
+{
+	engine->next_glance = now;
+	if (!way)
+		return;
+	take_bypass(engine, way, now);
+	json_array_append_new(engine->glimpsed, way);
 }
 
 /* What the kernel tells. */

@@ -2,152 +2,98 @@
 #include "kernel/bypass.h"
 
 #include <errno.h>
-#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/i18n.h"
 #include "base/strbuf.h"
 #include "control/sentence.h"
+#include "kernel/bpf.h"
 #include "kernel/links.h"
 #include "kernel/netlink.h"
+#include "kernel/passage.h"
 #include "kernel/sysctl.h"
+#include "kernel/tc.h"
 
 #define DUMP_TIMEOUT_MS 2000
-#define TRIES 3 /* a dump that changes under our eyes is asked for again */
 
 struct search {
 	const char *const *interface;
 	size_t interfaces;
 	seg_bypass_fn each;
 	void *context;
-	struct mnl_socket *sock;
 	const struct seg_link *link;
 	size_t links;
+	enum seg_passage *passage; /* of each link */
 };
 
-static bool ours(const struct search *s, const struct seg_link *link)
+static bool is_looked_for(const void *context, const char *interface)
 {
+	const struct search *s = context;
+
 	for (size_t i = 0; i < s->interfaces; i++) {
-		if (strcmp(s->interface[i], link->name) == 0)
+		if (strcmp(s->interface[i], interface) == 0)
 			return true;
 	}
 	return false;
 }
 
-/* ---- XDP and tc ------------------------------------------------------------------------ */
+/* A zone's interface itself. */
+static bool ours(const struct search *s, size_t i)
+{
+	return s->passage[i] == SEG_PASSAGE_ZONE;
+}
+
+/* That, or what it stands on. */
+static bool passed(const struct search *s, size_t i)
+{
+	return s->passage[i] != SEG_PASSAGE_NONE;
+}
+
+/* ---- Programs -------------------------------------------------------------------------- */
 
 static void xdp(struct search *s)
 {
 	for (size_t i = 0; i < s->links; i++) {
-		if (!s->link[i].xdp || !ours(s, &s->link[i]))
+		if (!s->link[i].xdp || !passed(s, i))
 			continue;
 		s->each(s->context, seg_sentence_new("an XDP program on %s can pass packets on unjudged",
 						     s->link[i].name));
 	}
 }
 
-static const char *tc_kind(const struct nlmsghdr *message)
+static void tcx(struct search *s)
 {
-	const struct nlattr *attr;
+	static const struct {
+		enum seg_bpf_hook hook;
+		const char *side;
+	} hook[] = {{SEG_BPF_TCX_INGRESS, "ingress"}, {SEG_BPF_TCX_EGRESS, "egress"}};
 
-	seg_attr_each(attr, message, sizeof(struct tcmsg)) {
-		if (seg_attr_type(attr) == TCA_KIND && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
-			return mnl_attr_get_str(attr);
-	}
-	return NULL;
-}
-
-/* The kinds of filters in an answer, each once: "bpf, flower". */
-static void filter_kind(void *context, const struct nlmsghdr *message)
-{
-	struct seg_strbuf *kinds = context;
-	const char *kind = tc_kind(message);
-
-	if (message->nlmsg_type != RTM_NEWTFILTER || !kind || strstr(seg_strbuf_text(kinds), kind))
-		return;
-	if (kinds->len)
-		seg_strbuf_add(kinds, ", ");
-	seg_strbuf_add(kinds, kind);
-}
-
-static int tc_dump(const struct search *s, uint16_t type, const struct seg_link *link, uint32_t parent,
-		   seg_netlink_fn each, void *context)
-{
-	_Alignas(struct nlmsghdr) char buffer[128];
-	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
-	struct tcmsg *tc;
-
-	request->nlmsg_type = type;
-	request->nlmsg_seq = type;
-	tc = mnl_nlmsg_put_extra_header(request, sizeof(*tc));
-	tc->tcm_family = AF_UNSPEC;
-	tc->tcm_ifindex = link ? link->index : 0;
-	tc->tcm_parent = parent;
-	return seg_netlink_dump(s->sock, request, each, context);
-}
-
-static int filters_at(struct search *s, const struct seg_link *link, uint16_t side, const char *side_name)
-{
-	struct seg_strbuf kinds = {0};
-	int error = -EINTR;
-
-	for (int i = 0; i < TRIES && error == -EINTR; i++) {
-		seg_strbuf_reset(&kinds);
-		error = tc_dump(s, RTM_GETTFILTER, link, TC_H_MAKE(TC_H_CLSACT, side), filter_kind, &kinds);
-	}
-	/* The interface, or its qdisc, went away meanwhile. */
-	if (error == -ENODEV || error == -EINVAL || error == -ENOENT)
-		error = 0;
-	if (!error && kinds.len)
-		s->each(s->context,
-			seg_sentence_new("tc filters (%s) on the %s of %s can redirect packets unjudged",
-					 seg_strbuf_text(&kinds), side_name, link->name));
-	seg_strbuf_fini(&kinds);
-	return error;
-}
-
-enum hooked { HOOKED_INGRESS = 1, HOOKED_EGRESS = 2 };
-struct qdiscs {
-	const struct search *search;
-	uint8_t hooked[1024]; /* by place in search->link */
-};
-
-static void qdisc(void *context, const struct nlmsghdr *message)
-{
-	struct qdiscs *found = context;
-	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
-	const char *kind;
-
-	if (message->nlmsg_type != RTM_NEWQDISC || mnl_nlmsg_get_payload_len(message) < sizeof(*tc))
-		return;
-	kind = tc_kind(message);
-	if (!kind || (strcmp(kind, "clsact") != 0 && strcmp(kind, "ingress") != 0))
-		return;
-	for (size_t i = 0; i < found->search->links && i < sizeof(found->hooked); i++) {
-		if (found->search->link[i].index == tc->tcm_ifindex)
-			found->hooked[i] |=
-				strcmp(kind, "clsact") == 0 ? HOOKED_INGRESS | HOOKED_EGRESS : HOOKED_INGRESS;
+	for (size_t i = 0; i < s->links; i++) {
+		for (size_t j = 0; passed(s, i) && j < sizeof(hook) / sizeof(hook[0]); j++) {
+			if (seg_bpf_programs(s->link[i].index, hook[j].hook) <= 0)
+				continue;
+			s->each(s->context,
+				seg_sentence_new("a tcx program on the %s of %s can redirect packets unjudged",
+						 hook[j].side, s->link[i].name));
+		}
 	}
 }
 
-static int tc_filters(struct search *s)
+/* Both ends' programs hang on the primary one. */
+static void netkit(struct search *s)
 {
-	struct qdiscs found = {.search = s};
-	int error = -EINTR;
-
-	for (int i = 0; i < TRIES && error == -EINTR; i++)
-		error = tc_dump(s, RTM_GETQDISC, NULL, 0, qdisc, &found);
-	for (size_t i = 0; !error && i < s->links && i < sizeof(found.hooked); i++) {
-		if (!found.hooked[i] || !ours(s, &s->link[i]))
+	for (size_t i = 0; i < s->links; i++) {
+		if (strcmp(s->link[i].kind, "netkit") != 0 || !passed(s, i))
 			continue;
-		error = filters_at(s, &s->link[i], (uint16_t)TC_H_MIN_INGRESS, "ingress");
-		if (!error && found.hooked[i] & HOOKED_EGRESS)
-			error = filters_at(s, &s->link[i], (uint16_t)TC_H_MIN_EGRESS, "egress");
+		if (seg_bpf_programs(s->link[i].index, SEG_BPF_NETKIT_PRIMARY) > 0 ||
+		    seg_bpf_programs(s->link[i].index, SEG_BPF_NETKIT_PEER) > 0)
+			s->each(s->context, seg_sentence_new("a netkit program on %s can redirect packets unjudged",
+							     s->link[i].name));
 	}
-	return error;
 }
 
 /* ---- Bridges --------------------------------------------------------------------------- */
@@ -165,7 +111,7 @@ static void bridge(struct search *s, const struct seg_link *bridge_link, const c
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->links; i++) {
-		if (s->link[i].master != bridge_link->index || !ours(s, &s->link[i]))
+		if (s->link[i].master != bridge_link->index || !ours(s, i))
 			continue;
 		seg_strbuf_printf(&ports, "%s%s", n++ ? ", " : "", s->link[i].name);
 	}
@@ -192,19 +138,16 @@ static void bridges(struct search *s)
 
 /* ---- Routes that the packet itself names ---------------------------------------------- */
 
-/* Both the setting for all interfaces and the one's own must be on, as the kernel reads them. */
 static bool on_interface(const char *family, const char *interface, const char *setting)
 {
 	char name[96];
 
-	snprintf(name, sizeof(name), "net/%s/conf/all/%s", family, setting);
-	if (!on(name))
-		return false;
 	snprintf(name, sizeof(name), "net/%s/conf/%s/%s", family, interface, setting);
 	return on(name);
 }
 
-/* A packet to the gateway that says where it goes on to: it is judged as one to the gateway. */
+/* A packet to the gateway that says where it goes on to: it is judged as one to the gateway. Both the setting for
+ * all interfaces and the one's own must be on, as the kernel reads them; most often the first of them is not. */
 static void source_routes(struct search *s)
 {
 	static const struct {
@@ -215,9 +158,12 @@ static void source_routes(struct search *s)
 		{"ipv6", "rpl_seg_enabled"},
 	};
 
-	for (size_t i = 0; i < s->links; i++) {
-		for (size_t j = 0; ours(s, &s->link[i]) && j < sizeof(wanted) / sizeof(wanted[0]); j++) {
-			if (!on_interface(wanted[j].family, s->link[i].name, wanted[j].setting))
+	for (size_t j = 0; j < sizeof(wanted) / sizeof(wanted[0]); j++) {
+		bool any = on_interface(wanted[j].family, "all", wanted[j].setting);
+
+		for (size_t i = 0; any && i < s->links; i++) {
+			if (!ours(s, i) ||
+			    !on_interface(wanted[j].family, s->link[i].name, wanted[j].setting))
 				continue;
 			s->each(s->context,
 				seg_sentence_new("%s of %s is on: "
@@ -276,22 +222,57 @@ int seg_bypass_find(const char *const *interface, size_t n, seg_bypass_fn each, 
 {
 	struct search s = {.interface = interface, .interfaces = n, .each = each, .context = context};
 	struct seg_links *links = NULL;
+	struct mnl_socket *sock;
 	int error = seg_links_open(&links, ignore, NULL);
 
 	if (!error)
 		error = read_links(links);
 	if (!error)
-		error = seg_netlink_open(&s.sock, NETLINK_ROUTE, 0, 0);
+		error = seg_netlink_open(&sock, NETLINK_ROUTE, 0, 0);
 	if (error)
 		goto out;
 	s.link = seg_links_list(links, &s.links);
+	s.passage = seg_passages(s.link, s.links, is_looked_for, &s);
 	xdp(&s);
-	error = tc_filters(&s);
+	tcx(&s);
+	netkit(&s);
+	error = seg_tc_find(sock, s.link, s.links, s.passage, each, context);
 	bridges(&s);
 	source_routes(&s);
 	conntrack_settings(&s);
-	mnl_socket_close(s.sock);
+	free(s.passage);
+	mnl_socket_close(sock);
 out:
 	seg_links_close(links);
 	return error;
+}
+
+static json_t *way_of(const struct nlmsghdr *message, const struct seg_link *link, size_t n,
+		      const enum seg_passage *passage)
+{
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*tc))
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (link[i].index == tc->tcm_ifindex && passage[i] != SEG_PASSAGE_NONE)
+			return seg_tc_way_of(message, link[i].name);
+	}
+	return NULL;
+}
+
+json_t *seg_bypass_heard(const struct seg_links *links, const struct nlmsghdr *message,
+			 seg_passage_fn is_zone, const void *context)
+{
+	size_t n;
+	const struct seg_link *link = seg_links_list(links, &n);
+	enum seg_passage *passage;
+	json_t *way;
+
+	if (message->nlmsg_type != RTM_NEWTFILTER)
+		return NULL;
+	passage = seg_passages(link, n, is_zone, context);
+	way = way_of(message, link, n, passage);
+	free(passage);
+	return way;
 }

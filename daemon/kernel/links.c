@@ -19,6 +19,7 @@ enum phase { NONE, LINKS, ADDRS };
 struct seg_links {
 	struct seg_netlink_listener listener;
 	seg_link_fn fn;
+	seg_links_tc_fn tc; /* NULL: nobody hears of that */
 	void *context;
 	struct seg_link *link;
 	size_t links, links_cap;
@@ -197,11 +198,24 @@ static void read_kind(const struct nlattr *info, struct seg_link *link)
 	}
 }
 
+/* What IFLA_LINK is to others: the far end of a veth, or what a tunnel's packets go out by. */
+static bool is_stacked(const struct seg_link *link)
+{
+	static const char *const kind[] = {"vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec", "dsa", "ipoib"};
+
+	for (size_t i = 0; i < sizeof(kind) / sizeof(kind[0]); i++) {
+		if (strcmp(link->kind, kind[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void read_link(struct seg_links *l, const struct nlmsghdr *message)
 {
 	const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
 	struct seg_link link = {.seen = l->dump};
 	const struct nlattr *attr;
+	bool elsewhere = false;
 
 	/* The bridge speaks of its ports in the same group: a port that leaves it is no link that goes. */
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header) || header->ifi_family != AF_UNSPEC)
@@ -219,6 +233,13 @@ static void read_link(struct seg_links *l, const struct nlmsghdr *message)
 			if (seg_attr_len(attr) >= sizeof(uint32_t))
 				link.master = (int)mnl_attr_get_u32(attr);
 			break;
+		case IFLA_LINK:
+			if (seg_attr_len(attr) >= sizeof(uint32_t))
+				link.lower = (int)mnl_attr_get_u32(attr);
+			break;
+		case IFLA_LINK_NETNSID: /* the index is another namespace's */
+			elsewhere = true;
+			break;
 		case IFLA_XDP:
 			link.xdp = xdp_attached(attr);
 			break;
@@ -227,6 +248,8 @@ static void read_link(struct seg_links *l, const struct nlmsghdr *message)
 			break;
 		}
 	}
+	if (elsewhere || !is_stacked(&link))
+		link.lower = 0;
 	if (message->nlmsg_type == RTM_NEWLINK) {
 		if (link.name[0])
 			link_set(l, &link);
@@ -342,6 +365,13 @@ static int take(void *context, const struct nlmsghdr *message)
 	case RTM_DELADDR:
 		read_addr(l, message);
 		return 0;
+	case RTM_NEWQDISC:
+	case RTM_DELQDISC:
+	case RTM_NEWTFILTER:
+	case RTM_DELTFILTER:
+		if (l->tc)
+			l->tc(l->context, message);
+		return 0;
 	case NLMSG_DONE:
 	case NLMSG_ERROR:
 		return l->phase != NONE && message->nlmsg_seq == l->seq ? answered(l, message) : 0;
@@ -368,6 +398,16 @@ int seg_links_open(struct seg_links **links, seg_link_fn fn, void *context)
 		return error;
 	}
 	*links = l;
+	return 0;
+}
+
+int seg_links_hear_tc(struct seg_links *l, seg_links_tc_fn fn)
+{
+	int group = RTNLGRP_TC;
+
+	if (mnl_socket_setsockopt(l->listener.sock, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+		return -errno;
+	l->tc = fn;
 	return 0;
 }
 

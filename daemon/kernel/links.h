@@ -17,7 +17,9 @@
  * -ENOBUFS.
  */
 
+#include <libmnl/libmnl.h>
 #include <net/if.h>
+
 #include "base/addr.h"
 
 struct seg_link {
@@ -28,6 +30,7 @@ struct seg_link {
 	bool ethernet;            /* ARPHRD_ETHER: has MACs */
 	bool xdp;                 /* an XDP program sits on it */
 	int master;               /* index of the bridge or bond it is a port of; 0 none */
+	int lower;                /* index of the device whose frames it sees (a VLAN's parent); 0 none here */
 	char kind[16];            /* "vlan", "bridge"; "" for plain devices */
 	uint32_t seen;            /* private: the dump that last named it */
 };
@@ -55,10 +58,15 @@ struct seg_link_change {
 };
 typedef void (*seg_link_fn)(void *context, const struct seg_link_change *change);
 
+/* What else the same socket hears, in order with the links: of traffic control, as it came. */
+typedef void (*seg_links_tc_fn)(void *context, const struct nlmsghdr *message);
+
 struct seg_links;
 int seg_links_open(struct seg_links **links, seg_link_fn fn, void *context);
 void seg_links_close(struct seg_links *links); /* NULL allowed */
 int seg_links_fd(const struct seg_links *links);
+/* From now on; context as of seg_links_open(). What is lost of it no dump brings back. 0 or -errno. */
+int seg_links_hear_tc(struct seg_links *links, seg_links_tc_fn fn);
 /* Asks for everything anew; what is not in the answer has gone. The answer comes through read. */
 int seg_links_dump(struct seg_links *links);
 /* When readable: bounded work. 0; -ENOBUFS: notifications were lost (dump again); or -errno. */

@@ -67,6 +67,7 @@ struct fake_kernel {
 	bool coming_round;
 	const char *bypass; /* an interface with a program of somebody's; NULL */
 	int bypass_fails;   /* the search for one breaks off with this */
+	unsigned looks;     /* for all of them */
 	struct seg_neighbour neighbour; /* of whoever is asked for */
 	const char *neighbour_on;       /* and its interface; NULL: unknown */
 	/* A reading in slices. */
@@ -641,13 +642,14 @@ static int fake_unmark(void *kernel, const struct seg_flow *flow, size_t n)
 	return 0;
 }
 
-static int fake_bypass(void *kernel, const char *const *interface, size_t interfaces,
+static int fake_bypass(void *kernel, const char *const *interface, size_t interfaces, bool all,
 		       void (*each)(void *context, json_t *sentence), void *context)
 {
-	const struct fake_kernel *fake = kernel;
+	struct fake_kernel *fake = kernel;
 
 	(void)interface;
 	(void)interfaces;
+	fake->looks += all;
 	if (fake->bypass && !fake->bypass_fails)
 		each(context, seg_sentence_new("an XDP program on %s", fake->bypass));
 	return fake->bypass_fails;

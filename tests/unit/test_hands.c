@@ -345,6 +345,49 @@ START_TEST(test_a_bypass_is_not_gone_unseen)
 }
 END_TEST
 
+/* What no notification tells of is looked at each second; all is, only where that has changed. */
+START_TEST(test_a_bypass_is_seen_within_a_second)
+{
+	unsigned looks;
+
+	begin();
+	pass(1);
+	looks = w.kernel.looks;
+	pass(1);
+	pass(1);
+	ck_assert_uint_eq(w.kernel.looks, looks);
+	for (unsigned i = 1; i < 3; i++) { /* before the next look at all of them in any case */
+		w.kernel.bypass = "eth1";
+		pass(1);
+		ck_assert_uint_eq(said("bypass|reason=\"an XDP program on eth1\""), i);
+		ck_assert_uint_eq(w.kernel.looks, looks + 1);
+		w.kernel.bypass = NULL;
+		pass(1);
+		ck_assert_uint_eq(w.kernel.looks, looks + 2);
+		looks += 2;
+	}
+	w.kernel.bypass_fails = -ENOBUFS;
+	pass(1);
+	ck_assert_uint_eq(w.kernel.looks, looks);
+}
+END_TEST
+
+/* One that is gone before anybody can look, as traffic control told of it: said each time, and not kept. */
+START_TEST(test_a_bypass_is_heard_of)
+{
+	begin();
+	pass(1);
+	for (unsigned i = 1; i < 4; i++) {
+		seg_engine_around(w.engine, seg_sentence_new("tc filters on %s", "eth1"), w.kernel.now);
+		seg_engine_around(w.engine, seg_sentence_new("tc filters on %s", "eth1"), w.kernel.now);
+		ck_assert_uint_eq(said("bypass|reason=\"tc filters on eth1\""), i);
+		seg_engine_around(w.engine, NULL, w.kernel.now);
+		pass(0);
+		ck_assert_uint_eq(bypasses(), 0);
+	}
+}
+END_TEST
+
 /* A repair that the kernel refuses while somebody commits on and on: each attempt asks for another look, and
  * the one that is to come in a second answers them all. */
 START_TEST(test_refused_repair)
@@ -669,6 +712,8 @@ int main(void)
 	tcase_add_test(tcase, test_repairs_after_the_clock_is_set_back);
 	tcase_add_loop_test(tcase, test_a_bypass_leaves_no_numbers_behind, 0, 2);
 	tcase_add_test(tcase, test_a_bypass_is_not_gone_unseen);
+	tcase_add_test(tcase, test_a_bypass_is_seen_within_a_second);
+	tcase_add_test(tcase, test_a_bypass_is_heard_of);
 	tcase_add_test(tcase, test_refused_repair);
 	tcase_add_test(tcase, test_time_is_no_foreign_hand);
 	tcase_add_loop_test(tcase, test_look_beside_an_end, 0, 3);

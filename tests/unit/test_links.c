@@ -164,6 +164,33 @@ START_TEST(after_a_loss_a_dump_tells_what_has_gone)
 }
 END_TEST
 
+static void tell_tc(void *context, const struct nlmsghdr *message)
+{
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
+
+	(void)context;
+	seg_strbuf_printf(&told, "%stc-%s@%d", told.len ? " " : "",
+			  message->nlmsg_type == RTM_NEWQDISC ? "new" : "gone", tc->tcm_ifindex);
+}
+
+START_TEST(traffic_control_is_heard_in_order)
+{
+	struct seg_links *links;
+
+	enter_namespace();
+	links = open_dumped();
+	expect(links, "new:lo");
+	must("ip link add name va index 7 type bridge && tc qdisc add dev va root tbf rate 1mbit burst 9k latency 1s");
+	expect(links, "new:va");
+	ck_assert_int_eq(seg_links_hear_tc(links, tell_tc), 0);
+	must("tc qdisc del dev va root");
+	must("ip link set va name vb && tc qdisc add dev vb root tbf rate 1mbit burst 9k latency 1s && ip link del vb");
+	expect(links, "tc-gone@7 renamed:vb<va tc-new@7 gone:vb");
+	seg_links_close(links);
+	seg_strbuf_fini(&told);
+}
+END_TEST
+
 /* ---- Ways round ------------------------------------------------------------------------ */
 
 static void find(void *context, json_t *finding)
@@ -246,6 +273,11 @@ START_TEST(bridged_ports)
 	must("ip link set vb master br");
 	expect_findings("va, vb are ports of the bridge br and bridge-nf-call-iptables is off:"
 			" frames between them go unjudged\n");
+	/* The ports of a zone's own bridge are all that zone's. */
+	must("ip link set va nomaster && ip link add name vc type bridge");
+	must("ip link set pva master vc && ip link set pvx master vc");
+	expect_findings("");
+	must("ip link set va master br");
 	if (module) {
 		ck_assert_int_eq(seg_sysctl_write("net/bridge/bridge-nf-call-iptables", 1), 0);
 		expect_findings("");
@@ -314,7 +346,7 @@ START_TEST(an_xdp_program)
 }
 END_TEST
 
-START_TEST(an_empty_tc_hook_is_no_way_round)
+START_TEST(a_tc_hook_is_a_way_round_by_what_its_filters_do)
 {
 	enter_namespace();
 	quiet_conntrack();
@@ -322,10 +354,12 @@ START_TEST(an_empty_tc_hook_is_no_way_round)
 	if (system("tc qdisc add dev va clsact 2>/dev/null && tc qdisc add dev vx clsact") != 0)
 		return;
 	expect_findings("");
-	/* Which classifiers there are depends on the kernel; bpf needs a program from a compiler. */
-	if (system("tc filter add dev va ingress matchall action pass 2>/dev/null &&"
-		   "tc filter add dev vx ingress matchall action pass") == 0)
-		expect_findings("tc filters (matchall) on the ingress of va can redirect packets unjudged\n");
+	must("for i in va vx; do tc filter add dev $i ingress u32 match u32 0 0 action mirred egress redirect dev vx; done");
+	expect_findings("tc filters (u32) on the ingress of va can redirect packets unjudged\n");
+	must("tc filter del dev va ingress");
+	/* Which classifiers and actions there are depends on the kernel. */
+	if (system("tc filter add dev va ingress matchall action police rate 1mbit burst 10k drop 2>/dev/null") == 0)
+		expect_findings("");
 	seg_strbuf_fini(&told);
 }
 END_TEST
@@ -342,13 +376,14 @@ int main(void)
 	tcase_add_test(links, a_link_comes_changes_its_name_and_goes);
 	tcase_add_test(links, addresses_of_both_families_follow_their_link);
 	tcase_add_test(links, after_a_loss_a_dump_tells_what_has_gone);
+	tcase_add_test(links, traffic_control_is_heard_in_order);
 	tcase_set_timeout(links, 30);
 	suite_add_tcase(suite, links);
 	tcase_add_test(bypass, settings_of_conntrack);
 	tcase_add_test(bypass, packets_that_name_their_route);
 	tcase_add_test(bypass, bridged_ports);
 	tcase_add_test(bypass, an_xdp_program);
-	tcase_add_test(bypass, an_empty_tc_hook_is_no_way_round);
+	tcase_add_test(bypass, a_tc_hook_is_a_way_round_by_what_its_filters_do);
 	tcase_set_timeout(bypass, 30);
 	suite_add_tcase(suite, bypass);
 	return run_suite(suite);
