@@ -500,7 +500,7 @@ START_TEST(files_that_may_not_be_read)
 
 	seg_diags_init(&diags);
 	ck_assert_ptr_null(seg_policy_load_file(NULL, policy, &diags));
-	snprintf(text, sizeof(text), "%s; chmod 640 %s` lets it", list, list);
+	snprintf(text, sizeof(text), "'%s' && chmod 640 '%s'` lets it", list, list);
 	ck_assert_ptr_nonnull(strstr(diags.first->hint, text));
 	ck_assert_ptr_nonnull(strstr(diags.first->hint, "may not read it: `chgrp "));
 	seg_diags_fini(&diags);
@@ -514,7 +514,7 @@ START_TEST(files_that_may_not_be_read)
 	ck_assert_ptr_null(seg_policy_load_file(NULL, policy, &diags));
 	ck_assert_ptr_null(diags.first->place.source);
 	ck_assert_int_eq(diags.first->code, SEG_SYNTAX);
-	snprintf(text, sizeof(text), "%s; chmod 640 %s` lets it", policy, policy);
+	snprintf(text, sizeof(text), "'%s' && chmod 640 '%s'` lets it", policy, policy);
 	ck_assert_ptr_nonnull(strstr(diags.first->hint, text));
 	seg_diags_fini(&diags);
 	seg_diags_init(&diags);
