@@ -534,7 +534,7 @@ static int isolate_refusal(struct seg_engine *engine, const char *target, const 
 	const struct seg_zone *zone;
 	struct seg_arena *arena;
 	struct seg_ranges ranges;
-	bool known, own;
+	bool known, own, link;
 
 	if (!target || !*target || strlen(target) >= SEG_TARGET_MAX)
 		return seg_answer_error(out, -EINVAL, "invalid-parameter", "say which host or zone");
@@ -548,11 +548,17 @@ static int isolate_refusal(struct seg_engine *engine, const char *target, const 
 					"--for is a time from now on, of a hundred years at most");
 	arena = seg_arena_new();
 	known = understand(policy_of(engine), target, arena, &zone, &ranges);
+	link = known && !zone && seg_ranges_subset(ranges, links(arena));
 	own = known && !zone && ranges.n == 1 && ranges.range[0].lo == ranges.range[0].hi &&
 	      seg_engine_is_gateway(engine, ranges.range[0].lo);
 	seg_arena_free(arena);
 	if (!known)
 		return unknown_target(engine, target, out);
+	if (link)
+		return seg_answer_error(out, -EINVAL, "invalid-parameter",
+					"%s belongs to an interface and is no host's; isolate the zone, or the host by "
+					"its other addresses",
+					target);
 	if (own)
 		return seg_answer_error(
 			out, -EINVAL, "invalid-parameter",

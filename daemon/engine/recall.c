@@ -167,6 +167,7 @@ void seg_recall_state(struct seg_engine *engine, time_t now)
 	say_lost(engine, problem, now);
 	free(problem);
 	seg_say_store(engine, now);
+	seg_store_put_state_aside(engine->store);
 	seg_change_save(engine, now);
 }
 

@@ -15,6 +15,7 @@
 
 #define WORD_STRLEN 80 /* an address, '%' and an interface */
 #define MAPPED "::ffff:"
+#define NO_ADDRESS "UNKNOWN " /* sshd's word where its socket has none, as over vsock: no rule touches that */
 
 /* "fe80::20%eth1", "10.0.0.9", "::ffff:10.0.0.9". The interface is set where the word names one. */
 static bool read_end(const char *word, seg_addr *addr, char interface[static IFNAMSIZ])
@@ -110,6 +111,8 @@ void seg_session_read(struct seg_engine *engine, const struct seg_request *reque
 	if (json_is_true(json_object_get(request->params, "force")))
 		return;
 	session->text = json_string_value(json_object_get(request->params, "session"));
+	if (session->text && !strncmp(session->text, NO_ADDRESS, strlen(NO_ADDRESS)))
+		session->text = NULL;
 	if (!session->text)
 		return;
 	session->readable = read_words(engine, session);
@@ -137,7 +140,7 @@ enum seg_session_fate seg_session_fate(struct seg_engine *engine, const struct s
 void seg_session_to_spare(struct seg_engine *engine, const struct seg_request *request, struct seg_session *session)
 {
 	seg_session_read(engine, request, session);
-	if (seg_session_fate(engine, session, engine->running, request->now) == SEG_SESSION_CUT)
+	if (seg_session_fate(engine, session, engine->running, request->now) != SEG_SESSION_GOES_ON)
 		session->text = NULL;
 }
 

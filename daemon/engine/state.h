@@ -476,7 +476,8 @@ struct seg_session {
 };
 /* The session that the caller works in; none where it may be cut (force). */
 void seg_session_read(struct seg_engine *engine, const struct seg_request *request, struct seg_session *session);
-/* The same; none, too, where what is in force cuts it already. */
+/* The same; none, too, where it cannot be told whether what is in force lets it by, or that cuts it already: in an
+ * emergency nobody is kept waiting for that. */
 void seg_session_to_spare(struct seg_engine *engine, const struct seg_request *request, struct seg_session *session);
 /* Under a policy, NULL: none, together with what is isolated and staged. */
 enum seg_session_fate seg_session_fate(struct seg_engine *engine, const struct seg_session *session,

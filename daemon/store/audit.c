@@ -262,6 +262,7 @@ bool seg_audit_fate(struct seg_audit *audit, const char *hash, enum seg_result *
 	return found;
 }
 
+/* But for what people did in an emergency: a start may need that (engine/recall.c), and nobody does it so often. */
 #define EVENTS_MAX "100000"
 
 int seg_audit_add_event(struct seg_audit *audit, time_t at, const char *event, const char *fields)
@@ -277,8 +278,9 @@ int seg_audit_add_event(struct seg_audit *audit, time_t at, const char *event, c
 	r = audit_finish(audit, stmt);
 	if (!r) /* what cannot go now goes with the next: this one is written, and not to be again */
 		sqlite3_exec(audit->db,
-			     "DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - " EVENTS_MAX, NULL,
-			     NULL, NULL);
+			     "DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - " EVENTS_MAX
+			     " AND event NOT IN ('isolated', 'released', 'stage')",
+			     NULL, NULL, NULL);
 	return r;
 }
 

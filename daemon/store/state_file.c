@@ -155,21 +155,23 @@ int seg_state_file_load(int dir, struct seg_state *state, int *original, int *co
 	return *original == -ENOENT ? *copy : *original;
 }
 
-int seg_state_file_save(int dir, const struct seg_state *state, const char **name)
+int seg_state_file_save(int dir, const struct seg_state *state, int *copy)
 {
-	static const char *const file[] = {SEG_STATE_FILE, SEG_STATE_COPY};
 	json_t *root = state_pack(state);
 	char *text = json_dumps(root, JSON_INDENT(1));
-	int r = text ? 0 : -EILSEQ; /* a text that is not UTF-8: never let in */
+	int r = text ? seg_file_replace(dir, SEG_STATE_FILE, text, strlen(text))
+		     : -EILSEQ; /* a text that is not UTF-8: never let in */
 
 	json_decref(root);
-	*name = file[0];
-	for (size_t i = 0; i < sizeof(file) / sizeof(*file) && !r; i++) {
-		*name = file[i];
-		r = seg_file_replace(dir, *name, text, strlen(text));
-	}
+	*copy = r ? 0 : seg_file_replace(dir, SEG_STATE_COPY, text, strlen(text));
 	free(text);
 	return r;
+}
+
+void seg_state_file_put_aside(int dir)
+{
+	renameat(dir, SEG_STATE_FILE, dir, SEG_STATE_FILE ".lost");
+	renameat(dir, SEG_STATE_COPY, dir, SEG_STATE_COPY ".lost");
 }
 
 void seg_state_fini(struct seg_state *state)

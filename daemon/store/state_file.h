@@ -17,10 +17,12 @@
 #define SEG_STATE_FILE "state.json"
 #define SEG_STATE_COPY "state.json.copy"
 
-/* original, copy: 0, or why that one could not be read (of the copy also -ESTALE: it is whole, and older). -ENOENT: neither is there; another: neither can be read,
- * and the state is all zero. */
+/* original, copy: 0, or why that one could not be read (of the copy also -ESTALE: it is whole, and older). -ENOENT:
+ * neither is there; another: neither can be read, and the state is all zero. */
 int seg_state_file_load(int dir, struct seg_state *state, int *original, int *copy);
-/* name: what could not be written. */
-int seg_state_file_save(int dir, const struct seg_state *state, const char **name);
+/* copy: 0, or why that alone could not be written. */
+int seg_state_file_save(int dir, const struct seg_state *state, int *copy);
+/* What cannot be read may be whole, and only somebody else's: under another name, not written over. */
+void seg_state_file_put_aside(int dir);
 
 #endif

@@ -358,10 +358,16 @@ int seg_store_load_state(struct seg_store *store, struct seg_state *state)
 
 int seg_store_save_state(struct seg_store *store, const struct seg_state *state)
 {
-	const char *name;
-	int r = seg_state_file_save(store->dir, state, &name);
+	int copy, r = seg_state_file_save(store->dir, state, &copy);
 
-	return r ? store_fail(store, r, name) : 0;
+	if (copy)
+		store_say(store, SEG_STATE_COPY, copy, "; it is written with the next change");
+	return r ? store_fail(store, r, SEG_STATE_FILE) : 0;
+}
+
+void seg_store_put_state_aside(struct seg_store *store)
+{
+	seg_state_file_put_aside(store->dir);
 }
 
 /* registry: registry.c, with its complaints passed on. */

@@ -75,6 +75,8 @@ struct seg_state {
  * alone), or it is the first: all zero. -errno: it is lost, and all zero. */
 int seg_store_load_state(struct seg_store *store, struct seg_state *state);
 int seg_store_save_state(struct seg_store *store, const struct seg_state *state);
+/* Its two files under other names, for somebody to look at; where there are none, nothing. */
+void seg_store_put_state_aside(struct seg_store *store);
 void seg_state_fini(struct seg_state *state);
 
 /* Policies, whole, by number from 1. */

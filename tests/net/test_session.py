@@ -112,8 +112,11 @@ def test_session_behind_a_router():
 
 def test_session_that_cannot_be_read():
     with Town(policy(), FEW) as (_, segd):
+        segd.policy.write_text(policy(AB=None))
+        with mock.patch.dict(os.environ, SSH_CONNECTION="somewhere 65535 else 65535"):
+            assert refused(segd, "apply")
+            segd.segctl("isolate", "b", "--reason", "an emergency does not wait for it")
         with mock.patch.dict(os.environ, SSH_CONNECTION="UNKNOWN 65535 UNKNOWN 65535"):
-            assert refused(segd, "isolate", "b", "--reason", "x")
-            segd.segctl("isolate", "b", "--reason", "x", "--force")
+            segd.segctl("apply")
         with mock.patch.dict(os.environ, SSH_CONNECTION=""):
             segd.segctl("isolate", "a", "--reason", "x")

@@ -233,7 +233,7 @@ END_TEST
 START_TEST(test_session_of_the_gateway_itself)
 {
 	static const char *const session[] = {"127.0.0.1 50000 127.0.0.1 22", "::1 50000 ::1 22",
-					      "10.2.0.1 50000 10.2.0.1 22"};
+					      "10.2.0.1 50000 10.2.0.1 22", "UNKNOWN 65535 UNKNOWN 65535"};
 
 	write_policy(ssh_from_lg, web, "");
 	begin();
@@ -241,17 +241,17 @@ START_TEST(test_session_of_the_gateway_itself)
 }
 END_TEST
 
-/* Whatever it is: it may be one that is cut. */
+/* Whatever it is: an apply may cut it. What is done in an emergency does not wait for it. */
 START_TEST(test_session_that_cannot_be_read)
 {
-	static const char *const session[] = {"UNKNOWN 65535 UNKNOWN 65535", "10.2.0.5", "10.2.0.5 50000 fe80::1%eth2 22",
+	static const char *const session[] = {"UNKNOW 65535 UNKNOWN 65535", "10.2.0.5", "10.2.0.5 50000 fe80::1%eth2 22",
 					      "fe80::20 50000 fe80::1 22", "fe80::20%7 50000 fe80::1%7 22",
 					      "10.2.0.5 50000 10.2.0.1 222222"};
 	const char *code;
 
 	write_policy(ssh_from_lg, web, "");
 	begin();
-	ck_assert_str_eq(isolate_by("mn", session[_i]), "would-cut-session");
+	ck_assert_str_eq(isolate_by("mn", session[_i]), "isolated");
 	write_policy(ssh_from_lg, web, dns);
 	ck_assert_ptr_null(call(seg_engine_apply, json_pack("{s:s}", "session", session[_i]), &code));
 	ck_assert_str_eq(code, "would-cut-session");
@@ -294,7 +294,7 @@ START_TEST(test_session_has_a_mac)
 	ck_assert_str_eq(apply_bound("eth2", "99"), "would-cut-session");
 	w.kernel.neighbour = (struct seg_neighbour){0};
 	ck_assert_str_eq(apply_bound("eth2", "99"), "would-cut-session");
-	ck_assert_str_eq(isolate_by("net", "10.2.0.5 50000 10.2.0.1 22"), "would-cut-session");
+	ck_assert_str_eq(isolate_by("net", "10.2.0.5 50000 10.2.0.1 22"), "isolated");
 }
 END_TEST
 
@@ -725,6 +725,21 @@ START_TEST(test_unenforced_is_said)
 }
 END_TEST
 
+/* What no rule would cut off by its address is not said to be. */
+START_TEST(test_isolation_of_a_link)
+{
+	static const char *const target[] = {"fe80::20", "224.0.0.5", "127.0.0.1", "ff02::/16"};
+	const char *code;
+
+	begin();
+	ck_assert_ptr_null(
+		call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", target[_i], "reason", "x"), &code));
+	ck_assert_str_eq(code, "invalid-parameter");
+	isolate("lg");
+	isolate("10.2.0.0/24");
+}
+END_TEST
+
 START_TEST(test_isolation_outside)
 {
 	json_t *out;
@@ -845,7 +860,7 @@ int main(void)
 	tcase_add_test(tcase, test_isolation_spares_the_own_session);
 	tcase_add_loop_test(tcase, test_session_over_a_link_local_address, 0, 3);
 	tcase_add_test(tcase, test_mapped_address_is_the_session_of_ipv4);
-	tcase_add_loop_test(tcase, test_session_of_the_gateway_itself, 0, 3);
+	tcase_add_loop_test(tcase, test_session_of_the_gateway_itself, 0, 4);
 	tcase_add_loop_test(tcase, test_session_that_cannot_be_read, 0, 6);
 	tcase_add_test(tcase, test_session_has_a_mac);
 	tcase_add_test(tcase, test_session_has_an_interface);
@@ -859,6 +874,7 @@ int main(void)
 	tcase_add_test(tcase, test_isolation_outlives_the_address);
 	tcase_add_test(tcase, test_isolation_outlives_the_network);
 	tcase_add_loop_test(tcase, test_unenforced_is_said, 0, 2);
+	tcase_add_loop_test(tcase, test_isolation_of_a_link, 0, 4);
 	tcase_add_test(tcase, test_isolation_outside);
 	tcase_add_test(tcase, test_isolation_over_while_dead);
 	tcase_add_loop_test(tcase, test_isolation_lasts_as_long_as_was_said, 0, 2);

@@ -112,6 +112,12 @@ START_TEST(test_emergency_comes_back_from_the_history)
 	lose_both(_i);
 	begin();
 	ck_assert_uint_eq(said("state-lost|version=1|isolated=2|stage=web"), 1);
+	for (size_t i = 0; i < 2; i++) {
+		char path[192];
+
+		snprintf(path, sizeof(path), "%s/%s.lost", w.state, both[i]);
+		ck_assert_int_eq(access(path, F_OK) == 0, _i); /* what was there is not written over */
+	}
 	ck_assert(is_isolated("mn") && is_isolated("clerk"));
 	ck_assert(!is_isolated("10.2.0.7") && !is_isolated("10.2.0.8"));
 	ck_assert_str_eq(explained("10.2.0.5", "10.9.0.1", "udp/53"), "isolated");

@@ -290,7 +290,7 @@ START_TEST(test_state_without_room_for_its_copy)
 	ck_assert_int_eq(seg_store_save_state(store, &newer), 0);
 	path_of(".state.json.copy.new", path);
 	ck_assert_int_eq(mkdir(path, 0700), 0);
-	ck_assert_int_lt(seg_store_save_state(store, &some_state), 0);
+	ck_assert_int_eq(seg_store_save_state(store, &some_state), 0); /* one of the two does */
 	ck_assert(problem_says("state.json.copy"));
 	check_some_state(1); /* the copy is behind */
 	ck_assert_ptr_null(seg_store_take_problem(store));

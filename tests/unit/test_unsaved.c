@@ -244,6 +244,25 @@ START_TEST(test_evidence_that_makes_no_room)
 }
 END_TEST
 
+/* What others do makes no room at the cost of what people did in an emergency, which a start may need. */
+START_TEST(test_evidence_of_emergencies_stays)
+{
+	static const struct seg_nft_transaction foreign = {.ours = true, .what = "added chain x of table inet segd"};
+	json_t *out;
+
+	begin();
+	json_decref(call(seg_engine_isolate, json_pack("{s:s, s:s}", "target", "clerk", "reason", "malware"),
+			 NULL));
+	pass(61);
+	rewrite_audit("INSERT INTO events VALUES (300000, 1, 'stopped', '{}');");
+	seg_engine_transaction(w.engine, &foreign, w.kernel.now);
+	pass(61);
+	out = call(seg_engine_history, NULL, NULL);
+	ck_assert_ptr_nonnull(find(out, "actions", "event", "isolated"));
+	json_decref(out);
+}
+END_TEST
+
 /* A start that could not read the totals adds to them as soon as it can, and counts nothing twice. */
 START_TEST(test_usage_behind_a_full_disk)
 {
@@ -363,6 +382,7 @@ int main(void)
 	tcase_add_test(tcase, test_rollback_of_unstored);
 	tcase_add_test(tcase, test_history_of_a_full_disk);
 	tcase_add_test(tcase, test_evidence_that_makes_no_room);
+	tcase_add_test(tcase, test_evidence_of_emergencies_stays);
 	tcase_add_loop_test(tcase, test_usage_behind_a_full_disk, 0, 2);
 	tcase_add_test(tcase, test_history_goes_last);
 	tcase_add_loop_test(tcase, test_isolation_on_a_full_disk, 0, 2);
