@@ -17,6 +17,7 @@
 #include "plan/rule.h"
 
 #define SECONDS_TO_BE_TOLD 2
+#define TOLD 60    /* seconds for which a way round that is gone need not be told again */
 #define READING 2  /* seconds: a large table takes one to be read, and begins to be so within the first */
 /* ms: a plan is made, committed and read, each for as long as it takes; whole seconds and kept ends err by more */
 #define SLACK 10000
@@ -333,6 +334,36 @@ static bool has_sentence(const json_t *list, const json_t *sentence)
 	return false;
 }
 
+/* Of one that comes and goes and comes the first coming is told, as long as it does not stay away for a while. */
+static void let_go(struct seg_engine *engine, const json_t *sentence, time_t now)
+{
+	char *text = seg_sentence_text(sentence);
+
+	json_object_set_new(engine->gone, text, json_integer(now));
+	free(text);
+}
+
+/* A clock that was set back tells it again. */
+static bool is_still_told(const struct seg_engine *engine, const char *text, time_t now)
+{
+	const json_t *at = json_object_get(engine->gone, text);
+
+	return at && now >= json_integer_value(at) && now - json_integer_value(at) < TOLD;
+}
+
+static void forget_gone(struct seg_engine *engine, time_t now)
+{
+	const char *text;
+	void *next;
+	json_t *at;
+
+	json_object_foreach_safe(engine->gone, next, text, at)
+	{
+		if (!is_still_told(engine, text, now))
+			json_object_del(engine->gone, text);
+	}
+}
+
 /* transaction: whose doing it is; NULL: not known. */
 static void say_bypass(struct seg_engine *engine, const json_t *sentence,
 		       const struct seg_nft_transaction *transaction, time_t now)
@@ -340,6 +371,10 @@ static void say_bypass(struct seg_engine *engine, const json_t *sentence,
 	char *text = seg_sentence_text(sentence);
 	struct seg_alert alert;
 
+	if (is_still_told(engine, text, now)) {
+		free(text);
+		return;
+	}
 	seg_say_begin(engine, &alert, "bypass", SEG_CRIT, now);
 	seg_alert_text(&alert, "reason", text);
 	if (transaction)
@@ -413,6 +448,12 @@ void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 		keep_bypasses(engine->bypass, found);
 	seg_arena_free(arena);
 	changed = !is_within(engine->bypass, found);
+	forget_gone(engine, now);
+	json_array_foreach(engine->bypass, i, one)
+	{
+		if (!has_sentence(found, one))
+			let_go(engine, one, now);
+	}
 	json_array_foreach(found, i, one)
 	{
 		if (has_sentence(engine->bypass, one))
@@ -426,12 +467,14 @@ void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 	engine->bypass = found;
 }
 
-/* One that was seen or heard, and may be gone when all is looked at: the next look need not tell it again. */
-static void take_bypass(struct seg_engine *engine, json_t *way, time_t now)
+/* One that was seen or heard, and may be gone when all is looked at: the next look need not tell it again. transaction
+ * as above. */
+static void take_bypass(struct seg_engine *engine, json_t *way, const struct seg_nft_transaction *transaction,
+			time_t now)
 {
 	if (has_sentence(engine->bypass, way))
 		return;
-	say_bypass(engine, way, NULL, now);
+	say_bypass(engine, way, transaction, now);
 	json_array_append(engine->bypass, way);
 	seg_watch_look_again(engine);
 }
@@ -451,7 +494,7 @@ void seg_engine_glance(struct seg_engine *engine, time_t now)
 	seg_arena_free(arena);
 	json_array_foreach(seen, i, one)
 	{
-		take_bypass(engine, one, now);
+		take_bypass(engine, one, NULL, now);
 	}
 	/* Of one that broke off it is not known what is gone. */
 	changed = !r && !(is_within(engine->glimpsed, seen) && is_within(seen, engine->glimpsed));
@@ -469,7 +512,7 @@ void seg_engine_around(struct seg_engine *engine, json_t *way, time_t now)
 	engine->next_glance = now;
 	if (!way)
 		return;
-	take_bypass(engine, way, now);
+	take_bypass(engine, way, NULL, now);
 	json_array_append_new(engine->glimpsed, way);
 }
 
@@ -491,13 +534,12 @@ void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_tran
 		seg_watch_look_again(engine);
 		return;
 	}
-	if (transaction->bypass) {
-		say_bypass(engine, transaction->bypass, transaction, now);
-		/* The next look need not tell it again. */
-		if (!has_sentence(engine->bypass, transaction->bypass))
-			json_array_append(engine->bypass, transaction->bypass);
+	/* One more rule of a chain that is told of, as docker adds with each container, is no news, but may have given
+	 * flows other numbers. */
+	if (transaction->bypass && has_sentence(engine->bypass, transaction->bypass))
 		seg_watch_look_again(engine);
-	}
+	else if (transaction->bypass)
+		take_bypass(engine, transaction->bypass, transaction, now);
 	if (transaction->ours || transaction->keeper) {
 		say_tampered(engine, transaction, transaction->what, now);
 		repair(engine, now);

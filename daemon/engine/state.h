@@ -120,6 +120,7 @@ struct seg_engine {
 	struct seg_closure closure;      /* what is isolated and staged out, resolved against running */
 
 	json_t *bypass; /* what could go round us, as last looked at: sentences */
+	json_t *gone;	/* of those that were, when each went: object of numbers by text (hands.c) */
 	json_t *glimpsed; /* of those, what the last glance saw (hands.c); what was heard since is among them */
 	time_t next_glance;
 	time_t next_window, next_usage, next_save, next_repair, next_look, next_mended, next_refresh, next_rollback;

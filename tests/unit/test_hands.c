@@ -357,9 +357,9 @@ START_TEST(test_a_bypass_is_seen_within_a_second)
 	pass(1);
 	ck_assert_uint_eq(w.kernel.looks, looks);
 	for (unsigned i = 1; i < 3; i++) { /* before the next look at all of them in any case */
-		w.kernel.bypass = "eth1";
+		w.kernel.bypass = i == 1 ? "eth1" : "eth2";
 		pass(1);
-		ck_assert_uint_eq(said("bypass|reason=\"an XDP program on eth1\""), i);
+		ck_assert_uint_eq(said("bypass|reason=\"an XDP program on eth"), i);
 		ck_assert_uint_eq(w.kernel.looks, looks + 1);
 		w.kernel.bypass = NULL;
 		pass(1);
@@ -372,7 +372,62 @@ START_TEST(test_a_bypass_is_seen_within_a_second)
 }
 END_TEST
 
-/* One that is gone before anybody can look, as traffic control told of it: said each time, and not kept. */
+/* One that comes and goes is told once, until it was away for a minute; it is listed whenever it is there, and each
+ * time conntrack's table is read. */
+START_TEST(test_a_bypass_that_flaps_is_told_once)
+{
+	json_t *way = seg_sentence_new("an XDP program on %s", "eth1");
+	const struct seg_nft_transaction adds = {.bypass = way};
+	unsigned dumps;
+
+	begin();
+	for (unsigned i = 0; i < 4; i++) {
+		seg_engine_dumped(w.engine, 0, w.kernel.now);
+		seg_engine_dumped(w.engine, 0, w.kernel.now); /* the one behind it, as it went */
+		dumps = w.kernel.dumps;
+		w.kernel.bypass = "eth1";
+		if (_i)
+			seg_engine_transaction(w.engine, &adds, w.kernel.now);
+		ck_assert_uint_eq(bypasses(), 1);
+		ck_assert_uint_eq(w.kernel.dumps, dumps + 1);
+		elapse(40);
+		w.kernel.bypass = NULL;
+		ck_assert_uint_eq(bypasses(), 0);
+		ck_assert_uint_eq(said("bypass"), 1);
+		elapse(40);
+	}
+	elapse(20);
+	w.kernel.bypass = "eth1";
+	ck_assert_uint_eq(bypasses(), 1);
+	ck_assert_uint_eq(said("bypass"), 2);
+	json_decref(way);
+}
+END_TEST
+
+/* The next rule of the same kind in the same chain, as of one more of docker's containers. */
+START_TEST(test_a_bypass_that_stands_is_told_once)
+{
+	json_t *way = seg_sentence_new("an XDP program on %s", "eth1");
+	const struct seg_nft_transaction adds = {.bypass = way, .process = "dockerd"};
+	unsigned dumps;
+
+	begin();
+	w.kernel.bypass = "eth1";
+	for (unsigned i = 0; i < 3; i++) {
+		seg_engine_dumped(w.engine, 0, w.kernel.now);
+		dumps = w.kernel.dumps;
+		seg_engine_transaction(w.engine, &adds, w.kernel.now);
+		ck_assert_uint_eq(w.kernel.dumps, dumps + 1);
+		pass(100);
+		ck_assert_uint_eq(bypasses(), 1);
+	}
+	ck_assert_uint_eq(said("bypass"), 1);
+	ck_assert_uint_eq(said("bypass|process=dockerd"), 1);
+	json_decref(way);
+}
+END_TEST
+
+/* One that is gone before anybody can look, as traffic control told of it: said, and not kept. */
 START_TEST(test_a_bypass_is_heard_of)
 {
 	begin();
@@ -384,6 +439,7 @@ START_TEST(test_a_bypass_is_heard_of)
 		seg_engine_around(w.engine, NULL, w.kernel.now);
 		pass(0);
 		ck_assert_uint_eq(bypasses(), 0);
+		elapse(60);
 	}
 }
 END_TEST
@@ -713,6 +769,8 @@ int main(void)
 	tcase_add_loop_test(tcase, test_a_bypass_leaves_no_numbers_behind, 0, 2);
 	tcase_add_test(tcase, test_a_bypass_is_not_gone_unseen);
 	tcase_add_test(tcase, test_a_bypass_is_seen_within_a_second);
+	tcase_add_loop_test(tcase, test_a_bypass_that_flaps_is_told_once, 0, 2);
+	tcase_add_test(tcase, test_a_bypass_that_stands_is_told_once);
 	tcase_add_test(tcase, test_a_bypass_is_heard_of);
 	tcase_add_test(tcase, test_refused_repair);
 	tcase_add_test(tcase, test_time_is_no_foreign_hand);
