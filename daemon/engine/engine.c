@@ -421,7 +421,7 @@ void seg_engine_links(struct seg_engine *engine, const struct seg_gateway *gatew
 	links.interface = name;
 	seg_arena_free(engine->links.arena);
 	engine->links = links;
-	engine->next_glance = now;
+	engine->glance_wanted = true;
 	if (engine->running && has_wildcards(engine->running->policy))
 		engine->next_refresh = now; /* at the next tick, once for many changes */
 }
@@ -571,8 +571,8 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, time_t step)
 	    seg_apply_refresh(engine, now, "links", NULL))
 		engine->next_refresh = now + 5;
 	seg_hands_tick(engine, now);
-	if (is_due(&engine->next_glance, now)) {
-		seg_engine_glance(engine, now);
+	if (is_due(&engine->next_glance, now) || seg_engine_glance_in(engine) == 0) {
+		seg_hands_glance(engine, now);
 		engine->next_glance = now + 1;
 	}
 	tick_counters(engine, now);

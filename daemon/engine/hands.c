@@ -9,6 +9,7 @@
 #include "state.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/i18n.h"
 #include "control/sentence.h"
@@ -18,6 +19,7 @@
 
 #define SECONDS_TO_BE_TOLD 2
 #define TOLD 60    /* seconds for which a way round that is gone need not be told again */
+#define REST 20    /* times as long as a glance took, before the next that somebody asks for */
 #define READING 2  /* seconds: a large table takes one to be read, and begins to be so within the first */
 /* ms: a plan is made, committed and read, each for as long as it takes; whole seconds and kept ends err by more */
 #define SLACK 10000
@@ -482,7 +484,7 @@ static void take_bypass(struct seg_engine *engine, json_t *way, const struct seg
 /* Every second and with each change of a link: what no notification tells of (settings, programs), beside which the
  * rest of it is cheap. All is looked at only where that has changed: of nft's tables we hear, and what is left (routes,
  * iptables-legacy) takes too long to be read so often. */
-void seg_engine_glance(struct seg_engine *engine, time_t now)
+static void glance(struct seg_engine *engine, time_t now)
 {
 	struct seg_arena *arena = seg_arena_new();
 	json_t *seen = json_array(), *one;
@@ -507,9 +509,36 @@ void seg_engine_glance(struct seg_engine *engine, time_t now)
 		seg_engine_look_for_bypass(engine, now);
 }
 
+static int64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Among many interfaces it takes long: where they change on and on it must not be all that we do. */
+void seg_hands_glance(struct seg_engine *engine, time_t now)
+{
+	const int64_t began = now_us();
+	int64_t ended;
+
+	glance(engine, now);
+	ended = now_us();
+	engine->glance_wanted = false;
+	engine->glance_again = ended + (ended - began) * REST;
+}
+
+int64_t seg_engine_glance_in(const struct seg_engine *engine)
+{
+	const int64_t left = engine->glance_again - now_us();
+
+	return !engine->glance_wanted ? -1 : left > 0 ? left : 0;
+}
+
 void seg_engine_around(struct seg_engine *engine, json_t *way, time_t now)
 {
-	engine->next_glance = now;
+	engine->glance_wanted = true;
 	if (!way)
 		return;
 	take_bypass(engine, way, NULL, now);

@@ -444,6 +444,40 @@ START_TEST(test_a_bypass_is_heard_of)
 }
 END_TEST
 
+static void rest(void)
+{
+	const int64_t us = seg_engine_glance_in(w.engine);
+
+	if (us > 0)
+		usleep((useconds_t)us);
+	ck_assert_int_eq(seg_engine_glance_in(w.engine), 0);
+}
+
+/* A change is looked at at once. Where they come on and on it is not all that is done, and none is forgotten. */
+START_TEST(test_glances_are_paced)
+{
+	begin();
+	pass(1);
+	w.kernel.looking = 10000;
+	w.kernel.glances = 0;
+	seg_engine_around(w.engine, NULL, w.kernel.now);
+	rest();
+	for (unsigned i = 0; i < 5; i++) {
+		pass(0);
+		ck_assert_uint_eq(w.kernel.glances, 1);
+		seg_engine_around(w.engine, NULL, w.kernel.now);
+	}
+	ck_assert_int_gt(seg_engine_glance_in(w.engine), 0);
+	rest();
+	pass(0);
+	ck_assert_uint_eq(w.kernel.glances, 2);
+	ck_assert_int_eq(seg_engine_glance_in(w.engine), -1);
+	seg_engine_around(w.engine, NULL, w.kernel.now);
+	pass(1); /* as each second */
+	ck_assert_uint_eq(w.kernel.glances, 3);
+}
+END_TEST
+
 /* A repair that the kernel refuses while somebody commits on and on: each attempt asks for another look, and
  * the one that is to come in a second answers them all. */
 START_TEST(test_refused_repair)
@@ -772,6 +806,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_a_bypass_that_flaps_is_told_once, 0, 2);
 	tcase_add_test(tcase, test_a_bypass_that_stands_is_told_once);
 	tcase_add_test(tcase, test_a_bypass_is_heard_of);
+	tcase_add_test(tcase, test_glances_are_paced);
 	tcase_add_test(tcase, test_refused_repair);
 	tcase_add_test(tcase, test_time_is_no_foreign_hand);
 	tcase_add_loop_test(tcase, test_look_beside_an_end, 0, 3);
