@@ -202,10 +202,11 @@ static void on_glance(evutil_socket_t fd, short what, void *context)
 static void on_links(evutil_socket_t fd, short what, void *context)
 {
 	struct seg_loop *loop = context;
+	int r = seg_links_read(loop->links);
 
 	(void)fd;
 	(void)what;
-	if (seg_links_read(loop->links) == -ENOBUFS) {
+	if (r == -ENOBUFS || r == -EINTR) {
 		seg_links_dump(loop->links);
 		loop->links_changed = true; /* or something of traffic control, of which that tells nothing */
 	}
@@ -227,7 +228,7 @@ static int wait_for_links(struct seg_loop *loop)
 		if (poll(&fd, 1, 1000) <= 0)
 			return -ETIMEDOUT;
 		r = seg_links_read(loop->links);
-		if (r == -ENOBUFS)
+		if (r == -ENOBUFS || r == -EINTR)
 			r = seg_links_dump(loop->links);
 	}
 	if (r)
