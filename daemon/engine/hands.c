@@ -542,7 +542,9 @@ void seg_engine_around(struct seg_engine *engine, json_t *way, time_t now)
 	if (!way)
 		return;
 	take_bypass(engine, way, NULL, now);
-	json_array_append_new(engine->glimpsed, way);
+	if (!has_sentence(engine->glimpsed, way)) /* while glances fail nothing leaves it */
+		json_array_append(engine->glimpsed, way);
+	json_decref(way);
 }
 
 /* What the kernel tells. */

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include "engine/state.h"
 #include "engine_life.h"
 
 START_TEST(test_tampered_and_restored)
@@ -444,6 +445,24 @@ START_TEST(test_a_bypass_is_heard_of)
 }
 END_TEST
 
+/* What was heard while no glance succeeds is kept for the next that does, once. */
+START_TEST(test_what_is_heard_is_kept_once)
+{
+	begin();
+	pass(1);
+	w.kernel.bypass_fails = -ENOBUFS;
+	for (unsigned i = 0; i < 9; i++) {
+		seg_engine_around(w.engine, seg_sentence_new("tc filters on %s", "eth1"), w.kernel.now);
+		pass(1);
+	}
+	ck_assert_uint_eq(json_array_size(w.engine->glimpsed), 1);
+	w.kernel.bypass_fails = 0;
+	pass(1);
+	ck_assert_uint_eq(json_array_size(w.engine->glimpsed), 0);
+	ck_assert_uint_eq(said("bypass"), 1);
+}
+END_TEST
+
 static void rest(void)
 {
 	const int64_t us = seg_engine_glance_in(w.engine);
@@ -806,6 +825,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_a_bypass_that_flaps_is_told_once, 0, 2);
 	tcase_add_test(tcase, test_a_bypass_that_stands_is_told_once);
 	tcase_add_test(tcase, test_a_bypass_is_heard_of);
+	tcase_add_test(tcase, test_what_is_heard_is_kept_once);
 	tcase_add_test(tcase, test_glances_are_paced);
 	tcase_add_test(tcase, test_refused_repair);
 	tcase_add_test(tcase, test_time_is_no_foreign_hand);
