@@ -9,6 +9,7 @@
 #include "state.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/i18n.h"
@@ -445,8 +446,9 @@ void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 	size_t n, i;
 	const char **name = zone_interfaces(engine, arena, &n);
 
+	engine->unlooked = engine->ops->bypass(engine->kernel, name, n, true, add_bypass, found);
 	/* A search that broke off does not say of any that it is gone. */
-	if (engine->ops->bypass(engine->kernel, name, n, true, add_bypass, found))
+	if (engine->unlooked)
 		keep_bypasses(engine->bypass, found);
 	seg_arena_free(arena);
 	changed = !is_within(engine->bypass, found);
@@ -467,6 +469,16 @@ void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 		seg_watch_look_again(engine);
 	json_decref(engine->bypass);
 	engine->bypass = found;
+}
+
+json_t *seg_hands_unlooked(const struct seg_engine *engine)
+{
+	json_t *list = json_array();
+
+	if (engine->unlooked)
+		json_array_append_new(list, seg_sentence_new("ways round could not all be looked for: %s",
+							     strerror(-engine->unlooked)));
+	return list;
 }
 
 /* One that was seen or heard, and may be gone when all is looked at: the next look need not tell it again. transaction

@@ -346,6 +346,33 @@ START_TEST(test_a_bypass_is_not_gone_unseen)
 }
 END_TEST
 
+/* Whoever asks learns that not all could be looked for, as long as that is so; it is no way round itself. */
+START_TEST(test_what_cannot_be_looked_for_is_said)
+{
+	static const char said_so[] = "ways round could not all be looked for: No buffer space available";
+
+	begin();
+	for (unsigned i = 0; i < 2; i++) {
+		const bool fails = i == 0;
+		json_t *status, *verified;
+
+		w.kernel.bypass_fails = fails ? -ENOBUFS : 0;
+		status = call(seg_engine_status, NULL, NULL);
+		verified = call(seg_engine_verify, NULL, NULL);
+		ck_assert_uint_eq(json_array_size(json_object_get(status, "unlooked")), fails);
+		ck_assert_uint_eq(json_array_size(json_object_get(verified, "notes")),
+				  json_array_size(json_object_get(status, "forwarding")) + fails);
+		ck_assert(can_be_translated(status, said_so) == fails);
+		ck_assert(can_be_translated(verified, said_so) == fails);
+		ck_assert_uint_eq(json_array_size(json_object_get(status, "bypass")), 0);
+		ck_assert_ptr_null(find(verified, "findings", "kind", "bypass"));
+		json_decref(status);
+		json_decref(verified);
+	}
+	ck_assert_uint_eq(said("bypass"), 0);
+}
+END_TEST
+
 /* What no notification tells of is looked at each second; all is, only where that has changed. */
 START_TEST(test_a_bypass_is_seen_within_a_second)
 {
@@ -821,6 +848,7 @@ int main(void)
 	tcase_add_test(tcase, test_repairs_after_the_clock_is_set_back);
 	tcase_add_loop_test(tcase, test_a_bypass_leaves_no_numbers_behind, 0, 2);
 	tcase_add_test(tcase, test_a_bypass_is_not_gone_unseen);
+	tcase_add_test(tcase, test_what_cannot_be_looked_for_is_said);
 	tcase_add_test(tcase, test_a_bypass_is_seen_within_a_second);
 	tcase_add_loop_test(tcase, test_a_bypass_that_flaps_is_told_once, 0, 2);
 	tcase_add_test(tcase, test_a_bypass_that_stands_is_told_once);
