@@ -179,13 +179,34 @@ static void pass_links_on(struct seg_loop *loop)
 	loop->links_changed = false;
 }
 
+static void tick(struct seg_loop *loop)
+{
+	struct timeval wait = {0};
+	int64_t us;
+
+	seg_engine_tick(loop->engine, seg_wall(), 0);
+	us = seg_engine_glance_in(loop->engine);
+	wait.tv_sec = (time_t)(us / 1000000);
+	wait.tv_usec = (suseconds_t)(us % 1000000);
+	if (us >= 0 && !event_pending(loop->glance_event, EV_TIMEOUT, NULL))
+		event_add(loop->glance_event, &wait);
+}
+
+static void on_glance(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	tick(context);
+}
+
 static void on_links(evutil_socket_t fd, short what, void *context)
 {
 	struct seg_loop *loop = context;
+	int r = seg_links_read(loop->links);
 
 	(void)fd;
 	(void)what;
-	if (seg_links_read(loop->links) == -ENOBUFS) {
+	if (r == -ENOBUFS || r == -EINTR) {
 		seg_links_dump(loop->links);
 		loop->links_changed = true; /* or something of traffic control, of which that tells nothing */
 	}
@@ -194,7 +215,7 @@ static void on_links(evutil_socket_t fd, short what, void *context)
 	if (loop->links_changed)
 		pass_links_on(loop);
 	loop->tc_changed = false;
-	seg_engine_tick(loop->engine, seg_wall(), 0); /* interfaces that come are to work at once */
+	tick(loop); /* interfaces that come are to work at once */
 }
 
 /* Before the engine starts it must know who the gateway is. */
@@ -207,7 +228,7 @@ static int wait_for_links(struct seg_loop *loop)
 		if (poll(&fd, 1, 1000) <= 0)
 			return -ETIMEDOUT;
 		r = seg_links_read(loop->links);
-		if (r == -ENOBUFS)
+		if (r == -ENOBUFS || r == -EINTR)
 			r = seg_links_dump(loop->links);
 	}
 	if (r)
@@ -448,7 +469,8 @@ static void add_events(struct seg_loop *loop)
 	loop->flow_pace =
 		seg_pace_new(loop->base, seg_conntrack_event_fd(loop->conntrack), read_conntrack, loop);
 	loop->round_event = evtimer_new(loop->base, on_round, loop);
-	if (!loop->dump_event || !loop->flow_pace || !loop->round_event)
+	loop->glance_event = evtimer_new(loop->base, on_glance, loop);
+	if (!loop->dump_event || !loop->flow_pace || !loop->round_event || !loop->glance_event)
 		abort();
 }
 
@@ -537,6 +559,8 @@ void seg_loop_free(struct seg_loop *loop)
 		event_free(loop->dump_event);
 	if (loop->round_event)
 		event_free(loop->round_event);
+	if (loop->glance_event)
+		event_free(loop->glance_event);
 	if (loop->nflog_event)
 		event_free(loop->nflog_event);
 	seg_loop_operations.count_stop(loop);

@@ -48,6 +48,7 @@ struct seg_loop {
 	struct seg_links *links;
 	bool links_changed;
 	bool tc_changed; /* something was heard of traffic control */
+	struct event *glance_event; /* the engine wants to look at what was heard, and rests until then */
 	struct seg_routes *routes;
 	struct seg_xtables *xtables;
 	struct seg_sink *sink[SEG_SINKS];

@@ -199,6 +199,8 @@ static void show_lists(struct segctl_table *table, const json_t *answer, struct 
 
 	json_array_foreach(json_object_get(answer, "bypass"), i, one)
 		row_said(table, _("bypass"), answer, json_string_value(one), SEGCTL_BAD);
+	json_array_foreach(json_object_get(answer, "unlooked"), i, one)
+		row_said(table, _("unlooked"), answer, json_string_value(one), SEGCTL_WARN);
 	json_array_foreach(json_object_get(answer, "unsaved"), i, one)
 		row_said(table, _("unsaved"), answer, json_string_value(one), SEGCTL_BAD);
 	json_array_foreach(json_object_get(answer, "lost"), i, one)

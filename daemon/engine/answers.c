@@ -337,7 +337,8 @@ static json_t *status_sinks(const struct seg_kernel_facts *facts)
 static int tell_status(struct seg_engine *engine, const struct seg_request *request, json_t **out)
 {
 	struct seg_kernel_facts facts = {0};
-	json_t *document = json_object(), *sentences, *unsaved = unsaved_sentences(engine), *forwarding, *absent;
+	json_t *document = json_object(), *sentences, *unsaved = unsaved_sentences(engine), *forwarding, *absent,
+	       *unlooked;
 	json_t *lost = seg_recall_sentences(engine);
 
 	seg_engine_look_for_bypass(engine, request->now);
@@ -375,6 +376,10 @@ static int tell_status(struct seg_engine *engine, const struct seg_request *requ
 	json_object_set_new(document, "absent", texts_of(absent));
 	json_array_extend(sentences, absent);
 	json_decref(absent);
+	unlooked = seg_hands_unlooked(engine);
+	json_object_set_new(document, "unlooked", texts_of(unlooked));
+	json_array_extend(sentences, unlooked);
+	json_decref(unlooked);
 	json_array_extend(sentences, unsaved);
 	json_array_extend(sentences, lost);
 	json_decref(lost);
@@ -648,7 +653,7 @@ int seg_engine_verify(struct seg_engine *engine, const struct seg_request *reque
 	struct seg_findings findings = {.arena = seg_arena_new()};
 	struct seg_kernel_facts facts = {0};
 	struct seg_plan *image = NULL;
-	json_t *list, *sentences, *notes;
+	json_t *list, *sentences, *notes, *unlooked;
 	bool equal;
 	int r = compare_tables(engine, request->now, &image, &findings);
 
@@ -672,6 +677,9 @@ int seg_engine_verify(struct seg_engine *engine, const struct seg_request *reque
 	add_findings(list, "gateway-address", sentences);
 	json_array_extend(sentences, engine->bypass);
 	notes = forwarding_off(engine);
+	unlooked = seg_hands_unlooked(engine);
+	json_array_extend(notes, unlooked);
+	json_decref(unlooked);
 	json_array_extend(sentences, notes);
 	*out = json_pack("{s:b, s:b, s:o, s:o, s:o, s:o}", "equal", equal, "observing",
 			 engine->options.observe, "findings", list, "notes", texts_of(notes), "checked",

@@ -194,6 +194,7 @@ struct seg_engine *seg_engine_new(const struct seg_engine_options *options, cons
 	seg_readings_init(&engine->readings);
 	seg_listing_init(engine);
 	seg_lingering_init(engine);
+	engine->gone = json_object();
 	return engine;
 }
 
@@ -219,6 +220,7 @@ void seg_engine_free(struct seg_engine *engine)
 	seg_limits_fini(&engine->limits);
 	seg_refusals_fini(&engine->refusals);
 	json_decref(engine->bypass);
+	json_decref(engine->gone);
 	json_decref(engine->glimpsed);
 	json_decref(engine->evidence.pending);
 	free(engine->unsaved);
@@ -419,7 +421,7 @@ void seg_engine_links(struct seg_engine *engine, const struct seg_gateway *gatew
 	links.interface = name;
 	seg_arena_free(engine->links.arena);
 	engine->links = links;
-	engine->next_glance = now;
+	engine->glance_wanted = true;
 	if (engine->running && has_wildcards(engine->running->policy))
 		engine->next_refresh = now; /* at the next tick, once for many changes */
 }
@@ -569,8 +571,8 @@ time_t seg_engine_tick(struct seg_engine *engine, time_t now, time_t step)
 	    seg_apply_refresh(engine, now, "links", NULL))
 		engine->next_refresh = now + 5;
 	seg_hands_tick(engine, now);
-	if (is_due(&engine->next_glance, now)) {
-		seg_engine_glance(engine, now);
+	if (is_due(&engine->next_glance, now) || seg_engine_glance_in(engine) == 0) {
+		seg_hands_glance(engine, now);
 		engine->next_glance = now + 1;
 	}
 	tick_counters(engine, now);

@@ -178,9 +178,11 @@ void seg_engine_touched(struct seg_engine *engine);
 void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_transaction *transaction,
 			    time_t now);
 
-/* Something beside our rules has changed, and the next tick looks. way: a way round by which it has, a sentence, taken
+/* Something beside our rules has changed, and the next tick looks, or the first after a rest (below). way: a way round by which it has, a sentence, taken
  * over, which may be gone by then; NULL: none that is known. */
 void seg_engine_around(struct seg_engine *engine, json_t *way, time_t now);
+/* us until a tick looks at what has changed like this, or of the interfaces; 0: the next; -1: nothing has. */
+int64_t seg_engine_glance_in(const struct seg_engine *engine);
 /* Is the interface of that name a zone's? */
 bool seg_engine_has_interface(const struct seg_engine *engine, const char *interface);
 

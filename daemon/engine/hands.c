@@ -9,6 +9,8 @@
 #include "state.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "base/i18n.h"
 #include "control/sentence.h"
@@ -17,6 +19,8 @@
 #include "plan/rule.h"
 
 #define SECONDS_TO_BE_TOLD 2
+#define TOLD 60    /* seconds for which a way round that is gone need not be told again */
+#define REST 20    /* times as long as a glance took, before the next that somebody asks for */
 #define READING 2  /* seconds: a large table takes one to be read, and begins to be so within the first */
 /* ms: a plan is made, committed and read, each for as long as it takes; whole seconds and kept ends err by more */
 #define SLACK 10000
@@ -333,6 +337,36 @@ static bool has_sentence(const json_t *list, const json_t *sentence)
 	return false;
 }
 
+/* Of one that comes and goes and comes the first coming is told, as long as it does not stay away for a while. */
+static void let_go(struct seg_engine *engine, const json_t *sentence, time_t now)
+{
+	char *text = seg_sentence_text(sentence);
+
+	json_object_set_new(engine->gone, text, json_integer(now));
+	free(text);
+}
+
+/* A clock that was set back tells it again. */
+static bool is_still_told(const struct seg_engine *engine, const char *text, time_t now)
+{
+	const json_t *at = json_object_get(engine->gone, text);
+
+	return at && now >= json_integer_value(at) && now - json_integer_value(at) < TOLD;
+}
+
+static void forget_gone(struct seg_engine *engine, time_t now)
+{
+	const char *text;
+	void *next;
+	json_t *at;
+
+	json_object_foreach_safe(engine->gone, next, text, at)
+	{
+		if (!is_still_told(engine, text, now))
+			json_object_del(engine->gone, text);
+	}
+}
+
 /* transaction: whose doing it is; NULL: not known. */
 static void say_bypass(struct seg_engine *engine, const json_t *sentence,
 		       const struct seg_nft_transaction *transaction, time_t now)
@@ -340,6 +374,10 @@ static void say_bypass(struct seg_engine *engine, const json_t *sentence,
 	char *text = seg_sentence_text(sentence);
 	struct seg_alert alert;
 
+	if (is_still_told(engine, text, now)) {
+		free(text);
+		return;
+	}
 	seg_say_begin(engine, &alert, "bypass", SEG_CRIT, now);
 	seg_alert_text(&alert, "reason", text);
 	if (transaction)
@@ -408,11 +446,18 @@ void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 	size_t n, i;
 	const char **name = zone_interfaces(engine, arena, &n);
 
+	engine->unlooked = engine->ops->bypass(engine->kernel, name, n, true, add_bypass, found);
 	/* A search that broke off does not say of any that it is gone. */
-	if (engine->ops->bypass(engine->kernel, name, n, true, add_bypass, found))
+	if (engine->unlooked)
 		keep_bypasses(engine->bypass, found);
 	seg_arena_free(arena);
 	changed = !is_within(engine->bypass, found);
+	forget_gone(engine, now);
+	json_array_foreach(engine->bypass, i, one)
+	{
+		if (!has_sentence(found, one))
+			let_go(engine, one, now);
+	}
 	json_array_foreach(found, i, one)
 	{
 		if (has_sentence(engine->bypass, one))
@@ -426,12 +471,24 @@ void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 	engine->bypass = found;
 }
 
-/* One that was seen or heard, and may be gone when all is looked at: the next look need not tell it again. */
-static void take_bypass(struct seg_engine *engine, json_t *way, time_t now)
+json_t *seg_hands_unlooked(const struct seg_engine *engine)
+{
+	json_t *list = json_array();
+
+	if (engine->unlooked)
+		json_array_append_new(list, seg_sentence_new("ways round could not all be looked for: %s",
+							     strerror(-engine->unlooked)));
+	return list;
+}
+
+/* One that was seen or heard, and may be gone when all is looked at: the next look need not tell it again. transaction
+ * as above. */
+static void take_bypass(struct seg_engine *engine, json_t *way, const struct seg_nft_transaction *transaction,
+			time_t now)
 {
 	if (has_sentence(engine->bypass, way))
 		return;
-	say_bypass(engine, way, NULL, now);
+	say_bypass(engine, way, transaction, now);
 	json_array_append(engine->bypass, way);
 	seg_watch_look_again(engine);
 }
@@ -439,7 +496,7 @@ static void take_bypass(struct seg_engine *engine, json_t *way, time_t now)
 /* Every second and with each change of a link: what no notification tells of (settings, programs), beside which the
  * rest of it is cheap. All is looked at only where that has changed: of nft's tables we hear, and what is left (routes,
  * iptables-legacy) takes too long to be read so often. */
-void seg_engine_glance(struct seg_engine *engine, time_t now)
+static void glance(struct seg_engine *engine, time_t now)
 {
 	struct seg_arena *arena = seg_arena_new();
 	json_t *seen = json_array(), *one;
@@ -451,7 +508,7 @@ void seg_engine_glance(struct seg_engine *engine, time_t now)
 	seg_arena_free(arena);
 	json_array_foreach(seen, i, one)
 	{
-		take_bypass(engine, one, now);
+		take_bypass(engine, one, NULL, now);
 	}
 	/* Of one that broke off it is not known what is gone. */
 	changed = !r && !(is_within(engine->glimpsed, seen) && is_within(seen, engine->glimpsed));
@@ -464,13 +521,42 @@ void seg_engine_glance(struct seg_engine *engine, time_t now)
 		seg_engine_look_for_bypass(engine, now);
 }
 
+static int64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Among many interfaces it takes long: where they change on and on it must not be all that we do. */
+void seg_hands_glance(struct seg_engine *engine, time_t now)
+{
+	const int64_t began = now_us();
+	int64_t ended;
+
+	glance(engine, now);
+	ended = now_us();
+	engine->glance_wanted = false;
+	engine->glance_again = ended + (ended - began) * REST;
+}
+
+int64_t seg_engine_glance_in(const struct seg_engine *engine)
+{
+	const int64_t left = engine->glance_again - now_us();
+
+	return !engine->glance_wanted ? -1 : left > 0 ? left : 0;
+}
+
 void seg_engine_around(struct seg_engine *engine, json_t *way, time_t now)
 {
-	engine->next_glance = now;
+	engine->glance_wanted = true;
 	if (!way)
 		return;
-	take_bypass(engine, way, now);
-	json_array_append_new(engine->glimpsed, way);
+	take_bypass(engine, way, NULL, now);
+	if (!has_sentence(engine->glimpsed, way)) /* while glances fail nothing leaves it */
+		json_array_append(engine->glimpsed, way);
+	json_decref(way);
 }
 
 /* What the kernel tells. */
@@ -491,13 +577,12 @@ void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_tran
 		seg_watch_look_again(engine);
 		return;
 	}
-	if (transaction->bypass) {
-		say_bypass(engine, transaction->bypass, transaction, now);
-		/* The next look need not tell it again. */
-		if (!has_sentence(engine->bypass, transaction->bypass))
-			json_array_append(engine->bypass, transaction->bypass);
+	/* One more rule of a chain that is told of, as docker adds with each container, is no news, but may have given
+	 * flows other numbers. */
+	if (transaction->bypass && has_sentence(engine->bypass, transaction->bypass))
 		seg_watch_look_again(engine);
-	}
+	else if (transaction->bypass)
+		take_bypass(engine, transaction->bypass, transaction, now);
 	if (transaction->ours || transaction->keeper) {
 		say_tampered(engine, transaction, transaction->what, now);
 		repair(engine, now);

@@ -120,8 +120,12 @@ struct seg_engine {
 	struct seg_closure closure;      /* what is isolated and staged out, resolved against running */
 
 	json_t *bypass; /* what could go round us, as last looked at: sentences */
+	int unlooked;	/* -errno: they could not all be looked for then */
+	json_t *gone;	/* of those that were, when each went: object of numbers by text (hands.c) */
 	json_t *glimpsed; /* of those, what the last glance saw (hands.c); what was heard since is among them */
 	time_t next_glance;
+	bool glance_wanted;   /* before that; not before: */
+	int64_t glance_again; /* monotonic, us */
 	time_t next_window, next_usage, next_save, next_repair, next_look, next_mended, next_refresh, next_rollback;
 	bool pressed[2]; /* conntrack-pressure said at 80, 95 % */
 	uint64_t tampered, restored; /* how often each was said */
@@ -164,7 +168,8 @@ void seg_engine_say_why(struct seg_engine *engine, const char *format, ...)
 /* hands.c */
 /* Looks for what packets could go round us by; alerts what is new. */
 void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now);
-void seg_engine_glance(struct seg_engine *engine, time_t now);
+json_t *seg_hands_unlooked(const struct seg_engine *engine); /* for status and verify: that it failed, one sentence */
+void seg_hands_glance(struct seg_engine *engine, time_t now);
 void seg_hands_tick(struct seg_engine *engine, time_t now); /* repairs, and looks, that are due */
 /* What the table looks like is written down behind each commit, for the next life, and forgotten before it. */
 void seg_hands_keep(struct seg_engine *engine, time_t now); /* where it is owed */

@@ -247,32 +247,40 @@ out:
 	return error;
 }
 
-static json_t *way_of(const struct nlmsghdr *message, const struct seg_link *link, size_t n,
-		      const enum seg_passage *passage)
+static const struct seg_link *link_of(const struct seg_link *link, size_t n, int index)
 {
-	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
-
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(*tc))
-		return NULL;
 	for (size_t i = 0; i < n; i++) {
-		if (link[i].index == tc->tcm_ifindex && passage[i] != SEG_PASSAGE_NONE)
-			return seg_tc_way_of(message, link[i].name);
+		if (link[i].index == index)
+			return &link[i];
 	}
 	return NULL;
 }
 
+static bool is_passed(const struct seg_link *link, size_t n, const struct seg_link *one, seg_passage_fn is_zone,
+		      const void *context)
+{
+	enum seg_passage *passage = seg_passages(link, n, is_zone, context);
+	bool passed = passage[one - link] != SEG_PASSAGE_NONE;
+
+	free(passage);
+	return passed;
+}
+
+/* Where packets pass is the dearest to find out, and most filters do nothing. */
 json_t *seg_bypass_heard(const struct seg_links *links, const struct nlmsghdr *message,
 			 seg_passage_fn is_zone, const void *context)
 {
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
 	size_t n;
-	const struct seg_link *link = seg_links_list(links, &n);
-	enum seg_passage *passage;
+	const struct seg_link *link = seg_links_list(links, &n), *one;
 	json_t *way;
 
-	if (message->nlmsg_type != RTM_NEWTFILTER)
+	if (message->nlmsg_type != RTM_NEWTFILTER || mnl_nlmsg_get_payload_len(message) < sizeof(*tc))
 		return NULL;
-	passage = seg_passages(link, n, is_zone, context);
-	way = way_of(message, link, n, passage);
-	free(passage);
-	return way;
+	one = link_of(link, n, tc->tcm_ifindex);
+	way = one ? seg_tc_way_of(message, one->name) : NULL;
+	if (!way || is_passed(link, n, one, is_zone, context))
+		return way;
+	json_decref(way);
+	return NULL;
 }

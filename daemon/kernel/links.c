@@ -12,6 +12,7 @@
 #include "kernel/netlink.h"
 
 #define RECEIVE_BUFFER (1u << 20)
+#define TRIES 3 /* a dump that changes under our eyes is asked for again */
 
 /* What the dump under way is asking for. */
 enum phase { NONE, LINKS, ADDRS };
@@ -28,6 +29,7 @@ struct seg_links {
 	enum phase phase;
 	bool complete;
 	bool again; /* the dump under way is not the truth: ask once more behind it */
+	unsigned tries;
 	uint32_t seq, dump;
 };
 
@@ -321,6 +323,14 @@ static int ask(struct seg_links *l, enum phase phase)
 	return 0;
 }
 
+static int try(struct seg_links *l)
+{
+	l->again = false;
+	l->tries++;
+	l->dump++;
+	return ask(l, LINKS);
+}
+
 int seg_links_dump(struct seg_links *l)
 {
 	l->complete = false;
@@ -328,9 +338,8 @@ int seg_links_dump(struct seg_links *l)
 		l->again = true;
 		return 0;
 	}
-	l->again = false;
-	l->dump++;
-	return ask(l, LINKS);
+	l->tries = 0;
+	return try(l);
 }
 
 static int answered(struct seg_links *l, const struct nlmsghdr *message)
@@ -342,7 +351,7 @@ static int answered(struct seg_links *l, const struct nlmsghdr *message)
 	if (error)
 		return error;
 	if (l->again)
-		return seg_links_dump(l);
+		return l->tries < TRIES ? try(l) : -EINTR;
 	if (phase == LINKS)
 		return ask(l, ADDRS);
 	sweep(l);

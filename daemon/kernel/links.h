@@ -69,7 +69,8 @@ int seg_links_fd(const struct seg_links *links);
 int seg_links_hear_tc(struct seg_links *links, seg_links_tc_fn fn);
 /* Asks for everything anew; what is not in the answer has gone. The answer comes through read. */
 int seg_links_dump(struct seg_links *links);
-/* When readable: bounded work. 0; -ENOBUFS: notifications were lost (dump again); or -errno. */
+/* When readable: bounded work. 0; -ENOBUFS: notifications were lost (dump again); -EINTR: what is there changed under
+ * one dump after the other (the same); or -errno. */
 int seg_links_read(struct seg_links *links);
 /* True between the end of one dump and the beginning of the next. */
 bool seg_links_complete(const struct seg_links *links);

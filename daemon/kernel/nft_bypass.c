@@ -75,7 +75,7 @@ static int64_t expr_number(const struct nlattr *expr, uint16_t type)
 								  : -1;
 }
 
-/* A rewritten time to live or DSCP sends nothing elsewhere; addresses, ports and MACs do. */
+/* A rewritten time to live, protocol or DSCP sends nothing elsewhere; addresses, ports and MACs do. */
 static enum seg_way way_of_payload(const struct nlattr *expr)
 {
 	const int64_t base = expr_number(expr, NFTA_PAYLOAD_BASE),
@@ -84,8 +84,8 @@ static enum seg_way way_of_payload(const struct nlattr *expr)
 
 	if (expr_number(expr, NFTA_PAYLOAD_SREG) < 0)
 		return SEG_NO_WAY;
-	if (base == NFT_PAYLOAD_NETWORK_HEADER) /* both families' addresses lie there */
-		return at < 40 && end > 12 ? SEG_WAY_REWRITES : SEG_NO_WAY;
+	if (base == NFT_PAYLOAD_NETWORK_HEADER) /* IPv6's addresses begin at 8, where IPv4 has what is harmless to 10 */
+		return at < 40 && end > 10 ? SEG_WAY_REWRITES : SEG_NO_WAY;
 	if (base == NFT_PAYLOAD_TRANSPORT_HEADER)
 		return at < 4 ? SEG_WAY_REWRITES : SEG_NO_WAY;
 	return base == NFT_PAYLOAD_LL_HEADER && at < 12 ? SEG_WAY_REWRITES : SEG_NO_WAY;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control/sentence.h"
 #include "engine/engine.h"
@@ -67,7 +68,8 @@ struct fake_kernel {
 	bool coming_round;
 	const char *bypass; /* an interface with a program of somebody's; NULL */
 	int bypass_fails;   /* the search for one breaks off with this */
-	unsigned looks;     /* for all of them */
+	unsigned looks, glances; /* for all of them; for what is cheap */
+	useconds_t looking;	 /* each takes so long */
 	struct seg_neighbour neighbour; /* of whoever is asked for */
 	const char *neighbour_on;       /* and its interface; NULL: unknown */
 	/* A reading in slices. */
@@ -650,6 +652,8 @@ static int fake_bypass(void *kernel, const char *const *interface, size_t interf
 	(void)interface;
 	(void)interfaces;
 	fake->looks += all;
+	fake->glances += !all;
+	usleep(fake->looking);
 	if (fake->bypass && !fake->bypass_fails)
 		each(context, seg_sentence_new("an XDP program on %s", fake->bypass));
 	return fake->bypass_fails;

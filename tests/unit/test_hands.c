@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include "engine/state.h"
 #include "engine_life.h"
 
 START_TEST(test_tampered_and_restored)
@@ -345,6 +346,33 @@ START_TEST(test_a_bypass_is_not_gone_unseen)
 }
 END_TEST
 
+/* Whoever asks learns that not all could be looked for, as long as that is so; it is no way round itself. */
+START_TEST(test_what_cannot_be_looked_for_is_said)
+{
+	static const char said_so[] = "ways round could not all be looked for: No buffer space available";
+
+	begin();
+	for (unsigned i = 0; i < 2; i++) {
+		const bool fails = i == 0;
+		json_t *status, *verified;
+
+		w.kernel.bypass_fails = fails ? -ENOBUFS : 0;
+		status = call(seg_engine_status, NULL, NULL);
+		verified = call(seg_engine_verify, NULL, NULL);
+		ck_assert_uint_eq(json_array_size(json_object_get(status, "unlooked")), fails);
+		ck_assert_uint_eq(json_array_size(json_object_get(verified, "notes")),
+				  json_array_size(json_object_get(status, "forwarding")) + fails);
+		ck_assert(can_be_translated(status, said_so) == fails);
+		ck_assert(can_be_translated(verified, said_so) == fails);
+		ck_assert_uint_eq(json_array_size(json_object_get(status, "bypass")), 0);
+		ck_assert_ptr_null(find(verified, "findings", "kind", "bypass"));
+		json_decref(status);
+		json_decref(verified);
+	}
+	ck_assert_uint_eq(said("bypass"), 0);
+}
+END_TEST
+
 /* What no notification tells of is looked at each second; all is, only where that has changed. */
 START_TEST(test_a_bypass_is_seen_within_a_second)
 {
@@ -357,9 +385,9 @@ START_TEST(test_a_bypass_is_seen_within_a_second)
 	pass(1);
 	ck_assert_uint_eq(w.kernel.looks, looks);
 	for (unsigned i = 1; i < 3; i++) { /* before the next look at all of them in any case */
-		w.kernel.bypass = "eth1";
+		w.kernel.bypass = i == 1 ? "eth1" : "eth2";
 		pass(1);
-		ck_assert_uint_eq(said("bypass|reason=\"an XDP program on eth1\""), i);
+		ck_assert_uint_eq(said("bypass|reason=\"an XDP program on eth"), i);
 		ck_assert_uint_eq(w.kernel.looks, looks + 1);
 		w.kernel.bypass = NULL;
 		pass(1);
@@ -372,7 +400,62 @@ START_TEST(test_a_bypass_is_seen_within_a_second)
 }
 END_TEST
 
-/* One that is gone before anybody can look, as traffic control told of it: said each time, and not kept. */
+/* One that comes and goes is told once, until it was away for a minute; it is listed whenever it is there, and each
+ * time conntrack's table is read. */
+START_TEST(test_a_bypass_that_flaps_is_told_once)
+{
+	json_t *way = seg_sentence_new("an XDP program on %s", "eth1");
+	const struct seg_nft_transaction adds = {.bypass = way};
+	unsigned dumps;
+
+	begin();
+	for (unsigned i = 0; i < 4; i++) {
+		seg_engine_dumped(w.engine, 0, w.kernel.now);
+		seg_engine_dumped(w.engine, 0, w.kernel.now); /* the one behind it, as it went */
+		dumps = w.kernel.dumps;
+		w.kernel.bypass = "eth1";
+		if (_i)
+			seg_engine_transaction(w.engine, &adds, w.kernel.now);
+		ck_assert_uint_eq(bypasses(), 1);
+		ck_assert_uint_eq(w.kernel.dumps, dumps + 1);
+		elapse(40);
+		w.kernel.bypass = NULL;
+		ck_assert_uint_eq(bypasses(), 0);
+		ck_assert_uint_eq(said("bypass"), 1);
+		elapse(40);
+	}
+	elapse(20);
+	w.kernel.bypass = "eth1";
+	ck_assert_uint_eq(bypasses(), 1);
+	ck_assert_uint_eq(said("bypass"), 2);
+	json_decref(way);
+}
+END_TEST
+
+/* The next rule of the same kind in the same chain, as of one more of docker's containers. */
+START_TEST(test_a_bypass_that_stands_is_told_once)
+{
+	json_t *way = seg_sentence_new("an XDP program on %s", "eth1");
+	const struct seg_nft_transaction adds = {.bypass = way, .process = "dockerd"};
+	unsigned dumps;
+
+	begin();
+	w.kernel.bypass = "eth1";
+	for (unsigned i = 0; i < 3; i++) {
+		seg_engine_dumped(w.engine, 0, w.kernel.now);
+		dumps = w.kernel.dumps;
+		seg_engine_transaction(w.engine, &adds, w.kernel.now);
+		ck_assert_uint_eq(w.kernel.dumps, dumps + 1);
+		pass(100);
+		ck_assert_uint_eq(bypasses(), 1);
+	}
+	ck_assert_uint_eq(said("bypass"), 1);
+	ck_assert_uint_eq(said("bypass|process=dockerd"), 1);
+	json_decref(way);
+}
+END_TEST
+
+/* One that is gone before anybody can look, as traffic control told of it: said, and not kept. */
 START_TEST(test_a_bypass_is_heard_of)
 {
 	begin();
@@ -384,7 +467,60 @@ START_TEST(test_a_bypass_is_heard_of)
 		seg_engine_around(w.engine, NULL, w.kernel.now);
 		pass(0);
 		ck_assert_uint_eq(bypasses(), 0);
+		elapse(60);
 	}
+}
+END_TEST
+
+/* What was heard while no glance succeeds is kept for the next that does, once. */
+START_TEST(test_what_is_heard_is_kept_once)
+{
+	begin();
+	pass(1);
+	w.kernel.bypass_fails = -ENOBUFS;
+	for (unsigned i = 0; i < 9; i++) {
+		seg_engine_around(w.engine, seg_sentence_new("tc filters on %s", "eth1"), w.kernel.now);
+		pass(1);
+	}
+	ck_assert_uint_eq(json_array_size(w.engine->glimpsed), 1);
+	w.kernel.bypass_fails = 0;
+	pass(1);
+	ck_assert_uint_eq(json_array_size(w.engine->glimpsed), 0);
+	ck_assert_uint_eq(said("bypass"), 1);
+}
+END_TEST
+
+static void rest(void)
+{
+	const int64_t us = seg_engine_glance_in(w.engine);
+
+	if (us > 0)
+		usleep((useconds_t)us);
+	ck_assert_int_eq(seg_engine_glance_in(w.engine), 0);
+}
+
+/* A change is looked at at once. Where they come on and on it is not all that is done, and none is forgotten. */
+START_TEST(test_glances_are_paced)
+{
+	begin();
+	pass(1);
+	w.kernel.looking = 10000;
+	w.kernel.glances = 0;
+	seg_engine_around(w.engine, NULL, w.kernel.now);
+	rest();
+	for (unsigned i = 0; i < 5; i++) {
+		pass(0);
+		ck_assert_uint_eq(w.kernel.glances, 1);
+		seg_engine_around(w.engine, NULL, w.kernel.now);
+	}
+	ck_assert_int_gt(seg_engine_glance_in(w.engine), 0);
+	rest();
+	pass(0);
+	ck_assert_uint_eq(w.kernel.glances, 2);
+	ck_assert_int_eq(seg_engine_glance_in(w.engine), -1);
+	seg_engine_around(w.engine, NULL, w.kernel.now);
+	pass(1); /* as each second */
+	ck_assert_uint_eq(w.kernel.glances, 3);
 }
 END_TEST
 
@@ -712,8 +848,13 @@ int main(void)
 	tcase_add_test(tcase, test_repairs_after_the_clock_is_set_back);
 	tcase_add_loop_test(tcase, test_a_bypass_leaves_no_numbers_behind, 0, 2);
 	tcase_add_test(tcase, test_a_bypass_is_not_gone_unseen);
+	tcase_add_test(tcase, test_what_cannot_be_looked_for_is_said);
 	tcase_add_test(tcase, test_a_bypass_is_seen_within_a_second);
+	tcase_add_loop_test(tcase, test_a_bypass_that_flaps_is_told_once, 0, 2);
+	tcase_add_test(tcase, test_a_bypass_that_stands_is_told_once);
 	tcase_add_test(tcase, test_a_bypass_is_heard_of);
+	tcase_add_test(tcase, test_what_is_heard_is_kept_once);
+	tcase_add_test(tcase, test_glances_are_paced);
 	tcase_add_test(tcase, test_refused_repair);
 	tcase_add_test(tcase, test_time_is_no_foreign_hand);
 	tcase_add_loop_test(tcase, test_look_beside_an_end, 0, 3);

@@ -191,6 +191,44 @@ START_TEST(traffic_control_is_heard_in_order)
 }
 END_TEST
 
+static unsigned stirred;
+
+/* Whenever something of the dump is seen there is something new, until it is given up. */
+static void stir(void *context, const struct seg_link_change *change)
+{
+	struct seg_links *const *links = context;
+
+	(void)change;
+	if (stirred == 20)
+		return;
+	must(stirred++ % 2 ? "ip link set va down" : "ip link set va up");
+	ck_assert_int_eq(seg_links_dump(*links), 0); /* as after a loss */
+}
+
+/* Whoever waits for one, in the only thread, would wait for as long as it goes on. */
+START_TEST(a_dump_that_changes_on_and_on_is_given_up)
+{
+	struct seg_links *links;
+	struct pollfd wait;
+	int r = 0;
+
+	enter_namespace();
+	must("ip link add name va type bridge");
+	ck_assert_int_eq(seg_links_open(&links, stir, &links), 0);
+	ck_assert_int_eq(seg_links_dump(links), 0);
+	wait = (struct pollfd){.fd = seg_links_fd(links), .events = POLLIN};
+	while (!r && poll(&wait, 1, 100) > 0)
+		r = seg_links_read(links);
+	ck_assert_int_eq(r, -EINTR);
+	ck_assert(!seg_links_complete(links));
+	stirred = 20;
+	ck_assert_int_eq(seg_links_dump(links), 0);
+	read_all(links);
+	ck_assert(seg_links_complete(links));
+	seg_links_close(links);
+}
+END_TEST
+
 /* ---- Ways round ------------------------------------------------------------------------ */
 
 static void find(void *context, json_t *finding)
@@ -364,6 +402,55 @@ START_TEST(a_tc_hook_is_a_way_round_by_what_its_filters_do)
 }
 END_TEST
 
+static bool is_va(const void *asked, const char *interface)
+{
+	++*(unsigned *)(uintptr_t)asked;
+	return strcmp(interface, "va") == 0;
+}
+
+/* Where packets pass is asked only where it matters. */
+START_TEST(a_filter_is_heard_where_packets_pass)
+{
+	static const struct {
+		const char *kind, *way;
+		int index;
+		bool asked;
+	} heard[] = {
+		{"u32", NULL, 7, false},
+		{"bpf", "tc filters (bpf) in the queues of va can redirect or rewrite packets unjudged", 7, true},
+		{"bpf", NULL, 1, true},
+		{"bpf", NULL, 99, false},
+	};
+	struct seg_links *links;
+
+	enter_namespace();
+	must("ip link add name va index 7 type bridge");
+	links = open_dumped();
+	for (size_t i = 0; i < sizeof(heard) / sizeof(heard[0]); i++) {
+		_Alignas(struct nlmsghdr) char buffer[256];
+		struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+		struct tcmsg *tc = mnl_nlmsg_put_extra_header(message, sizeof(*tc));
+		unsigned asked = 0;
+		char *text;
+		json_t *way;
+
+		message->nlmsg_type = RTM_NEWTFILTER;
+		tc->tcm_ifindex = heard[i].index;
+		tc->tcm_parent = 0x10000;
+		tc->tcm_handle = 0x80000800;
+		mnl_attr_put_strz(message, TCA_KIND, heard[i].kind);
+		way = seg_bypass_heard(links, message, is_va, &asked);
+		text = way ? seg_sentence_text(way) : NULL;
+		ck_assert_pstr_eq(text, heard[i].way);
+		ck_assert_uint_eq(asked > 0, heard[i].asked);
+		free(text);
+		json_decref(way);
+	}
+	seg_links_close(links);
+	seg_strbuf_fini(&told);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("links");
@@ -377,6 +464,7 @@ int main(void)
 	tcase_add_test(links, addresses_of_both_families_follow_their_link);
 	tcase_add_test(links, after_a_loss_a_dump_tells_what_has_gone);
 	tcase_add_test(links, traffic_control_is_heard_in_order);
+	tcase_add_test(links, a_dump_that_changes_on_and_on_is_given_up);
 	tcase_set_timeout(links, 30);
 	suite_add_tcase(suite, links);
 	tcase_add_test(bypass, settings_of_conntrack);
@@ -384,6 +472,7 @@ int main(void)
 	tcase_add_test(bypass, bridged_ports);
 	tcase_add_test(bypass, an_xdp_program);
 	tcase_add_test(bypass, a_tc_hook_is_a_way_round_by_what_its_filters_do);
+	tcase_add_test(bypass, a_filter_is_heard_where_packets_pass);
 	tcase_set_timeout(bypass, 30);
 	suite_add_tcase(suite, bypass);
 	return run_suite(suite);

@@ -207,6 +207,9 @@ static const struct {
 	 "a rule in chain c of table ip o rewrites addresses or ports of packets, by which they are judged"},
 	{"add table ip6 o; add chain ip6 o c; add rule ip6 o c ip6 saddr set 2001:db8::1",
 	 "a rule in chain c of table ip6 o rewrites addresses or ports of packets, by which they are judged"},
+	{"add table inet o; add chain inet o c; add rule inet o c @nh,64,32 set 0x20010db8",
+	 "a rule in chain c of table inet o rewrites addresses or ports of packets, by which they are "
+	 "judged"},
 	{"add table inet o; add chain inet o c; add rule inet o c tcp dport set 443",
 	 "a rule in chain c of table inet o rewrites addresses or ports of packets, by which they are "
 	 "judged"},
@@ -221,6 +224,7 @@ static const struct {
 static const char *const no_ways[] = {
 	"add table inet o; add chain inet o c; add rule inet o c ct mark 1 ip ttl set 3",
 	"add table inet o; add chain inet o c; add rule inet o c ip6 hoplimit set 4",
+	"add table ip o; add chain ip o c; add rule ip o c ip protocol set 6",
 	"add table inet o; add chain inet o c; add rule inet o c ip dscp set cs1 tcp option maxseg size set "
 	"1400",
 	"add table ip o; add chain ip o c { type nat hook postrouting priority 100; }; add rule ip o c snat "
