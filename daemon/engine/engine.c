@@ -194,7 +194,7 @@ struct seg_engine *seg_engine_new(const struct seg_engine_options *options, cons
 	seg_readings_init(&engine->readings);
 	seg_listing_init(engine);
 	seg_lingering_init(engine);
-	engine->gone = json_object();
+	engine->told = json_object();
 	return engine;
 }
 
@@ -220,7 +220,7 @@ void seg_engine_free(struct seg_engine *engine)
 	seg_limits_fini(&engine->limits);
 	seg_refusals_fini(&engine->refusals);
 	json_decref(engine->bypass);
-	json_decref(engine->gone);
+	json_decref(engine->told);
 	json_decref(engine->glimpsed);
 	json_decref(engine->evidence.pending);
 	free(engine->unsaved);

@@ -19,7 +19,7 @@
 #include "plan/rule.h"
 
 #define SECONDS_TO_BE_TOLD 2
-#define TOLD 60    /* seconds for which a way round that is gone need not be told again */
+#define TOLD 1     /* seconds for which a way round that nobody is known to have made need not be told again */
 #define REST 20    /* times as long as a glance took, before the next that somebody asks for */
 #define READING 2  /* seconds: a large table takes one to be read, and begins to be so within the first */
 /* ms: a plan is made, committed and read, each for as long as it takes; whole seconds and kept ends err by more */
@@ -337,33 +337,24 @@ static bool has_sentence(const json_t *list, const json_t *sentence)
 	return false;
 }
 
-/* Of one that comes and goes and comes the first coming is told, as long as it does not stay away for a while. */
-static void let_go(struct seg_engine *engine, const json_t *sentence, time_t now)
+/* Of what flaps, and of which nobody knows who makes it: one alert a second. */
+static bool was_just_told(const struct seg_engine *engine, const char *text, time_t now)
 {
-	char *text = seg_sentence_text(sentence);
-
-	json_object_set_new(engine->gone, text, json_integer(now));
-	free(text);
-}
-
-/* A clock that was set back tells it again. */
-static bool is_still_told(const struct seg_engine *engine, const char *text, time_t now)
-{
-	const json_t *at = json_object_get(engine->gone, text);
+	const json_t *at = json_object_get(engine->told, text);
 
 	return at && now >= json_integer_value(at) && now - json_integer_value(at) < TOLD;
 }
 
-static void forget_gone(struct seg_engine *engine, time_t now)
+static void forget_told(struct seg_engine *engine, time_t now)
 {
 	const char *text;
 	void *next;
 	json_t *at;
 
-	json_object_foreach_safe(engine->gone, next, text, at)
+	json_object_foreach_safe(engine->told, next, text, at)
 	{
-		if (!is_still_told(engine, text, now))
-			json_object_del(engine->gone, text);
+		if (!was_just_told(engine, text, now))
+			json_object_del(engine->told, text);
 	}
 }
 
@@ -374,10 +365,11 @@ static void say_bypass(struct seg_engine *engine, const json_t *sentence,
 	char *text = seg_sentence_text(sentence);
 	struct seg_alert alert;
 
-	if (is_still_told(engine, text, now)) {
+	if (!transaction && was_just_told(engine, text, now)) {
 		free(text);
 		return;
 	}
+	json_object_set_new(engine->told, text, json_integer(now));
 	seg_say_begin(engine, &alert, "bypass", SEG_CRIT, now);
 	seg_alert_text(&alert, "reason", text);
 	if (transaction)
@@ -452,12 +444,7 @@ void seg_engine_look_for_bypass(struct seg_engine *engine, time_t now)
 		keep_bypasses(engine->bypass, found);
 	seg_arena_free(arena);
 	changed = !is_within(engine->bypass, found);
-	forget_gone(engine, now);
-	json_array_foreach(engine->bypass, i, one)
-	{
-		if (!has_sentence(found, one))
-			let_go(engine, one, now);
-	}
+	forget_told(engine, now);
 	json_array_foreach(found, i, one)
 	{
 		if (has_sentence(engine->bypass, one))
@@ -481,15 +468,18 @@ json_t *seg_hands_unlooked(const struct seg_engine *engine)
 	return list;
 }
 
-/* One that was seen or heard, and may be gone when all is looked at: the next look need not tell it again. transaction
- * as above. */
+/* One that was seen or heard, and may be gone when all is looked at: the next look need not tell it again. Whoever makes
+ * another like it is told by name. transaction as above. */
 static void take_bypass(struct seg_engine *engine, json_t *way, const struct seg_nft_transaction *transaction,
 			time_t now)
 {
-	if (has_sentence(engine->bypass, way))
+	const bool known = has_sentence(engine->bypass, way);
+
+	if (known && !transaction)
 		return;
 	say_bypass(engine, way, transaction, now);
-	json_array_append(engine->bypass, way);
+	if (!known)
+		json_array_append(engine->bypass, way);
 	seg_watch_look_again(engine);
 }
 
@@ -579,9 +569,7 @@ void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_tran
 	}
 	/* One more rule of a chain that is told of, as docker adds with each container, is no news, but may have given
 	 * flows other numbers. */
-	if (transaction->bypass && has_sentence(engine->bypass, transaction->bypass))
-		seg_watch_look_again(engine);
-	else if (transaction->bypass)
+	if (transaction->bypass)
 		take_bypass(engine, transaction->bypass, transaction, now);
 	if (transaction->ours || transaction->keeper) {
 		say_tampered(engine, transaction, transaction->what, now);

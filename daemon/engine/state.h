@@ -121,7 +121,7 @@ struct seg_engine {
 
 	json_t *bypass; /* what could go round us, as last looked at: sentences */
 	int unlooked;	/* -errno: they could not all be looked for then */
-	json_t *gone;	/* of those that were, when each went: object of numbers by text (hands.c) */
+	json_t *told;	/* of those that were told a moment ago, when: object of numbers by text (hands.c) */
 	json_t *glimpsed; /* of those, what the last glance saw (hands.c); what was heard since is among them */
 	time_t next_glance;
 	bool glance_wanted;   /* before that; not before: */
