@@ -10,6 +10,7 @@
 #include <event2/event.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "engine/engine.h"
 #include "kernel/links.h"
 #include "kernel/routes.h"
@@ -81,14 +82,6 @@ void seg_alerts_close(struct seg_loop *loop);
 static inline time_t seg_wall(void)
 {
 	return time(NULL);
-}
-
-static inline int64_t seg_monotonic_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 static inline int64_t seg_wall_ahead_ms(void)

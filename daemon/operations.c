@@ -290,16 +290,16 @@ static int kernel_neighbour(void *kernel, seg_addr addr, char interface[IFNAMSIZ
 {
 	struct seg_loop *loop = kernel;
 	size_t n;
-	const struct seg_link *link = seg_links_list(loop->links, &n);
+	const struct seg_link *link = seg_links_list(loop->links, &n), *hop;
 	int r, index = 0;
 
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(link[i].name, interface))
 			index = link[i].index;
 	r = seg_neighbour_find(addr, index, neighbour);
-	for (size_t i = 0; i < n && !r && !index; i++)
-		if (link[i].index == neighbour->link)
-			snprintf(interface, IFNAMSIZ, "%s", link[i].name);
+	hop = r || index ? NULL : seg_link_of(link, n, neighbour->link);
+	if (hop)
+		snprintf(interface, IFNAMSIZ, "%s", hop->name);
 	return r;
 }
 

@@ -10,8 +10,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "control/sentence.h"
 #include "plan/diff.h"
@@ -511,29 +511,21 @@ static void glance(struct seg_engine *engine, time_t now)
 		seg_engine_look_for_bypass(engine, now);
 }
 
-static int64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 /* Among many interfaces it takes long: where they change on and on it must not be all that we do. */
 void seg_hands_glance(struct seg_engine *engine, time_t now)
 {
-	const int64_t began = now_us();
+	const int64_t began = seg_monotonic_us();
 	int64_t ended;
 
 	glance(engine, now);
-	ended = now_us();
+	ended = seg_monotonic_us();
 	engine->glance_wanted = false;
 	engine->glance_again = ended + (ended - began) * REST;
 }
 
 int64_t seg_engine_glance_in(const struct seg_engine *engine)
 {
-	const int64_t left = engine->glance_again - now_us();
+	const int64_t left = engine->glance_again - seg_monotonic_us();
 
 	return !engine->glance_wanted ? -1 : left > 0 ? left : 0;
 }
@@ -567,8 +559,6 @@ void seg_engine_transaction(struct seg_engine *engine, const struct seg_nft_tran
 		seg_watch_look_again(engine);
 		return;
 	}
-	/* One more rule of a chain that is told of, as docker adds with each container, is no news, but may have given
-	 * flows other numbers. */
 	if (transaction->bypass)
 		take_bypass(engine, transaction->bypass, transaction, now);
 	if (transaction->ours || transaction->keeper) {

@@ -64,8 +64,7 @@ static struct seg_holding *holding_of(struct seg_engine *engine, const struct se
 	const struct seg_zone *zone = NULL;
 
 	if (number)
-		zone = number->permit ? number->permit->from[number->pair / number->permit->n_to].zone
-				      : number->zone;
+		zone = number->permit ? seg_number_from(number)->zone : number->zone;
 	else if (!seg_engine_is_gateway(engine, flow->src))
 		zone = seg_policy_zone_of(engine->running->policy, flow->src);
 	return zone && zone->index < engine->limits.zones ? &engine->limits.zone[zone->index] : NULL;

@@ -408,9 +408,9 @@ void seg_usage_fini(struct seg_usage *usage);
 void seg_usage_account(struct seg_engine *engine, const struct seg_plan *image, time_t now);
 void seg_usage_read(struct seg_engine *engine, time_t now); /* the counters, at one stroke */
 /* As of refusals. */
-/* A flow goes by this number. Of one that was given in this life it is then known whether it ever carried anything. */
 /* Whose number it was in the life before; NULL: nobody knows, or traffic inside a zone. Of usage's arena. */
 const char *seg_usage_earlier_permit(const struct seg_engine *engine, uint32_t number);
+/* A flow goes by this number. Of one that was given in this life it is then known whether it ever carried anything. */
 void seg_usage_carries(struct seg_engine *engine, uint32_t number);
 bool seg_usage_never_carried(const struct seg_engine *engine, uint32_t number);
 void seg_usage_take(struct seg_engine *engine, enum seg_counted which, const struct seg_set *set,

@@ -132,8 +132,8 @@ static bool number_covers(const struct seg_engine *engine, const struct seg_numb
 
 	*verdict = (struct seg_verdict){.permit = true, .reason = SEG_REASON_PERMIT, .by = permit,
 					.from = from, .to = to};
-	return is_side(&permit->from[number->pair / permit->n_to], from, flow->src) &&
-	       is_side(&permit->to[number->pair % permit->n_to], to, flow->dst) && covers_service(permit, flow);
+	return is_side(seg_number_from(number), from, flow->src) && is_side(seg_number_to(number), to, flow->dst) &&
+	       covers_service(permit, flow);
 }
 
 static bool is_open(const struct seg_engine *engine, const struct seg_permit *permit)
@@ -267,20 +267,19 @@ static bool is_in_force(const struct seg_engine *engine, const struct seg_number
 	if (!permit)
 		return !seg_closure_of_zone(&engine->closure, number->zone);
 	return !seg_closure_has_permit(&engine->closure, permit) && (is_open(engine, permit) || permit->drain) &&
-	       !seg_closure_of_zone(&engine->closure, permit->from[number->pair / permit->n_to].zone) &&
-	       !seg_closure_of_zone(&engine->closure, permit->to[number->pair % permit->n_to].zone);
+	       !seg_closure_of_zone(&engine->closure, seg_number_from(number)->zone) &&
+	       !seg_closure_of_zone(&engine->closure, seg_number_to(number)->zone);
 }
 
 /* The zone of the link that a number's flows belong to; NULL: the number is known no more. */
 static const struct seg_zone *link_zone(const struct seg_number *number)
 {
-	const struct seg_permit *permit = number ? number->permit : NULL;
 	const struct seg_zone *from;
 
-	if (!permit)
+	if (!number || !number->permit)
 		return number ? number->zone : NULL;
-	from = permit->from[number->pair / permit->n_to].zone;
-	return from->tier == SEG_TIER_GATEWAY ? permit->to[number->pair % permit->n_to].zone : from;
+	from = seg_number_from(number)->zone;
+	return from->tier == SEG_TIER_GATEWAY ? seg_number_to(number)->zone : from;
 }
 
 /* By one interface: coming in, or sent by the gateway, which may have no address yet. */

@@ -247,15 +247,6 @@ out:
 	return error;
 }
 
-static const struct seg_link *link_of(const struct seg_link *link, size_t n, int index)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (link[i].index == index)
-			return &link[i];
-	}
-	return NULL;
-}
-
 static bool is_passed(const struct seg_link *link, size_t n, const struct seg_link *one, seg_passage_fn is_zone,
 		      const void *context)
 {
@@ -277,7 +268,7 @@ json_t *seg_bypass_heard(const struct seg_links *links, const struct nlmsghdr *m
 
 	if (message->nlmsg_type != RTM_NEWTFILTER || mnl_nlmsg_get_payload_len(message) < sizeof(*tc))
 		return NULL;
-	one = link_of(link, n, tc->tcm_ifindex);
+	one = seg_link_of(link, n, tc->tcm_ifindex);
 	way = one ? seg_tc_way_of(message, one->name) : NULL;
 	if (!way || is_passed(link, n, one, is_zone, context))
 		return way;

@@ -48,13 +48,18 @@ static void *grow(void *items, size_t n, size_t *cap, size_t item)
 	return items;
 }
 
-static struct seg_link *link_of(const struct seg_links *l, int index)
+const struct seg_link *seg_link_of(const struct seg_link *link, size_t n, int index)
 {
-	for (size_t i = 0; i < l->links; i++) {
-		if (l->link[i].index == index)
-			return &l->link[i];
+	for (size_t i = 0; i < n; i++) {
+		if (link[i].index == index)
+			return &link[i];
 	}
 	return NULL;
+}
+
+static struct seg_link *link_of(const struct seg_links *l, int index)
+{
+	return (struct seg_link *)seg_link_of(l->link, l->links, index);
 }
 
 static void tell_link(struct seg_links *l, enum seg_link_event event, const struct seg_link *link,

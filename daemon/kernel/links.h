@@ -76,6 +76,8 @@ int seg_links_read(struct seg_links *links);
 bool seg_links_complete(const struct seg_links *links);
 
 const struct seg_link *seg_links_list(const struct seg_links *links, size_t *n);
+/* One of a list; NULL: it has none of that index. */
+const struct seg_link *seg_link_of(const struct seg_link *link, size_t n, int index);
 const struct seg_own_addr *seg_links_addrs(const struct seg_links *links, size_t *n);
 
 #endif

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "control/sentence.h"
 #include "kernel/netlink.h"
@@ -25,14 +25,6 @@ struct seg_routes {
 	int64_t again; /* monotonic, us: when to read next */
 	uint32_t seq;
 };
-
-static int64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 static uint32_t number(const struct nlattr *attr)
 {
@@ -224,10 +216,10 @@ static int read_all(struct seg_routes *routes, json_t *found)
 /* What was found stays as it was where a reading broke off, but for what it added. */
 static int look_again(struct seg_routes *routes)
 {
-	const int64_t began = now_us();
+	const int64_t began = seg_monotonic_us();
 	json_t *found = json_array(), *one;
 	int r = read_all(routes, found);
-	int64_t ended = now_us();
+	int64_t ended = seg_monotonic_us();
 	size_t i;
 
 	if (r) {
@@ -259,7 +251,7 @@ static void labels(const char *const *interface, size_t n, seg_routes_fn each, v
 int seg_routes_find_bypass(struct seg_routes *routes, const char *const *interface, size_t n,
 			   seg_routes_fn each, void *context)
 {
-	int r = now_us() < routes->again ? 0 : look_again(routes);
+	int r = seg_monotonic_us() < routes->again ? 0 : look_again(routes);
 	size_t i;
 	json_t *one;
 

@@ -187,11 +187,9 @@ static void add_place(struct search *s, const struct seg_link *link, uint32_t pa
 
 static const struct seg_link *passed_link(const struct search *s, int index)
 {
-	for (size_t i = 0; i < s->links; i++) {
-		if (s->link[i].index == index)
-			return s->passage[i] != SEG_PASSAGE_NONE ? &s->link[i] : NULL;
-	}
-	return NULL;
+	const struct seg_link *link = seg_link_of(s->link, s->links, index);
+
+	return link && s->passage[link - s->link] != SEG_PASSAGE_NONE ? link : NULL;
 }
 
 /* A qdisc that the kernel made by itself has no number, and filters only where it is the root. */

@@ -11,19 +11,19 @@ struct in_force {
 	bool admits, carries;	  /* new flows; open ones */
 };
 
-static const struct seg_side *from_side(const struct seg_number *number)
+const struct seg_side *seg_number_from(const struct seg_number *number)
 {
 	return &number->permit->from[number->pair / number->permit->n_to];
 }
 
-static const struct seg_side *to_side(const struct seg_number *number)
+const struct seg_side *seg_number_to(const struct seg_number *number)
 {
 	return &number->permit->to[number->pair % number->permit->n_to];
 }
 
 const struct seg_zone *seg_ruleset_begins(const struct seg_number *number)
 {
-	return number->permit ? from_side(number)->zone : number->zone;
+	return number->permit ? seg_number_from(number)->zone : number->zone;
 }
 
 /* Between whom a number's flows are. */
@@ -38,8 +38,8 @@ static struct ends ends_of(const struct build *b, const struct seg_number *numbe
 	struct ends ends = {number->zone, number->zone, THROUGH};
 
 	if (number->permit) {
-		ends.from = from_side(number)->zone;
-		ends.to = to_side(number)->zone;
+		ends.from = seg_number_from(number)->zone;
+		ends.to = seg_number_to(number)->zone;
 	}
 	if (ends.from == gateway || ends.to == gateway)
 		ends.road = OWN;
@@ -236,7 +236,7 @@ void seg_ruleset_numbers(struct build *b)
 		b->any_bound = true;
 		seg_key_u32(&key, number->number);
 		seg_writer_elem(b->w, b->macs, &key, NULL)->comment = number->permit->id;
-		for (size_t j = 0; j < from_side(number)->n_bound; j++)
-			bound_elems(b, number->permit, &from_side(number)->bound[j], number->number);
+		for (size_t j = 0; j < seg_number_from(number)->n_bound; j++)
+			bound_elems(b, number->permit, &seg_number_from(number)->bound[j], number->number);
 	}
 }

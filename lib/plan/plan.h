@@ -204,6 +204,9 @@ void seg_plan_free(struct seg_plan *plan); /* NULL allowed */
 const struct seg_set *seg_plan_set(const struct seg_plan *plan, const char *name);       /* NULL */
 const struct seg_chain *seg_plan_chain(const struct seg_plan *plan, const char *name);   /* NULL */
 const struct seg_number *seg_plan_number(const struct seg_plan *plan, uint32_t number);  /* NULL */
+/* The pair of zones that a permit's number stands for. */
+const struct seg_side *seg_number_from(const struct seg_number *number);
+const struct seg_side *seg_number_to(const struct seg_number *number);
 
 /* Field and load properties shared by the printer, the encoder and the reader. */
 unsigned seg_field_len(enum seg_field field);    /* bytes, unpadded */
